@@ -1,0 +1,105 @@
+import Imaging
+
+/// A connected group of pixels above the calibrated threshold, in scan pixels.
+package struct Region: Sendable, Equatable, Codable {
+  /// One-based, by peak.
+  package var rank: Int
+  /// Bounding box, top left corner and size.
+  package var x: Int
+  package var y: Int
+  package var width: Int
+  package var height: Int
+  package var areaPixels: Int
+  /// `nil` where the pixel size is unknown.
+  package var areaSquareMillimeters: Double?
+  /// Largest and mean heatmap value inside, as `z`.
+  package var peak: Double
+  package var mean: Double
+
+  package init(
+    rank: Int, x: Int, y: Int, width: Int, height: Int, areaPixels: Int, areaSquareMillimeters: Double?,
+    peak: Double, mean: Double
+  ) {
+    self.rank = rank
+    self.x = x
+    self.y = y
+    self.width = width
+    self.height = height
+    self.areaPixels = areaPixels
+    self.areaSquareMillimeters = areaSquareMillimeters
+    self.peak = peak
+    self.mean = mean
+  }
+}
+
+/// What was found in one scan: a file, or one page of a stack.
+package struct ScanResult: Sendable, Equatable {
+  package struct Findings: Sendable, Equatable {
+    package var width: Int
+    package var height: Int
+    package var channels: Int
+    package var pixelSize: PixelSize?
+    /// Mean `z` of the most abnormal pixels.
+    package var score: Double
+    /// Share of held-out healthy scans that score at least as high (split conformal), in 0...1.
+    package var pValue: Double
+    package var regions: [Region]
+
+    package init(
+      width: Int, height: Int, channels: Int, pixelSize: PixelSize?, score: Double, pValue: Double, regions: [Region]
+    ) {
+      self.width = width
+      self.height = height
+      self.channels = channels
+      self.pixelSize = pixelSize
+      self.score = score
+      self.pValue = pValue
+      self.regions = regions
+    }
+  }
+
+  package enum Outcome: Sendable, Equatable {
+    case done(Findings)
+    /// One sentence a user can act on.
+    case failed(reason: String)
+  }
+
+  /// File name without its ending; `-p001` and so on for the pages of a stack. Unique within its case.
+  package var name: String
+  /// Relative to the study folder.
+  package var path: String
+  /// One-based page of a stack; `nil` where the file is one scan.
+  package var page: Int?
+  /// Digest of the whole file, hexadecimal; `nil` where it could not be read.
+  package var sha256: String?
+  package var outcome: Outcome
+
+  package init(name: String, path: String, page: Int?, sha256: String?, outcome: Outcome) {
+    self.name = name
+    self.path = path
+    self.page = page
+    self.sha256 = sha256
+    self.outcome = outcome
+  }
+}
+
+/// The verdict on a case: a patient, an examination, a slide.
+package struct CaseResult: Sendable, Equatable {
+  /// Folder relative to the study, or the file's name without its ending where a file is a case.
+  package var name: String
+  package var scans: [ScanResult]
+  /// Largest scan score; `nil` where every scan failed.
+  package var score: Double?
+  /// Share of held-out healthy cases that score at least as high, in 0...1.
+  package var pValue: Double?
+  /// `pValue` is at most the stated false-positive rate.
+  package var flagged: Bool
+
+  package init(name: String, scans: [ScanResult], score: Double?, pValue: Double?, flagged: Bool) {
+    self.name = name
+    self.scans = scans
+    self.score = score
+    self.pValue = pValue
+    self.flagged = flagged
+  }
+}

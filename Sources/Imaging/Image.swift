@@ -1,0 +1,46 @@
+/// Edge lengths of a pixel in micrometers, where a file states them.
+package struct PixelSize: Sendable, Equatable, Codable {
+  package var x: Double
+  package var y: Double
+
+  package init(x: Double, y: Double) {
+    self.x = x
+    self.y = y
+  }
+
+  /// Area of a pixel in square millimeters.
+  package var squareMillimeters: Double { x * y / 1e6 }
+}
+
+/// A picture as numbers: one `Float` a sample, whatever the file stored.
+///
+/// Samples lie row by row with the channels of a pixel together, `[height, width, channels]`. `NaN` marks "no data"
+/// and is kept out of every statistic, loss and score.
+package struct Image: Sendable, Equatable {
+  package let width: Int
+  package let height: Int
+  package let channels: Int
+  package var samples: [Float]
+  /// `nil` where the file does not say; never a guess.
+  package var pixelSize: PixelSize?
+
+  package init(width: Int, height: Int, channels: Int, samples: [Float], pixelSize: PixelSize? = nil) {
+    precondition(samples.count == width * height * channels, "\(samples.count) samples for \(width)x\(height)x\(channels)")
+    self.width = width
+    self.height = height
+    self.channels = channels
+    self.samples = samples
+    self.pixelSize = pixelSize
+  }
+
+  package init(width: Int, height: Int, channels: Int, filledWith value: Float = 0, pixelSize: PixelSize? = nil) {
+    self.init(
+      width: width, height: height, channels: channels,
+      samples: [Float](repeating: value, count: width * height * channels), pixelSize: pixelSize)
+  }
+
+  package subscript(x: Int, y: Int, channel: Int = 0) -> Float {
+    get { samples[(y * width + x) * channels + channel] }
+    set { samples[(y * width + x) * channels + channel] = newValue }
+  }
+}
