@@ -1,0 +1,178 @@
+internal import COneDNN
+
+/// Two-dimensional convolution with bias and zero padding.
+///
+/// Output height and width are `(size + 2 * (kernel / 2) - kernel) / stride + 1`: the input's for stride 1, half of it
+/// for stride 2 and an even size. Source: Dumoulin & Visin 2016, arXiv:1603.07285.
+package final class Convolution: Layer {
+  package let weights: Parameter  // [output, input, kernel, kernel]
+  package let bias: Parameter  // [output]
+  private let engine: Engine
+  private let inputs: Int
+  private let outputs: Int
+  private let kernel: Int
+  private let stride: Int
+  private var plans: [Shape: Plan] = [:]
+  private var current: Plan?
+
+  /// - Parameter gain: of the weights' initial spread; 0 makes the layer start at zero.
+  package init(
+    _ name: String, from inputs: Int, to outputs: Int, kernel: Int = 3, stride: Int = 1, gain: Float = 1,
+    engine: Engine, using generator: inout RandomGenerator
+  ) {
+    self.engine = engine
+    self.inputs = inputs
+    self.outputs = outputs
+    self.kernel = kernel
+    self.stride = stride
+    weights = Parameter("\(name).weight", shape: [outputs, inputs, kernel, kernel])
+    bias = Parameter("\(name).bias", shape: [outputs])
+    weights.initialize(fanIn: inputs * kernel * kernel, gain: gain, using: &generator)
+  }
+
+  package var parameters: [Parameter] { [weights, bias] }
+
+  package func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
+    precondition(x.shape.c == inputs, "\(weights.name) takes \(inputs) channels, \(x.shape.c) came")
+    let plan: Plan
+    if let known = plans[x.shape] {
+      plan = known
+    } else {
+      plan = try Plan(self, input: x.shape)
+      plans[x.shape] = plan
+    }
+    current = plan
+    return try plan.forward(x)
+  }
+
+  package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+    guard let plan = current else { preconditionFailure("\(weights.name): backward before forward") }
+    return try plan.backward(gradient)
+  }
+
+  /// The primitives and buffers of one input shape.
+  private final class Plan {
+    private let engine: Engine
+    private let weights: Parameter
+    private let plainWeights: Memory
+    private let plainGradient: Memory
+    private let biasMemory: Memory
+    private let biasGradient: Memory
+    private let output: Tensor
+    private let geometry: OneDNN.ConvolutionGeometry
+    private let forwardDescriptor: PrimitiveDescriptor
+    private let forwardPrimitive: Primitive
+    private let forwardWeights: Laid
+    private let inputShape: Shape
+    private var input: Tensor?
+    private var training: Backward?
+
+    /// Weights in the layout a primitive chose, refreshed when the parameter has changed.
+    private final class Laid {
+      let memory: Memory
+      private let reorder: Primitive?
+      private var version = -1
+
+      init(_ layout: dnnl_memory_desc_t, plain: dnnl_memory_desc_t, at memory: Memory, engine: Engine)
+        throws(ComputeError)
+      {
+        if OneDNN.same(layout, plain) {
+          self.memory = memory
+          reorder = nil
+        } else {
+          self.memory = try Memory(allocating: layout, engine: engine)
+          reorder = try Primitive(OneDNN.reorder(from: plain, to: layout, engine: engine), engine: engine)
+        }
+      }
+
+      func refresh(from plain: Memory, version: Int) throws(ComputeError) {
+        guard let reorder, version != self.version else { return }
+        try reorder.run([DNNL_ARG_SRC_0: plain, DNNL_ARG_DST_0: memory])
+        self.version = version
+      }
+    }
+
+    private struct Backward {
+      let data: Primitive
+      let dataWeights: Laid
+      let weights: Primitive
+      /// Gradient as the primitive lays it out; `nil` where that is the plain layout.
+      let weightGradient: Memory?
+      let weightReorder: Primitive?
+      let inputGradient: Tensor
+    }
+
+    init(_ layer: Convolution, input: Shape) throws(ComputeError) {
+      engine = layer.engine
+      weights = layer.weights
+      inputShape = input
+      let padding = layer.kernel / 2
+      func size(_ edge: Int) -> Int { (edge + 2 * padding - layer.kernel) / layer.stride + 1 }
+      let outputShape = Shape(input.n, size(input.h), size(input.w), layer.outputs)
+      output = try Tensor(outputShape, engine: engine)
+      let dimensions = [layer.outputs, layer.inputs, layer.kernel, layer.kernel]
+      let plain = try OneDNN.layout(dimensions, dnnl_oihw)
+      let biasLayout = try OneDNN.layout([layer.outputs], dnnl_x)
+      geometry = OneDNN.ConvolutionGeometry(
+        source: try OneDNN.layout([input.n, input.c, input.h, input.w], dnnl_nhwc),
+        weights: try OneDNN.layout(dimensions, dnnl_format_tag_any), bias: biasLayout,
+        destination: try OneDNN.layout([outputShape.n, outputShape.c, outputShape.h, outputShape.w], dnnl_nhwc),
+        stride: layer.stride, padding: padding)
+      plainWeights = try Memory(plain, at: layer.weights.value.baseAddress, engine: engine)
+      plainGradient = try Memory(plain, at: layer.weights.gradient.baseAddress, engine: engine)
+      biasMemory = try Memory(biasLayout, at: layer.bias.value.baseAddress, engine: engine)
+      biasGradient = try Memory(biasLayout, at: layer.bias.gradient.baseAddress, engine: engine)
+      forwardDescriptor = try OneDNN.convolution(geometry, .forward, engine: engine)
+      forwardPrimitive = try Primitive(forwardDescriptor, engine: engine)
+      forwardWeights = try Laid(
+        forwardDescriptor.layout(dnnl_query_weights_md), plain: plain, at: plainWeights, engine: engine)
+    }
+
+    func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
+      input = x
+      try forwardWeights.refresh(from: plainWeights, version: weights.version)
+      try forwardPrimitive.run([
+        DNNL_ARG_SRC_0: x.memory, DNNL_ARG_WEIGHTS_0: forwardWeights.memory, DNNL_ARG_BIAS: biasMemory,
+        DNNL_ARG_DST_0: output.memory,
+      ])
+      return output
+    }
+
+    func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+      guard let input else { preconditionFailure("\(weights.name): backward before forward") }
+      precondition(gradient.shape == output.shape, "gradient \(gradient.shape) of an output \(output.shape)")
+      let b: Backward
+      if let training { b = training } else { b = try makeBackward() }
+      training = b
+      try b.weights.run([
+        DNNL_ARG_SRC_0: input.memory, DNNL_ARG_DIFF_DST_0: gradient.memory,
+        DNNL_ARG_DIFF_WEIGHTS_0: b.weightGradient ?? plainGradient, DNNL_ARG_DIFF_BIAS: biasGradient,
+      ])
+      if let laid = b.weightGradient, let reorder = b.weightReorder {
+        try reorder.run([DNNL_ARG_SRC_0: laid, DNNL_ARG_DST_0: plainGradient])
+      }
+      try b.dataWeights.refresh(from: plainWeights, version: weights.version)
+      try b.data.run([
+        DNNL_ARG_DIFF_DST_0: gradient.memory, DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,
+        DNNL_ARG_DIFF_SRC_0: b.inputGradient.memory,
+      ])
+      return b.inputGradient
+    }
+
+    private func makeBackward() throws(ComputeError) -> Backward {
+      let plain = try OneDNN.layout(weights.shape, dnnl_oihw)
+      let data = try OneDNN.convolution(geometry, .backwardData, engine: engine, hint: forwardDescriptor)
+      let gradient = try OneDNN.convolution(geometry, .backwardWeights, engine: engine, hint: forwardDescriptor)
+      let laid = gradient.layout(dnnl_query_diff_weights_md)
+      let isPlain = OneDNN.same(laid, plain)
+      return Backward(
+        data: try Primitive(data, engine: engine),
+        dataWeights: try Laid(data.layout(dnnl_query_weights_md), plain: plain, at: plainWeights, engine: engine),
+        weights: try Primitive(gradient, engine: engine),
+        weightGradient: isPlain ? nil : try Memory(allocating: laid, engine: engine),
+        weightReorder: isPlain
+          ? nil : try Primitive(OneDNN.reorder(from: laid, to: plain, engine: engine), engine: engine),
+        inputGradient: try Tensor(inputShape, engine: engine))
+    }
+  }
+}

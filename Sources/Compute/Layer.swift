@@ -1,0 +1,30 @@
+/// A step of a network that can be run backwards.
+package protocol Layer: AnyObject {
+  /// The result belongs to the layer and is valid until it runs again.
+  func forward(_ x: Tensor) throws(ComputeError) -> Tensor
+  /// Takes the loss's gradient by the output of the last `forward`, sets the parameters' gradients and returns the
+  /// gradient by that forward's input.
+  func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor
+  var parameters: [Parameter] { get }
+}
+
+/// Layers one after the other.
+package final class Sequential: Layer {
+  package let layers: [any Layer]
+
+  package init(_ layers: [any Layer]) { self.layers = layers }
+
+  package func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
+    var x = x
+    for layer in layers { x = try layer.forward(x) }
+    return x
+  }
+
+  package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+    var gradient = gradient
+    for layer in layers.reversed() { gradient = try layer.backward(gradient) }
+    return gradient
+  }
+
+  package var parameters: [Parameter] { layers.flatMap(\.parameters) }
+}

@@ -1,0 +1,121 @@
+internal import COneDNN
+
+/// Everything that is said differently in oneDNN's v2 and v3 C API: how primitives are described.
+///
+/// Written for v2.6. Under v3 the `_desc_init` calls become `_primitive_desc_create` with the engine and attributes, and
+/// memory descriptors become handles; nothing outside this file would change.
+enum OneDNN {
+  static func check(_ status: dnnl_status_t, _ call: @autoclosure () -> String) throws(ComputeError) {
+    guard status != dnnl_success else { return }
+    throw ComputeError(call: call(), status: String(cString: dnnl_status2str(status)).replacing("dnnl_", with: ""))
+  }
+
+  /// A dense array of `Float` with the dimensions in oneDNN's logical order (batch, channels, height, width).
+  static func layout(_ dimensions: [Int], _ tag: dnnl_format_tag_t) throws(ComputeError) -> dnnl_memory_desc_t {
+    var result = dnnl_memory_desc_t()
+    let sizes = dimensions.map { dnnl_dim_t($0) }
+    try check(
+      dnnl_memory_desc_init_by_tag(&result, Int32(sizes.count), sizes, dnnl_f32, tag), "dnnl_memory_desc_init_by_tag")
+    return result
+  }
+
+  static func size(of layout: dnnl_memory_desc_t) -> Int {
+    withUnsafePointer(to: layout) { dnnl_memory_desc_get_size($0) }
+  }
+
+  static func same(_ a: dnnl_memory_desc_t, _ b: dnnl_memory_desc_t) -> Bool {
+    withUnsafePointer(to: a) { a in withUnsafePointer(to: b) { b in dnnl_memory_desc_equal(a, b) != 0 } }
+  }
+
+  struct ConvolutionGeometry {
+    var source: dnnl_memory_desc_t
+    var weights: dnnl_memory_desc_t
+    var bias: dnnl_memory_desc_t
+    var destination: dnnl_memory_desc_t
+    var stride: Int
+    var padding: Int
+  }
+
+  enum Pass { case forward, backwardData, backwardWeights }
+
+  static func convolution(
+    _ geometry: ConvolutionGeometry, _ pass: Pass, engine: Engine, hint: PrimitiveDescriptor? = nil
+  ) throws(ComputeError) -> PrimitiveDescriptor {
+    var g = geometry
+    var description = dnnl_convolution_desc_t()
+    let strides = [dnnl_dim_t](repeating: dnnl_dim_t(g.stride), count: 2)
+    let padding = [dnnl_dim_t](repeating: dnnl_dim_t(g.padding), count: 2)
+    switch pass {
+    case .forward:
+      try check(
+        dnnl_convolution_forward_desc_init(
+          &description, dnnl_forward_training, dnnl_convolution_direct, &g.source, &g.weights, &g.bias,
+          &g.destination, strides, padding, padding), "dnnl_convolution_forward_desc_init")
+    case .backwardData:
+      try check(
+        dnnl_convolution_backward_data_desc_init(
+          &description, dnnl_convolution_direct, &g.source, &g.weights, &g.destination, strides, padding, padding),
+        "dnnl_convolution_backward_data_desc_init")
+    case .backwardWeights:
+      try check(
+        dnnl_convolution_backward_weights_desc_init(
+          &description, dnnl_convolution_direct, &g.source, &g.weights, &g.bias, &g.destination, strides, padding,
+          padding), "dnnl_convolution_backward_weights_desc_init")
+    }
+    return try PrimitiveDescriptor(&description, engine: engine, hint: hint)
+  }
+
+  /// `x * sigmoid(x)`.
+  static func swish(
+    _ layout: dnnl_memory_desc_t, backward hint: PrimitiveDescriptor?, engine: Engine
+  ) throws(ComputeError) -> PrimitiveDescriptor {
+    var layout = layout
+    var description = dnnl_eltwise_desc_t()
+    if hint == nil {
+      try check(
+        dnnl_eltwise_forward_desc_init(&description, dnnl_forward_training, dnnl_eltwise_swish, &layout, 1, 0),
+        "dnnl_eltwise_forward_desc_init")
+    } else {
+      try check(
+        dnnl_eltwise_backward_desc_init(&description, dnnl_eltwise_swish, &layout, &layout, 1, 0),
+        "dnnl_eltwise_backward_desc_init")
+    }
+    return try PrimitiveDescriptor(&description, engine: engine, hint: hint)
+  }
+
+  static func reorder(
+    from source: dnnl_memory_desc_t, to destination: dnnl_memory_desc_t, engine: Engine
+  ) throws(ComputeError) -> PrimitiveDescriptor {
+    var source = source
+    var destination = destination
+    var result: dnnl_primitive_desc_t?
+    try check(
+      dnnl_reorder_primitive_desc_create(
+        &result, &source, engine.handle, &destination, engine.handle, engine.attributes),
+      "dnnl_reorder_primitive_desc_create")
+    return PrimitiveDescriptor(adopting: result!)
+  }
+}
+
+/// Owns a `dnnl_primitive_desc_t`: a primitive whose layouts and implementation have been chosen.
+final class PrimitiveDescriptor {
+  let handle: dnnl_primitive_desc_t
+
+  init(adopting handle: dnnl_primitive_desc_t) { self.handle = handle }
+
+  init(
+    _ description: UnsafeRawPointer, engine: Engine, hint: PrimitiveDescriptor?
+  ) throws(ComputeError) {
+    var result: dnnl_primitive_desc_t?
+    try OneDNN.check(
+      dnnl_primitive_desc_create(&result, description, engine.attributes, engine.handle, hint?.handle),
+      "dnnl_primitive_desc_create")
+    handle = result!
+  }
+
+  deinit { dnnl_primitive_desc_destroy(handle) }
+
+  func layout(_ query: dnnl_query_t, _ index: Int32 = 0) -> dnnl_memory_desc_t {
+    dnnl_primitive_desc_query_md(handle, query, index).pointee
+  }
+}

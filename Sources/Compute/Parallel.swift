@@ -1,0 +1,66 @@
+import Foundation
+
+/// Loops over independent chunks on the very threads oneDNN computes with.
+///
+/// A second pool would fight with oneDNN's for the cores, since OpenMP's threads spin for a while after each primitive.
+/// GCC's OpenMP runtime, on which Debian's oneDNN is built, and LLVM's both export `GOMP_parallel`; where neither is
+/// loaded the loop runs on the calling thread. How many chunks there are never depends on the number of threads, so that
+/// sums over chunks are the same bits everywhere.
+package enum Parallel {
+  private typealias Start =
+    @convention(c) (@convention(c) (UnsafeMutableRawPointer?) -> Void, UnsafeMutableRawPointer?, UInt32, UInt32) -> Void
+  private typealias Count = @convention(c) () -> Int32
+
+  private struct Runtime: Sendable {
+    let start: Start
+    let threadNumber: Count
+    let threadCount: Count
+  }
+
+  private static let runtime: Runtime? = {
+    guard let start = dlsym(nil, "GOMP_parallel"), let number = dlsym(nil, "omp_get_thread_num"),
+      let count = dlsym(nil, "omp_get_num_threads")
+    else { return nil }
+    return Runtime(
+      start: unsafeBitCast(start, to: Start.self), threadNumber: unsafeBitCast(number, to: Count.self),
+      threadCount: unsafeBitCast(count, to: Count.self))
+  }()
+
+  /// Threads of a parallel loop, oneDNN's included: the processors this process may use, or `OMP_NUM_THREADS`.
+  package static var threads: Int {
+    guard runtime != nil, let ask = dlsym(nil, "omp_get_max_threads") else { return 1 }
+    return Int(unsafeBitCast(ask, to: Count.self)())
+  }
+
+  private final class Work {
+    let chunks: Int
+    let body: (Int) -> Void
+    let runtime: Runtime
+
+    init(chunks: Int, body: @escaping (Int) -> Void, runtime: Runtime) {
+      self.chunks = chunks
+      self.body = body
+      self.runtime = runtime
+    }
+  }
+
+  /// Calls `body` once for every chunk in `0..<chunks`, in no order; returns when all are done.
+  package static func run(chunks: Int, _ body: (Int) -> Void) {
+    guard chunks > 1, let runtime else { return (0..<chunks).forEach(body) }
+    withoutActuallyEscaping(body) { body in
+      let work = Work(chunks: chunks, body: body, runtime: runtime)
+      withExtendedLifetime(work) {
+        runtime.start(
+          { context in
+            let work = Unmanaged<Work>.fromOpaque(context!).takeUnretainedValue()
+            let threads = Int(work.runtime.threadCount())
+            var chunk = Int(work.runtime.threadNumber())
+            while chunk < work.chunks {
+              work.body(chunk)
+              chunk += threads
+            }
+          }, Unmanaged.passUnretained(work).toOpaque(), 0, 0)
+      }
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import Foundation
+
+/// xoshiro256**, seeded by splitmix64: small, fast, and the same on every machine.
+///
+/// Source: Blackman & Vigna 2021, "Scrambled linear pseudorandom number generators", arXiv:1805.01407.
+package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equatable {
+  private var state: [UInt64]
+  private var spare: Float?
+
+  package init(seed: UInt64) {
+    var x = seed
+    state = (0..<4).map { _ in
+      x &+= 0x9E37_79B9_7F4A_7C15
+      var z = x
+      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+      return z ^ (z >> 31)
+    }
+  }
+
+  package mutating func next() -> UInt64 {
+    state.withUnsafeMutableBufferPointer { s in
+      let product = s[1] &* 5
+      let result = ((product << 7) | (product >> 57)) &* 9
+      let t = s[1] << 17
+      s[2] ^= s[0]
+      s[3] ^= s[1]
+      s[1] ^= s[2]
+      s[0] ^= s[3]
+      s[2] ^= t
+      s[3] = (s[3] << 45) | (s[3] >> 19)
+      return result
+    }
+  }
+
+  /// Uniform in 0..<1.
+  package mutating func uniform() -> Float { Float(next() >> 40) * 0x1p-24 }
+
+  package mutating func uniform(_ low: Float, _ high: Float) -> Float { low + (high - low) * uniform() }
+
+  package mutating func integer(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+
+  package mutating func chance(_ probability: Float) -> Bool { uniform() < probability }
+
+  /// Standard normal. Source: Box & Muller 1958, two values a call.
+  package mutating func normal() -> Float {
+    if let value = spare {
+      spare = nil
+      return value
+    }
+    let radius = (-2 * log(1 - uniform())).squareRoot()
+    let angle = 2 * Float.pi * uniform()
+    spare = radius * sin(angle)
+    return radius * cos(angle)
+  }
+}

@@ -1,0 +1,46 @@
+internal import COneDNN
+
+/// Dimensions of a batch of feature maps, in the order in which the numbers lie in memory.
+package struct Shape: Hashable, Sendable, CustomStringConvertible {
+  /// Batch, height, width, channels.
+  package var n, h, w, c: Int
+
+  package init(_ n: Int, _ h: Int, _ w: Int, _ c: Int) {
+    self.n = n
+    self.h = h
+    self.w = w
+    self.c = c
+  }
+
+  package var count: Int { n * h * w * c }
+  package var pixels: Int { n * h * w }
+  package var description: String { "[\(n), \(h), \(w), \(c)]" }
+}
+
+/// A batch of feature maps, `[n, h, w, c]`, f32, channels of a pixel together (oneDNN's nhwc).
+///
+/// Reference semantics on purpose: layers own their outputs and reuse them call after call, so that a training step
+/// allocates nothing. A tensor returned by a layer is valid until that layer runs again.
+package final class Tensor {
+  package let shape: Shape
+  package let values: UnsafeMutableBufferPointer<Float>
+  let memory: Memory
+
+  /// Zero-filled.
+  package init(_ shape: Shape, engine: Engine) throws(ComputeError) {
+    precondition(shape.count > 0, "a tensor needs at least one element, its shape is \(shape)")
+    self.shape = shape
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: shape.count * MemoryLayout<Float>.stride, alignment: 64)
+    let pointer = raw.initializeMemory(as: Float.self, repeating: 0, count: shape.count)
+    values = UnsafeMutableBufferPointer(start: pointer, count: shape.count)
+    let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc)
+    memory = try Memory(layout, at: raw, engine: engine)
+  }
+
+  deinit { values.deallocate() }
+
+  package func copy(from other: Tensor) {
+    precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
+    _ = values.update(fromContentsOf: other.values)
+  }
+}
