@@ -43,4 +43,11 @@ package final class Tensor {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
     _ = values.update(fromContentsOf: other.values)
   }
+
+  package func add(_ other: Tensor) {
+    precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
+    let target = values.baseAddress!
+    let source = other.values.baseAddress!
+    for i in 0..<shape.count { target[i] += source[i] }
+  }
 }

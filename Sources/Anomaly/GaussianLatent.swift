@@ -1,0 +1,98 @@
+import Compute
+import Foundation
+
+/// A diagonal Gaussian posterior against a standard normal prior: sampling and divergence, forwards and backwards.
+///
+/// Takes the posterior's statistics `[n, h, w, 2k]`, the `k` means first and then the `k` log-variances, and gives
+/// `z = mean + exp(logVariance / 2) * noise`, `[n, h, w, k]`.
+/// Source: Kingma & Welling 2014, arXiv:1312.6114, section 2.4 and appendix B.
+final class GaussianLatent {
+  let channels: Int
+  /// Divergence of the posterior from the prior in the last `forward`, in nats a patch, one number a latent channel.
+  private(set) var divergences: [Double] = []
+  private let engine: Engine
+  private var plans: [Shape: Plan] = [:]
+  private var current: (plan: Plan, statistics: Tensor)?
+  /// Beyond these a log-variance is taken as the bound, so that one bad step cannot overflow the exponential.
+  private static let logVariances: ClosedRange<Float> = -10...6
+
+  private final class Plan {
+    let z: Tensor
+    let noise: Tensor
+    let gradient: Tensor
+
+    init(_ shape: Shape, engine: Engine) throws(ComputeError) {
+      gradient = try Tensor(shape, engine: engine)
+      let half = Shape(shape.n, shape.h, shape.w, shape.c / 2)
+      z = try Tensor(half, engine: engine)
+      noise = try Tensor(half, engine: engine)
+    }
+  }
+
+  init(channels: Int, engine: Engine) {
+    self.channels = channels
+    self.engine = engine
+  }
+
+  /// - Parameter generator: source of the noise; `nil` gives the posterior's mean.
+  func forward(_ statistics: Tensor, sampling generator: inout RandomGenerator?) throws(ComputeError) -> Tensor {
+    let plan: Plan
+    if let known = plans[statistics.shape] {
+      plan = known
+    } else {
+      plan = try Plan(statistics.shape, engine: engine)
+      plans[statistics.shape] = plan
+    }
+    current = (plan, statistics)
+    let k = channels
+    let s = statistics.values
+    if generator == nil {
+      plan.noise.values.update(repeating: 0)
+    } else {
+      for i in plan.noise.values.indices { plan.noise.values[i] = generator!.normal() }
+    }
+    var sums = [Double](repeating: 0, count: k)
+    for pixel in 0..<statistics.shape.pixels {
+      for c in 0..<k {
+        let mean = s[pixel * 2 * k + c]
+        let logVariance = Self.clamp(s[pixel * 2 * k + k + c])
+        let deviation = exp(0.5 * logVariance)
+        plan.z.values[pixel * k + c] = mean + deviation * plan.noise.values[pixel * k + c]
+        sums[c] += Double(0.5 * (mean * mean + deviation * deviation - logVariance - 1))
+      }
+    }
+    divergences = sums.map { $0 / Double(statistics.shape.n) }
+    return plan.z
+  }
+
+  /// - Parameters:
+  ///   - gradient: the loss's gradient by `z`.
+  ///   - weight: how much a nat of divergence counts in the loss.
+  ///   - freeNats: a channel whose divergence is below this many nats a patch is not pushed further down. Source:
+  ///     Kingma et al. 2016, arXiv:1606.04934, appendix C.8.
+  /// - Returns: the gradient by the statistics.
+  func backward(_ gradient: Tensor, weight: Float, freeNats: Double) -> Tensor {
+    guard let (plan, statistics) = current else { preconditionFailure("latent: backward before forward") }
+    let k = channels
+    let s = statistics.values
+    let weights = divergences.map { $0 > freeNats ? weight : 0 }
+    for pixel in 0..<statistics.shape.pixels {
+      for c in 0..<k {
+        let i = pixel * 2 * k + c
+        let raw = s[i + k]
+        let logVariance = Self.clamp(raw)
+        let deviation = exp(0.5 * logVariance)
+        let byZ = gradient.values[pixel * k + c]
+        plan.gradient.values[i] = byZ + weights[c] * s[i]
+        let byLogVariance =
+          0.5 * (byZ * plan.noise.values[pixel * k + c] * deviation + weights[c] * (deviation * deviation - 1))
+        plan.gradient.values[i + k] = raw == logVariance ? byLogVariance : 0
+      }
+    }
+    return plan.gradient
+  }
+
+  private static func clamp(_ value: Float) -> Float {
+    min(max(value, logVariances.lowerBound), logVariances.upperBound)
+  }
+}

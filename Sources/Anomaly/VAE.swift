@@ -1,0 +1,247 @@
+import Compute
+
+/// A patch-level convolutional variational autoencoder with a latent at every resolution.
+///
+/// The encoder halves the patch stage by stage; the decoder doubles it again. There are no skip connections: at every
+/// stage where the decoder may look at the encoder it does so through a Gaussian latent, whose information the evidence
+/// lower bound charges for. That is what keeps a lesion from being copied through. The posterior of a latent sees the
+/// encoder and the decoder above it, the prior is standard normal, and a sample of the prior runs through the same
+/// decoder.
+///
+/// ```
+///        patch -> blocks -> encode 0 -> encode 1 -> encode 2 -> encode 3
+///                              |           |           |           |
+///                              z0          z1          z2          z3
+///                              |           |           |           |
+/// reconstruction <- blocks <- decode 0 <- decode 1 <- decode 2 <- decode 3
+/// ```
+///
+/// Sources: Kingma & Welling 2014, arXiv:1312.6114 (the VAE); Sønderby et al. 2016, arXiv:1602.02282 (a latent at every
+/// stage, inferred from above and below); Vahdat & Kautz 2020, arXiv:2007.03898 (posterior relative to the decoder's
+/// state); Shi et al. 2016, arXiv:1609.05158 (blocks of pixels as channels).
+package final class VAE {
+  package struct Architecture: Codable, Sendable, Equatable {
+    /// Channels of a scan.
+    package var channels: Int
+    /// Edge of a patch in pixels; a multiple of `granularity`.
+    package var patchSize: Int
+    /// Blocks of this many pixels squared become channels before the first convolution.
+    package var blockSize = 2
+    /// Feature maps of each stage; each stage is half the size of the one before.
+    package var widths = [16, 32, 64, 64]
+    /// Latent channels of each stage; 0 where the decoder gets nothing from the encoder.
+    package var latents = [0, 4, 8, 16]
+
+    package init(channels: Int, patchSize: Int) {
+      self.channels = channels
+      self.patchSize = patchSize
+    }
+
+    /// Edges of what the network sees are multiples of this.
+    package var granularity: Int { blockSize << (widths.count - 1) }
+
+    /// What makes these numbers unusable, as a sentence; `nil` where nothing does.
+    package var fault: String? {
+      if channels < 1 || channels > 64 { return "\(channels) channels; 1 to 64 are supported" }
+      if blockSize < 1 || blockSize > 8 { return "blocks of \(blockSize) pixels; 1 to 8 are supported" }
+      if widths.isEmpty || widths.count > 6 || widths.contains(where: { $0 % 8 != 0 || $0 < 8 || $0 > 512 }) {
+        return "stage widths \(widths); 1 to 6 multiples of 8 up to 512 are supported"
+      }
+      if latents.count != widths.count || latents.contains(where: { $0 < 0 || $0 > 256 }) || latents.last == 0 {
+        return "latent channels \(latents); one number from 0 to 256 a stage is expected, above 0 for the last"
+      }
+      if patchSize < granularity || patchSize > 1024 || patchSize % granularity != 0 {
+        return "patches of \(patchSize) pixels; a multiple of \(granularity) up to 1024 is expected"
+      }
+      return nil
+    }
+  }
+
+  package let architecture: Architecture
+  package let engine: Engine
+  private let encoders: [Sequential]
+  private let decoders: [Decoder]
+  private let output: Convolution
+  private var buffers: [Shape: Buffers] = [:]
+  private var current: Buffers?
+
+  /// What one stage of the decoder does: comes from the stage below, takes in its latent, goes on.
+  private struct Decoder {
+    let enter: Sequential?  // from the next coarser stage; nil at the coarsest
+    let posteriorFromEncoder: Convolution?  // to means and log-variances
+    let posteriorFromDecoder: Convolution?
+    let latent: GaussianLatent?
+    let expand: Convolution?  // from z to feature maps
+    let leave: Sequential
+
+    var parameters: [Parameter] {
+      let layers: [(any Layer)?] = [enter, posteriorFromEncoder, posteriorFromDecoder, expand, leave]
+      return layers.flatMap { $0?.parameters ?? [] }
+    }
+  }
+
+  /// Tensors of one patch shape that belong to no layer.
+  private final class Buffers {
+    let blocks: Tensor  // [n, h / 2, w / 2, 4c]
+    let reconstruction: Tensor  // [n, h, w, c]
+    let blockGradient: Tensor
+    var statistics: [Tensor?]
+    var states: [Tensor?]
+    var featureGradients: [Tensor?]
+
+    init(_ shape: Shape, _ a: Architecture, engine: Engine) throws(ComputeError) {
+      let b = a.blockSize
+      reconstruction = try Tensor(shape, engine: engine)
+      blocks = try Tensor(Shape(shape.n, shape.h / b, shape.w / b, shape.c * b * b), engine: engine)
+      blockGradient = try Tensor(blocks.shape, engine: engine)
+      statistics = []
+      states = []
+      featureGradients = []
+      for (stage, (width, latent)) in zip(a.widths, a.latents).enumerated() {
+        let h = (shape.h / b) >> stage
+        let w = (shape.w / b) >> stage
+        statistics.append(latent > 0 ? try Tensor(Shape(shape.n, h, w, 2 * latent), engine: engine) : nil)
+        states.append(try Tensor(Shape(shape.n, h, w, width), engine: engine))
+        featureGradients.append(try Tensor(Shape(shape.n, h, w, width), engine: engine))
+      }
+    }
+  }
+
+  package init(_ architecture: Architecture, seed: UInt64, engine: Engine) {
+    if let fault = architecture.fault { preconditionFailure(fault) }
+    self.architecture = architecture
+    self.engine = engine
+    var random = RandomGenerator(seed: seed)
+    let a = architecture
+    let blockChannels = a.channels * a.blockSize * a.blockSize
+
+    func block(_ name: String, _ from: Int, _ to: Int, stride: Int = 1) -> [any Layer] {
+      [
+        Convolution(
+          "\(name).conv", from: from, to: to, stride: stride, gain: 1.4, engine: engine, using: &random),
+        ChannelNormalization("\(name).norm", channels: to, engine: engine), Activation(engine: engine),
+      ]
+    }
+    encoders = a.widths.indices.map { stage in
+      let from = stage == 0 ? blockChannels : a.widths[stage - 1]
+      return Sequential(
+        block("encode\(stage).0", from, a.widths[stage], stride: stage == 0 ? 1 : 2)
+          + block("encode\(stage).1", a.widths[stage], a.widths[stage]))
+    }
+    decoders = a.widths.indices.map { stage in
+      let width = a.widths[stage]
+      let k = a.latents[stage]
+      let coarsest = stage == a.widths.count - 1
+      func head(_ name: String, _ from: Int, _ to: Int, gain: Float) -> Convolution {
+        Convolution("decode\(stage).\(name)", from: from, to: to, kernel: 1, gain: gain, engine: engine, using: &random)
+      }
+      return Decoder(
+        enter: coarsest
+          ? nil
+          : Sequential([Upsample(engine: engine)] + block("decode\(stage).enter", a.widths[stage + 1], width)),
+        posteriorFromEncoder: k > 0 ? head("posterior_encoder", width, 2 * k, gain: 0.5) : nil,
+        posteriorFromDecoder: k > 0 && !coarsest ? head("posterior_decoder", width, 2 * k, gain: 0.5) : nil,
+        latent: k > 0 ? GaussianLatent(channels: k, engine: engine) : nil,
+        expand: k > 0 ? head("expand", k, width, gain: 1) : nil,
+        leave: Sequential(block("decode\(stage).leave", width, width)))
+    }
+    output = Convolution(
+      "output", from: a.widths[0], to: blockChannels, kernel: 1, gain: 0.1, engine: engine, using: &random)
+  }
+
+  package var parameters: [Parameter] {
+    encoders.flatMap(\.parameters) + decoders.flatMap(\.parameters) + output.parameters
+  }
+
+  /// Divergence of each latent channel in the last `forward`, in nats a patch, stage by stage.
+  package var divergences: [[Double]] { decoders.map { $0.latent?.divergences ?? [] } }
+
+  /// Encodes, samples and decodes.
+  ///
+  /// - Parameters:
+  ///   - x: normalized intensities, nominally 0...1, `[n, h, w, c]`, `h` and `w` multiples of the granularity.
+  ///   - generator: source of the posterior's noise; `nil` takes its mean, as scoring does.
+  /// - Returns: the reconstruction, same shape, valid until the next call.
+  package func forward(_ x: Tensor, sampling generator: inout RandomGenerator?) throws(ComputeError) -> Tensor {
+    let b = try prepare(x.shape)
+    SpaceToDepth.forward(x, factor: architecture.blockSize, into: b.blocks)
+    var features: [Tensor] = []
+    var h = b.blocks
+    for encoder in encoders {
+      h = try encoder.forward(h)  // [n, h / 2^stage, w / 2^stage, width]
+      features.append(h)
+    }
+    for stage in decoders.indices.reversed() {
+      let decoder = decoders[stage]
+      let above = try decoder.enter?.forward(h)
+      let state = b.states[stage]!
+      if let latent = decoder.latent, let fromEncoder = decoder.posteriorFromEncoder, let expand = decoder.expand {
+        let statistics = b.statistics[stage]!  // [n, h, w, 2k]
+        statistics.copy(from: try fromEncoder.forward(features[stage]))
+        if let above, let fromDecoder = decoder.posteriorFromDecoder {
+          statistics.add(try fromDecoder.forward(above))
+        }
+        let z = try latent.forward(statistics, sampling: &generator)  // [n, h, w, k]
+        state.copy(from: try expand.forward(z))
+        if let above { state.add(above) }
+      } else if let above {
+        state.copy(from: above)
+      }
+      h = try decoder.leave.forward(state)
+    }
+    SpaceToDepth.inverse(try output.forward(h), factor: architecture.blockSize, into: b.reconstruction)
+    return b.reconstruction
+  }
+
+  /// Sets every parameter's gradient for `loss + sum over stages of weight * divergence`.
+  ///
+  /// - Parameters:
+  ///   - gradient: of the loss by the reconstruction of the last `forward`.
+  ///   - divergenceWeights: what a nat of divergence of one patch counts, a number a stage.
+  ///   - freeNats: divergence a channel may have for nothing, in nats a patch.
+  package func backward(_ gradient: Tensor, divergenceWeights: [Float], freeNats: Double) throws(ComputeError) {
+    guard let b = current else { preconditionFailure("the VAE's backward came before its forward") }
+    SpaceToDepth.forward(gradient, factor: architecture.blockSize, into: b.blockGradient)
+    var g = try output.backward(b.blockGradient)
+    for stage in decoders.indices {
+      let decoder = decoders[stage]
+      g = try decoder.leave.backward(g)
+      let byFeatures = b.featureGradients[stage]!
+      if let latent = decoder.latent, let fromEncoder = decoder.posteriorFromEncoder, let expand = decoder.expand {
+        let byStatistics = latent.backward(
+          try expand.backward(g), weight: divergenceWeights[stage], freeNats: freeNats)
+        byFeatures.copy(from: try fromEncoder.backward(byStatistics))
+        if let fromDecoder = decoder.posteriorFromDecoder {
+          let state = b.states[stage]!  // free to hold the sum: `leave` has used it
+          state.copy(from: g)
+          state.add(try fromDecoder.backward(byStatistics))
+          g = state
+        }
+      } else {
+        byFeatures.values.update(repeating: 0)
+      }
+      if let enter = decoder.enter { g = try enter.backward(g) }
+    }
+    for stage in encoders.indices.reversed() {
+      let byFeatures = b.featureGradients[stage]!
+      if stage < encoders.count - 1 { byFeatures.add(g) }
+      g = try encoders[stage].backward(byFeatures)
+    }
+  }
+
+  private func prepare(_ shape: Shape) throws(ComputeError) -> Buffers {
+    let step = architecture.granularity
+    precondition(
+      shape.c == architecture.channels && shape.h % step == 0 && shape.w % step == 0,
+      "\(shape) does not suit a model of \(architecture.channels) channels and multiples of \(step) pixels")
+    let result: Buffers
+    if let known = buffers[shape] {
+      result = known
+    } else {
+      result = try Buffers(shape, architecture, engine: engine)
+      buffers[shape] = result
+    }
+    current = result
+    return result
+  }
+}
