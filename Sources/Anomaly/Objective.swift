@@ -20,6 +20,9 @@ package struct Objective: Codable, Sendable, Equatable {
   package var warmUpSteps = 300
   /// Divergence a latent channel may have for nothing, in nats a patch.
   package var freeNats = 0.5
+  /// The spread is never taken to be larger than this. An untrained model errs a lot; a likelihood as wide as that
+  /// lets the divergence win, the latents collapse, and the errors stay: training would never leave that state.
+  package var largestSpread: Float = 0.04
 
   package init(stages: Int) { divergenceWeights = [Float](repeating: 1, count: stages) }
 
@@ -65,7 +68,7 @@ package struct Objective: Codable, Sendable, Equatable {
     let keep: Float = step < 50 ? 0.8 : 0.98
     for channel in 0..<c where counts[channel] > 0 {
       let mean = sums[channel] / Double(counts[channel])
-      let now = max(Float(likelihood == .laplace ? mean : mean.squareRoot()), 1e-3)
+      let now = min(max(Float(likelihood == .laplace ? mean : mean.squareRoot()), 1e-3), largestSpread)
       spread[channel] = spread[channel] == 0 ? now : keep * spread[channel] + (1 - keep) * now
       let b = Double(spread[channel])
       nats +=

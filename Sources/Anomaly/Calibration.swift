@@ -1,0 +1,61 @@
+import Foundation
+
+/// What scores mean: how they are spread over held-out healthy tissue, scans and cases.
+package struct Calibration: Codable, Sendable, Equatable {
+  package let statistics: ResidualStatistics
+  /// Scores of the held-out healthy scans and cases, ascending.
+  package let scanScores: [Double]
+  package let caseScores: [Double]
+  /// For each held-out healthy scan the highest level at which it still shows a region, ascending.
+  package let regionLevels: [Double]
+  /// Smaller groups of pixels are no regions, in pixels of the model's grid.
+  package let minimumRegionArea: Int
+
+  package static let defaultRegionArea = 12
+
+  /// - Parameter cases: heatmaps on the model's grid of the held-out healthy cases, case by case.
+  init(statistics: ResidualStatistics, heatmaps cases: [[Heatmap]]) {
+    self.statistics = statistics
+    minimumRegionArea = Self.defaultRegionArea
+    let scores = cases.map { $0.map(\.score) }
+    scanScores = scores.joined().sorted()
+    caseScores = scores.compactMap { $0.max() }.sorted()
+    regionLevels = cases.joined().map { $0.highestLevel(withRegionOf: Self.defaultRegionArea) }.sorted()
+  }
+
+  /// Split-conformal p-value `(1 + #{healthy >= score}) / (n + 1)`: where healthy scores are exchangeable with this one,
+  /// it is at most `alpha` with probability at most `alpha`.
+  /// Source: Vovk et al. 2005, "Algorithmic Learning in a Random World"; Bates et al. 2023, arXiv:2104.08279.
+  package static func pValue(_ score: Double, among healthy: [Double]) -> Double {
+    var low = 0
+    var high = healthy.count
+    while low < high {
+      let middle = (low + high) / 2
+      if healthy[middle] < score { low = middle + 1 } else { high = middle }
+    }
+    return Double(1 + healthy.count - low) / Double(healthy.count + 1)
+  }
+
+  /// The rate at which healthy cases can be flagged: the one asked for, or the smallest that so many healthy cases allow.
+  package func attainableRate(_ rate: Double) -> Double { max(rate, 1 / Double(caseScores.count + 1)) }
+
+  /// A case is flagged where its score is above this.
+  package func caseThreshold(rate: Double) -> Double {
+    Self.threshold(rate: attainableRate(rate), among: caseScores)
+  }
+
+  /// Pixels at or above this `z` form regions: a healthy scan shows any with probability at most `rate`.
+  package func regionThreshold(rate: Double) -> Double {
+    let rate = max(rate, 1 / Double(regionLevels.count + 1))
+    return max(Self.threshold(rate: rate, among: regionLevels) + 0.01, 0.5)
+  }
+
+  package func isFlagged(pValue: Double, rate: Double) -> Bool { pValue <= attainableRate(rate) + 1e-12 }
+
+  /// The largest healthy score that is still as common as `rate`.
+  private static func threshold(rate: Double, among healthy: [Double]) -> Double {
+    let allowed = Int((rate * Double(healthy.count + 1) + 1e-9).rounded(.down)) - 1  // healthy scores that may lie above
+    let index = healthy.count - 1 - max(0, allowed)
+    return healthy.indices.contains(index) ? healthy[index] : 0
+  }
+}

@@ -1,0 +1,151 @@
+import Compute
+import Crypto
+import Foundation
+
+/// A trained model: the network's weights and all that is needed to apply it to another study.
+package struct Model: Sendable {
+  /// How it was trained.
+  package struct Record: Codable, Sendable, Equatable {
+    package var toolVersion: String
+    package var seed: UInt64
+    /// SHA-256 over the names and contents of the training study's files.
+    package var trainingSetSHA256: String
+    package var trainingCases: Int
+    package var heldOutCases: [String]
+    package var steps: Int
+    package var epochs: Double
+    package var minutes: Double
+    package var threads: Int
+    package var compute: String
+    package var objective: Objective
+    /// Average precision on lesions planted in held-out healthy scans, of the weights that were kept.
+    package var plantedAveragePrecision: Double
+    /// Divergence of each latent channel on held-out scans, in nats a patch, stage by stage.
+    package var divergences: [[Double]]
+    package var warnings: [String]
+  }
+
+  package var architecture: VAE.Architecture
+  package var preparation: Preparation
+  package var calibration: Calibration
+  package var record: Record
+  package var weights: [String: Safetensors.Array]
+
+  package static let formatVersion = "1"
+
+  package func save(to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    func json(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
+    let file = Safetensors(
+      arrays: weights,
+      metadata: [
+        "format": "norma", "format_version": Self.formatVersion, "tool_version": record.toolVersion,
+        "architecture": try json(architecture), "preparation": try json(preparation),
+        "normalization": try json(preparation.normalization), "patch_size": "\(architecture.patchSize)",
+        "channels": "\(architecture.channels)", "calibration": try json(calibration), "training": try json(record),
+        "training_set_sha256": record.trainingSetSHA256, "seed": "\(record.seed)",
+      ])
+    try ModelStorage.write(file, to: path)
+  }
+
+  package init(
+    architecture: VAE.Architecture, preparation: Preparation, calibration: Calibration, record: Record,
+    weights: [String: Safetensors.Array]
+  ) {
+    self.architecture = architecture
+    self.preparation = preparation
+    self.calibration = calibration
+    self.record = record
+    self.weights = weights
+  }
+
+  /// Reads a model file and checks that its parts fit together.
+  package init(path: String) throws(ModelError) {
+    let file = try ModelStorage.read(path)
+    try ModelStorage.checkFormat(file, kind: "norma", version: Self.formatVersion, path: path)
+    architecture = try ModelStorage.decode("architecture", of: file, path: path)
+    preparation = try ModelStorage.decode("preparation", of: file, path: path)
+    calibration = try ModelStorage.decode("calibration", of: file, path: path)
+    record = try ModelStorage.decode("training", of: file, path: path)
+    weights = file.arrays
+    if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
+    let c = architecture.channels
+    let statistics = calibration.statistics
+    let classes = statistics.depths.count
+    guard preparation.channels == c, (1...64).contains(preparation.reduction), statistics.precision.count == c,
+      statistics.precision.allSatisfy({ $0.count == c }), statistics.quantiles.count == ResidualStatistics.tails.count,
+      classes > 0, statistics.means.count == classes, statistics.deviations.count == classes,
+      (statistics.means + statistics.deviations).allSatisfy({ $0.count == c }),
+      statistics.rule.channelWeights.map({ $0.count == c }) ?? true, !calibration.caseScores.isEmpty
+    else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
+  }
+
+  /// Puts the weights into a network.
+  package func network(engine: Engine, path: String) throws(ModelError) -> VAE {
+    let network = VAE(architecture, seed: 0, engine: engine)
+    for parameter in network.parameters {
+      guard let array = weights[parameter.name] else {
+        throw ModelStorage.damaged(path, "it lacks the weights '\(parameter.name)'")
+      }
+      guard array.shape == parameter.shape else {
+        throw ModelStorage.damaged(
+          path, "the weights '\(parameter.name)' have shape \(array.shape), \(parameter.shape) was expected")
+      }
+      parameter.set(array.values)
+    }
+    return network
+  }
+}
+
+/// Reading and writing of model and checkpoint files.
+enum ModelStorage {
+  static func damaged(_ path: String, _ found: String) -> ModelError {
+    ModelError(path: path, found: found, remedy: "Copy the file again or train anew")
+  }
+
+  /// Writes aside, then renames: a file is whole or not there.
+  static func write(_ file: Safetensors, to path: String) throws {
+    let folder = (path as NSString).deletingLastPathComponent
+    do {
+      if !folder.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
+      try file.encoded().write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch let error as NSError {
+      let cause = (error.userInfo[NSUnderlyingErrorKey] as? NSError) ?? error
+      throw ModelError(
+        path: path, found: "the file cannot be written (\(cause.localizedDescription))",
+        remedy: "Check the folder's permissions and the free space, or choose another --output")
+    }
+  }
+
+  static func read(_ path: String) throws(ModelError) -> Safetensors {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw ModelError(path: path, found: "there is no such file", remedy: "Give a file that `norma train` wrote")
+    }
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
+      throw ModelError(path: path, found: "the file cannot be read", remedy: "Check its permissions")
+    }
+    return try Safetensors(data, path: path)
+  }
+
+  static func checkFormat(_ file: Safetensors, kind: String, version: String, path: String) throws(ModelError) {
+    guard file.metadata["format"] == kind else {
+      let found = file.metadata["format"].map { "its format is '\($0)'" } ?? "it states no format"
+      throw ModelError(
+        path: path, found: "\(found), '\(kind)' was expected", remedy: "Give a file that `norma train` wrote")
+    }
+    let found = file.metadata["format_version"] ?? "missing"
+    guard found == version else {
+      throw ModelError(
+        path: path, found: "its format version is \(found), this norma reads version \(version)",
+        remedy: "Train anew, or use the norma that wrote it (\(file.metadata["tool_version"] ?? "unknown version"))")
+    }
+  }
+
+  static func decode<T: Decodable>(_ key: String, of file: Safetensors, path: String) throws(ModelError) -> T {
+    guard let text = file.metadata[key] else { throw damaged(path, "its metadata lacks '\(key)'") }
+    do { return try JSONDecoder().decode(T.self, from: Data(text.utf8)) } catch {
+      throw damaged(path, "its metadata '\(key)' cannot be understood")
+    }
+  }
+}

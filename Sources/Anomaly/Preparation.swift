@@ -1,0 +1,135 @@
+import Crypto
+import Foundation
+import Imaging
+
+/// What is done to every scan before the model sees it; stored in the model file and applied again when scoring.
+package struct Preparation: Codable, Sendable, Equatable {
+  package var normalization: Normalization
+  /// Scans are reduced by this whole factor first.
+  package var reduction: Int
+  package var channels: Int
+
+  package init(normalization: Normalization, reduction: Int, channels: Int) {
+    self.normalization = normalization
+    self.reduction = reduction
+    self.channels = channels
+  }
+}
+
+/// One scan of a case as it was read: a file, or a page of one.
+package struct SourceScan: Sendable {
+  /// File name without its ending, with `-p001` and so on for the pages of a stack; unique within its case.
+  package var name: String
+  /// Relative to the study.
+  package var path: String
+  package var page: Int?
+  package var sha256: String?
+  /// The decoded picture, or why there is none, in one sentence.
+  package var content: Result<Image, ScanFault>
+}
+
+/// Why a scan cannot be used, as a sentence for the report.
+package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
+  package var description: String
+
+  package init(_ description: String) { self.description = description }
+}
+
+/// A scan on the model's own grid.
+package struct PreparedScan: Sendable {
+  /// Normalized and reduced, nominally 0...1; `NaN` where there is no data.
+  package var image: Image
+  package var tissue: TissueMask
+
+  package init(image: Image) {
+    self.image = image
+    tissue = TissueMask(of: image)
+  }
+
+  init(image: Image, tissue: TissueMask) {
+    self.image = image
+    self.tissue = tissue
+  }
+}
+
+extension Study {
+  /// Reads all scans of a case. A file that cannot be read is a scan with a fault; nothing is left out.
+  ///
+  /// - Parameter channels: what a model expects; `nil` takes scans as they are.
+  package func scans(of item: Case, channels: Int? = nil, limits: TIFFLimits = .default) -> [SourceScan] {
+    let names = Self.scanNames(of: item.files)
+    return zip(item.files, names).flatMap { file, name in
+      let full = path + "/" + file
+      let digest = Self.digest(ofFile: full)
+      func fault(_ text: String) -> [SourceScan] {
+        [SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(ScanFault(text)))]
+      }
+      let tiff: TIFFFile
+      do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: limits) } catch { return fault(error.description) }
+      let slices = tiff.pages.filter { !$0.isReducedResolution && !$0.isMask }
+      guard !slices.isEmpty else {
+        return fault(
+          "\(full): all of its \(tiff.pages.count) pages are thumbnails or masks; a full-resolution page was expected. "
+            + "Export the scan itself.")
+      }
+      return slices.map { page in
+        let stacked = slices.count > 1
+        let suffix = stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page.number)".count)) + "\(page.number)" : ""
+        let content: Result<Image, ScanFault>
+        do throws(ImagingError) {
+          let image = try tiff.image(page: page.number)
+          if let channels, image.channels != channels {
+            content = .failure(
+              ScanFault(
+                "\(full): it has \(image.channels) channel\(image.channels == 1 ? "" : "s"), the model was trained on "
+                  + "\(channels). Analyze it with a model of its own kind."))
+          } else {
+            content = .success(image)
+          }
+        } catch {
+          content = .failure(ScanFault(error.description))
+        }
+        return SourceScan(
+          name: name + suffix, path: file, page: stacked ? page.number : nil, sha256: digest, content: content)
+      }
+    }
+  }
+
+  /// Stems of the files; where two would be the same (or differ in case alone), their endings stay.
+  static func scanNames(of files: [String]) -> [String] {
+    let stems = files.map { (($0 as NSString).lastPathComponent as NSString).deletingPathExtension }
+    let counts = Dictionary(stems.map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
+    return zip(files, stems).map { counts[$1.lowercased()]! > 1 ? ($0 as NSString).lastPathComponent : $1 }
+  }
+
+  /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
+  package static func digest(ofFile path: String) -> String? {
+    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
+    defer { try? handle.close() }
+    var hash = SHA256()
+    do {
+      while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty { hash.update(data: chunk) }
+    } catch { return nil }
+    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+}
+
+extension Preparation {
+  /// Normalizes the pictures of one case; the result has the sizes it was given.
+  package func normalized(_ images: [Image]) -> [Image] {
+    switch normalization.scope {
+    case .scan: images.map { normalization.apply(normalization.parameters(of: [$0]), to: $0) }
+    case .wholeCase:
+      if images.isEmpty { [] } else { Self.apply(normalization, normalization.parameters(of: images), images) }
+    }
+  }
+
+  private static func apply(
+    _ normalization: Normalization, _ parameters: NormalizationParameters, _ images: [Image]
+  ) -> [Image] {
+    images.map { normalization.apply(parameters, to: $0) }
+  }
+
+  /// A normalized picture on the model's grid.
+  package func prepared(_ normalized: Image) -> PreparedScan { PreparedScan(image: normalized.reduced(by: reduction)) }
+}

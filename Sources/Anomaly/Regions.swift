@@ -1,0 +1,56 @@
+import Imaging
+
+extension Heatmap {
+  /// Connected groups of pixels at or above a level, the highest peak first.
+  ///
+  /// - Parameters:
+  ///   - threshold: a `z`.
+  ///   - minimumArea: smaller groups are left out, in pixels of this heatmap.
+  package func regions(above threshold: Double, minimumArea: Int, pixelSize: PixelSize?) -> [Region] {
+    let level = Float(threshold)
+    let groups = ConnectedComponents(of: values.map { $0 >= level }, width: width, height: height)
+    var peaks = [Float](repeating: -.infinity, count: groups.components.count)
+    var sums = [Double](repeating: 0, count: groups.components.count)
+    for (pixel, label) in groups.labels.enumerated() where label > 0 {
+      let k = Int(label) - 1
+      peaks[k] = max(peaks[k], values[pixel])
+      sums[k] += Double(values[pixel])
+    }
+    let kept = groups.components.indices.filter { groups.components[$0].pixels >= minimumArea }
+      .sorted { (peaks[$0], groups.components[$0].pixels) > (peaks[$1], groups.components[$1].pixels) }
+    return kept.enumerated().map { rank, k in
+      let group = groups.components[k]
+      return Region(
+        rank: rank + 1, x: group.bounds.x, y: group.bounds.y, width: group.bounds.width, height: group.bounds.height,
+        areaPixels: group.pixels,
+        areaSquareMillimeters: pixelSize.map { Double(group.pixels) * $0.squareMillimeters },
+        peak: Double(peaks[k]), mean: sums[k] / Double(group.pixels))
+    }
+  }
+
+  /// Highest level at which some connected group still has `minimumArea` pixels; 0 where none has above 0.
+  ///
+  /// Found by halving to a hundredth of a `z`.
+  func highestLevel(withRegionOf minimumArea: Int) -> Double {
+    var low: Float = 0
+    var high = values.max() ?? 0
+    func shows(_ level: Float) -> Bool {
+      let isAbove = values.map { $0 >= level && $0 > 0 }
+      guard isAbove.count(where: { $0 }) >= minimumArea else { return false }
+      return ConnectedComponents(of: isAbove, width: width, height: height).components
+        .contains { $0.pixels >= minimumArea }
+    }
+    guard high > 0, shows(Float.leastNonzeroMagnitude) else { return 0 }
+    while high - low > 0.01 {
+      let middle = (low + high) / 2
+      if shows(middle) { low = middle } else { high = middle }
+    }
+    return Double(low)
+  }
+
+  /// Mean of the highest 0.3 % of the pixels: one number for a scan that a single noisy pixel does not decide.
+  package var score: Double {
+    let count = max(1, values.count * 3 / 1000)
+    return values.sorted(by: >).prefix(count).reduce(0) { $0 + Double($1) } / Double(count)
+  }
+}

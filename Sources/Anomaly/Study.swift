@@ -1,0 +1,98 @@
+import Foundation
+import Imaging
+
+/// A folder of scans, sorted into cases.
+///
+/// `STUDY/CASE/*.tif`: a folder is a case and its files are its scans, at any depth; `STUDY/*.tif`: a file is a case.
+package struct Study: Sendable {
+  package struct Case: Sendable, Equatable {
+    /// Folder relative to the study, or the file's name without its ending.
+    package var name: String
+    /// Scan files relative to the study, sorted.
+    package var files: [String]
+  }
+
+  package let path: String
+  /// Sorted by name.
+  package let cases: [Case]
+
+  package static let endings = ["tif", "tiff", "svs", "btf"]
+
+  /// - Throws: `StudyError` where the folder cannot be read or holds no scan.
+  package init(path: String) throws(StudyError) {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw StudyError(
+        path: path, found: "there is no such folder", remedy: "Give the folder that holds the study's TIFF scans")
+    }
+    guard isFolder.boolValue else {
+      throw StudyError(
+        path: path, found: "this is a file, a folder of scans was expected", remedy: "Give the folder it lies in")
+    }
+    var folders: [String: [String]] = [:]
+    var others = 0
+    var pending = [""]
+    var visited: Set<String> = []
+    while let folder = pending.popLast() {
+      let full = folder.isEmpty ? path : path + "/" + folder
+      // A link back up would be walked for ever: every real folder is entered once.
+      let real = URL(fileURLWithPath: full).resolvingSymlinksInPath().path
+      guard visited.insert(real).inserted else { continue }
+      let names: [String]
+      do { names = try FileManager.default.contentsOfDirectory(atPath: full) } catch {
+        throw StudyError(
+          path: full, found: "the folder cannot be read (\(error.localizedDescription))",
+          remedy: "Check its permissions")
+      }
+      for name in names where !name.hasPrefix(".") {
+        let relative = folder.isEmpty ? name : folder + "/" + name
+        var nested: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path + "/" + relative, isDirectory: &nested) else { continue }
+        if nested.boolValue {
+          pending.append(relative)
+        } else if Self.endings.contains((name as NSString).pathExtension.lowercased()) {
+          folders[folder, default: []].append(relative)
+        } else {
+          others += 1
+        }
+      }
+    }
+    guard !folders.isEmpty else {
+      let found = others == 0 ? "the folder holds no files" : "none of its \(others) files is a scan"
+      throw StudyError(
+        path: path, found: "\(found); files ending in .\(Self.endings.joined(separator: ", .")) were expected",
+        remedy: "Give a folder with STUDY/CASE/*.tif or STUDY/*.tif")
+    }
+    var cases: [Case] = []
+    for (folder, files) in folders {
+      if folder.isEmpty {
+        for file in files {
+          let stem = (file as NSString).deletingPathExtension
+          // Two files that differ only in their ending, or a file named like a folder, stay apart.
+          let taken = files.contains { $0 != file && ($0 as NSString).deletingPathExtension == stem }
+          cases.append(Case(name: taken || folders[stem] != nil ? file : stem, files: [file]))
+        }
+      } else {
+        cases.append(Case(name: folder, files: files.sorted()))
+      }
+    }
+    self.path = path
+    self.cases = cases.sorted { $0.name < $1.name }
+  }
+}
+
+/// A study folder that cannot be used.
+package struct StudyError: Error, Sendable, CustomStringConvertible, Equatable {
+  package let path: String
+  /// What was found and what was expected.
+  package let found: String
+  package let remedy: String
+
+  package init(path: String, found: String, remedy: String) {
+    self.path = path
+    self.found = found
+    self.remedy = remedy
+  }
+
+  package var description: String { "\(path): \(found). \(remedy)." }
+}

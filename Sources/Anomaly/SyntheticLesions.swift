@@ -1,0 +1,80 @@
+import Compute
+import Foundation
+
+/// Lesions planted in healthy patches: to corrupt what the encoder sees, and to choose a checkpoint without labels.
+///
+/// Shapes are smooth noise above a level, from a few large blobs to many small ones, with edges from soft to sharp. Inside,
+/// every channel is offset by its own amount and sign and gets some texture, or tissue from elsewhere in the patch is
+/// blended in. Source: the idea as in Zavrtanik et al. 2021, arXiv:2108.07610 (DRAEM); Kascenas et al. 2022 for coarse
+/// noise.
+struct SyntheticLesions: Sendable {
+  /// Edge of a patch in pixels.
+  let edge: Int
+  let channels: Int
+
+  /// Plants lesions into a patch.
+  ///
+  /// - Parameters:
+  ///   - patch: `[edge, edge, channels]`, changed in place; `NaN` stays.
+  ///   - tissue: `[edge, edge]`, 1 where lesions may be.
+  /// - Returns: which pixels are lesion, `[edge, edge]`: at least half strength and a visible change.
+  @discardableResult
+  func plant(
+    into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
+    using random: inout RandomGenerator
+  ) -> [Bool] {
+    let sizes = [2, 3, 4, 6, 9]
+    let shape = NoiseField.smooth(cells: sizes[random.integer(below: sizes.count)], edge: edge, using: &random)
+    let level = 0.8 + 1.3 * random.uniform()
+    let sharpness = 2 + 14 * random.uniform()
+    let texture = NoiseField.smooth(cells: max(8, edge / 4), edge: edge, using: &random)
+    let roughness = 0.3 * random.uniform()
+    var offsets = (0..<channels).map { _ -> Float in
+      guard random.chance(0.75) else { return 0 }
+      return (random.chance(0.5) ? 1 : -1) * random.uniform(0.05, 0.5)
+    }
+    if offsets.allSatisfy({ $0 == 0 }) {
+      offsets[random.integer(below: channels)] = (random.chance(0.5) ? 1 : -1) * random.uniform(0.05, 0.5)
+    }
+    let blends = random.chance(0.25)
+    let shiftX = random.integer(below: edge)
+    let shiftY = random.integer(below: edge)
+    let before = Array(patch)
+    var lesion = [Bool](repeating: false, count: edge * edge)
+    for y in 0..<edge {
+      for x in 0..<edge {
+        let i = y * edge + x
+        guard tissue[i] != 0 else { continue }
+        let strength = 1 / (1 + exp((level - shape[i]) * sharpness))
+        guard strength > 0.01 else { continue }
+        let elsewhere = ((y + shiftY) % edge * edge + (x + shiftX) % edge)
+        var change: Float = 0
+        for c in 0..<channels {
+          let value = before[i * channels + c]
+          var changed = value + offsets[c] * (1 + roughness * texture[i])
+          let other = before[elsewhere * channels + c]
+          if blends, tissue[elsewhere] != 0, !other.isNaN { changed = 0.5 * (value + other) + 0.5 * offsets[c] }
+          let mixed = value + (min(max(changed, 0), 1.5) - value) * strength
+          patch[i * channels + c] = mixed
+          change = max(change, abs(mixed - value))
+        }
+        lesion[i] = strength > 0.5 && change > 0.03
+      }
+    }
+    return lesion
+  }
+
+  /// Adds coarse noise of standard deviation `deviation` within tissue, the same grain in all channels' own draws.
+  /// Source: Kascenas et al. 2022, "Denoising autoencoders for unsupervised anomaly detection in brain MRI".
+  func addCoarseNoise(
+    to patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>, deviation: Float,
+    using random: inout RandomGenerator
+  ) {
+    let grains = [4, 8, 16, 32].map { min($0, edge / 2) }
+    let cells = grains[random.integer(below: grains.count)]
+    for c in 0..<channels {
+      let field = NoiseField.smooth(cells: cells, edge: edge, using: &random)
+      for i in field.indices where tissue[i] != 0 { patch[i * channels + c] += deviation * field[i] }
+    }
+  }
+}

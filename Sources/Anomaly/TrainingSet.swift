@@ -1,0 +1,202 @@
+import Compute
+import Crypto
+import Foundation
+import Imaging
+
+/// The healthy scans of a study on the model's grid, and batches of corrupted and clean patches cut from them.
+package struct TrainingSet: Sendable {
+  package struct Member: Sendable {
+    package var name: String
+    package var scans: [PreparedScan]
+  }
+
+  package let preparation: Preparation
+  package let training: [Member]
+  package let heldOut: [Member]
+  /// SHA-256 over the names and contents of the files that were read.
+  package let digest: String
+  /// Files that could not be used, each with its reason.
+  package let faults: [String]
+
+  /// How the scans of a study are read and divided.
+  package struct Settings: Sendable {
+    package var normalization = Normalization(method: .percentile(99), scope: .wholeCase)
+    /// `nil` chooses the largest whole factor that leaves the shorter edge of half the scans at least 128 pixels.
+    package var reduction: Int?
+    /// Share of the cases that is kept from training, to choose the checkpoint and to calibrate.
+    package var heldOutShare = 0.4
+    package var seed: UInt64 = 0
+    package var limits = TIFFLimits.default
+
+    package init() {}
+  }
+
+  private static let grid = 128
+
+  /// Reads and prepares all scans of a study.
+  ///
+  /// - Parameter progress: called with the number of cases read and of all cases.
+  /// - Throws: `StudyError` where too little is left to learn from.
+  package init(
+    _ study: Study, settings: Settings, progress: (Int, Int) -> Void = { _, _ in }
+  ) throws(StudyError) {
+    var pictures: [(name: String, images: [Image])] = []
+    var hash = SHA256()
+    var faults: [String] = []
+    var channels: Int?
+    for (index, item) in study.cases.enumerated() {
+      var images: [Image] = []
+      for scan in study.scans(of: item, limits: settings.limits) {
+        hash.update(data: Data("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}".utf8))
+        switch scan.content {
+        case .success(let image):
+          let expected = channels ?? image.channels
+          channels = expected
+          if image.channels == expected {
+            images.append(image)
+          } else {
+            faults.append(
+              "\(study.path)/\(scan.path): it has \(image.channels) channels, the scans before it have \(expected). "
+                + "Train on scans of one kind.")
+          }
+        case .failure(let fault): faults.append(fault.description)
+        }
+      }
+      if !images.isEmpty { pictures.append((item.name, images)) }
+      progress(index + 1, study.cases.count)
+    }
+    guard let channels, !pictures.isEmpty else {
+      throw StudyError(
+        path: study.path,
+        found: "none of the scans in \(study.cases.count) cases can be read; the first says: \(faults.first ?? "nothing")",
+        remedy: "Give a study of readable TIFF scans")
+    }
+    let edges = pictures.flatMap { $0.images.map { min($0.width, $0.height) } }.sorted()
+    let reduction = settings.reduction ?? max(1, edges[edges.count / 2] / Self.grid)
+    let preparation = Preparation(normalization: settings.normalization, reduction: reduction, channels: channels)
+    var members: [Member] = []
+    for picture in pictures {
+      let scans = preparation.normalized(picture.images).map(preparation.prepared).filter { $0.tissue.share > 0.02 }
+      if !scans.isEmpty { members.append(Member(name: picture.name, scans: scans)) }
+    }
+    guard members.count >= 2 else {
+      throw StudyError(
+        path: study.path,
+        found: "\(members.count) case\(members.count == 1 ? "" : "s") with tissue in it; at least 2 are needed, "
+          + "one to learn from and one to calibrate on, and 40 or more are recommended",
+        remedy: "Add healthy cases")
+    }
+    // The split must not follow the order of names, which often is that of scanners or dates.
+    var random = RandomGenerator(seed: settings.seed ^ 0x5EED)
+    let order = members.indices.shuffled(using: &random)
+    let count = min(max(1, Int((Double(members.count) * settings.heldOutShare).rounded())), members.count - 1)
+    let chosen = Set(order.prefix(count))
+    heldOut = members.indices.filter(chosen.contains).map { members[$0] }
+    training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
+    digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
+    self.preparation = preparation
+    self.faults = faults
+  }
+
+  /// A patch edge that suits the scans: 128, or less where they are smaller.
+  package func patchSize(granularity: Int) -> Int {
+    let largest = training.flatMap(\.scans).map { max($0.image.width, $0.image.height) }.max() ?? Self.grid
+    return min(Self.grid, (largest + granularity - 1) / granularity * granularity)
+  }
+}
+
+/// Cuts, augments and corrupts patches, batch after batch.
+final class PatchSource {
+  private let scans: [PreparedScan]
+  private let edge: Int
+  private let channels: Int
+  /// Running sum of how many patches each scan is worth, so that a large scan is drawn from more often.
+  private let worth: [Float]
+  private let lesions: SyntheticLesions
+
+  init(_ scans: [PreparedScan], edge: Int, channels: Int) {
+    self.scans = scans
+    self.edge = edge
+    self.channels = channels
+    var sum: Float = 0
+    worth = scans.map { scan in
+      sum += max(1, Float(scan.image.width * scan.image.height) / Float(edge * edge) * Float(scan.tissue.share))
+      return sum
+    }
+    lesions = SyntheticLesions(edge: edge, channels: channels)
+  }
+
+  /// Patches that make one pass over the scans.
+  var patchesPerEpoch: Int { max(1, Int(worth.last ?? 1)) }
+
+  /// Fills a batch: `clean` is what is to be reconstructed (`NaN` where there is no data), `corrupted` what the encoder
+  /// sees. Both `[n, edge, edge, c]`.
+  func fill(clean: Tensor, corrupted: Tensor, using random: inout RandomGenerator) {
+    let seeds = (0..<clean.shape.n).map { _ in random.next() }
+    let values = edge * edge * channels
+    Parallel.run(chunks: clean.shape.n) { k in
+      var random = RandomGenerator(seed: seeds[k])
+      let target = UnsafeMutableBufferPointer(rebasing: clean.values[k * values..<(k + 1) * values])
+      let input = UnsafeMutableBufferPointer(rebasing: corrupted.values[k * values..<(k + 1) * values])
+      let tissue = self.cut(into: target, using: &random)
+      _ = input.update(fromContentsOf: target)
+      tissue.withUnsafeBufferPointer { tissue in
+        if random.chance(0.5) { self.lesions.plant(into: input, tissue: tissue, using: &random) }
+        if random.chance(0.5) {
+          self.lesions.addCoarseNoise(
+            to: input, tissue: tissue, deviation: random.uniform(0.05, 0.25), using: &random)
+        }
+      }
+      for i in input.indices where input[i].isNaN { input[i] = 0 }
+    }
+  }
+
+  /// Cuts a random patch, mirrored left to right or not, its channels scaled a little.
+  ///
+  /// - Returns: 1 where it is tissue.
+  private func cut(into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator) -> [UInt8] {
+    let scan = scans[draw(&random)]
+    let (width, height) = (scan.image.width, scan.image.height)
+    var origin = (x: 0, y: 0)
+    // Empty patches teach nothing: a few tries for one with tissue at its center.
+    for _ in 0..<8 {
+      origin = (place(width, &random), place(height, &random))
+      let middle = min(max(origin.y + edge / 2, 0), height - 1) * width + min(max(origin.x + edge / 2, 0), width - 1)
+      if scan.tissue.isTissue[middle] { break }
+    }
+    let flips = random.chance(0.5)
+    let gains = (0..<channels).map { _ in random.uniform(0.85, 1.15) }
+    var tissue = [UInt8](repeating: 0, count: edge * edge)
+    for y in 0..<edge {
+      let row = Self.mirrored(origin.y + y, height) * width
+      for x in 0..<edge {
+        let pixel = row + Self.mirrored(origin.x + (flips ? edge - 1 - x : x), width)
+        tissue[y * edge + x] = scan.tissue.isTissue[pixel] ? 1 : 0
+        for c in 0..<channels {
+          target[(y * edge + x) * channels + c] = scan.image.samples[pixel * channels + c] * gains[c]
+        }
+      }
+    }
+    return tissue
+  }
+
+  private func draw(_ random: inout RandomGenerator) -> Int {
+    let wanted = random.uniform() * worth[worth.count - 1]
+    return min(worth.firstIndex { $0 > wanted } ?? 0, scans.count - 1)
+  }
+
+  /// Where a patch starts along one edge: anywhere in a larger scan, up to an eighth of a patch aside in a smaller one.
+  private func place(_ length: Int, _ random: inout RandomGenerator) -> Int {
+    let slack = max(length - edge, 0)
+    let margin = edge / 16
+    return random.integer(below: slack + 2 * margin + 1) - margin
+  }
+
+  private static func mirrored(_ place: Int, _ length: Int) -> Int {
+    if place >= 0, place < length { return place }
+    if length == 1 { return 0 }
+    let period = 2 * (length - 1)
+    let rest = ((place % period) + period) % period
+    return rest < length ? rest : period - rest
+  }
+}
