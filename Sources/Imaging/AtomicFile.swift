@@ -22,7 +22,8 @@ final class AtomicFile {
       let code = errno
       isCommitted = true
       throw .system(
-        path: path, doing: "the file cannot be created", code: code, remedy: "Check that its folder exists and is writable"
+        path: path, doing: "the file cannot be created", code: code,
+        remedy: "Check that its folder exists and is writable"
       )
     }
   }

@@ -31,6 +31,12 @@ struct TIFFDecoder {
     if let reason = handle.readPage(at: page.offset) {
       throw failure(.malformed, "the page's directory cannot be read" + reason)
     }
+    if case .displayColor = rendering, let reason = handle.displayColorRefusal {
+      throw failure(
+        .unsupported,
+        "PhotometricInterpretation is \(page.photometric.name) in a form libtiff cannot convert: \(reason)",
+        "Re-export it as RGB")
+    }
     if page.compression == .jpeg && page.photometric == .yCbCr { handle.requestRGBFromJPEG() }
     if rendering.isPalette {
       guard let table = handle.palette(bits: page.bitsPerSample) else {

@@ -5,14 +5,18 @@
 package final class TIFFFile {
   package let path: String
   package let pages: [TIFFPage]
+  /// Why there are no further pages, where the file has more that cannot be found.
+  ///
+  /// The pages before are good; a caller reports the rest as one failed scan.
+  package let defect: ImagingError?
   private let handle: TIFFHandle
   private let limits: TIFFLimits
 
-  /// - Throws: `ImagingError` where the file cannot be opened, is no TIFF, or where its chain of pages is broken, loops
-  ///   or is longer than the limit.
+  /// - Throws: `ImagingError` where the file cannot be opened, is no TIFF, or where its chain of pages loops or is longer
+  ///   than the limit.
   package init(path: String, limits: TIFFLimits = .default) throws(ImagingError) {
     handle = try TIFFHandle(path: path, limits: limits)
-    pages = try Self.pages(of: handle, limits: limits)
+    (pages, defect) = try Self.pages(of: handle, limits: limits)
     self.path = path
     self.limits = limits
   }
@@ -47,7 +51,9 @@ package final class TIFFFile {
     return pages[number - 1]
   }
 
-  private static func pages(of handle: TIFFHandle, limits: TIFFLimits) throws(ImagingError) -> [TIFFPage] {
+  private static func pages(
+    of handle: TIFFHandle, limits: TIFFLimits
+  ) throws(ImagingError) -> (pages: [TIFFPage], defect: ImagingError?) {
     var pages = [TIFFPage(number: 1, of: handle)]
     var offsets: Set<UInt64> = [handle.pageOffset]
     while !handle.isLastPage {
@@ -58,17 +64,26 @@ package final class TIFFFile {
           remedy: "Split it")
       }
       if let reason = handle.readNextPage() {
-        throw ImagingError(
-          .malformed, path: handle.path, page: number,
-          detail: "the page's directory cannot be read or was read before" + reason, remedy: ImagingError.reexport)
+        // libtiff refuses directories it has read before, and says nothing then.
+        if reason.isEmpty { throw loop(to: number, of: handle) }
+        return (
+          pages,
+          ImagingError(
+            .malformed, path: handle.path, page: number, detail: "the page's directory cannot be read" + reason,
+            remedy: ImagingError.reexport)
+        )
       }
       guard offsets.insert(handle.pageOffset).inserted else {
-        throw ImagingError(
-          .malformed, path: handle.path, page: number, detail: "the chain of pages leads back to an earlier page",
-          remedy: ImagingError.reexport)
+        throw loop(to: number, of: handle)
       }
       pages.append(TIFFPage(number: number, of: handle))
     }
-    return pages
+    return (pages, nil)
+  }
+
+  private static func loop(to number: Int, of handle: TIFFHandle) -> ImagingError {
+    ImagingError(
+      .malformed, path: handle.path, page: number, detail: "the chain of pages leads back to an earlier page",
+      remedy: ImagingError.reexport)
   }
 }

@@ -37,7 +37,9 @@ final class TIFFHandle {
 
     let log = TIFFLog()
     // "m" forbids mmap: reading past the end of a truncated mapped file kills the process with SIGBUS.
-    guard let tiff = norma_tiff_open(descriptor, path, "rm", log.pointer, tmsize_t(limits.maximumChunkBytes)) else {
+    guard
+      let tiff = norma_tiff_open(descriptor, TIFFLog.fileName, "rm", log.pointer, tmsize_t(limits.maximumChunkBytes))
+    else {
       throw ImagingError(
         .malformed, path: path,
         detail: "the first page cannot be read" + log.explanation, remedy: ImagingError.reexport)
@@ -132,6 +134,15 @@ final class TIFFHandle {
       : TIFFReadEncodedStrip(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(buffer.count))
     if read < 0 { return log.explanation }
     return read == tmsize_t(buffer.count) ? nil : ": it holds \(read) of \(buffer.count) bytes"
+  }
+
+  /// Why libtiff has no conversion of its own to RGB for the page; `nil` where it has one.
+  var displayColorRefusal: String? {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { reason in
+      reason.initialize(repeating: 0)
+      return TIFFRGBAImageOK(tiff, reason.baseAddress!) == 1
+        ? nil : TIFFLog.sentence(String(cString: reason.baseAddress!))
+    }
   }
 
   /// Decodes a strip or tile as 8-bit red, green, blue, alpha, one word a pixel, through libtiff's own conversions.

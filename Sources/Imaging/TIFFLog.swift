@@ -4,6 +4,8 @@ internal import CTIFF
 final class TIFFLog {
   let pointer: UnsafeMutablePointer<norma_tiff_log>
   private static let capacity = 512
+  /// Given to libtiff as the file's name: it puts that before some of its messages, and norma's begin with the path.
+  static let fileName = "TIFF"
 
   init() {
     let text = UnsafeMutablePointer<CChar>.allocate(capacity: Self.capacity)
@@ -32,7 +34,9 @@ final class TIFFLog {
 
   /// One line without the full stop at its end, since more follows.
   static func sentence(_ text: String) -> String {
+    let prefix = fileName + ": "
     var line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    if line.hasPrefix(prefix) { line.removeFirst(prefix.count) }
     while line.hasSuffix(".") { line.removeLast() }
     return line
   }

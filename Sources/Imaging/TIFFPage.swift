@@ -7,6 +7,12 @@ package struct TIFFPage: Sendable, Equatable {
     case tiles(width: Int, height: Int)
   }
 
+  package enum Role: String, Sendable, Codable {
+    case image
+    case pyramidLevel = "pyramid level"
+    case mask
+  }
+
   package enum PixelSizeSource: String, Sendable, Codable {
     case resolutionTags = "resolution tags"
   }
@@ -42,6 +48,18 @@ package struct TIFFPage: Sendable, Equatable {
 
   /// Channels of the decoded picture; `nil` where norma cannot decode the page.
   package var channels: Int? { rendering?.channels }
+
+  package var role: Role { isMask ? .mask : isReducedResolution ? .pyramidLevel : .image }
+
+  /// "strips of 16 rows" or "tiles of 256x256", and whether colours lie apart.
+  package var layoutDescription: String {
+    let pieces =
+      switch layout {
+      case .strips(let rows): "strips of \(rows) rows"
+      case .tiles(let width, let height): "tiles of \(width)x\(height)"
+      }
+    return isPlanar ? pieces + ", separate planes" : pieces
+  }
 
   /// Reads the handle's current page.
   init(number: Int, of handle: TIFFHandle) {

@@ -28,7 +28,8 @@ package struct TissueMask: Sendable, Equatable {
   package init(of image: Image) {
     let brightness = Self.brightness(of: image)
     guard let threshold = Self.threshold(of: brightness.blurred(sigma: 1)) else {
-      self.init(width: image.width, height: image.height, isTissue: [Bool](repeating: false, count: brightness.samples.count))
+      self.init(
+        width: image.width, height: image.height, isTissue: [Bool](repeating: false, count: brightness.samples.count))
       return
     }
     let isBright = brightness.blurred(sigma: 1).samples.map { $0 > threshold }
@@ -51,7 +52,9 @@ package struct TissueMask: Sendable, Equatable {
     var result = Image(width: image.width, height: image.height, channels: 1)
     for pixel in result.samples.indices {
       var brightest = -Float.infinity
-      for channel in 0..<image.channels { brightest = max(brightest, noData(image.samples[pixel * image.channels + channel])) }
+      for channel in 0..<image.channels {
+        brightest = max(brightest, noData(image.samples[pixel * image.channels + channel]))
+      }
       result.samples[pixel] = brightest
     }
     let lowest = result.samples.lazy.filter(\.isFinite).min() ?? 0
