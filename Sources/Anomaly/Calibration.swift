@@ -3,6 +3,8 @@ import Foundation
 /// What scores mean: how they are spread over held-out healthy tissue, scans and cases.
 package struct Calibration: Codable, Sendable, Equatable {
   package let statistics: ResidualStatistics
+  /// The same statistics of the scans themselves, without any reconstruction: what the network is to be compared with.
+  package let untrained: ResidualStatistics
   /// Scores of the held-out healthy scans and cases, ascending.
   package let scanScores: [Double]
   package let caseScores: [Double]
@@ -14,8 +16,9 @@ package struct Calibration: Codable, Sendable, Equatable {
   package static let defaultRegionArea = 12
 
   /// - Parameter cases: heatmaps on the model's grid of the held-out healthy cases, case by case.
-  init(statistics: ResidualStatistics, heatmaps cases: [[Heatmap]]) {
+  init(statistics: ResidualStatistics, untrained: ResidualStatistics, heatmaps cases: [[Heatmap]]) {
     self.statistics = statistics
+    self.untrained = untrained
     minimumRegionArea = Self.defaultRegionArea
     let scores = cases.map { $0.map(\.score) }
     scanScores = scores.joined().sorted()

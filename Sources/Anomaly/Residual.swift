@@ -12,14 +12,14 @@ struct Residual: Sendable {
 
   /// - Parameters:
   ///   - scan: on the model's grid.
-  ///   - reconstruction: same size.
-  init(of scan: PreparedScan, reconstruction: Image, rule: EvidenceRule) {
+  ///   - reconstruction: same size; `nil` takes the scan itself, which is what an untrained baseline looks at.
+  init(of scan: PreparedScan, reconstruction: Image?, rule: EvidenceRule) {
     width = scan.image.width
     height = scan.image.height
     channels = scan.image.channels
     var difference = scan.image
     for i in difference.samples.indices {
-      let value = difference.samples[i] - reconstruction.samples[i]
+      let value = difference.samples[i] - (reconstruction?.samples[i] ?? 0)
       difference.samples[i] = value.isNaN ? 0 : value
     }
     values = rule.smoothing > 0 ? difference.blurred(sigma: rule.smoothing).samples : difference.samples
@@ -40,36 +40,13 @@ struct Residual: Sendable {
     guard !scored.isEmpty else { return }
     for c in 0..<channels {
       var chosen = scored.map { values[$0 * channels + c] }
-      let median = Self.median(&chosen)
+      let median = chosen.median()
       for i in chosen.indices { chosen[i] = abs(chosen[i] - median) }
       // A channel that the model reconstructs perfectly (a constant one, say) has no spread and is not blown up.
-      let spread = max(1.4826 * Self.median(&chosen), 1e-3)
+      let spread = max(1.4826 * chosen.median(), 1e-3)
       for pixel in depth.indices {
         values[pixel * channels + c] = (values[pixel * channels + c] - median) / spread
       }
     }
-  }
-
-  /// Middle value (the upper one of an even count) by selection; reorders its argument. Source: Hoare 1961, "Find".
-  static func median(_ values: inout [Float]) -> Float {
-    let wanted = values.count / 2
-    var low = 0
-    var high = values.count - 1
-    while low < high {
-      let pivot = values[(low + high) / 2]
-      var i = low
-      var j = high
-      while i <= j {
-        while values[i] < pivot { i += 1 }
-        while values[j] > pivot { j -= 1 }
-        if i <= j {
-          values.swapAt(i, j)
-          i += 1
-          j -= 1
-        }
-      }
-      if wanted <= j { high = j } else if wanted >= i { low = i } else { break }
-    }
-    return values[wanted]
   }
 }

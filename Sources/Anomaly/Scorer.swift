@@ -62,8 +62,11 @@ package final class Scorer {
     for scans in cases { residuals.append(try self.residuals(of: scans)) }
     let statistics = ResidualStatistics(
       healthy: Array(residuals.joined()), channels: preparation.channels, rule: rule)
+    let untrained = ResidualStatistics(
+      healthy: cases.joined().map { Residual(of: $0, reconstruction: nil, rule: rule) },
+      channels: preparation.channels, rule: rule)
     return Calibration(
-      statistics: statistics,
+      statistics: statistics, untrained: untrained,
       heatmaps: residuals.map { $0.map { Heatmap(width: $0.width, height: $0.height, values: statistics.heat(of: $0)) } })
   }
 

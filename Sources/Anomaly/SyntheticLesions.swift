@@ -17,11 +17,12 @@ struct SyntheticLesions: Sendable {
   /// - Parameters:
   ///   - patch: `[edge, edge, channels]`, changed in place; `NaN` stays.
   ///   - tissue: `[edge, edge]`, 1 where lesions may be.
+  ///   - rule: where it gives a direction, lesions shift the channels that have a weight along it; the others at random.
   /// - Returns: which pixels are lesion, `[edge, edge]`: at least half strength and a visible change.
   @discardableResult
   func plant(
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
-    using random: inout RandomGenerator
+    along rule: EvidenceRule? = nil, using random: inout RandomGenerator
   ) -> [Bool] {
     let sizes = [2, 3, 4, 6, 9]
     let shape = NoiseField.smooth(cells: sizes[random.integer(below: sizes.count)], edge: edge, using: &random)
@@ -36,7 +37,13 @@ struct SyntheticLesions: Sendable {
     if offsets.allSatisfy({ $0 == 0 }) {
       offsets[random.integer(below: channels)] = (random.chance(0.5) ? 1 : -1) * random.uniform(0.05, 0.5)
     }
-    let blends = random.chance(0.25)
+    if let weights = rule?.channelWeights, let polarity = rule?.polarity {
+      let sign: Float = polarity == .bright || (polarity == .both && random.chance(0.5)) ? 1 : -1
+      for c in 0..<channels where weights[c] != 0 {
+        offsets[c] = sign * (weights[c] > 0 ? 1 : -1) * random.uniform(0.05, 0.5)
+      }
+    }
+    let blends = rule == nil && random.chance(0.25)
     let shiftX = random.integer(below: edge)
     let shiftY = random.integer(below: edge)
     let before = Array(patch)
