@@ -1,1 +1,106 @@
+#ifndef NORMA_CTIFF_SHIM_H
+#define NORMA_CTIFF_SHIM_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <tiffio.h>
+
+/*
+ * Swift can neither call variadic functions nor write a va_list callback; everything here is for one of these two.
+ */
+
+/* What libtiff said about one file: the text of the first error since `text` was last emptied. */
+typedef struct {
+  char *text;
+  size_t capacity;
+  int system_error;
+} norma_tiff_log;
+
+static int norma_tiff_on_error(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
+  norma_tiff_log *log = (norma_tiff_log *)user;
+  int system_error = errno;
+  (void)tiff;
+  (void)module;
+  /* The first error names the cause; what follows are its consequences. */
+  if (log->text[0] == '\0') {
+    vsnprintf(log->text, log->capacity, format, arguments);
+    log->system_error = system_error;
+  }
+  return 1; /* handled: the global handler, which prints, is not called */
+}
+
+static int norma_tiff_on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
+  (void)tiff, (void)user, (void)module, (void)format, (void)arguments;
+  return 1;
+}
+
+/* NULL on failure; the descriptor then still belongs to the caller. */
+static inline TIFF *norma_tiff_open(
+    int descriptor, const char *name, const char *mode, norma_tiff_log *log, tmsize_t max_allocation) {
+  TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
+  TIFF *tiff;
+  if (options == NULL) return NULL;
+  TIFFOpenOptionsSetErrorHandlerExtR(options, norma_tiff_on_error, log);
+  TIFFOpenOptionsSetWarningHandlerExtR(options, norma_tiff_on_warning, log);
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options, max_allocation);
+  tiff = TIFFFdOpenExt(descriptor, name, mode, options);
+  TIFFOpenOptionsFree(options);
+  return tiff;
+}
+
+static inline int norma_tiff_get_u16(TIFF *tiff, uint32_t tag, uint16_t *value) {
+  return TIFFGetFieldDefaulted(tiff, tag, value);
+}
+static inline int norma_tiff_get_u32(TIFF *tiff, uint32_t tag, uint32_t *value) {
+  return TIFFGetFieldDefaulted(tiff, tag, value);
+}
+static inline int norma_tiff_get_float(TIFF *tiff, uint32_t tag, float *value) {
+  return TIFFGetField(tiff, tag, value);
+}
+static inline int norma_tiff_get_string(TIFF *tiff, uint32_t tag, const char **value) {
+  return TIFFGetField(tiff, tag, value);
+}
+static inline int norma_tiff_get_extra_samples(TIFF *tiff, uint16_t *count, const uint16_t **kinds) {
+  return TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, count, kinds);
+}
+static inline int norma_tiff_get_palette(
+    TIFF *tiff, const uint16_t **red, const uint16_t **green, const uint16_t **blue) {
+  return TIFFGetField(tiff, TIFFTAG_COLORMAP, red, green, blue);
+}
+
+/* Variadic arguments narrower than int travel as int, floats as double: one setter serves each family. */
+static inline int norma_tiff_set_u16(TIFF *tiff, uint32_t tag, uint16_t value) {
+  return TIFFSetField(tiff, tag, (int)value);
+}
+static inline int norma_tiff_set_u32(TIFF *tiff, uint32_t tag, uint32_t value) {
+  return TIFFSetField(tiff, tag, value);
+}
+static inline int norma_tiff_set_float(TIFF *tiff, uint32_t tag, double value) {
+  return TIFFSetField(tiff, tag, value);
+}
+static inline int norma_tiff_set_string(TIFF *tiff, uint32_t tag, const char *value) {
+  return TIFFSetField(tiff, tag, value);
+}
+static inline int norma_tiff_set_extra_samples(TIFF *tiff, uint16_t count, const uint16_t *kinds) {
+  return TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, (int)count, kinds);
+}
+
+/*
+ * Converts one strip or tile to 8-bit RGBA in stored order, top row first. TIFFReadRGBAStrip and TIFFReadRGBATile
+ * would apply the orientation to each piece by itself; this leaves it to the caller.
+ */
+static inline int norma_tiff_read_rgba(
+    TIFF *tiff, uint32_t x, uint32_t y, uint32_t width, uint32_t height, uint32_t *raster, char reason[1024]) {
+  TIFFRGBAImage image;
+  int ok;
+  if (!TIFFRGBAImageOK(tiff, reason) || !TIFFRGBAImageBegin(&image, tiff, 1, reason)) return 0;
+  image.req_orientation = image.orientation;
+  image.row_offset = (int)y;
+  image.col_offset = (int)x;
+  ok = TIFFRGBAImageGet(&image, raster, width, height);
+  TIFFRGBAImageEnd(&image);
+  return ok;
+}
+
+#endif

@@ -25,7 +25,8 @@ package struct Image: Sendable, Equatable {
   package var pixelSize: PixelSize?
 
   package init(width: Int, height: Int, channels: Int, samples: [Float], pixelSize: PixelSize? = nil) {
-    precondition(samples.count == width * height * channels, "\(samples.count) samples for \(width)x\(height)x\(channels)")
+    precondition(
+      samples.count == width * height * channels, "\(samples.count) samples for \(width)x\(height)x\(channels)")
     self.width = width
     self.height = height
     self.channels = channels

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Why a picture could not be read or written, and whose fault it is.
 ///
 /// The message is a full sentence with the path, the page where there is one, what was found, what was expected and
@@ -34,5 +36,14 @@ package struct ImagingError: Error, Sendable, CustomStringConvertible, Equatable
   package var description: String {
     let place = page.map { "\(path) page \($0)" } ?? path
     return "\(place): \(detail). \(remedy)."
+  }
+}
+
+extension ImagingError {
+  static let reexport = "Re-export it"
+
+  /// - Parameter code: as in `errno`.
+  static func system(path: String, doing clause: String, code: Int32, remedy: String) -> ImagingError {
+    ImagingError(.system, path: path, detail: "\(clause): \(String(cString: strerror(code)))", remedy: remedy)
   }
 }

@@ -1,0 +1,55 @@
+internal import Glibc
+
+/// A file that appears under its name only when it is complete.
+///
+/// It is written aside in the same folder, synced and renamed; left alone, it removes itself.
+final class AtomicFile {
+  let path: String
+  /// Open for reading and writing; multi-page TIFF writing reads back its own directories.
+  let descriptor: Int32
+  private let temporaryPath: String
+  private var isCommitted = false
+
+  init(path: String) throws(ImagingError) {
+    let slash = path.lastIndex(of: "/")
+    let folder = slash.map { String(path[...$0]) } ?? ""
+    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    let mark = String(UInt64.random(in: 0 ... .max), radix: 36)
+    temporaryPath = "\(folder).\(name.prefix(100)).\(mark).part"
+    self.path = path
+    descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      let code = errno
+      isCommitted = true
+      throw .system(
+        path: path, doing: "the file cannot be created", code: code,
+        remedy: "Check that its folder exists and is writable"
+      )
+    }
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+    if !isCommitted { unlink(temporaryPath) }
+  }
+
+  func write(_ bytes: [UInt8]) throws(ImagingError) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if written < 0 && errno == EINTR { continue }
+      guard written > 0 else { throw failure(code: errno) }
+      rest = rest.dropFirst(written)
+    }
+  }
+
+  func commit() throws(ImagingError) {
+    guard fsync(descriptor) == 0 else { throw failure(code: errno) }
+    guard rename(temporaryPath, path) == 0 else { throw failure(code: errno) }
+    isCommitted = true
+  }
+
+  func failure(code: Int32) -> ImagingError {
+    .system(path: path, doing: "the file cannot be written", code: code, remedy: "Check the disk's space and rights")
+  }
+}

@@ -1,0 +1,96 @@
+/// Groups of touching `true` pixels.
+///
+/// Two passes with union-find; a component's number is its place in reading order of first pixels.
+package struct ConnectedComponents: Sendable, Equatable {
+  package enum Connectivity: Sendable {
+    /// Pixels that share a side touch.
+    case four
+    /// Pixels that share a side or a corner touch.
+    case eight
+  }
+
+  package struct Component: Sendable, Equatable {
+    package var pixels: Int
+    package var bounds: PixelRectangle
+  }
+
+  package let width: Int
+  package let height: Int
+  package let components: [Component]
+  /// For every pixel 0, or one more than its component's index; `[height, width]`.
+  package let labels: [Int32]
+
+  package init(of isSet: [Bool], width: Int, height: Int, connectivity: Connectivity = .eight) {
+    precondition(isSet.count == width * height, "\(isSet.count) pixels for \(width)x\(height)")
+    var labels = [Int32](repeating: 0, count: isSet.count)
+    var parents: [Int32] = [0]
+
+    func root(of label: Int32) -> Int32 {
+      var label = label
+      while parents[Int(label)] != label {
+        parents[Int(label)] = parents[Int(parents[Int(label)])]
+        label = parents[Int(label)]
+      }
+      return label
+    }
+
+    for y in 0..<height {
+      for x in 0..<width where isSet[y * width + x] {
+        let index = y * width + x
+        var label: Int32 = 0
+        func join(_ neighbour: Int) {
+          guard labels[neighbour] != 0 else { return }
+          let other = root(of: labels[neighbour])
+          if label == 0 {
+            label = other
+          } else if other != label {
+            // The smaller survives, so that numbers follow reading order.
+            parents[Int(max(label, other))] = min(label, other)
+            label = min(label, other)
+          }
+        }
+        if x > 0 { join(index - 1) }
+        if y > 0 {
+          join(index - width)
+          if connectivity == .eight {
+            if x > 0 { join(index - width - 1) }
+            if x + 1 < width { join(index - width + 1) }
+          }
+        }
+        if label == 0 {
+          label = Int32(parents.count)
+          parents.append(label)
+        }
+        labels[index] = label
+      }
+    }
+
+    var numbers = [Int32](repeating: 0, count: parents.count)
+    var found: [Component] = []
+    for y in 0..<height {
+      for x in 0..<width where labels[y * width + x] != 0 {
+        let top = Int(root(of: labels[y * width + x]))
+        if numbers[top] == 0 {
+          found.append(Component(pixels: 0, bounds: PixelRectangle(x: x, y: y, width: 1, height: 1)))
+          numbers[top] = Int32(found.count)
+        }
+        labels[y * width + x] = numbers[top]
+        found[Int(numbers[top]) - 1].add(x: x, y: y)
+      }
+    }
+    self.width = width
+    self.height = height
+    self.components = found
+    self.labels = labels
+  }
+}
+
+extension ConnectedComponents.Component {
+  fileprivate mutating func add(x: Int, y: Int) {
+    pixels += 1
+    let right = max(bounds.x + bounds.width, x + 1)
+    bounds.x = min(bounds.x, x)
+    bounds.width = right - bounds.x
+    bounds.height = y + 1 - bounds.y
+  }
+}

@@ -1,0 +1,52 @@
+/// Exact Euclidean distances on the pixel grid.
+///
+/// Source: Felzenszwalb & Huttenlocher 2012, doi:10.4086/toc.2012.v008a019; linear in the number of pixels.
+package enum DistanceTransform {
+  /// For every pixel the distance to the nearest set one, in pixels, zero on those; `width + height` where none is set.
+  package static func distances(to isSet: [Bool], width: Int, height: Int) -> [Float] {
+    precondition(isSet.count == width * height, "\(isSet.count) pixels for \(width)x\(height)")
+    guard isSet.contains(true) else { return [Float](repeating: Float(width + height), count: isSet.count) }
+    // A column without a set pixel lies further away than any pixel can.
+    let far = width + height + 1
+    var vertical = [Int](repeating: far, count: isSet.count)
+    for x in 0..<width {
+      var distance = far
+      for y in 0..<height {
+        distance = isSet[y * width + x] ? 0 : min(distance + 1, far)
+        vertical[y * width + x] = distance
+      }
+      for y in stride(from: height - 1, through: 0, by: -1) {
+        distance = min(vertical[y * width + x], distance + 1)
+        vertical[y * width + x] = distance
+      }
+    }
+    var result = [Float](repeating: 0, count: isSet.count)
+    var centers = [Int](repeating: 0, count: width)
+    var borders = [Double](repeating: 0, count: width + 1)
+    for y in 0..<height {
+      let line = y * width
+      func square(_ x: Int) -> Int { vertical[line + x] * vertical[line + x] }
+      // The lower envelope of the parabolas over the columns.
+      var last = 0
+      centers[0] = 0
+      (borders[0], borders[1]) = (-.infinity, .infinity)
+      for x in 1..<max(width, 1) {
+        func crossing(_ center: Int) -> Double {
+          Double(square(x) + x * x - square(center) - center * center) / Double(2 * (x - center))
+        }
+        while crossing(centers[last]) <= borders[last] { last -= 1 }
+        let border = crossing(centers[last])
+        last += 1
+        centers[last] = x
+        (borders[last], borders[last + 1]) = (border, .infinity)
+      }
+      var current = 0
+      for x in 0..<width {
+        while borders[current + 1] < Double(x) { current += 1 }
+        let across = x - centers[current]
+        result[line + x] = Float(across * across + square(centers[current])).squareRoot()
+      }
+    }
+    return result
+  }
+}

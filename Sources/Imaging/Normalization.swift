@@ -1,0 +1,97 @@
+/// How intensities are brought to a common scale before a model sees them. Stored in the model, applied when scoring.
+package struct Normalization: Sendable, Equatable, Codable {
+  package enum Method: Sendable, Equatable, Codable {
+    case none
+    /// Divides by a percentile of the foreground, in 0...100; result in 0...1.5.
+    case percentile(Double)
+    /// Maps `low...high`, in the file's units, to 0...1.
+    case window(low: Float, high: Float)
+    /// Subtracts the foreground's mean, divides by its standard deviation; result in -5...5.
+    case zScore
+  }
+
+  package enum Scope: String, Sendable, Codable {
+    case scan
+    /// All scans of a case share their parameters, so that slices of a volume stay comparable.
+    case wholeCase = "case"
+  }
+
+  package var method: Method
+  package var scope: Scope
+
+  package init(method: Method = .percentile(99), scope: Scope = .scan) {
+    self.method = method
+    self.scope = scope
+  }
+
+  /// What to do to each channel of these images, all of which have the same number of channels.
+  ///
+  /// Foreground is what lies more than a twentieth of the way from the channel's darkest value to its brightest (both
+  /// without the most extreme thousandth). The darkest value, not zero, is the origin, since a background need not be
+  /// zero. NaN is left out; a channel without any spread is not scaled.
+  package func parameters(of images: [Image]) -> NormalizationParameters {
+    let channels = images.first?.channels ?? 0
+    precondition(images.allSatisfy { $0.channels == channels }, "images of one scope differ in their channels")
+    switch method {
+    case .none:
+      return NormalizationParameters(channels: channels, offset: 0, scale: 1, range: nil)
+    case .window(let low, let high):
+      return NormalizationParameters(channels: channels, offset: low, scale: Self.usable(high - low), range: 0...1)
+    case .percentile(let percent):
+      precondition((0...100).contains(percent), "percentile \(percent)")
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: 0...1.5)
+      for channel in 0..<channels {
+        let sample = ChannelSample(of: images, channel: channel)
+        let value = sample.foreground.quantile(percent / 100)
+        result.offset[channel] = sample.darkest
+        result.scale[channel] = Self.usable(value - sample.darkest)
+      }
+      return result
+    case .zScore:
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: -5...5)
+      for channel in 0..<channels {
+        let (mean, deviation) = ChannelSample(of: images, channel: channel).foreground.moments
+        result.offset[channel] = mean
+        result.scale[channel] = Self.usable(deviation)
+      }
+      return result
+    }
+  }
+
+  package func apply(_ parameters: NormalizationParameters, to image: Image) -> Image {
+    precondition(
+      parameters.offset.count == image.channels,
+      "parameters for \(parameters.offset.count) channels, image has \(image.channels)")
+    var result = image
+    let channels = image.channels
+    let low = parameters.range?.lowerBound ?? -.infinity
+    let high = parameters.range?.upperBound ?? .infinity
+    result.samples.withUnsafeMutableBufferPointer { samples in
+      for channel in 0..<channels {
+        let (offset, scale) = (parameters.offset[channel], 1 / parameters.scale[channel])
+        for index in stride(from: channel, to: samples.count, by: channels) {
+          let value = (samples[index] - offset) * scale
+          // NaN fails both comparisons and stays.
+          samples[index] = value < low ? low : value > high ? high : value
+        }
+      }
+    }
+    return result
+  }
+
+  private static func usable(_ scale: Float) -> Float { scale.isFinite && scale > 0 ? scale : 1 }
+}
+
+/// `(value - offset) / scale` for each channel, clipped to the range.
+package struct NormalizationParameters: Sendable, Equatable, Codable {
+  package var offset: [Float]
+  package var scale: [Float]
+  /// `nil`: not clipped.
+  package var range: ClosedRange<Float>?
+
+  init(channels: Int, offset: Float, scale: Float, range: ClosedRange<Float>?) {
+    self.offset = [Float](repeating: offset, count: channels)
+    self.scale = [Float](repeating: scale, count: channels)
+    self.range = range
+  }
+}

@@ -1,0 +1,140 @@
+import Foundation
+
+/// Where the square patches of an image lie; cuts them out and stitches results back.
+///
+/// Patches follow each other at `patchSize - overlap`; the last of a row and column is shifted back to end at the border,
+/// so it overlaps more. An image smaller than a patch is continued by reflection to the right and below.
+package struct PatchGrid: Sendable, Equatable {
+  package let width: Int
+  package let height: Int
+  package let patchSize: Int
+  package let overlap: Int
+  /// Left edges of the columns of patches, and top edges of the rows.
+  package let columns: [Int]
+  package let rows: [Int]
+
+  package var count: Int { columns.count * rows.count }
+
+  package init(width: Int, height: Int, patchSize: Int, overlap: Int) {
+    precondition(width > 0 && height > 0 && patchSize > 0, "patches of \(patchSize) on \(width)x\(height)")
+    precondition((0..<patchSize).contains(overlap), "overlap \(overlap) of patches of \(patchSize)")
+    self.width = width
+    self.height = height
+    self.patchSize = patchSize
+    self.overlap = overlap
+    columns = Self.starts(length: width, patchSize: patchSize, step: patchSize - overlap)
+    rows = Self.starts(length: height, patchSize: patchSize, step: patchSize - overlap)
+  }
+
+  /// The top left corner of a patch; patches are numbered row by row.
+  package func origin(of patch: Int) -> (x: Int, y: Int) {
+    (columns[patch % columns.count], rows[patch / columns.count])
+  }
+
+  /// All patches, `[n, h, w, c]`.
+  package func patches(of image: Image) -> [Float] {
+    var result = [Float](repeating: 0, count: count * patchSize * patchSize * image.channels)
+    result.withUnsafeMutableBufferPointer { cut(image, into: $0, patches: 0..<count) }
+    return result
+  }
+
+  /// Writes some patches, `[n, h, w, c]`.
+  package func cut(_ image: Image, into output: UnsafeMutableBufferPointer<Float>, patches: Range<Int>) {
+    precondition(image.width == width && image.height == height, "image is \(image.width)x\(image.height)")
+    let channels = image.channels
+    let rowSamples = patchSize * channels
+    precondition(output.count >= patches.count * patchSize * rowSamples, "\(output.count) samples for \(patches)")
+    image.samples.withUnsafeBufferPointer { source in
+      var target = 0
+      for patch in patches {
+        let (left, top) = origin(of: patch)
+        for y in 0..<patchSize {
+          let line = Self.reflected(top + y, in: height) * width
+          if left + patchSize <= width {
+            let start = (line + left) * channels
+            for index in 0..<rowSamples { output[target + index] = source[start + index] }
+          } else {
+            for x in 0..<patchSize {
+              let start = (line + Self.reflected(left + x, in: width)) * channels
+              for channel in 0..<channels { output[target + x * channels + channel] = source[start + channel] }
+            }
+          }
+          target += rowSamples
+        }
+      }
+    }
+  }
+
+  private static func starts(length: Int, patchSize: Int, step: Int) -> [Int] {
+    guard length > patchSize else { return [0] }
+    return Array(stride(from: 0, to: length - patchSize, by: step)) + [length - patchSize]
+  }
+
+  /// Mirrors at the border pixels without repeating them, as often as needed.
+  private static func reflected(_ place: Int, in length: Int) -> Int {
+    if place < length { return place }
+    if length == 1 { return 0 }
+    let period = 2 * (length - 1)
+    let rest = place % period
+    return rest < length ? rest : period - rest
+  }
+}
+
+/// Puts patches back together; where they overlap, they fade into each other.
+///
+/// Each patch counts with a raised cosine that falls to almost nothing at its border, and the sum is divided by the sum
+/// of weights, so that unchanged patches give the image they were cut from, to rounding.
+package struct PatchStitcher: Sendable {
+  package let grid: PatchGrid
+  package let channels: Int
+  private let window: [Float]
+  private var sums: [Float]
+  private var weights: [Float]
+
+  package init(grid: PatchGrid, channels: Int) {
+    self.grid = grid
+    self.channels = channels
+    let size = grid.patchSize
+    window = (0..<size).map { 0.5 - 0.5 * cos(2 * .pi * (Float($0) + 0.5) / Float(size)) + 1e-3 }
+    sums = [Float](repeating: 0, count: grid.width * grid.height * channels)
+    weights = [Float](repeating: 0, count: grid.width * grid.height)
+  }
+
+  /// - Parameter values: the patches in this range, `[n, h, w, c]`.
+  package mutating func add(_ values: UnsafeBufferPointer<Float>, patches: Range<Int>) {
+    let size = grid.patchSize
+    precondition(values.count >= patches.count * size * size * channels, "\(values.count) samples for \(patches)")
+    let (width, height, channels) = (grid.width, grid.height, channels)
+    sums.withUnsafeMutableBufferPointer { sums in
+      weights.withUnsafeMutableBufferPointer { weights in
+        for (index, patch) in patches.enumerated() {
+          let (left, top) = grid.origin(of: patch)
+          for y in 0..<min(size, height - top) {
+            let source = (index * size + y) * size * channels
+            for x in 0..<min(size, width - left) {
+              let weight = window[y] * window[x]
+              let pixel = (top + y) * width + left + x
+              weights[pixel] += weight
+              for channel in 0..<channels {
+                sums[pixel * channels + channel] += weight * values[source + x * channels + channel]
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The blended image; pixels of patches that were not added are NaN, "no data".
+  package func image(pixelSize: PixelSize? = nil) -> Image {
+    var result = Image(width: grid.width, height: grid.height, channels: channels, samples: sums, pixelSize: pixelSize)
+    result.samples.withUnsafeMutableBufferPointer { samples in
+      for (pixel, weight) in weights.enumerated() {
+        for channel in 0..<channels {
+          samples[pixel * channels + channel] = weight > 0 ? samples[pixel * channels + channel] / weight : .nan
+        }
+      }
+    }
+    return result
+  }
+}

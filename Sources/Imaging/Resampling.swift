@@ -1,0 +1,128 @@
+import Foundation
+
+extension Image {
+  /// Box reduction: every pixel is the mean of `factor` by `factor` pixels, NaN left out.
+  ///
+  /// The size is rounded up; a last box that would leave the picture repeats its edge. A box of NaN alone stays NaN.
+  package func reduced(by factor: Int) -> Image {
+    precondition(factor >= 1, "reduction by \(factor)")
+    if factor == 1 { return self }
+    let (newWidth, newHeight) = ((width + factor - 1) / factor, (height + factor - 1) / factor)
+    var result = Image(
+      width: newWidth, height: newHeight, channels: channels,
+      pixelSize: pixelSize.map { PixelSize(x: $0.x * Double(factor), y: $0.y * Double(factor)) })
+    samples.withUnsafeBufferPointer { source in
+      result.samples.withUnsafeMutableBufferPointer { target in
+        for y in 0..<newHeight {
+          for x in 0..<newWidth {
+            for channel in 0..<channels {
+              var sum: Float = 0
+              var count: Float = 0
+              for row in 0..<factor {
+                let line = min(y * factor + row, height - 1) * width
+                for column in 0..<factor {
+                  let value = source[(line + min(x * factor + column, width - 1)) * channels + channel]
+                  if value == value {
+                    sum += value
+                    count += 1
+                  }
+                }
+              }
+              target[(y * newWidth + x) * channels + channel] = count > 0 ? sum / count : .nan
+            }
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// Bilinear interpolation between pixel centers (`align_corners` false), edges repeated.
+  package func resized(width newWidth: Int, height newHeight: Int) -> Image {
+    precondition(width > 0 && height > 0 && newWidth > 0 && newHeight > 0, "resizing to \(newWidth)x\(newHeight)")
+    if newWidth == width && newHeight == height { return self }
+    let columns = Self.interpolation(from: width, to: newWidth)
+    let rows = Self.interpolation(from: height, to: newHeight)
+    var result = Image(
+      width: newWidth, height: newHeight, channels: channels,
+      pixelSize: pixelSize.map {
+        PixelSize(x: $0.x * Double(width) / Double(newWidth), y: $0.y * Double(height) / Double(newHeight))
+      })
+    samples.withUnsafeBufferPointer { source in
+      result.samples.withUnsafeMutableBufferPointer { target in
+        for y in 0..<newHeight {
+          let (top, bottom, down) = rows[y]
+          for x in 0..<newWidth {
+            let (left, right, across) = columns[x]
+            for channel in 0..<channels {
+              func sample(_ x: Int, _ y: Int) -> Float { source[(y * width + x) * channels + channel] }
+              // A weight of zero must not let a neighbouring NaN in.
+              let upper = Self.mix(sample(left, top), sample(right, top), across)
+              let lower = Self.mix(sample(left, bottom), sample(right, bottom), across)
+              target[(y * newWidth + x) * channels + channel] = Self.mix(upper, lower, down)
+            }
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// Separable Gaussian blur over three standard deviations, edges repeated.
+  ///
+  /// NaN spreads over the kernel: replace it first.
+  ///
+  /// - Parameter sigma: standard deviation in pixels; zero leaves the picture as it is.
+  package func blurred(sigma: Float) -> Image {
+    precondition(sigma >= 0, "blur of \(sigma)")
+    if sigma == 0 || samples.isEmpty { return self }
+    let radius = max(1, Int((3 * sigma).rounded(.up)))
+    let weights = (-radius...radius).map { exp(-Float($0 * $0) / (2 * sigma * sigma)) }
+    let kernel = weights.map { $0 / weights.reduce(0, +) }
+    var result = self
+    var half = [Float](repeating: 0, count: samples.count)
+    half.withUnsafeMutableBufferPointer { half in
+      samples.withUnsafeBufferPointer { source in
+        // Along rows: the samples of a row are walked with the channels' stride.
+        for y in 0..<height {
+          let line = y * width * channels
+          for tap in -radius...radius {
+            let weight = kernel[tap + radius]
+            for x in 0..<width {
+              let from = line + min(max(x + tap, 0), width - 1) * channels
+              let to = line + x * channels
+              for channel in 0..<channels { half[to + channel] += weight * source[from + channel] }
+            }
+          }
+        }
+      }
+      result.samples.withUnsafeMutableBufferPointer { target in
+        let stride = width * channels
+        for y in 0..<height {
+          let to = y * stride
+          for index in 0..<stride { target[to + index] = 0 }
+          for tap in -radius...radius {
+            let weight = kernel[tap + radius]
+            let from = min(max(y + tap, 0), height - 1) * stride
+            for index in 0..<stride { target[to + index] += weight * half[from + index] }
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  private static func mix(_ a: Float, _ b: Float, _ share: Float) -> Float {
+    share == 0 ? a : share == 1 ? b : a + (b - a) * share
+  }
+
+  /// For every new pixel the two old ones around its center and the weight of the second.
+  private static func interpolation(from old: Int, to new: Int) -> [(first: Int, second: Int, share: Float)] {
+    (0..<new).map { index in
+      let place = (Double(index) + 0.5) * Double(old) / Double(new) - 0.5
+      let clipped = min(max(place, 0), Double(old - 1))
+      let first = Int(clipped)
+      return (first, min(first + 1, old - 1), Float(clipped - Double(first)))
+    }
+  }
+}

@@ -1,0 +1,247 @@
+/// Decodes regions of one page.
+struct TIFFDecoder {
+  let page: TIFFPage
+  private let handle: TIFFHandle
+  private let limits: TIFFLimits
+  private let rendering: TIFFRendering
+  private let palette: [SIMD3<Float>]
+  private let chunkWidth: Int
+  private let chunkHeight: Int
+
+  /// Makes the page the handle's current one.
+  init(page: TIFFPage, of handle: TIFFHandle, limits: TIFFLimits) throws(ImagingError) {
+    self.page = page
+    self.handle = handle
+    self.limits = limits
+    func failure(_ fault: ImagingError.Fault, _ detail: String, _ remedy: String = ImagingError.reexport)
+      -> ImagingError
+    {
+      ImagingError(fault, path: handle.path, page: page.number, detail: detail, remedy: remedy)
+    }
+    guard page.width > 0, page.height > 0 else {
+      throw failure(.malformed, "the page is \(page.width)x\(page.height) pixels; at least 1x1 is expected")
+    }
+    guard handle.canDecode(page.compression) else {
+      throw failure(
+        .unsupported, "Compression is \(page.compression.name), which libtiff was built without",
+        "Re-export it with LZW or Deflate")
+    }
+    guard let rendering = page.rendering else { throw failure(.unsupported, page.unsupportedReason) }
+    self.rendering = rendering
+    if let reason = handle.readPage(at: page.offset) {
+      throw failure(.malformed, "the page's directory cannot be read" + reason)
+    }
+    if case .displayColor = rendering, let reason = handle.displayColorRefusal {
+      throw failure(
+        .unsupported,
+        "PhotometricInterpretation is \(page.photometric.name) in a form libtiff cannot convert: \(reason)",
+        "Re-export it as RGB")
+    }
+    if page.compression == .jpeg && page.photometric == .yCbCr { handle.requestRGBFromJPEG() }
+    if rendering.isPalette {
+      guard let table = handle.palette(bits: page.bitsPerSample) else {
+        throw failure(.malformed, "PhotometricInterpretation is palette, but there is no ColorMap")
+      }
+      palette = Self.colors(of: table)
+    } else {
+      palette = []
+    }
+    switch page.layout {
+    case .strips(let rows): (chunkWidth, chunkHeight) = (page.storedWidth, rows)
+    case .tiles(let width, let height): (chunkWidth, chunkHeight) = (width, height)
+    }
+    guard chunkWidth > 0, chunkHeight > 0 else {
+      throw failure(.malformed, "the page's \(unit)s are \(chunkWidth)x\(chunkHeight) pixels; at least 1x1 is expected")
+    }
+    let (chunkPixels, isOverflown) = chunkWidth.multipliedReportingOverflow(by: chunkHeight)
+    guard !isOverflown, chunkPixels <= limits.maximumChunkBytes * 8 / bitsPerPixel else {
+      throw failure(
+        .limitExceeded,
+        "a \(unit) is \(chunkWidth)x\(chunkHeight) pixels of \(bitsPerPixel) bits;"
+          + " up to \(limits.maximumChunkBytes) bytes are allowed",
+        "Re-export it in tiles of 256x256")
+    }
+  }
+
+  /// - Parameter region: within the upright page.
+  func image(of region: PixelRectangle) throws(ImagingError) -> Image {
+    let (pixels, isOverflown) = region.width.multipliedReportingOverflow(by: region.height)
+    guard !isOverflown, pixels <= limits.maximumPixels else {
+      throw failure(
+        .limitExceeded,
+        "\(region.width)x\(region.height) pixels are declared; up to \(limits.maximumPixels) are allowed",
+        "Raise the limit or crop the scan")
+    }
+    let channels = rendering.channels
+    var error: ImagingError?
+    // Memory is left untouched until it is decoded into: a file that only declares a large page costs nothing.
+    let samples = [Float](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
+      do throws(ImagingError) {
+        guard pixels > 0, let start = buffer.baseAddress else { return }
+        try decode(region, into: start)
+        count = pixels * channels
+      } catch let failure {
+        error = failure
+      }
+    }
+    if let error { throw error }
+    return Image(
+      width: region.width, height: region.height, channels: channels, samples: samples, pixelSize: page.pixelSize)
+  }
+
+  // MARK: Chunks
+
+  private var unit: String { if case .tiles = page.layout { "tile" } else { "strip" } }
+  private var samplesPerChunkPixel: Int { page.isPlanar ? 1 : page.samplesPerPixel }
+  private var bitsPerPixel: Int {
+    if case .displayColor = rendering { 32 } else { samplesPerChunkPixel * page.bitsPerSample }
+  }
+  private var chunksAcross: Int { (page.storedWidth - 1) / chunkWidth + 1 }
+  private var chunksDown: Int { (page.storedHeight - 1) / chunkHeight + 1 }
+
+  private func decode(_ region: PixelRectangle, into output: UnsafeMutablePointer<Float>) throws(ImagingError) {
+    let area = page.orientation.stored(region, width: page.width, height: page.height)
+    let walk = page.orientation.walk(width: region.width, height: region.height)
+    let bytes = (chunkWidth * bitsPerPixel + 7) / 8 * chunkHeight
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 16)
+    defer { chunk.deallocate() }
+    let rowSamples = min(chunkWidth, area.width) * samplesPerChunkPixel
+    let row = UnsafeMutablePointer<Float>.allocate(capacity: rowSamples)
+    defer { row.deallocate() }
+
+    for plane in planes {
+      for chunkY in (area.y / chunkHeight)...((area.y + area.height - 1) / chunkHeight) {
+        for chunkX in (area.x / chunkWidth)...((area.x + area.width - 1) / chunkWidth) {
+          let x = chunkX * chunkWidth
+          let y = chunkY * chunkHeight
+          let index = ((plane ?? 0) * chunksDown + chunkY) * chunksAcross + chunkX
+          let left = max(x, area.x)
+          let width = min(x + chunkWidth, area.x + area.width) - left
+          let top = max(y, area.y)
+          let bottom = min(y + chunkHeight, area.y + area.height)
+          try readChunk(index, x: x, y: y, into: chunk)
+          for line in top..<bottom {
+            let start = walk.start + (left - area.x) * walk.right + (line - area.y) * walk.down
+            place(
+              chunk, row: line - y, rowWidth: min(chunkWidth, page.storedWidth - x), column: left - x, width: width,
+              plane: plane, scratch: row, into: output + start * rendering.channels,
+              step: walk.right * rendering.channels)
+          }
+        }
+      }
+    }
+  }
+
+  /// The planes to decode; one pass, without a number, where all samples of a pixel lie together.
+  private var planes: [Int?] {
+    guard page.isPlanar else { return [nil] }
+    return switch rendering {
+    case .samples(let kept, _, _): kept
+    case .palette: [0]
+    case .inks: [0, 1, 2, 3]
+    case .displayColor: [nil]
+    }
+  }
+
+  private func readChunk(
+    _ index: Int, x: Int, y: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(ImagingError) {
+    let stored = handle.storedExtent(ofChunk: index)
+    let (end, isOverflown) = stored.offset.addingReportingOverflow(stored.bytes)
+    guard !isOverflown, end <= handle.fileBytes else {
+      throw failure(
+        .malformed,
+        "\(unit) \(index + 1) lies at bytes \(stored.offset) to \(end), but the file ends at \(handle.fileBytes)",
+        "Copy or export it again")
+    }
+    // The last strip has only the rows that remain; tiles are always whole.
+    let isTile = if case .tiles = page.layout { true } else { false }
+    let rows = isTile ? chunkHeight : min(chunkHeight, page.storedHeight - y)
+    let reason: String?
+    if case .displayColor = rendering {
+      let raster = buffer.assumingMemoryBound(to: UInt32.self)
+      let area = PixelRectangle(
+        x: x, y: y, width: min(chunkWidth, page.storedWidth - x), height: min(rows, page.storedHeight - y))
+      reason = handle.decodeDisplayColor(area, into: raster.baseAddress!)
+    } else {
+      let bytes = (chunkWidth * bitsPerPixel + 7) / 8 * rows
+      reason = handle.decode(chunk: index, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<bytes]))
+    }
+    if let reason {
+      throw failure(.malformed, "\(unit) \(index + 1) cannot be decoded" + reason, "Copy or export it again")
+    }
+  }
+
+  // MARK: Pixels
+
+  /// Writes one row of a decoded chunk to the picture.
+  ///
+  /// - Parameter rowWidth: pixels in a row of the chunk that lie on the page.
+  /// - Parameter step: from one pixel to the next in `output`, in samples.
+  private func place(
+    _ chunk: UnsafeMutableRawBufferPointer, row: Int, rowWidth: Int, column: Int, width: Int, plane: Int?,
+    scratch: UnsafeMutablePointer<Float>, into output: UnsafeMutablePointer<Float>, step: Int
+  ) {
+    let perPixel = samplesPerChunkPixel
+    func unpack(_ type: TIFFSampleType, into target: UnsafeMutablePointer<Float>) {
+      let start = chunk.baseAddress! + row * ((chunkWidth * bitsPerPixel + 7) / 8)
+      type.unpack(row: start, first: column * perPixel, count: width * perPixel, into: target)
+    }
+    switch rendering {
+    case .samples(let kept, let type, let isInverted):
+      if plane == nil && kept.count == perPixel && step == perPixel && !isInverted {
+        unpack(type, into: output)
+        return
+      }
+      unpack(type, into: scratch)
+      if isInverted {
+        let mirror = type.mirror
+        for index in 0..<(width * perPixel) { scratch[index] = mirror - scratch[index] }
+      }
+      for (channel, sample) in kept.enumerated() where plane == nil || plane == sample {
+        let source = scratch + (plane == nil ? sample : 0)
+        for x in 0..<width { output[x * step + channel] = source[x * perPixel] }
+      }
+    case .palette(let type):
+      unpack(type, into: scratch)
+      for x in 0..<width {
+        let color = palette[Int(scratch[x * perPixel])]
+        for channel in 0..<3 { output[x * step + channel] = color[channel] }
+      }
+    case .inks(let type):
+      unpack(type, into: scratch)
+      let full = type.fullScale
+      for ink in 0..<4 where plane == nil || plane == ink {
+        let source = scratch + (plane == nil ? ink : 0)
+        for x in 0..<width {
+          let light = full - source[x * perPixel]
+          if ink < 3 {
+            output[x * step + ink] = light
+          } else {
+            for channel in 0..<3 { output[x * step + channel] *= light / full }
+          }
+        }
+      }
+    case .displayColor(let channels):
+      let raster = chunk.assumingMemoryBound(to: UInt32.self).baseAddress! + row * rowWidth + column
+      for x in 0..<width {
+        let pixel = raster[x]
+        for channel in 0..<channels { output[x * step + channel] = Float(pixel >> UInt32(8 * channel) & 0xFF) }
+      }
+    }
+  }
+
+  /// Tables are meant to have 16 bits; those with 8 are common and told apart by having no larger value.
+  private static func colors(of table: [SIMD3<UInt16>]) -> [SIMD3<Float>] {
+    let isByte = table.allSatisfy { $0.max() < 256 }
+    return table.map { SIMD3<Float>(Float($0.x), Float($0.y), Float($0.z)) / (isByte ? 1 : 257) }
+  }
+
+  private func failure(_ fault: ImagingError.Fault, _ detail: String, _ remedy: String) -> ImagingError {
+    ImagingError(fault, path: handle.path, page: page.number, detail: detail, remedy: remedy)
+  }
+}
+
+extension TIFFRendering {
+  fileprivate var isPalette: Bool { if case .palette = self { true } else { false } }
+}

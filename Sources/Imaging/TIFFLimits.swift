@@ -1,0 +1,16 @@
+/// What a file may declare before norma refuses it, checked before anything is allocated.
+package struct TIFFLimits: Sendable, Equatable {
+  /// Width times height of what is decoded at once: a page, or a region of one.
+  package var maximumPixels: Int
+  /// Decoded bytes of one strip or tile.
+  package var maximumChunkBytes: Int
+  package var maximumPages: Int
+
+  package init(maximumPixels: Int = 1 << 28, maximumChunkBytes: Int = 1 << 29, maximumPages: Int = 1 << 14) {
+    self.maximumPixels = maximumPixels
+    self.maximumChunkBytes = maximumChunkBytes
+    self.maximumPages = maximumPages
+  }
+
+  package static let `default` = TIFFLimits()
+}

@@ -1,0 +1,60 @@
+/// Where a page's first stored row and column lie when it is shown upright (TIFF 6.0, tag 274).
+package enum TIFFOrientation: Int, Sendable, Codable {
+  case topLeft = 1
+  case topRight, bottomRight, bottomLeft, leftTop, rightTop, rightBottom, leftBottom
+
+  /// Rows are stored as columns: width and height of the upright page are swapped.
+  package var isTransposed: Bool { rawValue >= 5 }
+
+  private var isMirroredAcross: Bool { [.topRight, .bottomRight, .rightTop, .rightBottom].contains(self) }
+  private var isMirroredDown: Bool { [.bottomRight, .bottomLeft, .rightBottom, .leftBottom].contains(self) }
+
+  package var name: String {
+    switch self {
+    case .topLeft: "top left"
+    case .topRight: "top right"
+    case .bottomRight: "bottom right"
+    case .bottomLeft: "bottom left"
+    case .leftTop: "left top"
+    case .rightTop: "right top"
+    case .rightBottom: "right bottom"
+    case .leftBottom: "left bottom"
+    }
+  }
+
+  /// The stored rectangle that shows as `region` on an upright page.
+  ///
+  /// - Parameter width: of the upright page, as is `height`.
+  func stored(_ region: PixelRectangle, width: Int, height: Int) -> PixelRectangle {
+    let x = isMirroredAcross ? width - region.x - region.width : region.x
+    let y = isMirroredDown ? height - region.y - region.height : region.y
+    return isTransposed
+      ? PixelRectangle(x: y, y: x, width: region.height, height: region.width)
+      : PixelRectangle(x: x, y: y, width: region.width, height: region.height)
+  }
+
+  /// How a walk over a stored rectangle moves through the upright picture made from it, in pixels.
+  ///
+  /// - Parameter width: of the upright picture, as is `height`.
+  func walk(width: Int, height: Int) -> (start: Int, right: Int, down: Int) {
+    let right = isMirroredAcross ? -1 : 1
+    let down = isMirroredDown ? -width : width
+    let start = (isMirroredAcross ? width - 1 : 0) + (isMirroredDown ? (height - 1) * width : 0)
+    return isTransposed ? (start, down, right) : (start, right, down)
+  }
+}
+
+/// A rectangle of whole pixels.
+package struct PixelRectangle: Sendable, Equatable, Codable {
+  package var x: Int
+  package var y: Int
+  package var width: Int
+  package var height: Int
+
+  package init(x: Int, y: Int, width: Int, height: Int) {
+    self.x = x
+    self.y = y
+    self.width = width
+    self.height = height
+  }
+}

@@ -1,0 +1,112 @@
+internal import CTIFF
+
+/// What a TIFF file says about one of its pages, before anything is decoded.
+package struct TIFFPage: Sendable, Equatable {
+  package enum Layout: Sendable, Equatable {
+    case strips(rows: Int)
+    case tiles(width: Int, height: Int)
+  }
+
+  package enum Role: String, Sendable, Codable {
+    case image
+    case pyramidLevel = "pyramid level"
+    case mask
+  }
+
+  package enum PixelSizeSource: String, Sendable, Codable {
+    case resolutionTags = "resolution tags"
+  }
+
+  /// One-based.
+  package let number: Int
+  /// Of the upright page, after the orientation is applied, as is `height`.
+  package let width: Int
+  package let height: Int
+  /// As stored, before the orientation is applied.
+  let storedWidth: Int
+  let storedHeight: Int
+  /// Samples a pixel has in the file, alpha and other extra ones included.
+  package let samplesPerPixel: Int
+  /// Meaning of the last samples (tag 338): 0 unspecified, 1 and 2 alpha.
+  package let extraSamples: [UInt16]
+  package let bitsPerSample: Int
+  package let sampleFormat: TIFFSampleFormat?
+  package let photometric: TIFFPhotometric
+  package let compression: TIFFCompression
+  /// Each colour lies in strips or tiles of its own.
+  package let isPlanar: Bool
+  package let layout: Layout
+  package let orientation: TIFFOrientation
+  /// `nil` where the resolution has no unit or none is given.
+  package let pixelSize: PixelSize?
+  package let pixelSizeSource: PixelSizeSource?
+  package let isReducedResolution: Bool
+  package let isMask: Bool
+  package let description: String?
+  /// Where the page's directory lies in the file.
+  let offset: UInt64
+
+  /// Channels of the decoded picture; `nil` where norma cannot decode the page.
+  package var channels: Int? { rendering?.channels }
+
+  package var role: Role { isMask ? .mask : isReducedResolution ? .pyramidLevel : .image }
+
+  /// "strips of 16 rows" or "tiles of 256x256", and whether colours lie apart.
+  package var layoutDescription: String {
+    let pieces =
+      switch layout {
+      case .strips(let rows): "strips of \(rows) rows"
+      case .tiles(let width, let height): "tiles of \(width)x\(height)"
+      }
+    return isPlanar ? pieces + ", separate planes" : pieces
+  }
+
+  /// Reads the handle's current page.
+  init(number: Int, of handle: TIFFHandle) {
+    self.number = number
+    offset = handle.pageOffset
+    storedWidth = Int(handle.wideInteger(TIFFTAG_IMAGEWIDTH) ?? 0)
+    storedHeight = Int(handle.wideInteger(TIFFTAG_IMAGELENGTH) ?? 0)
+    let samples = Int(handle.integer(TIFFTAG_SAMPLESPERPIXEL) ?? 1)
+    samplesPerPixel = samples
+    extraSamples = handle.extraSamples
+    bitsPerSample = Int(handle.integer(TIFFTAG_BITSPERSAMPLE) ?? 1)
+    sampleFormat = TIFFSampleFormat(rawValue: handle.integer(TIFFTAG_SAMPLEFORMAT) ?? 1)
+    compression = TIFFCompression(rawValue: handle.integer(TIFFTAG_COMPRESSION) ?? 1)
+    // Without the tag, three or more samples can only be meant as colours; fax pages are black on white.
+    let isFax = (2...4).contains(compression.rawValue)
+    photometric =
+      handle.integer(TIFFTAG_PHOTOMETRIC).map(TIFFPhotometric.init(rawValue:))
+      ?? (samples >= 3 ? .rgb : isFax ? .minIsWhite : .minIsBlack)
+    isPlanar = handle.integer(TIFFTAG_PLANARCONFIG) == UInt16(PLANARCONFIG_SEPARATE) && samples > 1
+    if handle.isTiled {
+      layout = .tiles(
+        width: Int(handle.wideInteger(TIFFTAG_TILEWIDTH) ?? 0), height: Int(handle.wideInteger(TIFFTAG_TILELENGTH) ?? 0)
+      )
+    } else {
+      // Absent, the tag reads as 2^32 - 1: one strip.
+      layout = .strips(rows: min(Int(handle.wideInteger(TIFFTAG_ROWSPERSTRIP) ?? .max), storedHeight))
+    }
+    orientation = TIFFOrientation(rawValue: Int(handle.integer(TIFFTAG_ORIENTATION) ?? 1)) ?? .topLeft
+    width = orientation.isTransposed ? storedHeight : storedWidth
+    height = orientation.isTransposed ? storedWidth : storedHeight
+    let stored = Self.storedPixelSize(of: handle)
+    pixelSize = stored.map { [orientation] in orientation.isTransposed ? PixelSize(x: $0.y, y: $0.x) : $0 }
+    pixelSizeSource = stored == nil ? nil : .resolutionTags
+    let kind = Int32(bitPattern: handle.wideInteger(TIFFTAG_SUBFILETYPE) ?? 0)
+    isReducedResolution = kind & FILETYPE_REDUCEDIMAGE != 0
+    isMask = kind & FILETYPE_MASK != 0 || photometric == .mask
+    description = handle.text(TIFFTAG_IMAGEDESCRIPTION)
+  }
+
+  private static func storedPixelSize(of handle: TIFFHandle) -> PixelSize? {
+    guard let x = handle.float(TIFFTAG_XRESOLUTION), let y = handle.float(TIFFTAG_YRESOLUTION),
+      x.isFinite, y.isFinite, x > 0, y > 0
+    else { return nil }
+    switch Int32(handle.integer(TIFFTAG_RESOLUTIONUNIT) ?? 0) {
+    case RESUNIT_INCH: return PixelSize(x: 25_400 / Double(x), y: 25_400 / Double(y))
+    case RESUNIT_CENTIMETER: return PixelSize(x: 10_000 / Double(x), y: 10_000 / Double(y))
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,153 @@
+/// Which pixels of a scan show tissue; the others are neither learned from nor scored.
+package struct TissueMask: Sendable, Equatable {
+  package let width: Int
+  package let height: Int
+  /// `[height, width]`
+  package let isTissue: [Bool]
+
+  /// Share of the scan's pixels that are tissue, in 0...1.
+  package var share: Double {
+    isTissue.isEmpty ? 0 : Double(isTissue.count { $0 }) / Double(isTissue.count)
+  }
+
+  package init(width: Int, height: Int, isTissue: [Bool]) {
+    precondition(isTissue.count == width * height, "\(isTissue.count) pixels for \(width)x\(height)")
+    self.width = width
+    self.height = height
+    self.isTissue = isTissue
+  }
+
+  /// Finds tissue that is brighter than its background.
+  ///
+  /// The brightest channel is blurred and split by Otsu's threshold, moved halfway to the background's mean so that dark
+  /// tissue is kept; then specks are removed and holes filled. Where nothing is bright the mask is empty; where nothing
+  /// is dark next to the rest it is full. Pixels without data are never tissue.
+  ///
+  /// - Parameter image: normalized, so that tissue is near 1 and an empty background near the smallest value.
+  /// Source: Otsu 1979, doi:10.1109/TSMC.1979.4310076.
+  package init(of image: Image) {
+    let brightness = Self.brightness(of: image)
+    guard let threshold = Self.threshold(of: brightness.blurred(sigma: 1)) else {
+      self.init(
+        width: image.width, height: image.height, isTissue: [Bool](repeating: false, count: brightness.samples.count))
+      return
+    }
+    let isBright = brightness.blurred(sigma: 1).samples.map { $0 > threshold }
+    let hasData = Self.hasData(image)
+    var mask = TissueMask(width: image.width, height: image.height, isTissue: isBright)
+    mask = mask.opened().withoutHoles().withoutSpecks()
+    self.init(
+      width: image.width, height: image.height, isTissue: zip(mask.isTissue, hasData).map { $0 && $1 })
+  }
+
+  /// Distance of every tissue pixel to the nearest one that is none, in pixels; zero outside tissue.
+  ///
+  /// The picture's border is no edge: tissue goes on beyond it. Where there is no edge at all, the distance is
+  /// `width + height`. Exact: Felzenszwalb & Huttenlocher 2012, doi:10.4086/toc.2012.v008a019.
+  package var depth: [Float] { DistanceTransform.distances(to: isTissue.map { !$0 }, width: width, height: height) }
+
+  // MARK: Threshold
+
+  private static func brightness(of image: Image) -> Image {
+    var result = Image(width: image.width, height: image.height, channels: 1)
+    for pixel in result.samples.indices {
+      var brightest = -Float.infinity
+      for channel in 0..<image.channels {
+        brightest = max(brightest, noData(image.samples[pixel * image.channels + channel]))
+      }
+      result.samples[pixel] = brightest
+    }
+    let lowest = result.samples.lazy.filter(\.isFinite).min() ?? 0
+    let shift = min(lowest, 0)
+    for pixel in result.samples.indices {
+      result.samples[pixel] = result.samples[pixel].isFinite ? result.samples[pixel] - shift : 0
+    }
+    return result
+  }
+
+  private static func noData(_ value: Float) -> Float { value.isFinite ? value : -.infinity }
+
+  private static func hasData(_ image: Image) -> [Bool] {
+    (0..<image.width * image.height).map { pixel in
+      (0..<image.channels).allSatisfy { image.samples[pixel * image.channels + $0].isFinite }
+    }
+  }
+
+  /// Smallest brightness, on the scale where tissue is near 1, that can be tissue at all.
+  private static let faintest: Float = 0.05
+  /// Darker pixels this bright beside the brighter ones are darker tissue, not background.
+  private static let darkTissue: Float = 0.35
+
+  /// `nil` where there is no tissue.
+  private static func threshold(of image: Image) -> Float? {
+    guard let low = image.samples.min(), let high = image.samples.max(), high > faintest else { return nil }
+    guard high - low > high * 1e-3 else { return -.infinity }
+    let bins = 256
+    var counts = [Double](repeating: 0, count: bins)
+    let scale = Float(bins - 1) / (high - low)
+    for value in image.samples { counts[Int((value - low) * scale)] += 1 }
+
+    let total = Double(image.samples.count)
+    let sum = counts.enumerated().reduce(0) { $0 + Double($1.offset) * $1.element }
+    var (below, sumBelow, best) = (0.0, 0.0, -1.0)
+    var split = (bin: 0, lower: 0.0, upper: 0.0)
+    for bin in 0..<(bins - 1) {
+      below += counts[bin]
+      sumBelow += Double(bin) * counts[bin]
+      guard below > 0, below < total else { continue }
+      let (lower, upper) = (sumBelow / below, (sum - sumBelow) / (total - below))
+      let between = below * (total - below) * (upper - lower) * (upper - lower)
+      if between > best { (best, split) = (between, (bin, lower, upper)) }
+    }
+    func brightness(_ bin: Double) -> Float { low + Float(bin) / scale }
+    if brightness(split.lower) > darkTissue * brightness(split.upper) { return -.infinity }
+    if brightness(split.upper) <= faintest { return nil }
+    return max((brightness(split.lower) + brightness(Double(split.bin) + 0.5)) / 2, faintest / 2)
+  }
+
+  // MARK: Morphology
+
+  /// Erosion, then dilation, by 3x3: threads and specks thinner than three pixels go.
+  private func opened() -> TissueMask { shrunk(while: true).shrunk(while: false) }
+
+  /// Erodes where `value` is true, else dilates; pixels beyond the border count as their neighbours.
+  private func shrunk(while value: Bool) -> TissueMask {
+    func pass(_ pixels: [Bool], step: Int, count: Int, lines: Int, lineStep: Int) -> [Bool] {
+      var result = pixels
+      for line in 0..<lines {
+        for place in 0..<count where pixels[line * lineStep + place * step] == value {
+          let index = line * lineStep + place * step
+          if (place > 0 && pixels[index - step] != value) || (place + 1 < count && pixels[index + step] != value) {
+            result[index] = !value
+          }
+        }
+      }
+      return result
+    }
+    let rows = pass(isTissue, step: 1, count: width, lines: height, lineStep: width)
+    let all = pass(rows, step: width, count: height, lines: width, lineStep: 1)
+    return TissueMask(width: width, height: height, isTissue: all)
+  }
+
+  /// Background enclosed by tissue becomes tissue.
+  private func withoutHoles() -> TissueMask {
+    let background = ConnectedComponents(of: isTissue.map { !$0 }, width: width, height: height, connectivity: .four)
+    let isHole = background.components.map { component in
+      let bounds = component.bounds
+      return bounds.x > 0 && bounds.y > 0 && bounds.x + bounds.width < width && bounds.y + bounds.height < height
+    }
+    let filled = background.labels.indices.map { pixel in
+      let label = Int(background.labels[pixel])
+      return label == 0 || isHole[label - 1]
+    }
+    return TissueMask(width: width, height: height, isTissue: filled)
+  }
+
+  /// Pieces smaller than a hundredth of the largest, or than a thousandth of the scan, go.
+  private func withoutSpecks() -> TissueMask {
+    let pieces = ConnectedComponents(of: isTissue, width: width, height: height)
+    let smallest = max((pieces.components.map(\.pixels).max() ?? 0) / 100, width * height / 1000)
+    let kept = pieces.labels.map { $0 != 0 && pieces.components[Int($0) - 1].pixels >= smallest }
+    return TissueMask(width: width, height: height, isTissue: kept)
+  }
+}
