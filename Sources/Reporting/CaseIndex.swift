@@ -10,10 +10,14 @@ package struct CaseIndex: Sendable {
   let queue: DatabaseQueue
 
   /// Opens the index of a report folder for writing; makes it where there is none.
-  package init(writingTo path: String) throws(ReportingError) {
+  ///
+  /// - Parameter patience: seconds to wait for another program's lock; a reader's short one must not fail a case that
+  ///   took minutes to compute.
+  package init(writingTo path: String, patience: Double = 10) throws(ReportingError) {
     self.path = path
     do {
-      var configuration = Self.configuration
+      var configuration = Configuration()
+      configuration.busyMode = .timeout(patience)
       configuration.journalMode = .wal
       queue = try DatabaseQueue(path: path, configuration: configuration)
       try queue.read { try Self.check($0, path: path) }
@@ -28,7 +32,8 @@ package struct CaseIndex: Sendable {
     }
     self.path = path
     do {
-      var configuration = Self.configuration
+      var configuration = Configuration()
+      configuration.busyMode = .timeout(10)
       configuration.readonly = true
       queue = try DatabaseQueue(path: path, configuration: configuration)
       let complete = try queue.read { database in
@@ -41,13 +46,6 @@ package struct CaseIndex: Sendable {
           remedy: "Run norma analyze on this folder again")
       }
     } catch { throw .index(path, error) }
-  }
-
-  private static var configuration: Configuration {
-    var configuration = Configuration()
-    // A reader's short lock must not fail a case that took minutes to compute.
-    configuration.busyMode = .timeout(10)
-    return configuration
   }
 
   private static func check(_ database: Database, path: String) throws {
@@ -90,22 +88,25 @@ package struct CaseIndex: Sendable {
   /// Records a case with its scans and regions in one transaction; an older record of that case goes.
   ///
   /// - Parameters:
+  ///   - scoring: the settings the case was scored with; see `finishedScans`.
   ///   - reportPath: the case's page, relative to the report folder.
   ///   - heatmapPath: the heatmap of a scan, relative to the report folder.
+  ///   - beforeCommit: writes what the row will point to; the row is dropped where that throws.
   package func record(
-    _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String
+    _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
+    beforeCommit: (CaseRecord) throws -> Void = { _ in }
   ) throws(ReportingError) {
     try write { database in
-      try Self.insert(
+      let id = try Self.insert(
         result, run: run, scoring: scoring, reportPath: reportPath, heatmapPath: heatmapPath, into: database)
+      try beforeCommit(try Self.record(of: id, in: database))
     }
   }
 
-  /// The transaction's body, apart, so that a test can record many cases in one transaction.
-  static func insert(
+  private static func insert(
     _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
     into database: Database
-  ) throws {
+  ) throws -> Int64 {
     let failed = result.scans.count { $0.findings == nil }
     let regions = result.scans.reduce(0) { $0 + ($1.findings?.regions.count ?? 0) }
     try database.execute(sql: "DELETE FROM cases WHERE name = ?", arguments: [result.name])
@@ -121,6 +122,7 @@ package struct CaseIndex: Sendable {
     ])
     let id = database.lastInsertedRowID
     for scan in result.scans { try insert(scan, case: id, heatmapPath: heatmapPath(scan), into: database) }
+    return id
   }
 
   private static func insert(_ scan: ScanResult, case id: Int64, heatmapPath: String, into database: Database) throws {

@@ -31,6 +31,11 @@ extension CaseIndex {
     try read { try CaseRow.fetchOne($0, sql: "SELECT * FROM cases WHERE name = ?", arguments: [name]) }
   }
 
+  /// A case with its scans and regions.
+  package func record(of caseID: Int64) throws(ReportingError) -> CaseRecord {
+    try read { try Self.record(of: caseID, in: $0) }
+  }
+
   /// Scans of a case in the order of the study: by file, then page.
   package func scans(of caseID: Int64) throws(ReportingError) -> [ScanRow] {
     try read {
@@ -60,6 +65,18 @@ extension CaseIndex {
     try read { try RunRow.fetchOne($0, sql: "SELECT * FROM runs ORDER BY id DESC LIMIT 1") }
   }
 
+  /// What the latest run knew about its study.
+  package func latestContext() throws(ReportingError) -> StudyContext {
+    guard let run = try latestRun() else {
+      throw ReportingError(path: path, detail: "the index records no run", remedy: "Run norma analyze on this folder")
+    }
+    do { return try run.context } catch {
+      throw ReportingError(
+        path: path, detail: "the configuration of run \(run.id) is not what norma writes",
+        remedy: "Run norma analyze on this folder again")
+    }
+  }
+
   /// The scans of a case that were finished with this model and these settings, so that they need not be computed
   /// again; empty where anything but the scans themselves has changed.
   package func finishedScans(
@@ -75,6 +92,14 @@ extension CaseIndex {
           """, arguments: [name, modelSHA256, scoring])
       return try rows.map { $0.result(regions: try Self.regions(of: $0.id, in: database)) }
     }
+  }
+
+  static func record(of caseID: Int64, in database: Database) throws -> CaseRecord {
+    guard let row = try CaseRow.fetchOne(database, sql: "SELECT * FROM cases WHERE id = ?", arguments: [caseID])
+    else { throw DatabaseError(message: "case \(caseID) is not in the index") }
+    let scans = try ScanRow.fetchAll(
+      database, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
+    return CaseRecord(row: row, scans: try scans.map { ($0, try regions(of: $0.id, in: database)) })
   }
 
   private static func regions(of scanID: Int64, in database: Database) throws -> [Region] {

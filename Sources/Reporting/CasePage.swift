@@ -32,6 +32,8 @@ struct CasePage {
     let reason: String?
     let width: Int
     let height: Int
+    /// Shown larger than it is: the browser must not blur what the model did not.
+    let isSmall: Bool
     let size: String
     let panels: [Panel]
     let overlay: Overlay?
@@ -72,14 +74,11 @@ struct CasePage {
     let mean: String
   }
 
-  init(
-    _ row: CaseRow, index: CaseIndex, context: StudyContext, folder: ReportFolder
-  ) throws(ReportingError) {
-    var sections: [(scan: ScanRow, section: Section)] = []
-    for (number, scan) in try index.scans(of: row.id).enumerated() {
-      let regions = try index.regions(of: scan.id)
-      let maker = SectionMaker(row: row, scan: scan, number: number + 1, context: context, folder: folder)
-      sections.append((scan, maker.section(regions)))
+  init(_ record: CaseRecord, context: StudyContext, folder: ReportFolder) {
+    let row = record.row
+    let sections = record.scans.enumerated().map { number, scan in
+      let maker = SectionMaker(row: row, scan: scan.row, number: number + 1, context: context, folder: folder)
+      return (scan: scan.row, section: maker.section(scan.regions))
     }
     let scored = sections.filter { $0.scan.score != nil }
     let worst = scored.max { ($0.scan.score ?? 0) < ($1.scan.score ?? 0) }?.section
@@ -122,7 +121,7 @@ struct CasePage {
         anchor: "scan-\(number)", name: scan.name, score: scan.score.map { PageText.number($0) } ?? "–",
         verdict: scan.pValue.map { PageText.verdict(flagged: flagged, pValue: $0, among: "scans") } ?? "",
         flagged: flagged, reason: scan.status == .failed ? scan.error ?? "" : nil, width: width, height: height,
-        size: size, panels: scan.status == .done ? panels : [], overlay: scan.status == .done ? overlay : nil,
+        isSmall: max(width, height) <= 256, size: size, panels: scan.status == .done ? panels : [], overlay: scan.status == .done ? overlay : nil,
         regions: regions.map(line),
         regionTitle: regions.isEmpty
           ? "No region above the threshold" : "\(PageText.count(regions.count, "region")) above the threshold",

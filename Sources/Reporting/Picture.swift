@@ -1,3 +1,5 @@
+import Imaging
+
 /// Pixels ready for a PNG file: 8 bits a sample, one (gray), three (RGB) or four (RGBA) samples a pixel.
 package struct Picture: Sendable, Equatable {
   package let width: Int
@@ -12,6 +14,11 @@ package struct Picture: Sendable, Equatable {
     self.height = height
     self.channels = channels
     self.samples = samples
+  }
+
+  func write(to path: String) throws(ImagingError) {
+    let color: PNGWriter.Color = channels == 1 ? .gray : channels == 3 ? .rgb : .rgba
+    try PNGWriter.write(samples, width: width, height: height, color: color, to: path)
   }
 
   /// The mean of every `factor` by `factor` block; blocks at the right and lower border may be smaller.

@@ -73,6 +73,12 @@ package struct ReportFolder: Sendable, Equatable {
 
   /// 255 less `.reconstruction-99.png` and what an atomic writer adds to the name.
   private static let longest = 215
+
+  /// Whether a file of a case's folder has a name that norma gives to heatmaps and pictures.
+  static func isScanFile(_ name: String) -> Bool {
+    name.hasSuffix(".heatmap.tif") || PictureName.always.contains { name.hasSuffix("." + $0.ending) }
+      || name.contains(/\.(scan|reconstruction)-[0-9]+\.png$/)
+  }
 }
 
 /// The pictures written beside a heatmap.
@@ -81,6 +87,9 @@ package enum PictureName: Sendable, Hashable {
   /// One channel, one-based, where the channels are shown apart.
   case channel(Int)
   case reconstructedChannel(Int)
+
+  /// The pictures every scan gets.
+  static let always: [PictureName] = [.scan, .reconstruction, .difference, .heatmap, .overlay, .thumbnail]
 
   var ending: String {
     switch self {

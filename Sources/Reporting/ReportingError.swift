@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Imaging
 
 /// Why a report could not be written or read.
 ///
@@ -11,6 +12,12 @@ package struct ReportingError: Error, Sendable, Equatable, CustomStringConvertib
   /// What the user can do.
   package let remedy: String
 
+  package init(path: String, detail: String, remedy: String) {
+    self.path = path
+    self.detail = detail
+    self.remedy = remedy
+  }
+
   package var description: String { "\(path): \(detail). \(remedy)." }
 }
 
@@ -18,6 +25,9 @@ extension ReportingError {
   /// The sentence for a failed write of a file of the report.
   static func writing(_ path: String, _ error: any Error) -> ReportingError {
     if let known = error as? ReportingError { return known }
+    if let known = error as? ImagingError {
+      return ReportingError(path: known.path, detail: known.detail, remedy: known.remedy)
+    }
     let code = (error as? CocoaError)?.code
     let posix = posixCode(of: error)
     if code == .fileWriteOutOfSpace || posix == .ENOSPC {

@@ -35,7 +35,7 @@ package struct ScanPictures: Sendable {
     }
     try each(.difference, difference)
     try each(.heatmap, heat)
-    let overlay = overlay
+    let overlay = self.overlay
     try each(.overlay, overlay)
     let side = max(overlay.width, overlay.height)
     try each(.thumbnail, overlay.reduced(by: (side + Self.thumbnailSide - 1) / Self.thumbnailSide))
@@ -85,7 +85,7 @@ package struct ScanPictures: Sendable {
   /// The heatmap alone, to lie over the scan: clear below the threshold, its border opaque.
   private var heat: Picture {
     var samples = [UInt8](repeating: 0, count: heatmap.values.count * 4)
-    let border = border
+    let border = self.border
     for (index, z) in heatmap.values.enumerated() where isAbove(z) {
       let color = border[index] ? Self.borderColor : scale.color(of: Double(z))
       samples[index * 4] = color.red
@@ -99,7 +99,7 @@ package struct ScanPictures: Sendable {
   /// The heatmap blended over the gray scan.
   private var overlay: Picture {
     let value = lightness(of: scan)
-    let heat = heat
+    let heat = self.heat
     var samples = [UInt8](repeating: 0, count: heatmap.values.count * 3)
     for index in heatmap.values.indices {
       let base = Int(Self.byte(value(index * scan.channels)))
@@ -138,31 +138,6 @@ package struct ScanPictures: Sendable {
   /// No data is black.
   private static func byte(_ value: Float) -> UInt8 {
     value.isNaN ? 0 : UInt8((min(1, max(0, value)) * 255).rounded())
-  }
-}
-
-extension Image {
-  /// The mean of every block, no-data samples aside.
-  fileprivate func reduced(by factor: Int) -> Image {
-    guard factor > 1 else { return self }
-    let columns = (width + factor - 1) / factor
-    let rows = (height + factor - 1) / factor
-    var result = Image(width: columns, height: rows, channels: channels)
-    for row in 0..<rows {
-      for column in 0..<columns {
-        for channel in 0..<channels {
-          var (sum, count): (Float, Float) = (0, 0)
-          for y in row * factor..<min(height, (row + 1) * factor) {
-            for x in column * factor..<min(width, (column + 1) * factor) {
-              let value = self[x, y, channel]
-              if !value.isNaN { (sum, count) = (sum + value, count + 1) }
-            }
-          }
-          result[column, row, channel] = count > 0 ? sum / count : .nan
-        }
-      }
-    }
-    return result
   }
 }
 

@@ -15,7 +15,7 @@ package struct StudyContext: Sendable, Equatable, Codable {
 
   /// What the study is called on its page.
   package var title: String
-  /// Every setting beside the model that changes a score, in one canonical text; another text means computing again.
+  /// Every setting beside the model that changes a score, in one canonical text; another text computes again.
   package var scoring: String
   /// Pixels at or above this `z` are drawn and grouped into regions.
   package var threshold: Double
@@ -45,6 +45,9 @@ package struct StudyContext: Sendable, Equatable, Codable {
     self.warnings = warnings
     self.provenance = provenance
   }
+
+  /// What a recorded case must share with this run to be left as it is: pictures and regions follow these settings too.
+  var scoringKey: String { "\(scoring); threshold \(threshold); display \(display.rawValue)" }
 
   /// The JSON stored with the run; keys sorted, so that equal contexts give equal text.
   var json: String {
