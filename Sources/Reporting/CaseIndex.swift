@@ -1,0 +1,171 @@
+import Anomaly
+import Foundation
+import GRDB
+
+/// The SQLite index of a report: runs, cases, scans and regions, one transaction a case.
+///
+/// Write-ahead logging lets `norma cases` read while a batch writes.
+package struct CaseIndex: Sendable {
+  package let path: String
+  let queue: DatabaseQueue
+
+  /// Opens the index of a report folder for writing; makes it where there is none.
+  ///
+  /// - Parameter patience: seconds to wait for another program's lock; a reader's short one must not fail a case that
+  ///   took minutes to compute.
+  package init(writingTo path: String, patience: Double = 10) throws(ReportingError) {
+    self.path = path
+    do {
+      var configuration = Configuration()
+      configuration.busyMode = .timeout(patience)
+      configuration.journalMode = .wal
+      queue = try DatabaseQueue(path: path, configuration: configuration)
+      try queue.read { try Self.check($0, path: path) }
+      try IndexSchema.migrator.migrate(queue)
+    } catch { throw .index(path, error) }
+  }
+
+  /// Opens the index of a report folder for queries; never changes it.
+  package init(readingFrom path: String) throws(ReportingError) {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw .notAReport((path as NSString).deletingLastPathComponent)
+    }
+    self.path = path
+    do {
+      var configuration = Configuration()
+      configuration.busyMode = .timeout(10)
+      configuration.readonly = true
+      queue = try DatabaseQueue(path: path, configuration: configuration)
+      let complete = try queue.read { database in
+        try Self.check(database, path: path)
+        return try IndexSchema.migrator.hasCompletedMigrations(database)
+      }
+      guard complete else {
+        throw ReportingError(
+          path: path, detail: "the index is empty or was written by an older norma",
+          remedy: "Run norma analyze on this folder again")
+      }
+    } catch { throw .index(path, error) }
+  }
+
+  private static func check(_ database: Database, path: String) throws {
+    if try IndexSchema.migrator.hasBeenSuperseded(database) { throw ReportingError.newerIndex(path) }
+    let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+    if try tables > 0 && IndexSchema.migrator.appliedIdentifiers(database).isEmpty {
+      throw ReportingError.foreignIndex(path)
+    }
+  }
+
+  // MARK: - Writing
+
+  /// Starts a run and says which. A run that never finished is recorded as failed.
+  package func beginRun(
+    _ context: StudyContext, toolVersion: String, modelSHA256: String, studyPath: String, at date: Date = Date()
+  ) throws(ReportingError) -> Int64 {
+    try write { database in
+      try database.execute(sql: "UPDATE runs SET status = 'failed' WHERE status = 'running'")
+      try database.execute(
+        sql: """
+          INSERT INTO runs (started_at, status, tool_version, model_sha256, configuration, study_path)
+          VALUES (?, 'running', ?, ?, ?, ?)
+          """,
+        arguments: [Self.text(date), toolVersion, modelSHA256, try context.json, studyPath])
+      return database.lastInsertedRowID
+    }
+  }
+
+  /// Closes a run; the context may have gained warnings and a duration since it began.
+  package func finishRun(
+    _ run: Int64, _ status: Status, context: StudyContext, at date: Date = Date()
+  ) throws(ReportingError) {
+    try write { database in
+      try database.execute(
+        sql: "UPDATE runs SET finished_at = ?, status = ?, configuration = ? WHERE id = ?",
+        arguments: [Self.text(date), status.rawValue, try context.json, run])
+    }
+  }
+
+  /// Records a case with its scans and regions in one transaction; an older record of that case goes.
+  ///
+  /// - Parameters:
+  ///   - scoring: the settings the case was scored with; see `finishedScans`.
+  ///   - reportPath: the case's page, relative to the report folder.
+  ///   - heatmapPath: the heatmap of a scan, relative to the report folder.
+  ///   - beforeCommit: writes what the row will point to; the row is dropped where that throws.
+  package func record(
+    _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
+    beforeCommit: (CaseRecord) throws -> Void = { _ in }
+  ) throws(ReportingError) {
+    try write { database in
+      let id = try Self.insert(
+        result, run: run, scoring: scoring, reportPath: reportPath, heatmapPath: heatmapPath, into: database)
+      try beforeCommit(try Self.record(of: id, in: database))
+    }
+  }
+
+  private static func insert(
+    _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
+    into database: Database
+  ) throws -> Int64 {
+    let failed = result.scans.count { $0.findings == nil }
+    let regions = result.scans.reduce(0) { $0 + ($1.findings?.regions.count ?? 0) }
+    try database.execute(sql: "DELETE FROM cases WHERE name = ?", arguments: [result.name])
+    try database.cachedStatement(
+      sql: """
+        INSERT INTO cases (run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count,
+          report_path, model_sha256, scoring)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT model_sha256 FROM runs WHERE id = ?), ?)
+        """
+    ).execute(arguments: [
+      run, result.name, (result.score == nil ? Status.failed : .done).rawValue, result.score, result.pValue,
+      result.flagged, result.scans.count, failed, regions, reportPath, run, scoring,
+    ])
+    let id = database.lastInsertedRowID
+    for scan in result.scans { try insert(scan, case: id, heatmapPath: heatmapPath(scan), into: database) }
+    return id
+  }
+
+  private static func insert(_ scan: ScanResult, case id: Int64, heatmapPath: String, into database: Database) throws {
+    let found = scan.findings
+    try database.cachedStatement(
+      sql: """
+        INSERT INTO scans (case_id, name, path, page, sha256, width, height, channels, micrometers_per_pixel,
+          micrometers_per_pixel_y, status, error, score, p_value, heatmap_path)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      id, scan.name, scan.path, scan.page, scan.sha256, found?.width, found?.height, found?.channels,
+      found?.pixelSize?.x, found?.pixelSize?.y, (found == nil ? Status.failed : .done).rawValue, scan.failure,
+      found?.score, found?.pValue, found == nil ? nil : heatmapPath,
+    ])
+    let scanID = database.lastInsertedRowID
+    let statement = try database.cachedStatement(
+      sql: """
+        INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, area_mm2, peak, mean)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """)
+    for region in found?.regions ?? [] {
+      try statement.execute(arguments: [
+        scanID, region.rank, region.x, region.y, region.width, region.height, region.areaPixels,
+        region.areaSquareMillimeters, region.peak, region.mean,
+      ])
+    }
+  }
+
+  private func write<Value>(_ body: (Database) throws -> Value) throws(ReportingError) -> Value {
+    do { return try queue.write(body) } catch { throw .index(path, error) }
+  }
+
+  /// ISO 8601 in UTC: sorts as text and reads the same everywhere.
+  private static func text(_ date: Date) -> String { date.formatted(.iso8601) }
+}
+
+extension ScanResult {
+  var findings: Findings? {
+    if case .done(let findings) = outcome { findings } else { nil }
+  }
+
+  var failure: String? {
+    if case .failed(let reason) = outcome { reason } else { nil }
+  }
+}

@@ -1,0 +1,119 @@
+import Anomaly
+import Foundation
+import GRDB
+
+extension CaseIndex {
+  /// What `norma cases` can order by.
+  package enum Order: String, Sendable, CaseIterable {
+    case score, name
+    case pValue = "p_value"
+    case regions
+
+    /// Failed cases have no score and come last.
+    fileprivate var sql: String {
+      switch self {
+      case .score: "score DESC, name"
+      case .name: "name"
+      case .pValue: "p_value IS NULL, p_value, name"
+      case .regions: "region_count DESC, name"
+      }
+    }
+  }
+
+  package func cases(flaggedOnly: Bool = false, sort: Order = .score) throws(ReportingError) -> [CaseRow] {
+    try read { database in
+      try CaseRow.fetchAll(
+        database, sql: "SELECT * FROM cases \(flaggedOnly ? "WHERE flagged = 1 " : "")ORDER BY \(sort.sql)")
+    }
+  }
+
+  package func `case`(named name: String) throws(ReportingError) -> CaseRow? {
+    try read { try CaseRow.fetchOne($0, sql: "SELECT * FROM cases WHERE name = ?", arguments: [name]) }
+  }
+
+  /// A case with its scans and regions.
+  package func record(of caseID: Int64) throws(ReportingError) -> CaseRecord {
+    try read { try Self.record(of: caseID, in: $0) }
+  }
+
+  /// Scans of a case in the order of the study: by file, then page.
+  package func scans(of caseID: Int64) throws(ReportingError) -> [ScanRow] {
+    try read {
+      try ScanRow.fetchAll($0, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
+    }
+  }
+
+  /// Regions of a scan by rank.
+  package func regions(of scanID: Int64) throws(ReportingError) -> [Region] {
+    try read { try Self.regions(of: scanID, in: $0) }
+  }
+
+  /// Every scan that could not be scored, with the name of its case.
+  package func failedScans() throws(ReportingError) -> [(caseName: String, scan: ScanRow)] {
+    try read { database in
+      let rows = try Row.fetchAll(
+        database,
+        sql: """
+          SELECT scans.*, cases.name AS case_name FROM scans JOIN cases ON cases.id = scans.case_id
+          WHERE scans.status = 'failed' ORDER BY cases.name, scans.id
+          """)
+      return try rows.map { (caseName: $0["case_name"], scan: try ScanRow(row: $0)) }
+    }
+  }
+
+  package func latestRun() throws(ReportingError) -> RunRow? {
+    try read { try RunRow.fetchOne($0, sql: "SELECT * FROM runs ORDER BY id DESC LIMIT 1") }
+  }
+
+  /// What the latest run knew about its study.
+  package func latestContext() throws(ReportingError) -> StudyContext {
+    guard let run = try latestRun() else {
+      throw ReportingError(path: path, detail: "the index records no run", remedy: "Run norma analyze on this folder")
+    }
+    do { return try run.context } catch {
+      throw ReportingError(
+        path: path, detail: "the configuration of run \(run.id) is not what norma writes",
+        remedy: "Run norma analyze on this folder again")
+    }
+  }
+
+  /// The scans of a case that were finished with this model and these settings, so that they need not be computed
+  /// again; empty where anything but the scans themselves has changed.
+  package func finishedScans(
+    ofCase name: String, modelSHA256: String, scoring: String
+  ) throws(ReportingError) -> [ScanResult] {
+    try read { database in
+      let rows = try ScanRow.fetchAll(
+        database,
+        sql: """
+          SELECT scans.* FROM scans JOIN cases ON cases.id = scans.case_id
+          WHERE cases.name = ? AND cases.model_sha256 = ? AND cases.scoring = ? AND scans.status = 'done'
+          ORDER BY scans.id
+          """, arguments: [name, modelSHA256, scoring])
+      return try rows.map { $0.result(regions: try Self.regions(of: $0.id, in: database)) }
+    }
+  }
+
+  static func record(of caseID: Int64, in database: Database) throws -> CaseRecord {
+    guard let row = try CaseRow.fetchOne(database, sql: "SELECT * FROM cases WHERE id = ?", arguments: [caseID])
+    else { throw DatabaseError(message: "case \(caseID) is not in the index") }
+    let scans = try ScanRow.fetchAll(
+      database, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
+    return CaseRecord(row: row, scans: try scans.map { ($0, try regions(of: $0.id, in: database)) })
+  }
+
+  private static func regions(of scanID: Int64, in database: Database) throws -> [Region] {
+    try Row.fetchAll(database, sql: "SELECT * FROM regions WHERE scan_id = ? ORDER BY rank", arguments: [scanID])
+      .map(region)
+  }
+
+  static func region(_ row: Row) -> Region {
+    Region(
+      rank: row["rank"], x: row["x"], y: row["y"], width: row["width"], height: row["height"],
+      areaPixels: row["area_px"], areaSquareMillimeters: row["area_mm2"], peak: row["peak"], mean: row["mean"])
+  }
+
+  func read<Value>(_ body: (Database) throws -> Value) throws(ReportingError) -> Value {
+    do { return try queue.read(body) } catch { throw .index(path, error) }
+  }
+}

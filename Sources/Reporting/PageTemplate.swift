@@ -1,0 +1,41 @@
+import Foundation
+import Mustache
+
+/// A page's template, embedded in the program at build time.
+struct PageTemplate: Sendable {
+  private let template: MustacheTemplate
+
+  static let study = PageTemplate(PackageResources.study_mustache)
+  static let `case` = PageTemplate(PackageResources.case_mustache)
+
+  static let style = Data(PackageResources.style_css)
+  static let script = Data(PackageResources.script_js)
+
+  private init(_ bytes: [UInt8]) {
+    MustacheContentTypes.register(ScalarHTML(), named: "ScalarHTML")
+    let text = "{{% CONTENT_TYPE: ScalarHTML}}" + String(decoding: bytes, as: UTF8.self)
+    // The text is part of the program; one that does not parse fails every test of the pages.
+    template = try! MustacheTemplate(string: text)
+  }
+
+  func page(_ content: some Sendable) -> Data { Data(template.render(content).utf8) }
+}
+
+/// Escapes scalar by scalar.
+///
+/// swift-mustache's own escaping goes by `Character`, where a quote followed by a combining accent is no quote: a
+/// browser still sees one, and a hostile folder name could leave its attribute.
+private struct ScalarHTML: MustacheContentType {
+  func escapeText(_ text: String) -> String {
+    text.unicodeScalars.reduce(into: "") { result, scalar in
+      switch scalar {
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "&": result += "&amp;"
+      case "\"": result += "&quot;"
+      case "'": result += "&#39;"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+  }
+}

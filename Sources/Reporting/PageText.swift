@@ -1,0 +1,44 @@
+import Foundation
+
+/// Numbers and verdicts as the pages and tables word them.
+enum PageText {
+  static func number(_ value: Double, digits: Int = 2) -> String { String(format: "%.\(digits)f", value) }
+
+  static func pValue(_ p: Double) -> String {
+    p < 0.001 ? "< 0.001" : number(p, digits: p < 0.1 ? 3 : 2)
+  }
+
+  /// `5 %`, `0.1 %`: as many digits as the share needs.
+  static func percent(_ share: Double) -> String {
+    let percent = share * 100
+    let digits = percent >= 10 || percent.rounded() == percent ? 0 : 1
+    return number(percent, digits: digits) + " %"
+  }
+
+  static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
+
+  /// "12 of 203 scans flagged in 5 of 16 cases at a false-positive rate of 5 %; 1 failed"
+  static func verdict(
+    flaggedScans: Int, scans: Int, flaggedCases: Int, cases: Int, failedScans: Int, rate: Double
+  ) -> String {
+    let failed = failedScans == 0 ? "" : "; \(failedScans) failed"
+    return "\(flaggedScans) of \(count(scans, "scan")) flagged in \(flaggedCases) of \(count(cases, "case")) "
+      + "at a false-positive rate of \(percent(rate))\(failed)"
+  }
+
+  static func verdict(onCase row: CaseRow) -> String {
+    guard row.status == .done, let p = row.pValue else { return "Could not be scored" }
+    return verdict(flagged: row.flagged, pValue: p, among: "cases")
+  }
+
+  static func verdict(flagged: Bool, pValue p: Double, among healthy: String) -> String {
+    let share = p < 0.001 ? "fewer than 0.1 %" : percent(p)
+    return "\(flagged ? "Flagged" : "Not flagged"): \(share) of healthy \(healthy) score as high"
+  }
+
+  /// An area in the unit that keeps it short; pixels where the size of one is unknown.
+  static func area(pixels: Int, squareMillimeters: Double?) -> String {
+    guard let area = squareMillimeters else { return "\(pixels) px" }
+    return area >= 0.01 ? "\(number(area, digits: area >= 10 ? 0 : 2)) mm²" : "\(number(area * 1e6, digits: 0)) µm²"
+  }
+}

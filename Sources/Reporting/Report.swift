@@ -1,0 +1,152 @@
+import Anomaly
+import Foundation
+import Imaging
+
+/// A report being written: files scan by scan, a page and an index transaction case by case, the study page last.
+///
+/// Every file is written aside and renamed, and the index row of a case comes after its files: a crash at any moment
+/// leaves no case recorded whose files are missing.
+package struct Report: Sendable {
+  package let folder: ReportFolder
+  package let index: CaseIndex
+  package let run: Int64
+  package let modelSHA256: String
+  package private(set) var context: StudyContext
+
+  /// Opens the report in a folder, which is made where there is none, and starts a run.
+  package init(
+    writingTo path: String, context: StudyContext, toolVersion: String, modelSHA256: String, studyPath: String
+  ) throws(ReportingError) {
+    folder = ReportFolder(path)
+    self.context = context
+    self.modelSHA256 = modelSHA256
+    try Self.makeFolder(path)
+    try Self.makeFolder(folder.file("cases"))
+    try Self.makeFolder(folder.file("assets"))
+    index = try CaseIndex(writingTo: folder.index)
+    run = try index.beginRun(context, toolVersion: toolVersion, modelSHA256: modelSHA256, studyPath: studyPath)
+    try Self.write(PageTemplate.style, to: folder.file(ReportFolder.style))
+    try Self.write(PageTemplate.script, to: folder.file(ReportFolder.script))
+  }
+
+  /// Scans of a case that an earlier run finished with the same model and settings and whose files are still there.
+  ///
+  /// A scan may be taken over where its `path` and `sha256` are those of the file in the study.
+  package func finishedScans(ofCase name: String) throws(ReportingError) -> [ScanResult] {
+    try index.finishedScans(ofCase: name, modelSHA256: modelSHA256, scoring: context.scoringKey).filter { scan in
+      files(of: scan, inCase: name).allSatisfy { FileManager.default.fileExists(atPath: folder.file($0)) }
+    }
+  }
+
+  /// Whether a case can be left as it is: every scan finished, of just these files.
+  ///
+  /// - Parameter digests: the SHA-256 of every file of the case by its path relative to the study.
+  package func isCurrent(caseNamed name: String, digests: [String: String]) throws(ReportingError) -> Bool {
+    guard let row = try index.case(named: name), row.failedScanCount == 0,
+      FileManager.default.fileExists(atPath: folder.file(row.reportPath))
+    else { return false }
+    let finished = try finishedScans(ofCase: name)
+    return finished.count == row.scanCount && Set(finished.map(\.path)) == Set(digests.keys)
+      && finished.allSatisfy { $0.sha256 == digests[$0.path] }
+  }
+
+  /// Writes the heatmap and the pictures of one scan.
+  package func writeScan(_ layers: ScanLayers, name: String, inCase caseName: String) throws(ReportingError) {
+    try Self.makeFolder(folder.file(folder.folder(ofCase: caseName)))
+    let heatmap = Image(
+      width: layers.heatmap.width, height: layers.heatmap.height, channels: 1, samples: layers.heatmap.values,
+      pixelSize: layers.scan.pixelSize)
+    let path = folder.file(folder.heatmap(ofScan: name, inCase: caseName))
+    let pictures = ScanPictures(layers, scale: HeatScale(threshold: context.threshold), display: context.display)
+    do {
+      try TIFFWriter.write(heatmap, as: .float32, to: path)
+      try pictures.draw { picture, pixels in
+        try pixels.write(to: folder.file(folder.picture(picture, ofScan: name, inCase: caseName)))
+      }
+    } catch { throw .writing(path, error) }
+  }
+
+  /// Writes the page of a case whose scans are written, then records the case.
+  package func finishCase(_ result: CaseResult) throws(ReportingError) {
+    let caseFolder = folder.folder(ofCase: result.name)
+    try Self.makeFolder(folder.file(caseFolder))
+    try index.record(
+      result, run: run, scoring: context.scoringKey, reportPath: folder.page(ofCase: result.name),
+      heatmapPath: { folder.heatmap(ofScan: $0.name, inCase: result.name) },
+      beforeCommit: { record in
+        let page = CasePage(record, context: context, folder: folder)
+        try Self.write(page.data, to: folder.file(record.row.reportPath))
+      })
+    removeFiles(notOf: result, in: caseFolder)
+  }
+
+  /// Writes the study page and closes the run.
+  ///
+  /// - Parameter context: the run's own, with the warnings and facts that only its end can know.
+  package mutating func finishStudy(_ context: StudyContext, _ status: Status = .done) throws(ReportingError) {
+    self.context = context
+    try Self.writeStudyPage(index, context: context, folder: folder)
+    try index.finishRun(run, status, context: context)
+  }
+
+  /// Makes every page of a finished report again, from its index alone.
+  package static func rebuildPages(in path: String) throws(ReportingError) {
+    let folder = ReportFolder(path)
+    let index = try CaseIndex(readingFrom: folder.index)
+    let context = try index.latestContext()
+    try write(PageTemplate.style, to: folder.file(ReportFolder.style))
+    try write(PageTemplate.script, to: folder.file(ReportFolder.script))
+    for row in try index.cases() {
+      let page = CasePage(try index.record(of: row.id), context: context, folder: folder)
+      try write(page.data, to: folder.file(row.reportPath))
+    }
+    try writeStudyPage(index, context: context, folder: folder)
+  }
+
+  // MARK: - Files
+
+  private static func writeStudyPage(
+    _ index: CaseIndex, context: StudyContext, folder: ReportFolder
+  ) throws(ReportingError) {
+    let page = try StudyPage(index, context: context, folder: folder)
+    try write(page.data, to: folder.file(ReportFolder.studyPage))
+  }
+
+  private func files(of scan: ScanResult, inCase name: String) -> [String] {
+    guard let findings = scan.findings else { return [] }
+    let channels = ScanPictures.channelPanels(findings.channels, context.display)
+    let pictures =
+      PictureName.always + (0..<channels).flatMap { [.channel($0 + 1), .reconstructedChannel($0 + 1)] }
+    return [folder.heatmap(ofScan: scan.name, inCase: name)]
+      + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }
+  }
+
+  /// A scan that left the study, or fails now, must not leave an older heatmap behind that looks current.
+  private func removeFiles(notOf result: CaseResult, in caseFolder: String) {
+    let kept = Set(result.scans.flatMap { files(of: $0, inCase: result.name) })
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.file(caseFolder))) ?? []
+    for name in names where ReportFolder.isScanFile(name) && !kept.contains("\(caseFolder)/\(name)") {
+      // A leftover is untidy, not wrong: the index does not know it.
+      try? FileManager.default.removeItem(atPath: folder.file("\(caseFolder)/\(name)"))
+    }
+  }
+
+  private static func makeFolder(_ path: String) throws(ReportingError) {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
+      guard isFolder.boolValue else {
+        throw ReportingError(
+          path: path, detail: "a file, not a folder",
+          remedy: "Choose another folder with --output or remove the file")
+      }
+      return
+    }
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch { throw .writing(path, error) }
+  }
+
+  private static func write(_ data: Data, to path: String) throws(ReportingError) {
+    do { try data.write(to: URL(filePath: path), options: .atomic) } catch { throw .writing(path, error) }
+  }
+}

@@ -1,0 +1,30 @@
+import Foundation
+import GRDB
+
+/// One call of `norma analyze`, as the index holds it.
+package struct RunRow: Sendable, Equatable, Codable, FetchableRecord {
+  package var id: Int64
+  /// ISO 8601, UTC.
+  package var startedAt: String
+  package var finishedAt: String?
+  package var status: Status
+  package var toolVersion: String
+  package var modelSHA256: String
+  /// A `StudyContext` as JSON.
+  package var configuration: String
+  package var studyPath: String
+
+  enum CodingKeys: String, CodingKey {
+    case id, status, configuration
+    case startedAt = "started_at"
+    case finishedAt = "finished_at"
+    case toolVersion = "tool_version"
+    case modelSHA256 = "model_sha256"
+    case studyPath = "study_path"
+  }
+
+  /// What the run knew about its study.
+  package var context: StudyContext {
+    get throws { try JSONDecoder().decode(StudyContext.self, from: Data(configuration.utf8)) }
+  }
+}

@@ -1,0 +1,68 @@
+import Foundation
+
+/// What the pages need beside the results; kept with the run, so that the pages can be made again from the index.
+package struct StudyContext: Sendable, Equatable, Codable {
+  /// One line of the provenance, in the order given.
+  package struct Fact: Sendable, Equatable, Codable {
+    package var name: String
+    package var value: String
+
+    package init(_ name: String, _ value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  /// What the study is called on its page.
+  package var title: String
+  /// Every setting beside the model that changes a score, in one canonical text; another text computes again.
+  package var scoring: String
+  /// Pixels at or above this `z` are drawn and grouped into regions.
+  package var threshold: Double
+  /// Share of healthy cases that may be flagged, in 0...1.
+  package var falsePositiveRate: Double
+  /// Scores of the held-out healthy cases the p-values come from.
+  package var calibrationScores: [Double]
+  /// Case score from which a case is flagged; `nil` where no score would be.
+  package var scoreThreshold: Double?
+  package var display: ScanDisplay
+  /// Sentences to show above the results: domain shift, a collapsed model, a short calibration set.
+  package var warnings: [String]
+  /// Tool version, digests, normalization, command line, duration and so on.
+  package var provenance: [Fact]
+
+  package init(
+    title: String, scoring: String, threshold: Double, falsePositiveRate: Double, calibrationScores: [Double] = [],
+    scoreThreshold: Double? = nil, display: ScanDisplay = .color, warnings: [String] = [], provenance: [Fact] = []
+  ) {
+    self.title = title
+    self.scoring = scoring
+    self.threshold = threshold
+    self.falsePositiveRate = falsePositiveRate
+    self.calibrationScores = calibrationScores
+    self.scoreThreshold = scoreThreshold
+    self.display = display
+    self.warnings = warnings
+    self.provenance = provenance
+  }
+
+  /// What a recorded case must share with this run to be left as it is: pictures and regions follow these settings too.
+  var scoringKey: String { "\(scoring); threshold \(threshold); display \(display.rawValue)" }
+
+  /// The JSON stored with the run; keys sorted, so that equal contexts give equal text.
+  var json: String {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+  }
+}
+
+/// How the pages draw a scan of several channels.
+package enum ScanDisplay: String, Sendable, Equatable, Codable {
+  /// Three channels as one colour picture, as photographs and stained slides want it.
+  case color
+  /// Every channel as a gray picture of its own, as MR sequences want it.
+  case channels
+}

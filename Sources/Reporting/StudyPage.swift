@@ -1,0 +1,110 @@
+import Foundation
+
+/// The page of the whole study: verdict, failures, warnings, the cases ranked, provenance.
+///
+/// Everything on it comes from the index and the run's context, so that it can be made again without the scans.
+struct StudyPage {
+  private let content: Content
+
+  private struct Content: Sendable {
+    let title: String
+    let verdict: String
+    let chance: String
+    let calibration: String
+    let warnings: [String]
+    let failures: [Failure]
+    let failureTitle: String
+    let rows: [Line]
+    let plot: ScorePlot?
+    let bar: ColorBar
+    let provenance: [StudyContext.Fact]
+    let style = ReportFolder.style
+    let script = ReportFolder.script
+  }
+
+  private struct Failure: Sendable {
+    let name: String
+    let link: String
+    let path: String
+    let reason: String
+  }
+
+  /// A row of the table; raw numbers beside the worded ones are what the script sorts by.
+  private struct Line: Sendable {
+    let name: String
+    let link: String
+    let thumbnail: String?
+    let verdict: String
+    let flagged: Bool
+    let failed: Bool
+    let score: String
+    let rawScore: String
+    let pValue: String
+    let rawP: String
+    let regions: Int
+    let scans: String
+    let region: String?
+    let rawRegion: String
+    let status: String
+  }
+
+  init(_ index: CaseIndex, context: StudyContext, folder: ReportFolder) throws(ReportingError) {
+    let cases = try index.cases()
+    let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
+    let worst = try index.worstFindings()
+    let failures = try index.failedScans()
+    content = Content(
+      title: context.title,
+      verdict: PageText.verdict(
+        flaggedScans: counts.flaggedScans, scans: counts.scans, flaggedCases: counts.flaggedCases,
+        cases: counts.cases, failedScans: counts.failedScans, rate: context.falsePositiveRate),
+      chance: Self.chance(context.falsePositiveRate),
+      calibration: Self.calibration(context.calibrationScores.count),
+      warnings: context.warnings,
+      failures: failures.map { name, scan in
+        Failure(
+          name: name, link: Self.link(folder.page(ofCase: name)), path: scan.path, reason: scan.error ?? "")
+      },
+      failureTitle: "\(PageText.count(failures.count, "scan")) could not be scored",
+      rows: cases.map { Self.line($0, worst: worst[$0.id], folder: folder) },
+      plot: ScorePlot(cases, context: context), bar: ColorBar(HeatScale(threshold: context.threshold)),
+      provenance: context.provenance)
+  }
+
+  var data: Data { PageTemplate.study.page(content) }
+
+  private static func line(_ row: CaseRow, worst: WorstFinding?, folder: ReportFolder) -> Line {
+    let thumbnail = worst.map { folder.picture(.thumbnail, ofScan: $0.scan, inCase: row.name) }
+    var region: String?
+    if let found = worst?.region {
+      let area = PageText.area(pixels: found.areaPixels, squareMillimeters: found.areaSquareMillimeters)
+      region = "\(area), peak z \(PageText.number(found.peak, digits: 1))"
+    }
+    return Line(
+      name: row.name, link: link(row.reportPath), thumbnail: thumbnail.map(link),
+      verdict: PageText.verdict(onCase: row), flagged: row.flagged, failed: row.failedScanCount > 0,
+      score: row.score.map { PageText.number($0) } ?? "–", rawScore: row.score.map { "\($0)" } ?? "",
+      pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
+      regions: row.regionCount, scans: PageText.count(row.scanCount, "scan"), region: region,
+      rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row))
+  }
+
+  private static func status(_ row: CaseRow) -> String {
+    if row.failedScanCount == 0 || row.status == .failed { return row.status.rawValue }
+    return "\(row.status.rawValue), \(row.failedScanCount) of \(row.scanCount) failed"
+  }
+
+  private static func link(_ target: String) -> String {
+    ReportFolder.link(from: ReportFolder.studyPage, to: target)
+  }
+
+  private static func chance(_ rate: Double) -> String {
+    guard rate > 0 else { return "" }
+    let cases = (1 / rate).rounded()
+    return "At this rate about one healthy case in \(Int(min(cases, 1e9))) is flagged by chance."
+  }
+
+  private static func calibration(_ count: Int) -> String {
+    count == 0 ? "" : "p-values come from \(PageText.count(count, "held-out healthy case"))."
+  }
+}

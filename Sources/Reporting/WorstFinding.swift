@@ -1,0 +1,55 @@
+import Anomaly
+import GRDB
+
+/// The scan of a case that scores highest, and the region with the highest peak in the whole case.
+struct WorstFinding: Sendable {
+  var scan: String
+  var region: Region?
+}
+
+/// How many scans and cases a report holds, and how many of them stand out.
+struct StudyCounts: Sendable, Equatable {
+  var cases: Int
+  var flaggedCases: Int
+  var scans: Int
+  /// In flagged cases, those with a p-value within the false-positive rate.
+  var flaggedScans: Int
+  var failedScans: Int
+}
+
+extension CaseIndex {
+  func counts(falsePositiveRate: Double) throws(ReportingError) -> StudyCounts {
+    try read { database in
+      func count(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
+        try Int.fetchOne(database, sql: "SELECT count(*) FROM " + sql, arguments: arguments) ?? 0
+      }
+      return StudyCounts(
+        cases: try count("cases"), flaggedCases: try count("cases WHERE flagged = 1"), scans: try count("scans"),
+        flaggedScans: try count(
+          "scans JOIN cases ON cases.id = scans.case_id WHERE cases.flagged = 1 AND scans.p_value <= ?",
+          [falsePositiveRate]),
+        failedScans: try count("scans WHERE status = 'failed'"))
+    }
+  }
+
+  /// The worst finding of every scored case, by the case's `id`.
+  func worstFindings() throws(ReportingError) -> [Int64: WorstFinding] {
+    try read { database in
+      var worst: [Int64: WorstFinding] = [:]
+      let scans = try Row.fetchCursor(
+        database, sql: "SELECT case_id, name FROM scans WHERE status = 'done' ORDER BY case_id, score DESC, id")
+      while let row = try scans.next() {
+        let id: Int64 = row["case_id"]
+        if worst[id] == nil { worst[id] = WorstFinding(scan: row["name"]) }
+      }
+      let regions = try Row.fetchCursor(
+        database, sql: "SELECT scans.case_id, regions.* FROM regions JOIN scans ON scans.id = regions.scan_id")
+      while let row = try regions.next() {
+        let id: Int64 = row["case_id"]
+        let region = Self.region(row)
+        if region.peak > worst[id]?.region?.peak ?? -.infinity { worst[id]?.region = region }
+      }
+      return worst
+    }
+  }
+}
