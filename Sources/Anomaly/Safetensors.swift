@@ -131,5 +131,11 @@ package struct ModelError: Error, Sendable, CustomStringConvertible, Equatable {
   package let found: String
   package let remedy: String
 
+  package init(path: String, found: String, remedy: String) {
+    self.path = path
+    self.found = found
+    self.remedy = remedy
+  }
+
   package var description: String { "\(path): \(found). \(remedy)." }
 }

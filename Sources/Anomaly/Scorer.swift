@@ -91,11 +91,10 @@ package final class Scorer {
       let score = heat.score
       let full = Heatmap(
         width: image.width, height: image.height,
-        values: enlarge(
-          Image(width: heat.width, height: heat.height, channels: 1, samples: heat.values.map { max($0, 0) }), over: image
-        ).samples)
+        values: Image(width: heat.width, height: heat.height, channels: 1, samples: heat.values.map { max($0, 0) })
+          .enlarged(by: factor, over: image).samples)
       let layers = ScanLayers(
-        scan: image, reconstruction: enlarge(reconstructions[i], over: image), heatmap: full,
+        scan: image, reconstruction: reconstructions[i].enlarged(by: factor, over: image), heatmap: full,
         tissue: enlarge(prepared[i].tissue, over: image))
       let regions = full.regions(
         above: threshold, minimumArea: calibration.minimumRegionArea * factor * factor, pixelSize: image.pixelSize)
@@ -104,21 +103,6 @@ package final class Scorer {
         pValue: Calibration.pValue(score, among: calibration.scanScores), regions: regions)
       return (layers, findings)
     }
-  }
-
-  /// Brings a layer from the model's grid to the scan's own; the grid may reach past the scan's edge by part of a pixel.
-  private func enlarge(_ layer: Image, over scan: Image) -> Image {
-    let factor = preparation.reduction
-    guard factor > 1 else { return layer }
-    let wide = layer.resized(width: layer.width * factor, height: layer.height * factor)
-    guard wide.width != scan.width || wide.height != scan.height else { return wide }
-    var result = Image(width: scan.width, height: scan.height, channels: layer.channels, pixelSize: scan.pixelSize)
-    let row = scan.width * layer.channels
-    for y in 0..<scan.height {
-      let start = y * wide.width * layer.channels
-      result.samples.replaceSubrange(y * row..<(y + 1) * row, with: wide.samples[start..<start + row])
-    }
-    return result
   }
 
   private func enlarge(_ mask: TissueMask, over scan: Image) -> [Bool] {
@@ -134,5 +118,21 @@ package final class Scorer {
     let made = try Tensor(Shape(batch, size, size, preparation.channels), engine: network.engine)
     inputs[batch] = made
     return made
+  }
+}
+
+extension Image {
+  /// Brings a layer from the model's grid to the scan's own; the grid may reach past the scan's edge by part of a pixel.
+  func enlarged(by factor: Int, over scan: Image) -> Image {
+    guard factor > 1 else { return self }
+    let wide = resized(width: width * factor, height: height * factor)
+    guard wide.width != scan.width || wide.height != scan.height else { return wide }
+    var result = Image(width: scan.width, height: scan.height, channels: channels, pixelSize: scan.pixelSize)
+    let row = scan.width * channels
+    for y in 0..<scan.height {
+      let start = y * wide.width * channels
+      result.samples.replaceSubrange(y * row..<(y + 1) * row, with: wide.samples[start..<start + row])
+    }
+    return result
   }
 }

@@ -1,0 +1,49 @@
+import Imaging
+
+/// What detects lesions without any training, to be printed beside the model.
+///
+/// `plain`: channels divided by the 99th percentile of the case's foreground, weighted, smoothed; what a reader would try
+/// first. `standardized`: the model's own chain from standardization on, fed with the scan instead of the residual, so
+/// that the difference to the model is what the network adds.
+package struct BaselineScores: Sendable {
+  private let model: Model
+  private let weights: [Float]
+  private static let smoothing: Float = 4
+
+  /// - Parameter weights: of the plain baseline's channels; `nil` takes the model's, or all alike.
+  package init(model: Model, weights: [Float]?) {
+    self.model = model
+    self.weights =
+      weights ?? model.calibration.statistics.rule.channelWeights
+      ?? [Float](repeating: 1, count: model.preparation.channels)
+  }
+
+  /// - Parameter images: of one case, as read.
+  /// - Returns: maps of the scans' own sizes; `standardized` in `z`, `plain` in shares of the 99th percentile.
+  package func scores(of images: [Image]) -> (plain: [Heatmap], standardized: [Heatmap]) {
+    let rule = model.calibration.statistics.rule
+    let coarse = Preparation(
+      normalization: Normalization(method: .percentile(99), scope: .wholeCase), reduction: 1,
+      channels: model.preparation.channels)
+    let plain = coarse.normalized(images).map { image in
+      var map = Image(width: image.width, height: image.height, channels: 1)
+      for pixel in map.samples.indices {
+        var sum: Float = 0
+        for c in 0..<image.channels { sum += weights[c % weights.count] * image.samples[pixel * image.channels + c] }
+        let signed = rule.polarity == .bright ? sum : rule.polarity == .dark ? -sum : abs(sum)
+        map.samples[pixel] = signed.isNaN ? 0 : signed
+      }
+      let smooth = map.blurred(sigma: Self.smoothing)
+      return Heatmap(width: map.width, height: map.height, values: smooth.samples)
+    }
+    let standardized = zip(images, model.preparation.normalized(images)).map { image, normalized in
+      let residual = Residual(of: model.preparation.prepared(normalized), reconstruction: nil, rule: rule)
+      let heat = model.calibration.untrained.heat(of: residual).map { max($0, 0) }
+      let grid = Image(width: residual.width, height: residual.height, channels: 1, samples: heat)
+      return Heatmap(
+        width: image.width, height: image.height,
+        values: grid.enlarged(by: model.preparation.reduction, over: image).samples)
+    }
+    return (plain, standardized)
+  }
+}

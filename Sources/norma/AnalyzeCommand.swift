@@ -1,0 +1,195 @@
+import Anomaly
+import ArgumentParser
+import Compute
+import Foundation
+import Imaging
+import Reporting
+
+struct AnalyzeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "analyze", abstract: "Score a study folder; write heatmaps, pages and the index.",
+    discussion: """
+      Run again it goes on: cases whose files, model and settings have not changed are not computed twice. A scan that
+      cannot be read is recorded as failed with its reason, and the others are finished.
+      """)
+
+  @Argument(help: ArgumentHelp("Folder of scans.", valueName: "study"))
+  var study: String
+
+  @Option(name: .shortAndLong, help: "Model file that `norma train` wrote.")
+  var model: String
+
+  @Option(name: .shortAndLong, help: "Folder of the report. By default Reports/ and the study's name.")
+  var output: String?
+
+  @Option(help: "Share of healthy cases that may be flagged.")
+  var falsePositiveRate = 0.05
+
+  func validate() throws {
+    guard falsePositiveRate > 0, falsePositiveRate < 1 else {
+      throw ValidationError("--false-positive-rate is \(falsePositiveRate); a share between 0 and 1 is expected.")
+    }
+  }
+
+  func run() throws {
+    var terminal = Terminal()
+    let result = try Analysis(
+      study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate
+    ).run(terminal: &terminal)
+    print(result.summary)
+    if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
+  }
+
+  static func defaultOutput(_ study: String) -> String {
+    "Reports/" + URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent
+  }
+}
+
+/// One pass over a study; shared by `analyze` and `demo`.
+struct Analysis {
+  let study: String
+  let model: String
+  let output: String
+  let falsePositiveRate: Double
+
+  struct Outcome {
+    var output: String
+    var cases = 0
+    var current = 0
+    var flagged = 0
+    var scans = 0
+    var failedScans = 0
+    var seconds = 0.0
+
+    var summary: String {
+      func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
+      return [
+        "report   \(output)/index.html",
+        "index    \(output)/cases.sqlite",
+        "cases    \(cases), \(flagged) flagged" + (current > 0 ? ", \(current) unchanged since the last run" : ""),
+        "scans    \(count(scans, "scan")) computed in \(Terminal.duration(seconds)), \(failedScans) failed",
+      ].joined(separator: "\n")
+    }
+  }
+
+  func run(terminal: inout Terminal) throws -> Outcome {
+    let start = Date()
+    let trained = try Model(path: model)
+    let study = try Study(path: study)
+    let engine = try Engine()
+    let rule = trained.calibration.statistics.rule
+    let scorer = Scorer(
+      network: try trained.network(engine: engine, path: model), preparation: trained.preparation, rule: rule)
+    var context = context(of: trained)
+    var report = try Report(
+      writingTo: output, context: context, toolVersion: Norma.version,
+      modelSHA256: Study.digest(ofFile: model) ?? "", studyPath: self.study)
+    var outcome = Outcome(output: output)
+    outcome.cases = study.cases.count
+
+    for (index, item) in study.cases.enumerated() {
+      terminal.update(
+        "case \(index + 1) of \(study.cases.count): \(item.name)", fraction: Double(index) / Double(study.cases.count))
+      let digests = item.files.reduce(into: [String: String]()) { result, file in
+        if let digest = Study.digest(ofFile: study.path + "/" + file) { result[file] = digest }
+      }
+      if digests.count == item.files.count, try report.isCurrent(caseNamed: item.name, digests: digests) {
+        outcome.current += 1
+        continue
+      }
+      let result = try analyze(item, of: study, model: trained, scorer: scorer, report: report, terminal: &terminal)
+      try report.finishCase(result)
+      outcome.scans += result.scans.count
+    }
+    terminal.update("\(study.cases.count) cases done", fraction: 1, isLast: true)
+    terminal.finish()
+
+    let failed = try report.index.failedScans().count
+    outcome.failedScans = failed
+    outcome.flagged = try report.index.cases(flaggedOnly: true).count
+    outcome.seconds = Date().timeIntervalSince(start)
+    context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))
+    try report.finishStudy(context)
+    return outcome
+  }
+
+  private func analyze(
+    _ item: Study.Case, of study: Study, model: Model, scorer: Scorer, report: Report, terminal: inout Terminal
+  ) throws -> CaseResult {
+    let sources = study.scans(of: item, channels: model.preparation.channels)
+    var readable: [Int] = []
+    var pictures: [Image] = []
+    for (index, source) in sources.enumerated() {
+      if case .success(let image) = source.content {
+        readable.append(index)
+        pictures.append(image)
+      }
+    }
+    let normalized = model.preparation.normalized(pictures)
+    var outcomes: [Int: ScanResult.Outcome] = [:]
+    // A few scans at a time: enough to fill the network's batches, few enough to hold their layers in memory.
+    let group = 16
+    for first in stride(from: 0, to: readable.count, by: group) {
+      let members = first..<min(first + group, readable.count)
+      let results = try scorer.analyze(
+        Array(normalized[members]), calibration: model.calibration, rate: falsePositiveRate)
+      for (member, result) in zip(members, results) {
+        let index = readable[member]
+        try report.writeScan(result.layers, name: sources[index].name, inCase: item.name)
+        outcomes[index] = .done(result.findings)
+      }
+    }
+    let scans = sources.enumerated().map { index, source in
+      var outcome = outcomes[index]
+      if case .failure(let fault) = source.content {
+        terminal.say("failed: \(fault)")
+        outcome = .failed(reason: fault.description)
+      }
+      return ScanResult(
+        name: source.name, path: source.path, page: source.page, sha256: source.sha256, outcome: outcome!)
+    }
+    let scores = scans.compactMap { scan in if case .done(let findings) = scan.outcome { findings.score } else { nil } }
+    let score = scores.max()
+    let pValue = score.map { Calibration.pValue($0, among: model.calibration.caseScores) }
+    return CaseResult(
+      name: item.name, scans: scans, score: score, pValue: pValue,
+      flagged: pValue.map { model.calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false)
+  }
+
+  private func context(of model: Model) -> StudyContext {
+    let c = model.calibration
+    let r = model.record
+    let rule = c.statistics.rule
+    let rate = c.attainableRate(falsePositiveRate)
+    var warnings = r.warnings
+    if rate > falsePositiveRate {
+      warnings.append(
+        String(
+          format: "The false-positive rate is %.1f %%, not %.1f %%: the model was calibrated on %d cases only.",
+          rate * 100, falsePositiveRate * 100, c.caseScores.count))
+    }
+    let weights = rule.channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
+    return StudyContext(
+      title: URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent,
+      scoring: "norma \(Norma.version); false-positive rate \(falsePositiveRate)",
+      threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
+      calibrationScores: c.caseScores, scoreThreshold: c.caseThreshold(rate: falsePositiveRate),
+      display: rule.channelWeights == nil && model.preparation.channels == 3 ? .color : .channels, warnings: warnings,
+      provenance: [
+        .init("norma", Norma.version), .init("Study", study), .init(Self.modelFact, self.model),
+        .init("Model SHA-256", Study.digest(ofFile: self.model) ?? ""),
+        .init(
+          "Trained on",
+          "\(r.trainingCases) cases, \(r.heldOutCases.count) held out; \(r.steps) steps, seed \(r.seed)"),
+        .init("Training set SHA-256", r.trainingSetSHA256),
+        .init("Normalization", "\(model.preparation.normalization.method), reduced by \(model.preparation.reduction)"),
+        .init("Score", "\(weights ?? "any direction"), \(rule.polarity.rawValue)"),
+        .init("Command", CommandLine.arguments.joined(separator: " ")),
+        .init("Compute", "\(Engine.description), \(Parallel.threads) threads"),
+        .init("Started", Date().formatted(.iso8601)),
+      ])
+  }
+
+  /// Name of the provenance line under which `evaluate` finds the model again.
+  static let modelFact = "Model file"
+}

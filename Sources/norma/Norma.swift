@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+
+/// The command line: parses, runs, and turns every error into one sentence and an exit status.
+@main
+struct Norma: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "norma",
+    abstract: "Finds what is abnormal in medical scans by learning what healthy tissue looks like.",
+    discussion: """
+      A variational autoencoder learns healthy scans; what it cannot reconstruct in another scan becomes a calibrated
+      heatmap, an HTML report and a row in a SQLite index. For research use; not a diagnosis.
+
+      Exit status: 0 all done, 1 something failed and the output says what, 2 the command line is wrong.
+      """,
+    version: version,
+    subcommands: [
+      TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, EvaluateCommand.self,
+      InspectCommand.self,
+    ])
+
+  static func main() {
+    var isRunning = false
+    do {
+      var command = try parseAsRoot()
+      isRunning = true
+      try command.run()
+    } catch let code as ExitCode {
+      exit(withError: code)
+    } catch {
+      if !isRunning || error is ValidationError || error is CleanExit {
+        let code = exitCode(for: error)
+        guard code.isSuccess else {
+          Terminal.complain(fullMessage(for: error))
+          Foundation.exit(ExitStatus.usage)
+        }
+        exit(withError: error)
+      }
+      Terminal.complain("norma: \(error)")
+      Foundation.exit(ExitStatus.failed)
+    }
+  }
+}
+
+enum ExitStatus {
+  static let failed: Int32 = 1
+  static let usage: Int32 = 2
+}

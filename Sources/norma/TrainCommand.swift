@@ -1,0 +1,223 @@
+import Anomaly
+import ArgumentParser
+import Compute
+import Foundation
+import Imaging
+
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Learn healthy tissue from a study folder.",
+    discussion: """
+      STUDY/CASE/*.tif: a folder is a case, its files are its scans. STUDY/*.tif: a file is a case. A part of the cases
+      is held out, to choose the checkpoint and to calibrate scores.
+      """)
+
+  @Argument(help: ArgumentHelp("Folder of healthy scans.", valueName: "study"))
+  var study: String
+
+  @Option(name: .shortAndLong, help: "Model file to write (safetensors).")
+  var output: String
+
+  @OptionGroup var training: TrainingOptions
+
+  @Flag(help: "Go on from the last checkpoint of the same output.")
+  var resume = false
+
+  func run() throws {
+    var terminal = Terminal()
+    let trained = try training.train(study: study, output: output, resume: resume, terminal: &terminal)
+    print(TrainingOptions.summary(trained.model, output: output))
+    if !trained.faults.isEmpty { throw ExitCode(ExitStatus.failed) }
+  }
+}
+
+/// What a user can set about training; shared by `train` and `demo`.
+struct TrainingOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Time to train, in minutes.", valueName: "minutes"))
+  var minutes: Double?
+
+  @Option(help: "Passes over the training scans, instead of a time.")
+  var epochs: Double?
+
+  @Option(help: "Seed of all random numbers.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Patches a training step.")
+  var batchSize = 16
+
+  @Option(help: "Largest learning rate.")
+  var learningRate: Float = 2e-3
+
+  @Option(help: "Weight of the KL divergence.")
+  var beta: Float = 1
+
+  @Option(help: "Likelihood of a value given its reconstruction: laplace or gaussian.")
+  var likelihood: Objective.Likelihood = .laplace
+
+  @Option(
+    help: """
+      How intensities are brought to a common scale: robust (median and spread of each scan's tissue), percentile, zscore
+      or none.
+      """)
+  var normalization: NormalizationName = .robust
+
+  @Option(help: "Whole factor by which scans are reduced first. By default the shorter edge keeps 128 pixels or more.")
+  var reduction: Int?
+
+  @Option(help: "Share of the cases held out to choose the checkpoint and to calibrate.")
+  var heldOut = 0.4
+
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Direction in which a lesion shifts the channels, a number a channel: 0,1,0 for "in the second". Without it any
+      direction counts.
+      """)
+  var channelWeights: ChannelWeights?
+
+  @Option(help: "Which sign of a shift is abnormal: bright, dark or both.")
+  var polarity: EvidenceRule.Polarity = .both
+
+  func validate() throws {
+    if minutes != nil, epochs != nil { throw ValidationError("Give --minutes or --epochs, not both.") }
+    if let minutes, !(minutes > 0) { throw ValidationError("--minutes is \(minutes); a number above 0 is expected.") }
+    if let epochs, !(epochs > 0) { throw ValidationError("--epochs is \(epochs); a number above 0 is expected.") }
+    if !(1...256).contains(batchSize) { throw ValidationError("--batch-size is \(batchSize); 1 to 256 is expected.") }
+    if !(learningRate > 0) { throw ValidationError("--learning-rate is \(learningRate); above 0 is expected.") }
+    if !(beta >= 0) { throw ValidationError("--beta is \(beta); 0 or more is expected.") }
+    if let reduction, !(1...64).contains(reduction) {
+      throw ValidationError("--reduction is \(reduction); a whole number from 1 to 64 is expected.")
+    }
+    if !(heldOut > 0 && heldOut < 1) {
+      throw ValidationError("--held-out is \(heldOut); a share between 0 and 1 is expected.")
+    }
+  }
+
+  /// Reads, trains and writes the model; a checkpoint beside it is removed at the end.
+  func train(
+    study path: String, output: String, resume: Bool, terminal: inout Terminal
+  ) throws -> (model: Model, faults: [String]) {
+    let study = try Study(path: path)
+    try checkWritable(output)
+    var setSettings = TrainingSet.Settings()
+    setSettings.normalization = normalization.normalization
+    setSettings.reduction = reduction
+    setSettings.heldOutShare = heldOut
+    setSettings.seed = seed
+    let set = try TrainingSet(study, settings: setSettings) { done, all in
+      terminal.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
+    }
+    terminal.finish()
+    for fault in set.faults { terminal.say("left out: \(fault)") }
+    if let weights = channelWeights?.values, weights.count != set.preparation.channels {
+      throw ValidationError(
+        "--channel-weights gives \(weights.count) numbers; the scans of \(path) have \(set.preparation.channels) channels."
+      )
+    }
+    let scans = { (members: [TrainingSet.Member]) in members.reduce(0) { $0 + $1.scans.count } }
+    terminal.say(
+      "learning from \(scans(set.training)) scans of \(set.training.count) cases; \(scans(set.heldOut)) scans of "
+        + "\(set.heldOut.count) cases are held out")
+
+    var architecture = VAE.Architecture(channels: set.preparation.channels, patchSize: 128)
+    architecture.patchSize = set.patchSize(granularity: architecture.granularity)
+    var objective = Objective(stages: architecture.widths.count)
+    objective.likelihood = likelihood
+    objective.divergenceWeights = objective.divergenceWeights.map { $0 * beta }
+    var settings = Trainer.Settings(
+      objective: objective, rule: EvidenceRule(channelWeights: channelWeights?.values, polarity: polarity))
+    settings.budget = epochs.map { .epochs($0) } ?? .minutes(minutes ?? 10)
+    settings.seed = seed
+    settings.batchSize = batchSize
+    settings.learningRate = learningRate
+
+    let trainer = try Trainer(set, architecture: architecture, settings: settings, engine: try Engine())
+    let checkpoint = output + ".checkpoint"
+    if resume { try trainer.resume(from: checkpoint) }
+    let model = try trainer.run(toolVersion: Norma.version) { event in
+      switch event {
+      case .progress(let progress): terminal.update(Self.line(progress), fraction: progress.fraction)
+      case .checkpoint: try trainer.saveCheckpoint(to: checkpoint)
+      }
+    }
+    terminal.finish()
+    try model.save(to: output)
+    try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
+    return (model, set.faults)
+  }
+
+  /// Fails before hours of training rather than after them.
+  private func checkWritable(_ output: String) throws {
+    let folder = (output as NSString).deletingLastPathComponent
+    let place = folder.isEmpty ? "." : folder
+    do { try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true) } catch {
+      throw ModelError(
+        path: output, found: "its folder cannot be made (\(error.localizedDescription))",
+        remedy: "Choose another --output")
+    }
+    guard access(place, W_OK) == 0 else {
+      throw ModelError(
+        path: output, found: "its folder cannot be written to", remedy: "Check its permissions or choose another --output")
+    }
+  }
+
+  private static func line(_ p: Trainer.Progress) -> String {
+    let planted = p.planted.map { String(format: "  planted AP %.3f", $0) } ?? ""
+    return String(
+      format: "epoch %.1f  loss %.4f  reconstruction %.4f  KL %.0f nats%@  lr %.1e  %.0f patches/s  %@ left", p.epoch,
+      p.terms.loss, p.terms.reconstruction, p.terms.divergence, planted, p.learningRate, p.patchesPerSecond,
+      Terminal.duration(p.secondsLeft))
+  }
+
+  static func summary(_ model: Model, output: String) -> String {
+    let r = model.record
+    let active = r.divergences.joined().count { $0 > 0.1 }
+    let lines =
+      [
+        "model           \(output)",
+        String(format: "trained         %.1f epochs, %d steps, %@", r.epochs, r.steps, Terminal.duration(r.minutes * 60)),
+        "cases           \(r.trainingCases) for training, \(r.heldOutCases.count) held out",
+        "patches         \(model.architecture.patchSize) pixels, \(model.architecture.channels) channels, "
+          + "scans reduced by \(model.preparation.reduction)",
+        String(
+          format: "planted lesions average precision %.3f on held-out scans", r.plantedAveragePrecision),
+        "latents         \(active) of \(r.divergences.joined().count) channels in use, "
+          + String(format: "%.0f nats a patch", r.divergences.joined().reduce(0, +)),
+        "compute         \(r.compute), \(r.threads) threads",
+      ] + r.warnings.map { "warning         \($0)" }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// The normalizations a user can name.
+enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
+  case robust, percentile, zscore, none
+
+  var normalization: Normalization {
+    switch self {
+    case .robust: Normalization(method: .robust, scope: .scan)
+    case .percentile: Normalization(method: .percentile(99), scope: .wholeCase)
+    case .zscore: Normalization(method: .zScore, scope: .wholeCase)
+    case .none: Normalization(method: .none)
+    }
+  }
+}
+
+/// Numbers separated by commas.
+struct ChannelWeights: ExpressibleByArgument {
+  let values: [Float]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+      Float($0.trimmingCharacters(in: .whitespaces))
+    }
+    let values = parts.compactMap { $0 }
+    guard values.count == parts.count, values.allSatisfy(\.isFinite), values.contains(where: { $0 != 0 }) else {
+      return nil
+    }
+    self.values = values
+  }
+}
+
+extension EvidenceRule.Polarity: ExpressibleByArgument {}
+extension Objective.Likelihood: ExpressibleByArgument {}
