@@ -147,6 +147,10 @@ struct TIFFDecoder {
     _ index: Int, x: Int, y: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(ImagingError) {
     let stored = handle.storedExtent(ofChunk: index)
+    guard stored.bytes > 0 else {
+      throw failure(
+        .malformed, "\(unit) \(index + 1) is missing; the file gives it no bytes", "Copy or export it again")
+    }
     let (end, isOverflown) = stored.offset.addingReportingOverflow(stored.bytes)
     guard !isOverflown, end <= handle.fileBytes else {
       throw failure(
@@ -168,7 +172,11 @@ struct TIFFDecoder {
       reason = handle.decode(chunk: index, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<bytes]))
     }
     if let reason {
-      throw failure(.malformed, "\(unit) \(index + 1) cannot be decoded" + reason, "Copy or export it again")
+      // libtiff has no code for "sound, but beyond me", only words.
+      let isBeyondUs = reason.lowercased().contains("unsupported") || reason.contains("not supported")
+      throw failure(
+        isBeyondUs ? .unsupported : .malformed, "\(unit) \(index + 1) cannot be decoded" + reason,
+        isBeyondUs ? "Re-export it with LZW or Deflate" : "Copy or export it again")
     }
   }
 
