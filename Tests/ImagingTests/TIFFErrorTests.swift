@@ -125,13 +125,23 @@ struct TIFFErrorTests {
         + " Raise the limit or crop the scan.")
   }
 
-  @Test func `a strip larger than the limit is refused`() throws {
+  @Test func `a tile larger than the limit is refused`() throws {
     var page = Self.gray
-    (page.tags[256], page.tags[257], page.tags[278], page.tags[259]) = ([10_000], [10_000], [10_000], [8])
+    page.tags[278] = nil
+    (page.tags[322], page.tags[323], page.tags[259]) = ([8192], [8192], [8])
     #expect(
       try message(TIFFLimits(maximumChunkBytes: 1 << 20), of: TIFFBytes(page).bytes)
-        == "scan.tif page 1: a strip is 10000x10000 pixels of 8 bits; up to 1048576 bytes are allowed."
+        == "scan.tif page 1: a tile is 8192x8192 pixels of 8 bits; up to 1048576 bytes are allowed."
         + " Re-export it in tiles of 256x256.")
+  }
+
+  @Test func `a pixel of too many samples is refused`() throws {
+    var page = Self.gray
+    (page.tags[277], page.tags[338]) = ([1000], [Int](repeating: 0, count: 999))
+    #expect(
+      try message(TIFFLimits(maximumPixels: 100), of: TIFFBytes(page).bytes)
+        == "scan.tif page 1: 4x2 pixels of 1000 channels are declared; up to 400 samples are allowed."
+        + " Raise the limit or crop the scan.")
   }
 
   @Test func `a palette page without its table is refused`() throws {

@@ -176,4 +176,20 @@ struct TIFFReadingTests {
       }
     }
   }
+
+  @Test func `a region within one large strip is found by its rows`() throws {
+    // PackBits: a row is 31 runs of 128 equal bytes and one of 32.
+    let (width, height) = (4000, 1200)
+    let packed = (0..<height).flatMap { row -> [UInt8] in
+      let value = UInt8(row % 251)
+      return (0..<31).flatMap { _ in [UInt8(129), value] } + [UInt8(225), value]
+    }
+    let page = TIFFBytes.Page(width: width, height: height, packed, tags: [259: [32773]])
+    let file = try TIFFFile(path: folder.write(TIFFBytes(page)))
+    let region = try file.region(page: 1, x: 3990, y: 700, width: 10, height: 3)
+    #expect(region.samples == [198, 199, 200].flatMap { [Float](repeating: $0, count: 10) })
+    // Again from further up: the strip is begun anew.
+    #expect(try file.region(page: 1, x: 0, y: 2, width: 1, height: 1).samples == [2])
+    #expect(try file.image()[17, 1199] == Float(1199 % 251))
+  }
 }
