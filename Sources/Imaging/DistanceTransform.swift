@@ -9,15 +9,15 @@ package enum DistanceTransform {
     // A column without a set pixel lies further away than any pixel can.
     let far = width + height + 1
     var vertical = [Int](repeating: far, count: isSet.count)
-    for x in 0..<width {
-      var distance = far
-      for y in 0..<height {
-        distance = isSet[y * width + x] ? 0 : min(distance + 1, far)
-        vertical[y * width + x] = distance
+    // Down, then up, whole rows at a time: walking single columns would miss the cache at every step.
+    for y in 0..<height {
+      for index in (y * width)..<((y + 1) * width) {
+        vertical[index] = isSet[index] ? 0 : y == 0 ? far : min(vertical[index - width] + 1, far)
       }
-      for y in stride(from: height - 1, through: 0, by: -1) {
-        distance = min(vertical[y * width + x], distance + 1)
-        vertical[y * width + x] = distance
+    }
+    for y in stride(from: height - 2, through: 0, by: -1) {
+      for index in (y * width)..<((y + 1) * width) {
+        vertical[index] = min(vertical[index], vertical[index + width] + 1)
       }
     }
     var result = [Float](repeating: 0, count: isSet.count)

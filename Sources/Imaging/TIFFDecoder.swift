@@ -53,7 +53,7 @@ struct TIFFDecoder {
     guard chunkWidth > 0, chunkHeight > 0 else {
       throw failure(.malformed, "the page's \(unit)s are \(chunkWidth)x\(chunkHeight) pixels; at least 1x1 is expected")
     }
-    let (chunkPixels, isOverflown) = chunkWidth.multipliedReportingOverflow(by: chunkHeight)
+    let (chunkPixels, isOverflown) = chunkWidth.multipliedReportingOverflow(by: isReadByRow ? 1 : chunkHeight)
     guard !isOverflown, chunkPixels <= limits.maximumChunkBytes * 8 / bitsPerPixel else {
       throw failure(
         .limitExceeded,
@@ -73,6 +73,14 @@ struct TIFFDecoder {
         "Raise the limit or crop the scan")
     }
     let channels = rendering.channels
+    // A pixel may declare 65535 samples; RGB and one more at the largest size is as much as is meant to fit.
+    guard channels <= max(4, 4 * limits.maximumPixels / max(pixels, 1)) else {
+      throw failure(
+        .limitExceeded,
+        "\(region.width)x\(region.height) pixels of \(channels) channels are declared;"
+          + " up to \(4 * limits.maximumPixels) samples are allowed",
+        "Raise the limit or crop the scan")
+    }
     var error: ImagingError?
     // Memory is left untouched until it is decoded into: a file that only declares a large page costs nothing.
     let samples = [Float](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
@@ -96,13 +104,23 @@ struct TIFFDecoder {
   private var bitsPerPixel: Int {
     if case .displayColor = rendering { 32 } else { samplesPerChunkPixel * page.bitsPerSample }
   }
+  private var rowBytes: Int { (chunkWidth * bitsPerPixel + 7) / 8 }
+
+  /// A page of one large strip is decoded row by row, so that it is not in memory twice.
+  private var isReadByRow: Bool {
+    if case .displayColor = rendering { return false }
+    let bytes = rowBytes.multipliedReportingOverflow(by: chunkHeight)
+    return unit == "strip" && (bytes.overflow || bytes.partialValue > Self.largeStrip)
+  }
+  private static let largeStrip = 1 << 22
+
   private var chunksAcross: Int { (page.storedWidth - 1) / chunkWidth + 1 }
   private var chunksDown: Int { (page.storedHeight - 1) / chunkHeight + 1 }
 
   private func decode(_ region: PixelRectangle, into output: UnsafeMutablePointer<Float>) throws(ImagingError) {
     let area = page.orientation.stored(region, width: page.width, height: page.height)
     let walk = page.orientation.walk(width: region.width, height: region.height)
-    let bytes = (chunkWidth * bitsPerPixel + 7) / 8 * chunkHeight
+    let bytes = rowBytes * (isReadByRow ? 1 : chunkHeight)
     let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 16)
     defer { chunk.deallocate() }
     let rowSamples = min(chunkWidth, area.width) * samplesPerChunkPixel
@@ -119,11 +137,16 @@ struct TIFFDecoder {
           let width = min(x + chunkWidth, area.x + area.width) - left
           let top = max(y, area.y)
           let bottom = min(y + chunkHeight, area.y + area.height)
-          try readChunk(index, x: x, y: y, into: chunk)
-          for line in top..<bottom {
+          try check(index)
+          if !isReadByRow { try readChunk(index, x: x, y: y, into: chunk) }
+          // Within a strip rows can only be decoded in order, from its first.
+          for line in (isReadByRow ? y : top)..<bottom {
+            if isReadByRow { try readRow(line, of: index, plane: plane, into: chunk) }
+            guard line >= top else { continue }
             let start = walk.start + (left - area.x) * walk.right + (line - area.y) * walk.down
             place(
-              chunk, row: line - y, rowWidth: min(chunkWidth, page.storedWidth - x), column: left - x, width: width,
+              chunk, row: isReadByRow ? 0 : line - y, rowWidth: min(chunkWidth, page.storedWidth - x), column: left - x,
+              width: width,
               plane: plane, scratch: row, into: output + start * rendering.channels,
               step: walk.right * rendering.channels)
           }
@@ -143,10 +166,12 @@ struct TIFFDecoder {
     }
   }
 
-  private func readChunk(
-    _ index: Int, x: Int, y: Int, into buffer: UnsafeMutableRawBufferPointer
-  ) throws(ImagingError) {
+  private func check(_ index: Int) throws(ImagingError) {
     let stored = handle.storedExtent(ofChunk: index)
+    guard stored.bytes > 0 else {
+      throw failure(
+        .malformed, "\(unit) \(index + 1) is missing; the file gives it no bytes", "Copy or export it again")
+    }
     let (end, isOverflown) = stored.offset.addingReportingOverflow(stored.bytes)
     guard !isOverflown, end <= handle.fileBytes else {
       throw failure(
@@ -154,6 +179,17 @@ struct TIFFDecoder {
         "\(unit) \(index + 1) lies at bytes \(stored.offset) to \(end), but the file ends at \(handle.fileBytes)",
         "Copy or export it again")
     }
+  }
+
+  private func readRow(
+    _ row: Int, of index: Int, plane: Int?, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(ImagingError) {
+    if let reason = handle.decode(row: row, plane: plane ?? 0, into: buffer) { throw undecodable(index, reason) }
+  }
+
+  private func readChunk(
+    _ index: Int, x: Int, y: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(ImagingError) {
     // The last strip has only the rows that remain; tiles are always whole.
     let isTile = if case .tiles = page.layout { true } else { false }
     let rows = isTile ? chunkHeight : min(chunkHeight, page.storedHeight - y)
@@ -164,12 +200,18 @@ struct TIFFDecoder {
         x: x, y: y, width: min(chunkWidth, page.storedWidth - x), height: min(rows, page.storedHeight - y))
       reason = handle.decodeDisplayColor(area, into: raster.baseAddress!)
     } else {
-      let bytes = (chunkWidth * bitsPerPixel + 7) / 8 * rows
+      let bytes = rowBytes * rows
       reason = handle.decode(chunk: index, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<bytes]))
     }
-    if let reason {
-      throw failure(.malformed, "\(unit) \(index + 1) cannot be decoded" + reason, "Copy or export it again")
-    }
+    if let reason { throw undecodable(index, reason) }
+  }
+
+  private func undecodable(_ index: Int, _ reason: String) -> ImagingError {
+    // libtiff has no code for "sound, but beyond me", only words.
+    let isBeyondUs = reason.lowercased().contains("unsupported") || reason.contains("not supported")
+    return failure(
+      isBeyondUs ? .unsupported : .malformed, "\(unit) \(index + 1) cannot be decoded" + reason,
+      isBeyondUs ? "Re-export it with LZW or Deflate" : "Copy or export it again")
   }
 
   // MARK: Pixels
@@ -184,7 +226,7 @@ struct TIFFDecoder {
   ) {
     let perPixel = samplesPerChunkPixel
     func unpack(_ type: TIFFSampleType, into target: UnsafeMutablePointer<Float>) {
-      let start = chunk.baseAddress! + row * ((chunkWidth * bitsPerPixel + 7) / 8)
+      let start = chunk.baseAddress! + row * rowBytes
       type.unpack(row: start, first: column * perPixel, count: width * perPixel, into: target)
     }
     switch rendering {

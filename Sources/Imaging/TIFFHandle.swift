@@ -136,6 +136,15 @@ final class TIFFHandle {
     return read == tmsize_t(buffer.count) ? nil : ": it holds \(read) of \(buffer.count) bytes"
   }
 
+  /// Decodes one row of a page in strips; rows of a strip must be asked for in order.
+  func decode(row: Int, plane: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+    // libtiff writes this many bytes, whatever was expected.
+    let bytes = Int(TIFFScanlineSize(tiff))
+    guard bytes == buffer.count else { return ": its rows have \(bytes) bytes; \(buffer.count) are expected" }
+    log.clear()
+    return TIFFReadScanline(tiff, buffer.baseAddress, UInt32(row), UInt16(plane)) == 1 ? nil : log.explanation
+  }
+
   /// Why libtiff has no conversion of its own to RGB for the page; `nil` where it has one.
   var displayColorRefusal: String? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { reason in

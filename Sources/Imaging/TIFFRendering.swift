@@ -43,12 +43,12 @@ extension TIFFPage {
 
   /// Samples that are data.
   ///
-  /// Alpha never is. A sample "unspecified" beside one grey or three colour samples is taken for a forgotten alpha;
-  /// more of them are the channels of a multiplexed or multispectral picture and are kept.
+  /// Alpha never is. One "unspecified" sample beside red, green and blue is taken for alpha, as its writers mean it;
+  /// beside gray, or where there are more of them, they are the channels of a multiplexed scan and kept.
   private var keptSamples: [Int] {
     let colours = samplesPerPixel - min(extraSamples.count, samplesPerPixel - 1)
     let extras = (colours..<max(colours, samplesPerPixel)).filter { sample in extraSamples[sample - colours] == 0 }
-    return Array(0..<colours) + (extras.count > 1 ? extras : [])
+    return Array(0..<colours) + (colours == 3 && extras.count == 1 ? [] : extras)
   }
 
   /// What was found and what is supported, where `rendering` is `nil`.

@@ -85,8 +85,7 @@ package enum TIFFWriter {
     set(TIFFTAG_SAMPLEFORMAT, page.samples == .float32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT)
     set(TIFFTAG_SAMPLESPERPIXEL, Int32(image.channels))
     set(TIFFTAG_PHOTOMETRIC, image.channels == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK)
-    // A single unspecified sample beside a gray one is commonly taken for alpha, so two channels go without the tag.
-    if image.channels > 3 {
+    if image.channels != 1 && image.channels != 3 {
       let kinds = [UInt16](repeating: UInt16(EXTRASAMPLE_UNSPECIFIED), count: image.channels - 1)
       _ = norma_tiff_set_extra_samples(tiff, UInt16(kinds.count), kinds)
     }

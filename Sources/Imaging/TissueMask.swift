@@ -26,13 +26,14 @@ package struct TissueMask: Sendable, Equatable {
   /// - Parameter image: normalized, so that tissue is near 1 and an empty background near the smallest value.
   /// Source: Otsu 1979, doi:10.1109/TSMC.1979.4310076.
   package init(of image: Image) {
-    let brightness = Self.brightness(of: image)
-    guard let threshold = Self.threshold(of: brightness.blurred(sigma: 1)) else {
+    let blurred = Self.brightness(of: image).blurred(sigma: 1)
+    guard let threshold = Self.threshold(of: blurred) else {
       self.init(
-        width: image.width, height: image.height, isTissue: [Bool](repeating: false, count: brightness.samples.count))
+        width: image.width, height: image.height,
+        isTissue: [Bool](repeating: false, count: image.width * image.height))
       return
     }
-    let isBright = brightness.blurred(sigma: 1).samples.map { $0 > threshold }
+    let isBright = blurred.samples.map { $0 > threshold }
     let hasData = Self.hasData(image)
     var mask = TissueMask(width: image.width, height: image.height, isTissue: isBright)
     mask = mask.opened().withoutHoles().withoutSpecks()
@@ -112,20 +113,25 @@ package struct TissueMask: Sendable, Equatable {
 
   /// Erodes where `value` is true, else dilates; pixels beyond the border count as their neighbours.
   private func shrunk(while value: Bool) -> TissueMask {
-    func pass(_ pixels: [Bool], step: Int, count: Int, lines: Int, lineStep: Int) -> [Bool] {
-      var result = pixels
-      for line in 0..<lines {
-        for place in 0..<count where pixels[line * lineStep + place * step] == value {
-          let index = line * lineStep + place * step
-          if (place > 0 && pixels[index - step] != value) || (place + 1 < count && pixels[index + step] != value) {
-            result[index] = !value
-          }
+    var rows = isTissue
+    var all = isTissue
+    for y in 0..<height {
+      for x in 0..<width where isTissue[y * width + x] == value {
+        let index = y * width + x
+        if (x > 0 && isTissue[index - 1] != value) || (x + 1 < width && isTissue[index + 1] != value) {
+          rows[index] = !value
         }
       }
-      return result
     }
-    let rows = pass(isTissue, step: 1, count: width, lines: height, lineStep: width)
-    let all = pass(rows, step: width, count: height, lines: width, lineStep: 1)
+    for index in all.indices {
+      all[index] = rows[index]
+      if rows[index] == value
+        && ((index >= width && rows[index - width] != value)
+          || (index + width < rows.count && rows[index + width] != value))
+      {
+        all[index] = !value
+      }
+    }
     return TissueMask(width: width, height: height, isTissue: all)
   }
 
