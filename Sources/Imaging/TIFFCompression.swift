@@ -4,8 +4,6 @@ package struct TIFFCompression: RawRepresentable, Sendable, Hashable {
 
   package init(rawValue: UInt16) { self.rawValue = rawValue }
 
-  package static let none = TIFFCompression(rawValue: 1)
-  package static let oldJPEG = TIFFCompression(rawValue: 6)
   package static let jpeg = TIFFCompression(rawValue: 7)
   package static let deflate = TIFFCompression(rawValue: 8)
 
