@@ -47,7 +47,7 @@ struct CasePage {
     let caption: String
     let picture: String
     let alt: String
-    let bar: ScaleBar?
+    let ruler: ScaleBar?
   }
 
   private struct Overlay: Sendable {
@@ -132,7 +132,7 @@ struct CasePage {
       let pixels = "\(scan.width ?? 0) × \(scan.height ?? 0) px"
       guard let x = scan.micrometersPerPixel else { return "\(pixels), pixel size unknown" }
       let y = scan.micrometersPerPixelY ?? x
-      let edge = x == y ? PageText.number(x) : "\(PageText.number(x)) × \(PageText.number(y))"
+      let edge = x == y ? PageText.length(x) : "\(PageText.length(x)) × \(PageText.length(y))"
       return "\(pixels), \(edge) µm per pixel"
     }
 
@@ -144,22 +144,22 @@ struct CasePage {
         channels == 0
         ? [(.reconstruction, "Expected if healthy")]
         : (1...channels).map { (.reconstructedChannel($0), "Expected if healthy, channel \($0)") }
-      let bar = ScaleBar(width: scan.width ?? 0, height: scan.height ?? 0, micrometersPerPixel: scan.micrometersPerPixel)
+      let ruler = ScaleBar(width: scan.width ?? 0, height: scan.height ?? 0, micrometersPerPixel: scan.micrometersPerPixel)
       return scanPanels.map { picture, title in
-        panel(picture, title, "As scored, after normalization.", bar: bar)
+        panel(picture, title, "As scored, after normalization.", ruler: ruler)
       }
         + madeUp.map { picture, title in
-          panel(picture, title, "What the model makes of it. Look for what is missing here.", bar: nil)
+          panel(picture, title, "What the model makes of it. Look for what is missing here.", ruler: nil)
         }
         + [
           panel(
             .difference, "Difference",
-            "Scan less expectation. Lighter: brighter than expected; darker: darker than expected.", bar: nil)
+            "Scan less expectation. Lighter: brighter than expected; darker: darker than expected.", ruler: nil)
         ]
     }
 
-    private func panel(_ picture: PictureName, _ title: String, _ caption: String, bar: ScaleBar?) -> Panel {
-      Panel(title: title, caption: caption, picture: link(picture), alt: "\(title): \(scan.name)", bar: bar)
+    private func panel(_ picture: PictureName, _ title: String, _ caption: String, ruler: ScaleBar?) -> Panel {
+      Panel(title: title, caption: caption, picture: link(picture), alt: "\(title): \(scan.name)", ruler: ruler)
     }
 
     private var overlay: Overlay {

@@ -41,7 +41,7 @@ package struct CaseTable: Sendable {
 
   private var table: String {
     let titles = ["case", "score", "p", "flagged", "scans", "regions", "status", "report"]
-    let lines = [titles] + rows.map { row in Self.cells(row).map(Self.plain) }
+    let lines = [titles] + rows.map(Self.plain)
     let widths = titles.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
     let numeric: Set = [1, 2, 4, 5]
     return lines.map { line in
@@ -64,6 +64,12 @@ package struct CaseTable: Sendable {
   private var csv: String {
     let lines = [Self.columns] + rows.map { row in Self.cells(row).map(Self.quoted) }
     return lines.map { $0.joined(separator: ",") + "\r\n" }.joined()
+  }
+
+  private static func plain(_ row: CaseRow) -> [String] {
+    var texts = cells(row).map(plain)
+    texts[2] = row.pValue.map(PageText.pValue) ?? "-"
+    return texts
   }
 
   private static func plain(_ cell: Cell) -> String {

@@ -53,9 +53,9 @@ struct ScorePlot: Sendable {
     }
   }
 
-  /// One, two or five times a power of ten, for about six ticks.
+  /// One, two or five times a power of ten, for five to ten ticks.
   private static func step(_ width: Double) -> Double {
-    let power = pow(10, (log10(width / 6)).rounded(.down))
-    return [1, 2, 5, 10].map { $0 * power }.first { width / $0 <= 7 } ?? 10 * power
+    let power = pow(10, log10(width / 10).rounded(.down))
+    return [1, 2, 5].map { $0 * power }.first { width / $0 <= 10 } ?? 10 * power
   }
 }
