@@ -6,7 +6,8 @@ enum PageText {
 
   /// `900`, `0.25`: at most two digits, none that are zero.
   static func length(_ value: Double) -> String {
-    value.formatted(.number.precision(.fractionLength(0...2)).grouping(.never).locale(Locale(identifier: "en_US_POSIX")))
+    value.formatted(
+      .number.precision(.fractionLength(0...2)).grouping(.never).locale(Locale(identifier: "en_US_POSIX")))
   }
 
   static func pValue(_ p: Double) -> String {

@@ -54,7 +54,9 @@ struct CaseIndexTests {
     try record(SampleStudy.result("a", [SampleStudy.scan("3", score: 9)]), in: index, run: run)
     #expect(try index.cases().map(\.score) == [9])
     let database = try DatabaseQueue(path: path)
-    let counts = try database.read { try Int.fetchAll($0, sql: "SELECT count(*) FROM scans UNION ALL SELECT count(*) FROM regions") }
+    let counts = try database.read {
+      try Int.fetchAll($0, sql: "SELECT count(*) FROM scans UNION ALL SELECT count(*) FROM regions")
+    }
     #expect(counts == [1, 1])
   }
 
@@ -103,7 +105,9 @@ struct CaseIndexTests {
 
   @Test func `finished scans come back with their regions, under the same model and settings only`() throws {
     let index = try CaseIndex(writingTo: path)
-    let scans = [SampleStudy.scan("1"), SampleStudy.failedScan("2"), SampleStudy.scan("3", pixelSize: nil, regions: [])]
+    let scans = [
+      SampleStudy.scan("1"), SampleStudy.failedScan("2"), SampleStudy.scan("3", pixelSize: nil, regions: []),
+    ]
     try record(SampleStudy.result("a", scans), in: index, run: try begin(index))
     let finished = try index.finishedScans(ofCase: "a", modelSHA256: SampleStudy.model, scoring: "s")
     #expect(finished == [scans[0], scans[2]])
@@ -122,7 +126,9 @@ struct CaseIndexTests {
     #expect(run.startedAt == "2023-11-14T22:13:20Z")
     #expect(run.finishedAt == "2023-11-14T22:14:20Z")
     #expect(try run.context == SampleStudy.context(title: "later"))
-    let statuses = try DatabaseQueue(path: path).read { try String.fetchAll($0, sql: "SELECT status FROM runs ORDER BY id") }
+    let statuses = try DatabaseQueue(path: path).read {
+      try String.fetchAll($0, sql: "SELECT status FROM runs ORDER BY id")
+    }
     #expect(statuses == ["failed", "done"])
   }
 
@@ -144,7 +150,8 @@ struct CaseIndexTests {
           """, arguments: [run])
     }
     let plan = try DatabaseQueue(path: path).read { database in
-      try Row.fetchAll(database, sql: "EXPLAIN QUERY PLAN " + query).map { $0["detail"] as String }.joined(separator: "; ")
+      try Row.fetchAll(database, sql: "EXPLAIN QUERY PLAN " + query).map { $0["detail"] as String }.joined(
+        separator: "; ")
     }
     #expect(plan.contains("USING INDEX") || plan.contains("USING COVERING INDEX"))
     #expect(!plan.contains("TEMP B-TREE"), "\(plan)")
@@ -160,5 +167,15 @@ struct CaseIndexTests {
     #expect(try reader.cases().map(\.name) == ["a"])
     let mode = try DatabaseQueue(path: path).read { try String.fetchOne($0, sql: "PRAGMA journal_mode") }
     #expect(mode == "wal")
+  }
+
+  @Test func `a finished index is one plain file`() throws {
+    let index = try CaseIndex(writingTo: path)
+    let run = try begin(index)
+    try record(SampleStudy.result("a", [SampleStudy.scan("1")]), in: index, run: run)
+    try index.finishRun(run, .done, context: SampleStudy.context())
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["cases.sqlite"])
+    #expect(try CaseIndex(readingFrom: path).cases().map(\.name) == ["a"])
+    _ = try CaseIndex(writingTo: path)
   }
 }

@@ -73,7 +73,8 @@ struct ReportTests {
     let flagged = [SampleStudy.scan("1"), SampleStudy.scan("2", score: 1, pValue: 0.5)]
     try SampleStudy.write(SampleStudy.result("severe", flagged), to: report)
     try SampleStudy.write(
-      SampleStudy.result("calm", [SampleStudy.scan("1", score: 1, pValue: 0.5, regions: [])], flagged: false), to: report)
+      SampleStudy.result("calm", [SampleStudy.scan("1", score: 1, pValue: 0.5, regions: [])], flagged: false),
+      to: report)
     try SampleStudy.write(SampleStudy.result("broken", [SampleStudy.failedScan("1")]), to: report)
     try report.finishStudy(report.context)
     let page = try SampleStudy.text(report, "index.html")
