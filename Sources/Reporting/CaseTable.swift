@@ -84,6 +84,9 @@ package struct CaseTable: Sendable {
   private static func json(_ cell: Cell) -> String {
     switch cell {
     case .text(let text):
+      if isPlain(text) && !text.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+        return "\"\(text)\""
+      }
       let encoder = JSONEncoder()
       encoder.outputFormatting = .withoutEscapingSlashes
       // A string always encodes.
@@ -111,9 +114,13 @@ package struct CaseTable: Sendable {
     }
   }
 
+  /// Printable ASCII, which nearly every name is, needs no second look.
+  private static func isPlain(_ text: String) -> Bool { text.utf8.allSatisfy { (0x20..<0x7f).contains($0) } }
+
   /// A file name may hold escape sequences; a terminal must not obey them, nor a table lose its lines.
   private static func escaped(_ text: String) -> String {
-    text.unicodeScalars.reduce(into: "") { result, scalar in
+    if isPlain(text) { return text }
+    return text.unicodeScalars.reduce(into: "") { result, scalar in
       switch scalar.properties.generalCategory {
       // The joiner holds many emoji together and is harmless, unlike the marks that turn the direction of text.
       case .format where scalar == "\u{200D}": result.unicodeScalars.append(scalar)
