@@ -4,7 +4,7 @@ import GRDB
 
 /// The SQLite index of a report: runs, cases, scans and regions, one transaction a case.
 ///
-/// Write-ahead logging lets `norma cases` read while a batch writes.
+/// While a run writes, write-ahead logging lets others read.
 package struct CaseIndex: Sendable {
   package let path: String
   let queue: DatabaseQueue
@@ -83,6 +83,9 @@ package struct CaseIndex: Sendable {
         sql: "UPDATE runs SET finished_at = ?, status = ?, configuration = ? WHERE id = ?",
         arguments: [Self.text(date), status.rawValue, try context.json, run])
     }
+    // A finished report is one plain file that opens from read-only media too, which a write-ahead log would not.
+    // Where a reader has it open the log stays, and nothing is lost.
+    try? queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
   }
 
   /// Records a case with its scans and regions in one transaction; an older record of that case goes.

@@ -23,12 +23,13 @@ extension CaseIndex {
   package func cases(flaggedOnly: Bool = false, sort: Order = .score) throws(ReportingError) -> [CaseRow] {
     try read { database in
       try CaseRow.fetchAll(
-        database, sql: "SELECT * FROM cases \(flaggedOnly ? "WHERE flagged = 1 " : "")ORDER BY \(sort.sql)")
+        database,
+        sql: "SELECT \(CaseRow.columns) FROM cases \(flaggedOnly ? "WHERE flagged = 1 " : "")ORDER BY \(sort.sql)")
     }
   }
 
   package func `case`(named name: String) throws(ReportingError) -> CaseRow? {
-    try read { try CaseRow.fetchOne($0, sql: "SELECT * FROM cases WHERE name = ?", arguments: [name]) }
+    try read { try CaseRow.fetchOne($0, sql: "SELECT \(CaseRow.columns) FROM cases WHERE name = ?", arguments: [name]) }
   }
 
   /// A case with its scans and regions.
@@ -95,7 +96,9 @@ extension CaseIndex {
   }
 
   static func record(of caseID: Int64, in database: Database) throws -> CaseRecord {
-    guard let row = try CaseRow.fetchOne(database, sql: "SELECT * FROM cases WHERE id = ?", arguments: [caseID])
+    guard
+      let row = try CaseRow.fetchOne(
+        database, sql: "SELECT \(CaseRow.columns) FROM cases WHERE id = ?", arguments: [caseID])
     else { throw DatabaseError(message: "case \(caseID) is not in the index") }
     let scans = try ScanRow.fetchAll(
       database, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])

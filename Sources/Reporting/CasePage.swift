@@ -35,6 +35,8 @@ struct CasePage {
     /// Shown larger than it is: the browser must not blur what the model did not.
     let isSmall: Bool
     let size: String
+    /// How many channels are shown apart; the grid puts a channel's reconstruction below it.
+    let channels: Int
     let panels: [Panel]
     let overlay: Overlay?
     let regions: [Line]
@@ -47,7 +49,7 @@ struct CasePage {
     let caption: String
     let picture: String
     let alt: String
-    let bar: ScaleBar?
+    let ruler: ScaleBar?
   }
 
   private struct Overlay: Sendable {
@@ -121,7 +123,8 @@ struct CasePage {
         anchor: "scan-\(number)", name: scan.name, score: scan.score.map { PageText.number($0) } ?? "–",
         verdict: scan.pValue.map { PageText.verdict(flagged: flagged, pValue: $0, among: "scans") } ?? "",
         flagged: flagged, reason: scan.status == .failed ? scan.error ?? "" : nil, width: width, height: height,
-        isSmall: max(width, height) <= 256, size: size, panels: scan.status == .done ? panels : [], overlay: scan.status == .done ? overlay : nil,
+        isSmall: max(width, height) <= 256, size: size, channels: channels,
+        panels: scan.status == .done ? panels : [], overlay: scan.status == .done ? overlay : nil,
         regions: regions.map(line),
         regionTitle: regions.isEmpty
           ? "No region above the threshold" : "\(PageText.count(regions.count, "region")) above the threshold",
@@ -132,34 +135,34 @@ struct CasePage {
       let pixels = "\(scan.width ?? 0) × \(scan.height ?? 0) px"
       guard let x = scan.micrometersPerPixel else { return "\(pixels), pixel size unknown" }
       let y = scan.micrometersPerPixelY ?? x
-      let edge = x == y ? PageText.number(x) : "\(PageText.number(x)) × \(PageText.number(y))"
+      let edge = x == y ? PageText.length(x) : "\(PageText.length(x)) × \(PageText.length(y))"
       return "\(pixels), \(edge) µm per pixel"
     }
 
+    private var channels: Int { ScanPictures.channelPanels(scan.channels ?? 1, context.display) }
+
     private var panels: [Panel] {
-      let channels = ScanPictures.channelPanels(scan.channels ?? 1, context.display)
-      let scanPanels: [(PictureName, String)] =
-        channels == 0 ? [(.scan, "Scan")] : (1...channels).map { (.channel($0), "Scan, channel \($0)") }
-      let madeUp: [(PictureName, String)] =
-        channels == 0
-        ? [(.reconstruction, "Expected if healthy")]
-        : (1...channels).map { (.reconstructedChannel($0), "Expected if healthy, channel \($0)") }
-      let bar = ScaleBar(width: scan.width ?? 0, height: scan.height ?? 0, micrometersPerPixel: scan.micrometersPerPixel)
-      return scanPanels.map { picture, title in
-        panel(picture, title, "As scored, after normalization.", bar: bar)
+      let ruler = ScaleBar(
+        width: scan.width ?? 0, height: scan.height ?? 0, micrometersPerPixel: scan.micrometersPerPixel)
+      func shown(_ picture: PictureName, _ title: String) -> Panel {
+        panel(picture, title, "As scored, after normalization.", ruler: ruler)
       }
-        + madeUp.map { picture, title in
-          panel(picture, title, "What the model makes of it. Look for what is missing here.", bar: nil)
-        }
-        + [
-          panel(
-            .difference, "Difference",
-            "Scan less expectation. Lighter: brighter than expected; darker: darker than expected.", bar: nil)
-        ]
+      func expected(_ picture: PictureName, _ title: String) -> Panel {
+        panel(picture, title, "What the model makes of it. Look for what is missing here.", ruler: nil)
+      }
+      let difference = panel(
+        .difference, "Difference",
+        "Scan less expectation. Lighter: brighter than expected; darker: darker than expected.", ruler: nil)
+      if channels == 0 {
+        return [shown(.scan, "Scan"), expected(.reconstruction, "Expected if healthy"), difference]
+      }
+      // Heatmap and channels fill a row; the difference and the expected channels lie below them.
+      return (1...channels).map { shown(.channel($0), "Scan, channel \($0)") } + [difference]
+        + (1...channels).map { expected(.reconstructedChannel($0), "Expected if healthy, channel \($0)") }
     }
 
-    private func panel(_ picture: PictureName, _ title: String, _ caption: String, bar: ScaleBar?) -> Panel {
-      Panel(title: title, caption: caption, picture: link(picture), alt: "\(title): \(scan.name)", bar: bar)
+    private func panel(_ picture: PictureName, _ title: String, _ caption: String, ruler: ScaleBar?) -> Panel {
+      Panel(title: title, caption: caption, picture: link(picture), alt: "\(title): \(scan.name)", ruler: ruler)
     }
 
     private var overlay: Overlay {

@@ -1,7 +1,7 @@
 import GRDB
 
 /// A case as the index holds it.
-package struct CaseRow: Sendable, Equatable, Codable, FetchableRecord {
+package struct CaseRow: Sendable, Equatable, FetchableRecord {
   package var id: Int64
   package var runID: Int64
   package var name: String
@@ -16,14 +16,24 @@ package struct CaseRow: Sendable, Equatable, Codable, FetchableRecord {
   /// Relative to the report folder.
   package var reportPath: String
 
-  enum CodingKeys: String, CodingKey {
-    case id, name, status, score, flagged
-    case runID = "run_id"
-    case pValue = "p_value"
-    case scanCount = "scan_count"
-    case failedScanCount = "failed_scan_count"
-    case regionCount = "region_count"
-    case reportPath = "report_path"
+  /// The columns in the order `init(row:)` reads them.
+  static let columns = """
+    id, run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count, report_path
+    """
+
+  // By position: decoding by name takes three times as long, and ten thousand cases must answer at once.
+  package init(row: Row) throws {
+    id = row[0]
+    runID = row[1]
+    name = row[2]
+    status = Status(rawValue: row[3]) ?? .failed
+    score = row[4]
+    pValue = row[5]
+    flagged = row[6]
+    scanCount = row[7]
+    failedScanCount = row[8]
+    regionCount = row[9]
+    reportPath = row[10]
   }
 }
 

@@ -41,7 +41,7 @@ package struct CaseTable: Sendable {
 
   private var table: String {
     let titles = ["case", "score", "p", "flagged", "scans", "regions", "status", "report"]
-    let lines = [titles] + rows.map { row in Self.cells(row).map(Self.plain) }
+    let lines = [titles] + rows.map(Self.plain)
     let widths = titles.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
     let numeric: Set = [1, 2, 4, 5]
     return lines.map { line in
@@ -66,6 +66,12 @@ package struct CaseTable: Sendable {
     return lines.map { $0.joined(separator: ",") + "\r\n" }.joined()
   }
 
+  private static func plain(_ row: CaseRow) -> [String] {
+    var texts = cells(row).map(plain)
+    texts[2] = row.pValue.map(PageText.pValue) ?? "-"
+    return texts
+  }
+
   private static func plain(_ cell: Cell) -> String {
     switch cell {
     case .text(let text): escaped(text)
@@ -78,6 +84,9 @@ package struct CaseTable: Sendable {
   private static func json(_ cell: Cell) -> String {
     switch cell {
     case .text(let text):
+      if isPlain(text) && !text.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+        return "\"\(text)\""
+      }
       let encoder = JSONEncoder()
       encoder.outputFormatting = .withoutEscapingSlashes
       // A string always encodes.
@@ -105,9 +114,13 @@ package struct CaseTable: Sendable {
     }
   }
 
+  /// Printable ASCII, which nearly every name is, needs no second look.
+  private static func isPlain(_ text: String) -> Bool { text.utf8.allSatisfy { (0x20..<0x7f).contains($0) } }
+
   /// A file name may hold escape sequences; a terminal must not obey them, nor a table lose its lines.
   private static func escaped(_ text: String) -> String {
-    text.unicodeScalars.reduce(into: "") { result, scalar in
+    if isPlain(text) { return text }
+    return text.unicodeScalars.reduce(into: "") { result, scalar in
       switch scalar.properties.generalCategory {
       // The joiner holds many emoji together and is harmless, unlike the marks that turn the direction of text.
       case .format where scalar == "\u{200D}": result.unicodeScalars.append(scalar)

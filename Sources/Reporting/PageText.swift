@@ -4,6 +4,12 @@ import Foundation
 enum PageText {
   static func number(_ value: Double, digits: Int = 2) -> String { String(format: "%.\(digits)f", value) }
 
+  /// `900`, `0.25`: at most two digits, none that are zero.
+  static func length(_ value: Double) -> String {
+    value.formatted(
+      .number.precision(.fractionLength(0...2)).grouping(.never).locale(Locale(identifier: "en_US_POSIX")))
+  }
+
   static func pValue(_ p: Double) -> String {
     p < 0.001 ? "< 0.001" : number(p, digits: p < 0.1 ? 3 : 2)
   }

@@ -9,7 +9,8 @@ package struct Picture: Sendable, Equatable {
   package var samples: [UInt8]
 
   package init(width: Int, height: Int, channels: Int, samples: [UInt8]) {
-    precondition(samples.count == width * height * channels, "\(samples.count) samples for \(width)x\(height)x\(channels)")
+    precondition(
+      samples.count == width * height * channels, "\(samples.count) samples for \(width)x\(height)x\(channels)")
     self.width = width
     self.height = height
     self.channels = channels

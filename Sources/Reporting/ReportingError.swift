@@ -86,7 +86,8 @@ extension ReportingError {
 
   static func newerIndex(_ path: String) -> ReportingError {
     ReportingError(
-      path: path, detail: "the index was written by a newer norma", remedy: "Update norma, or analyze into a new folder")
+      path: path, detail: "the index was written by a newer norma", remedy: "Update norma, or analyze into a new folder"
+    )
   }
 
   private static func posixCode(of error: any Error) -> POSIXErrorCode? {

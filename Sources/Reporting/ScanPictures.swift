@@ -6,6 +6,8 @@ package struct ScanPictures: Sendable {
   private let scan: Image
   private let reconstruction: Image
   private let heatmap: Heatmap
+  /// `[height, width]`
+  private let tissue: [Bool]
   private let scale: HeatScale
   private let display: ScanDisplay
 
@@ -19,6 +21,9 @@ package struct ScanPictures: Sendable {
     scan = layers.scan.reduced(by: factor)
     reconstruction = layers.reconstruction.reduced(by: factor)
     heatmap = layers.heatmap.reduced(by: factor)
+    let marks = layers.tissue.map { $0 ? Float(1) : 0 }
+    tissue = Heatmap(width: layers.heatmap.width, height: layers.heatmap.height, values: marks)
+      .reduced(by: factor).values.map { $0 > 0 }
     self.scale = scale
     self.display = display
   }
@@ -73,10 +78,12 @@ package struct ScanPictures: Sendable {
     }
   }
 
-  /// Middle gray where scan and reconstruction agree, lighter where the scan is brighter than expected.
+  /// Middle gray where scan and reconstruction agree, lighter where the scan is brighter than expected; black outside
+  /// tissue, which is not compared.
   private var difference: Picture {
     let channels = scan.channels
     return gray(scan) { first in
+      guard tissue[first / channels] else { return 0 }
       let sum = (0..<channels).reduce(Float(0)) { $0 + scan.samples[first + $1] - reconstruction.samples[first + $1] }
       return 0.5 + sum / Float(channels)
     }

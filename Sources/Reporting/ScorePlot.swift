@@ -15,12 +15,14 @@ struct ScorePlot: Sendable {
   struct Tick: Sendable {
     let x: String
     let label: String
+    /// In the right half, where a label must end rather than begin.
+    var isRight = false
   }
 
   let healthy: [Point]
   let cases: [Point]
   let ticks: [Tick]
-  let threshold: Tick?
+  let limit: Tick?
 
   /// - Returns: `nil` where there is nothing to compare.
   init?(_ rows: [CaseRow], context: StudyContext) {
@@ -46,16 +48,18 @@ struct ScorePlot: Sendable {
         link: ReportFolder.link(from: ReportFolder.studyPage, to: row.reportPath),
         label: "\(row.name), score \(PageText.number(score))\(row.flagged ? ", flagged" : "")", flagged: row.flagged)
     }
-    threshold = context.scoreThreshold.map { Tick(x: place($0), label: "flagged from \(PageText.number($0))") }
+    limit = context.scoreThreshold.map {
+      Tick(x: place($0), label: "flagged from \(PageText.number($0))", isRight: $0 > (low + high) / 2)
+    }
     let step = Self.step(width)
     ticks = stride(from: (low / step).rounded(.up), through: (high / step).rounded(.down), by: 1).map {
       Tick(x: place($0 * step), label: PageText.number($0 * step, digits: step < 1 ? (step < 0.1 ? 2 : 1) : 0))
     }
   }
 
-  /// One, two or five times a power of ten, for about six ticks.
+  /// One, two or five times a power of ten, for five to ten ticks.
   private static func step(_ width: Double) -> Double {
-    let power = pow(10, (log10(width / 6)).rounded(.down))
-    return [1, 2, 5, 10].map { $0 * power }.first { width / $0 <= 7 } ?? 10 * power
+    let power = pow(10, log10(width / 10).rounded(.down))
+    return [1, 2, 5].map { $0 * power }.first { width / $0 <= 10 } ?? 10 * power
   }
 }

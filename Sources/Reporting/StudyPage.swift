@@ -25,7 +25,8 @@ struct StudyPage {
   private struct Failure: Sendable {
     let name: String
     let link: String
-    let path: String
+    /// `nil` where the reason names it.
+    let path: String?
     let reason: String
   }
 
@@ -62,8 +63,10 @@ struct StudyPage {
       calibration: Self.calibration(context.calibrationScores.count),
       warnings: context.warnings,
       failures: failures.map { name, scan in
-        Failure(
-          name: name, link: Self.link(folder.page(ofCase: name)), path: scan.path, reason: scan.error ?? "")
+        let reason = scan.error ?? ""
+        return Failure(
+          name: name, link: Self.link(folder.page(ofCase: name)), path: reason.contains(scan.path) ? nil : scan.path,
+          reason: reason)
       },
       failureTitle: "\(PageText.count(failures.count, "scan")) could not be scored",
       rows: cases.map { Self.line($0, worst: worst[$0.id], folder: folder) },

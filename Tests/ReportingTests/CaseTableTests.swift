@@ -23,10 +23,10 @@ struct CaseTableTests {
   @Test func `the table is aligned and shows control characters escaped`() {
     #expect(
       CaseTable(rows).text(as: .table) == """
-        case                       score        p  flagged  scans  regions  status  report
-        worst "one", two           12.35  < 0.001  yes          1        1  done    cases/x/index.html
-        line\\nbreak\\u{1B}[31m       3.00     0.20  no           1        1  done    cases/x/index.html
-        broken                         -        -  no           1        0  failed  cases/x/index.html
+        case                   score        p  flagged  scans  regions  status  report
+        worst "one", two       12.35  < 0.001  yes          1        1  done    cases/x/index.html
+        line\\nbreak\\u{1B}[31m   3.00     0.20  no           1        1  done    cases/x/index.html
+        broken                     -        -  no           1        0  failed  cases/x/index.html
 
         """)
   }

@@ -88,12 +88,9 @@ struct ReportingErrorTests {
 
   @Test func `a locked index is named as such`() throws {
     let index = try CaseIndex(writingTo: path, patience: 0.05)
-    let other = try DatabaseQueue(path: path)
-    try other.inDatabase { try $0.execute(sql: "BEGIN EXCLUSIVE") }
-    let text = message {
-      _ = try index.beginRun(SampleStudy.context(), toolVersion: "1", modelSHA256: "m", studyPath: "S")
+    let text = try DatabaseQueue(path: path).write { _ in
+      message { _ = try index.beginRun(SampleStudy.context(), toolVersion: "1", modelSHA256: "m", studyPath: "S") }
     }
-    try other.inDatabase { try $0.execute(sql: "ROLLBACK") }
     #expect(
       text
         == "\(path): the index is locked by another program. "

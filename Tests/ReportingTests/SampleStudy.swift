@@ -19,7 +19,8 @@ final class TemporaryFolder {
 enum SampleStudy {
   static let model = String(repeating: "ab", count: 32)
 
-  static func context(title: String = "sample", warnings: [String] = [], display: ScanDisplay = .color) -> StudyContext {
+  static func context(title: String = "sample", warnings: [String] = [], display: ScanDisplay = .color) -> StudyContext
+  {
     StudyContext(
       title: title, scoring: "overlap 0.5", threshold: 3, falsePositiveRate: 0.05,
       calibrationScores: [0.5, 0.8, 1.1, 1.4, 2], scoreThreshold: 2.5, display: display, warnings: warnings,
