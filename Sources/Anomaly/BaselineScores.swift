@@ -22,10 +22,11 @@ package struct BaselineScores: Sendable {
   /// - Returns: maps of the scans' own sizes; `standardized` in `z`, `plain` in shares of the 99th percentile.
   package func scores(of images: [Image]) -> (plain: [Heatmap], standardized: [Heatmap]) {
     let rule = model.calibration.statistics.rule
-    let coarse = Preparation(
-      normalization: Normalization(method: .percentile(99), scope: .wholeCase), reduction: 1,
-      channels: model.preparation.channels)
-    let plain = coarse.normalized(images).map { image in
+    guard !images.isEmpty else { return ([], []) }
+    let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
+    let shared = coarse.parameters(of: images)
+    let plain = images.map { raw -> Heatmap in
+      let image = coarse.apply(shared, to: raw)
       var map = Image(width: image.width, height: image.height, channels: 1)
       for pixel in map.samples.indices {
         var sum: Float = 0
@@ -36,8 +37,8 @@ package struct BaselineScores: Sendable {
       let smooth = map.blurred(sigma: Self.smoothing)
       return Heatmap(width: map.width, height: map.height, values: smooth.samples)
     }
-    let standardized = zip(images, model.preparation.normalized(images)).map { image, normalized in
-      let residual = Residual(of: model.preparation.prepared(normalized), reconstruction: nil, rule: rule)
+    let standardized = zip(images, model.preparation.prepare(images)).map { image, prepared in
+      let residual = Residual(of: prepared.scan, reconstruction: nil, rule: rule)
       let heat = model.calibration.untrained.heat(of: residual).map { max($0, 0) }
       let grid = Image(width: residual.width, height: residual.height, channels: 1, samples: heat)
       return Heatmap(

@@ -12,9 +12,9 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
   package var channelWeights: [Float]?
   package var polarity: Polarity
   /// Spread of the Gaussian that smooths residuals, in pixels of the model's grid.
-  package var smoothing: Float = 2
+  package var smoothing: Float = 3
   /// Tissue this close to its edge, in pixels of the model's grid, is not scored: partial volume looks abnormal.
-  package var erosion: Float = 3
+  package var erosion: Float = 4
 
   package init(channelWeights: [Float]? = nil, polarity: Polarity = .both) {
     self.channelWeights = channelWeights

@@ -73,7 +73,9 @@ package struct Model: Sendable {
     let c = architecture.channels
     let statistics = calibration.statistics
     let classes = statistics.depths.count
-    guard preparation.channels == c, (1...64).contains(preparation.reduction), statistics.precision.count == c,
+    guard preparation.channels == c,
+      preparation.tissueChannels.map({ $0.allSatisfy((0..<c).contains) && !$0.isEmpty }) ?? true,
+      (1...64).contains(preparation.reduction), statistics.precision.count == c,
       statistics.precision.allSatisfy({ $0.count == c }), statistics.quantiles.count == ResidualStatistics.tails.count,
       classes > 0, statistics.means.count == classes, statistics.deviations.count == classes,
       (statistics.means + statistics.deviations).allSatisfy({ $0.count == c }),

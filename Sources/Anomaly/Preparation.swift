@@ -8,11 +8,15 @@ package struct Preparation: Codable, Sendable, Equatable {
   /// Scans are reduced by this whole factor first.
   package var reduction: Int
   package var channels: Int
+  /// Where a scan counts as tissue is read off these channels; `nil` for all. A lesion in a channel is looked for only
+  /// where that channel was acquired.
+  package var tissueChannels: [Int]?
 
-  package init(normalization: Normalization, reduction: Int, channels: Int) {
+  package init(normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil) {
     self.normalization = normalization
     self.reduction = reduction
     self.channels = channels
+    self.tissueChannels = tissueChannels
   }
 }
 
@@ -41,11 +45,6 @@ package struct PreparedScan: Sendable {
   package var image: Image
   package var tissue: TissueMask
 
-  package init(image: Image) {
-    self.image = image
-    tissue = TissueMask(of: image)
-  }
-
   init(image: Image, tissue: TissueMask) {
     self.image = image
     self.tissue = tissue
@@ -65,7 +64,9 @@ extension Study {
         [SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(ScanFault(text)))]
       }
       let tiff: TIFFFile
-      do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: limits) } catch { return fault(error.description) }
+      do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: limits) } catch {
+        return fault(error.description)
+      }
       let slices = tiff.pages.filter { !$0.isReducedResolution && !$0.isMask }
       guard !slices.isEmpty else {
         return fault(
@@ -74,7 +75,8 @@ extension Study {
       }
       return slices.map { page in
         let stacked = slices.count > 1
-        let suffix = stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page.number)".count)) + "\(page.number)" : ""
+        let suffix =
+          stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page.number)".count)) + "\(page.number)" : ""
         let content: Result<Image, ScanFault>
         do throws(ImagingError) {
           let image = try tiff.image(page: page.number)
@@ -115,21 +117,22 @@ extension Study {
 }
 
 extension Preparation {
-  /// Normalizes the pictures of one case; the result has the sizes it was given.
-  package func normalized(_ images: [Image]) -> [Image] {
+  /// Brings the scans of one case onto the model's grid and finds their tissue.
+  ///
+  /// - Returns: the scans on the grid, and what normalizes each of them at its own size.
+  package func prepare(_ images: [Image]) -> [(scan: PreparedScan, parameters: NormalizationParameters)] {
+    let reduced = images.map { $0.reduced(by: reduction) }
+    let masks = Normalization.tissue(of: reduced, channels: tissueChannels)
+    let parameters: [NormalizationParameters]
     switch normalization.scope {
-    case .scan: images.map { normalization.apply(normalization.parameters(of: [$0]), to: $0) }
+    case .scan: parameters = zip(reduced, masks).map { normalization.parameters(of: [$0], tissue: [$1]) }
     case .wholeCase:
-      if images.isEmpty { [] } else { Self.apply(normalization, normalization.parameters(of: images), images) }
+      let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks)
+      parameters = reduced.map { _ in shared! }
+    }
+    return reduced.indices.map { i in
+      let image = normalization.apply(parameters[i], to: reduced[i])
+      return (PreparedScan(image: image, tissue: masks[i]), parameters[i])
     }
   }
-
-  private static func apply(
-    _ normalization: Normalization, _ parameters: NormalizationParameters, _ images: [Image]
-  ) -> [Image] {
-    images.map { normalization.apply(parameters, to: $0) }
-  }
-
-  /// A normalized picture on the model's grid.
-  package func prepared(_ normalized: Image) -> PreparedScan { PreparedScan(image: normalized.reduced(by: reduction)) }
 }

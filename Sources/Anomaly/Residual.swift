@@ -5,9 +5,9 @@ struct Residual: Sendable {
   let width: Int
   let height: Int
   let channels: Int
-  /// Scan minus reconstruction, smoothed and standardized within the scan, `[height, width, channels]`.
-  private(set) var values: [Float]
-  /// Distance to the tissue's edge in pixels; 0 where nothing is scored.
+  /// Scan minus reconstruction, smoothed, `[height, width, channels]`.
+  let values: [Float]
+  /// Distance to the tissue's edge in pixels; 0 outside tissue and where there is no data.
   let depth: [Float]
 
   /// - Parameters:
@@ -26,27 +26,7 @@ struct Residual: Sendable {
     let channels = self.channels
     depth = scan.tissue.depth.enumerated().map { pixel, depth in
       let hasData = (0..<channels).allSatisfy { !scan.image.samples[pixel * channels + $0].isNaN }
-      return depth > rule.erosion && hasData ? depth : 0
-    }
-    standardize()
-  }
-
-  /// Minus its median, over its median absolute deviation, channel by channel, over the scored pixels of this scan.
-  ///
-  /// Scanners, protocols and the height of a slice shift whole scans; a lesion is what stands out within one. Robust
-  /// against lesions that fill less than half of the tissue. The factor 1.4826 makes the deviation that of a Gaussian.
-  private mutating func standardize() {
-    let scored = depth.indices.filter { depth[$0] > 0 }
-    guard !scored.isEmpty else { return }
-    for c in 0..<channels {
-      var chosen = scored.map { values[$0 * channels + c] }
-      let median = chosen.median()
-      for i in chosen.indices { chosen[i] = abs(chosen[i] - median) }
-      // A channel that the model reconstructs perfectly (a constant one, say) has no spread and is not blown up.
-      let spread = max(1.4826 * chosen.median(), 1e-3)
-      for pixel in depth.indices {
-        values[pixel * channels + c] = (values[pixel * channels + c] - median) / spread
-      }
+      return hasData ? depth : 0
     }
   }
 }

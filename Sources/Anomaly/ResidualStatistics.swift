@@ -1,6 +1,12 @@
 import Foundation
+import Imaging
 
-/// How residuals of healthy tissue are spread: by depth below the tissue's surface, and from channel to channel.
+/// How residuals of healthy tissue are spread: by depth below the tissue's surface, within a scan, from channel to
+/// channel.
+///
+/// The chain from residual to evidence: standardize by depth with healthy means and deviations; then, within the scan,
+/// subtract the median and divide by the median absolute deviation of each channel; then combine the channels under the
+/// healthy precision matrix; then read off the standard normal quantile among healthy pixels.
 package struct ResidualStatistics: Codable, Sendable, Equatable {
   /// Lower bounds of the depth classes, in pixels of the model's grid.
   package let depths: [Float]
@@ -15,53 +21,24 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
 
   static let tails: [Double] =
     (1...99).reversed().map { Double($0) / 100 } + [5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5]
-  private static let depthClasses: [Float] = [0, 5, 8, 12, 18, 26]
-  /// Standardized residuals are clipped here, so that one vessel does not rule the covariance.
-  private static let clip: Float = 12
+  private static let depthClasses: [Float] = [0, 2, 3, 4, 6, 8, 11, 15, 20, 28]
+  /// A depth class with few pixels leans on the statistics of all by as much as this many pixels would weigh.
+  private static let pseudoPixels = 200.0
 
   /// - Parameter scans: of held-out healthy cases.
   init(healthy scans: [Residual], channels c: Int, rule: EvidenceRule) {
     self.rule = rule
     depths = Self.depthClasses
-    var counts = [Double](repeating: 0, count: depths.count)
-    var sums = [[Double]](repeating: [Double](repeating: 0, count: c), count: depths.count)
-    var squares = sums
-    for scan in scans {
-      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
-        let k = Self.depthClass(scan.depth[pixel])
-        counts[k] += 1
-        for channel in 0..<c {
-          let value = Double(min(max(scan.values[pixel * c + channel], -Self.clip), Self.clip))
-          sums[k][channel] += value
-          squares[k][channel] += value * value
-        }
-      }
-    }
-    var means: [[Float]] = []
-    var deviations: [[Float]] = []
-    for k in depths.indices {
-      // A class with hardly any pixels keeps what standardization within the scan aimed at.
-      let enough = counts[k] >= 100
-      means.append((0..<c).map { enough ? Float(sums[k][$0] / counts[k]) : 0 })
-      deviations.append(
-        (0..<c).map { channel in
-          guard enough else { return 1 }
-          let mean = sums[k][channel] / counts[k]
-          return Float(max(squares[k][channel] / counts[k] - mean * mean, 1e-4).squareRoot())
-        })
-    }
-    self.means = means
-    self.deviations = deviations
+    (means, deviations) = Self.moments(scans, channels: c)
 
     var covariance = [[Double]](repeating: [Double](repeating: 0, count: c), count: c)
     var total = 0.0
-    var z = [Float](repeating: 0, count: c)
-    for scan in scans {
-      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
-        Self.standardize(scan, pixel, means: means, deviations: deviations, into: &z)
+    let standardized = scans.map { [means, deviations] in Self.standardize($0, means: means, deviations: deviations) }
+    for (scan, z) in zip(scans, standardized) {
+      for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion {
         total += 1
         for i in 0..<c {
-          for j in 0...i { covariance[i][j] += Double(z[i] * z[j]) }
+          for j in 0...i { covariance[i][j] += Double(z[pixel * c + i] * z[pixel * c + j]) }
         }
       }
     }
@@ -70,17 +47,15 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
         covariance[i][j] /= max(total, 1)
         covariance[j][i] = covariance[i][j]
       }
-      covariance[i][i] += 0.05  // keeps channels that are copies of each other apart from a division by zero
+      covariance[i][i] += 0.01  // keeps channels that are copies of each other apart from a division by zero
     }
     precision = Self.inverse(covariance)
 
     let combination = EvidenceRule.Combination(rule, precision: precision)
     var evidence: [Float] = []
-    for scan in scans {
-      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
-        Self.standardize(scan, pixel, means: means, deviations: deviations, into: &z)
-        evidence.append(z.withUnsafeBufferPointer { combination.evidence($0) })
-      }
+    for (scan, z) in zip(scans, standardized) {
+      let map = Self.evidence(scan, z, combination, rule)
+      for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion { evidence.append(map[pixel]) }
     }
     evidence.sort()
     quantiles = Self.tails.map { tail in
@@ -90,48 +65,106 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
 
   /// Evidence of every pixel as the standard normal quantile of its rank among healthy pixels; 0 where nothing is scored.
   func heat(of scan: Residual) -> [Float] {
-    let combination = EvidenceRule.Combination(rule, precision: precision)
-    var z = [Float](repeating: 0, count: scan.channels)
-    return scan.depth.indices.map { pixel in
-      guard scan.depth[pixel] > 0 else { return 0 }
-      Self.standardize(scan, pixel, means: means, deviations: deviations, into: &z)
-      return normalQuantile(of: z.withUnsafeBufferPointer { combination.evidence($0) })
-    }
+    let z = Self.standardize(scan, means: means, deviations: deviations)
+    let map = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
+    return scan.depth.indices.map { scan.depth[$0] > rule.erosion ? normalQuantile(of: map[$0]) : 0 }
   }
 
-  /// Linear between the stored quantiles, and beyond the last two with their slope, so that scores stay ordered.
+  /// Linear between the stored quantiles, and beyond the last with the slope of the far tail, so that scores stay
+  /// ordered.
   func normalQuantile(of evidence: Float) -> Float {
     let normals = Self.tailQuantiles
-    var low = 0
-    var high = quantiles.count - 1
+    let last = quantiles.count - 1
+    if evidence >= quantiles[last] {
+      // Over a stretch wide enough not to be ruled by a handful of pixels.
+      let anchor = last - 4
+      let slope = (normals[last] - normals[anchor]) / max(quantiles[last] - quantiles[anchor], 1e-3)
+      return normals[last] + slope * (evidence - quantiles[last])
+    }
+    var (low, high) = (0, last)
     while high - low > 1 {
       let middle = (low + high) / 2
       if quantiles[middle] <= evidence { low = middle } else { high = middle }
     }
-    if evidence >= quantiles[quantiles.count - 1] {
-      // The far tail's slope, over a stretch wide enough not to be ruled by a handful of pixels.
-      let anchor = quantiles.count - 5
-      let rise = max(quantiles[quantiles.count - 1] - quantiles[anchor], 1e-3)
-      let slope = (normals[quantiles.count - 1] - normals[anchor]) / rise
-      return normals[quantiles.count - 1] + slope * (evidence - quantiles[quantiles.count - 1])
-    }
-    let width = max(quantiles[high] - quantiles[low], 1e-6)
-    let share = min(max((evidence - quantiles[low]) / width, -10), 1)
-    return normals[low] + (normals[high] - normals[low]) * share
+    let share = (evidence - quantiles[low]) / max(quantiles[high] - quantiles[low], 1e-6)
+    return normals[low] + (normals[high] - normals[low]) * min(max(share, -10), 1)
   }
 
   private static let tailQuantiles: [Float] = tails.map { Float(NormalDistribution.quantile(1 - $0)) }
 
   private static func depthClass(_ depth: Float) -> Int { depthClasses.lastIndex { $0 <= depth } ?? 0 }
 
-  private static func standardize(
-    _ scan: Residual, _ pixel: Int, means: [[Float]], deviations: [[Float]], into z: inout [Float]
-  ) {
-    let k = depthClass(scan.depth[pixel])
-    for c in z.indices {
-      let value = min(max(scan.values[pixel * z.count + c], -clip), clip)
-      z[c] = (value - means[k][c]) / deviations[k][c]
+  private static func moments(_ scans: [Residual], channels c: Int) -> (means: [[Float]], deviations: [[Float]]) {
+    let classes = depthClasses.count
+    var counts = [Double](repeating: 0, count: classes)
+    var sums = [[Double]](repeating: [Double](repeating: 0, count: c), count: classes)
+    var squares = sums
+    for scan in scans {
+      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
+        let k = depthClass(scan.depth[pixel])
+        counts[k] += 1
+        for channel in 0..<c {
+          let value = Double(scan.values[pixel * c + channel])
+          sums[k][channel] += value
+          squares[k][channel] += value * value
+        }
+      }
     }
+    let all = max(counts.reduce(0, +), 1)
+    var means = [[Float]](repeating: [Float](repeating: 0, count: c), count: classes)
+    var deviations = means
+    for channel in 0..<c {
+      let mean = sums.reduce(0) { $0 + $1[channel] } / all
+      let square = squares.reduce(0) { $0 + $1[channel] } / all
+      for k in 0..<classes {
+        let weight = counts[k] + pseudoPixels
+        let own = (sums[k][channel] + pseudoPixels * mean) / weight
+        let ownSquare = (squares[k][channel] + pseudoPixels * square) / weight
+        means[k][channel] = Float(own)
+        deviations[k][channel] = Float(max(ownSquare - own * own, 1e-8).squareRoot())
+      }
+    }
+    return (means, deviations)
+  }
+
+  /// Standardized by depth, then within the scan; `[height, width, channels]`.
+  ///
+  /// Scanners, protocols and the height of a slice shift whole scans; a lesion is what stands out within one. Median and
+  /// median absolute deviation hold against lesions that fill less than half of the tissue; 1.4826 makes the latter the
+  /// deviation of a Gaussian.
+  private static func standardize(_ scan: Residual, means: [[Float]], deviations: [[Float]]) -> [Float] {
+    let c = scan.channels
+    var z = [Float](repeating: 0, count: scan.values.count)
+    let tissue = scan.depth.indices.filter { scan.depth[$0] > 0 }
+    guard tissue.count >= 50 else { return z }
+    for pixel in tissue {
+      let k = depthClass(scan.depth[pixel])
+      for channel in 0..<c {
+        z[pixel * c + channel] = (scan.values[pixel * c + channel] - means[k][channel]) / deviations[k][channel]
+      }
+    }
+    for channel in 0..<c {
+      var chosen = tissue.map { z[$0 * c + channel] }
+      let median = chosen.median()
+      for i in chosen.indices { chosen[i] = abs(chosen[i] - median) }
+      // A channel that is reconstructed perfectly (a constant one, say) has no spread and is not blown up.
+      let spread = 1.4826 * chosen.median() + 0.003
+      for pixel in tissue { z[pixel * c + channel] = (z[pixel * c + channel] - median) / spread }
+    }
+    return z
+  }
+
+  private static func evidence(
+    _ scan: Residual, _ z: [Float], _ combination: EvidenceRule.Combination, _ rule: EvidenceRule
+  ) -> [Float] {
+    let c = scan.channels
+    var map = Image(width: scan.width, height: scan.height, channels: 1)
+    z.withUnsafeBufferPointer { z in
+      for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion {
+        map.samples[pixel] = combination.evidence(UnsafeBufferPointer(rebasing: z[pixel * c..<(pixel + 1) * c]))
+      }
+    }
+    return map.blurred(sigma: 1).samples
   }
 
   /// Gauss-Jordan elimination with pivoting, of a symmetric positive definite matrix.
@@ -157,37 +190,5 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       }
     }
     return result
-  }
-}
-
-/// The standard normal distribution.
-package enum NormalDistribution {
-  /// Inverse of the cumulative distribution, for probabilities in 0...1 excluded; relative error below 1.2e-9 before one
-  /// step of refinement. Source: Acklam 2003, "An algorithm for computing the inverse normal cumulative distribution
-  /// function"; the refinement is Halley's with `erfc`.
-  package static func quantile(_ p: Double) -> Double {
-    precondition(p > 0 && p < 1, "the normal quantile of \(p)")
-    let a = [-39.69683028665376, 220.9460984245205, -275.9285104469687, 138.3577518672690, -30.66479806614716, 2.506628277459239]
-    let b = [-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572]
-    let c = [-0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783]
-    let d = [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416]
-    func horner(_ coefficients: [Double], _ x: Double) -> Double { coefficients.reduce(0) { $0 * x + $1 } }
-    func tail(_ p: Double) -> Double {
-      let q = (-2 * log(p)).squareRoot()
-      return horner(c, q) / (horner(d, q) * q + 1)
-    }
-    var x: Double
-    if p < 0.02425 {
-      x = tail(p)
-    } else if p > 1 - 0.02425 {
-      x = -tail(1 - p)
-    } else {
-      let q = p - 0.5
-      x = horner(a, q * q) * q / (horner(b, q * q) * q * q + 1)
-    }
-    let error = 0.5 * erfc(-x / 2.0.squareRoot()) - p
-    let step = error * (2 * Double.pi).squareRoot() * exp(x * x / 2)
-    x -= step / (1 + x * step / 2)
-    return x
   }
 }

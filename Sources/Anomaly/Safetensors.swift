@@ -81,7 +81,9 @@ package struct Safetensors: Sendable, Equatable {
     }
     let stated = data.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard stated <= UInt64(Self.largestHeader), stated <= UInt64(data.count - 8) else {
-      throw damaged("its header is stated to be \(stated) bytes long, the file holds \(data.count): it is no safetensors file or is cut off")
+      throw damaged(
+        "its header is stated to be \(stated) bytes long, the file holds \(data.count): it is no safetensors file or is cut off"
+      )
     }
     let body = 8 + Int(stated)
     guard let fields = (try? JSONSerialization.jsonObject(with: data[8..<body])) as? [String: Any] else {
@@ -107,7 +109,9 @@ package struct Safetensors: Sendable, Equatable {
       guard offsets[0] >= 0, offsets[1] >= offsets[0], offsets[1] <= data.count - body,
         offsets[1] - offsets[0] == count * 4
       else {
-        throw damaged("'\(name)' of shape \(shape) is stated to lie at bytes \(offsets[0]) to \(offsets[1]) of \(data.count - body)")
+        throw damaged(
+          "'\(name)' of shape \(shape) is stated to lie at bytes \(offsets[0]) to \(offsets[1]) of \(data.count - body)"
+        )
       }
       claimed.append(offsets[0]..<offsets[1])
       var values = [Float](repeating: 0, count: count)

@@ -67,25 +67,28 @@ package final class Scorer {
       channels: preparation.channels, rule: rule)
     return Calibration(
       statistics: statistics, untrained: untrained,
-      heatmaps: residuals.map { $0.map { Heatmap(width: $0.width, height: $0.height, values: statistics.heat(of: $0)) } })
+      heatmaps: residuals.map {
+        $0.map { Heatmap(width: $0.width, height: $0.height, values: statistics.heat(of: $0)) }
+      })
   }
 
   /// Heatmap and findings of scans of one case.
   ///
   /// - Parameters:
-  ///   - normalized: pictures as `Preparation.normalized` gives them, at their own size.
+  ///   - images: as read, at their own size.
+  ///   - prepared: what `Preparation.prepare` makes of them.
   ///   - rate: the false-positive rate that decides the threshold of regions.
   /// - Returns: one pair a scan, all layers at the scan's own size.
   package func analyze(
-    _ normalized: [Image], calibration: Calibration, rate: Double
+    _ images: [Image], prepared: [(scan: PreparedScan, parameters: NormalizationParameters)], calibration: Calibration,
+    rate: Double
   ) throws(ComputeError) -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
-    let prepared = normalized.map(preparation.prepared)
-    let reconstructions = try reconstructions(of: prepared)
+    let reconstructions = try reconstructions(of: prepared.map(\.scan))
     let threshold = calibration.regionThreshold(rate: rate)
     let factor = preparation.reduction
     return prepared.indices.map { i in
-      let image = normalized[i]
-      let residual = Residual(of: prepared[i], reconstruction: reconstructions[i], rule: rule)
+      let image = preparation.normalization.apply(prepared[i].parameters, to: images[i])
+      let residual = Residual(of: prepared[i].scan, reconstruction: reconstructions[i], rule: rule)
       let heat = Heatmap(
         width: residual.width, height: residual.height, values: calibration.statistics.heat(of: residual))
       let score = heat.score
@@ -95,7 +98,7 @@ package final class Scorer {
           .enlarged(by: factor, over: image).samples)
       let layers = ScanLayers(
         scan: image, reconstruction: reconstructions[i].enlarged(by: factor, over: image), heatmap: full,
-        tissue: enlarge(prepared[i].tissue, over: image))
+        tissue: enlarge(prepared[i].scan.tissue, over: image))
       let regions = full.regions(
         above: threshold, minimumArea: calibration.minimumRegionArea * factor * factor, pixelSize: image.pixelSize)
       let findings = ScanResult.Findings(

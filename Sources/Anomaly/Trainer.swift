@@ -339,7 +339,8 @@ private struct PlantedCheck {
       let patch = grid.count / 2
       var samples = [Float](repeating: 0, count: edge * edge * c)
       samples.withUnsafeMutableBufferPointer { grid.cut(scan.image, into: $0, patches: patch..<patch + 1) }
-      let healthy = PreparedScan(image: Image(width: edge, height: edge, channels: c, samples: samples))
+      let cut = Image(width: edge, height: edge, channels: c, samples: samples)
+      let healthy = PreparedScan(image: cut, tissue: Self.tissue(scan, grid, patch))
       let tissue = healthy.tissue.isTissue.map { UInt8($0 ? 1 : 0) }
       let lesion = samples.withUnsafeMutableBufferPointer { patch in
         tissue.withUnsafeBufferPointer {
@@ -355,6 +356,15 @@ private struct PlantedCheck {
     self.clean = clean
     self.planted = planted
     self.lesions = lesions
+  }
+
+  private static func tissue(_ scan: PreparedScan, _ grid: PatchGrid, _ patch: Int) -> TissueMask {
+    let mask = Image(
+      width: scan.image.width, height: scan.image.height, channels: 1,
+      samples: scan.tissue.isTissue.map { $0 ? 1 : 0 })
+    var cut = [Float](repeating: 0, count: grid.patchSize * grid.patchSize)
+    cut.withUnsafeMutableBufferPointer { grid.cut(mask, into: $0, patches: patch..<patch + 1) }
+    return TissueMask(width: grid.patchSize, height: grid.patchSize, isTissue: cut.map { $0 > 0.5 })
   }
 
   func averagePrecision(of network: VAE) throws(ComputeError) -> Double {

@@ -26,6 +26,8 @@ package struct TrainingSet: Sendable {
     /// Share of the cases that is kept from training, to choose the checkpoint and to calibrate.
     package var heldOutShare = 0.4
     package var seed: UInt64 = 0
+    /// Direction of a lesion, a number a channel; tissue is read off the channels that have a weight.
+    package var channelWeights: [Float]?
     package var limits = TIFFLimits.default
 
     package init() {}
@@ -68,15 +70,24 @@ package struct TrainingSet: Sendable {
     guard let channels, !pictures.isEmpty else {
       throw StudyError(
         path: study.path,
-        found: "none of the scans in \(study.cases.count) cases can be read; the first says: \(faults.first ?? "nothing")",
+        found:
+          "none of the scans in \(study.cases.count) cases can be read; the first says: \(faults.first ?? "nothing")",
         remedy: "Give a study of readable TIFF scans")
     }
     let edges = pictures.flatMap { $0.images.map { min($0.width, $0.height) } }.sorted()
     let reduction = settings.reduction ?? max(1, edges[edges.count / 2] / Self.grid)
-    let preparation = Preparation(normalization: settings.normalization, reduction: reduction, channels: channels)
+    if let weights = settings.channelWeights, weights.count != channels {
+      throw StudyError(
+        path: study.path,
+        found: "its scans have \(channels) channels, --channel-weights gives \(weights.count) numbers",
+        remedy: "Give one number a channel")
+    }
+    let preparation = Preparation(
+      normalization: settings.normalization, reduction: reduction, channels: channels,
+      tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } })
     var members: [Member] = []
     for picture in pictures {
-      let scans = preparation.normalized(picture.images).map(preparation.prepared).filter { $0.tissue.share > 0.02 }
+      let scans = preparation.prepare(picture.images).map(\.scan).filter { $0.tissue.share > 0.02 }
       if !scans.isEmpty { members.append(Member(name: picture.name, scans: scans)) }
     }
     guard members.count >= 2 else {

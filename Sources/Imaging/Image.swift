@@ -44,4 +44,15 @@ package struct Image: Sendable, Equatable {
     get { samples[(y * width + x) * channels + channel] }
     set { samples[(y * width + x) * channels + channel] = newValue }
   }
+
+  /// Some of the channels, in the order given.
+  package func channels(_ chosen: [Int]) -> Image {
+    var result = Image(width: width, height: height, channels: chosen.count, pixelSize: pixelSize)
+    for pixel in 0..<width * height {
+      for (k, channel) in chosen.enumerated() {
+        result.samples[pixel * chosen.count + k] = samples[pixel * channels + channel]
+      }
+    }
+    return result
+  }
 }

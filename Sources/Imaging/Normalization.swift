@@ -32,7 +32,9 @@ package struct Normalization: Sendable, Equatable, Codable {
   /// Foreground is what lies more than a twentieth of the way from the channel's darkest value to its brightest (both
   /// without the most extreme thousandth). The darkest value, not zero, is the origin, since a background need not be
   /// zero. NaN is left out; a channel without any spread is not scaled.
-  package func parameters(of images: [Image]) -> NormalizationParameters {
+  ///
+  /// - Parameter tissue: masks of the images, for `robust` alone; worked out where they are not given.
+  package func parameters(of images: [Image], tissue: [TissueMask]? = nil) -> NormalizationParameters {
     let channels = images.first?.channels ?? 0
     precondition(images.allSatisfy { $0.channels == channels }, "images of one scope differ in their channels")
     switch method {
@@ -50,7 +52,8 @@ package struct Normalization: Sendable, Equatable, Codable {
         result.scale[channel] = Self.usable(value - sample.darkest)
       }
       return result
-    case .robust: return Self.robustParameters(of: images, channels: channels)
+    case .robust:
+      return Self.robustParameters(of: images, tissue: tissue ?? Self.tissue(of: images), channels: channels)
     case .zScore:
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: -5...5)
       for channel in 0..<channels {
@@ -62,12 +65,24 @@ package struct Normalization: Sendable, Equatable, Codable {
     }
   }
 
+  /// Which pixels are tissue, from the pictures of one case as they were read: the mask has to stand before `robust` can
+  /// measure in it.
+  ///
+  /// - Parameter channels: those that show tissue; `nil` for all.
+  package static func tissue(of images: [Image], channels: [Int]? = nil) -> [TissueMask] {
+    guard !images.isEmpty else { return [] }
+    let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
+    let seen = images.map { image in channels.map { image.channels($0) } ?? image }
+    let shared = coarse.parameters(of: seen)
+    return seen.map { TissueMask(of: coarse.apply(shared, to: $0)) }
+  }
+
   /// Median and median absolute deviation over the tissue of all images.
-  private static func robustParameters(of images: [Image], channels: Int) -> NormalizationParameters {
+  private static func robustParameters(
+    of images: [Image], tissue masks: [TissueMask], channels: Int
+  ) -> NormalizationParameters {
     var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: 0...1.5)
-    let coarse = Normalization(method: .percentile(99))
-    let shared = coarse.parameters(of: images)
-    let masks = images.map { TissueMask(of: coarse.apply(shared, to: $0)) }
+    let reach = Normalization(method: .percentile(99)).parameters(of: images).scale
     for channel in 0..<channels {
       var values: [Float] = []
       for (image, mask) in zip(images, masks) {
@@ -79,8 +94,8 @@ package struct Normalization: Sendable, Equatable, Codable {
       guard !values.isEmpty else { continue }
       let median = values.median()
       for i in values.indices { values[i] = abs(values[i] - median) }
-      // A channel that is nearly constant is not blown up: its spread counts as at least a fortieth of its reach.
-      let spread = max(1.4826 * values.median(), 0.025 * shared.scale[channel])
+      // A channel that is nearly constant is not blown up: its spread counts as at least 3 % of its reach.
+      let spread = max(1.4826 * values.median(), 0.03 * reach[channel])
       result.scale[channel] = usable(spread / 0.12)
       result.offset[channel] = median - 0.5 * result.scale[channel]
     }

@@ -125,14 +125,15 @@ struct Analysis {
         pictures.append(image)
       }
     }
-    let normalized = model.preparation.normalized(pictures)
+    let prepared = model.preparation.prepare(pictures)
     var outcomes: [Int: ScanResult.Outcome] = [:]
     // A few scans at a time: enough to fill the network's batches, few enough to hold their layers in memory.
     let group = 16
     for first in stride(from: 0, to: readable.count, by: group) {
       let members = first..<min(first + group, readable.count)
       let results = try scorer.analyze(
-        Array(normalized[members]), calibration: model.calibration, rate: falsePositiveRate)
+        Array(pictures[members]), prepared: Array(prepared[members]), calibration: model.calibration,
+        rate: falsePositiveRate)
       for (member, result) in zip(members, results) {
         let index = readable[member]
         try report.writeScan(result.layers, name: sources[index].name, inCase: item.name)

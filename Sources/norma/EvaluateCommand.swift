@@ -99,7 +99,9 @@ private struct Comparison {
         text + String(repeating: " ", count: max(0, width - text.count))
       }
       let width = max(22, rows.map(\.name.count).max() ?? 0) + 2
-      var lines = ["\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases", ""]
+      var lines = [
+        "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases", "",
+      ]
       lines.append(padded("", 30) + rows.map { padded($0.name, width) }.joined())
       for (name, path) in columns {
         lines.append(padded(name, 30) + rows.map { padded(cell($0.figures[keyPath: path]), width) }.joined())

@@ -25,7 +25,8 @@ extension ScanInspection {
   fileprivate var text: String {
     let details = pages.flatMap { page -> [String] in
       let size =
-        page.pixelSize.map { String(format: "%.4g x %.4g µm (%@)", $0.x, $0.y, page.pixelSizeSource ?? "") } ?? "unknown"
+        page.pixelSize.map { String(format: "%.4g x %.4g µm (%@)", $0.x, $0.y, page.pixelSizeSource ?? "") }
+        ?? "unknown"
       var lines = [
         "page \(page.number)  \(page.role)",
         "  size         \(page.width) x \(page.height), \(page.channels.map { "\($0)" } ?? "?") channels, pixel size \(size)",
@@ -37,7 +38,8 @@ extension ScanInspection {
           lines.append("  channel \(index + 1)    no data")
           continue
         }
-        lines.append("  channel \(index + 1)    " + String(format: "minimum %.6g, maximum %.6g, mean %.6g", low, high, mean))
+        lines.append(
+          "  channel \(index + 1)    " + String(format: "minimum %.6g, maximum %.6g, mean %.6g", low, high, mean))
       }
       if let problem = page.problem { lines.append("  cannot be decoded: \(problem)") }
       return lines

@@ -104,16 +104,12 @@ struct TrainingOptions: ParsableArguments {
     setSettings.reduction = reduction
     setSettings.heldOutShare = heldOut
     setSettings.seed = seed
+    setSettings.channelWeights = channelWeights?.values
     let set = try TrainingSet(study, settings: setSettings) { done, all in
       terminal.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
     }
     terminal.finish()
     for fault in set.faults { terminal.say("left out: \(fault)") }
-    if let weights = channelWeights?.values, weights.count != set.preparation.channels {
-      throw ValidationError(
-        "--channel-weights gives \(weights.count) numbers; the scans of \(path) have \(set.preparation.channels) channels."
-      )
-    }
     let scans = { (members: [TrainingSet.Member]) in members.reduce(0) { $0 + $1.scans.count } }
     terminal.say(
       "learning from \(scans(set.training)) scans of \(set.training.count) cases; \(scans(set.heldOut)) scans of "
@@ -157,7 +153,8 @@ struct TrainingOptions: ParsableArguments {
     }
     guard access(place, W_OK) == 0 else {
       throw ModelError(
-        path: output, found: "its folder cannot be written to", remedy: "Check its permissions or choose another --output")
+        path: output, found: "its folder cannot be written to",
+        remedy: "Check its permissions or choose another --output")
     }
   }
 
@@ -175,7 +172,8 @@ struct TrainingOptions: ParsableArguments {
     let lines =
       [
         "model           \(output)",
-        String(format: "trained         %.1f epochs, %d steps, %@", r.epochs, r.steps, Terminal.duration(r.minutes * 60)),
+        String(
+          format: "trained         %.1f epochs, %d steps, %@", r.epochs, r.steps, Terminal.duration(r.minutes * 60)),
         "cases           \(r.trainingCases) for training, \(r.heldOutCases.count) held out",
         "patches         \(model.architecture.patchSize) pixels, \(model.architecture.channels) channels, "
           + "scans reduced by \(model.preparation.reduction)",
