@@ -57,7 +57,8 @@ package struct Calibration: Codable, Sendable, Equatable {
 
   /// The largest healthy score that is still as common as `rate`.
   private static func threshold(rate: Double, among healthy: [Double]) -> Double {
-    let allowed = Int((rate * Double(healthy.count + 1) + 1e-9).rounded(.down)) - 1  // healthy scores that may lie above
+    // Healthy scores that may lie above the threshold.
+    let allowed = Int((rate * Double(healthy.count + 1) + 1e-9).rounded(.down)) - 1
     let index = healthy.count - 1 - max(0, allowed)
     return healthy.indices.contains(index) ? healthy[index] : 0
   }

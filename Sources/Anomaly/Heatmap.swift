@@ -27,8 +27,16 @@ package struct ScanLayers: Sendable {
   package var heatmap: Heatmap
   /// Which pixels are tissue, `[height, width]`; the others are neither scored nor shown as abnormal.
   package var tissue: [Bool]
+  /// How much each channel counts where one gray picture stands for all of them; not below 0, 1 in sum.
+  package var emphasis: [Float]
 
-  package init(scan: Image, reconstruction: Image, heatmap: Heatmap, tissue: [Bool]) {
+  /// - Parameter weights: the direction a lesion is looked for in; `nil` counts all channels alike.
+  package init(
+    scan: Image, reconstruction: Image, heatmap: Heatmap, tissue: [Bool], weights: [Float]? = nil
+  ) {
+    let sizes = weights?.map(abs) ?? [Float](repeating: 1, count: scan.channels)
+    let sum = sizes.reduce(0, +)
+    emphasis = sizes.map { $0 / sum }
     self.scan = scan
     self.reconstruction = reconstruction
     self.heatmap = heatmap

@@ -73,6 +73,10 @@ extension Study {
           "\(full): all of its \(tiff.pages.count) pages are thumbnails or masks; a full-resolution page was expected. "
             + "Export the scan itself.")
       }
+      let broken = tiff.defect.map { defect in
+        SourceScan(
+          name: name + "-rest", path: file, page: nil, sha256: digest, content: .failure(ScanFault(defect.description)))
+      }
       return slices.map { page in
         let stacked = slices.count > 1
         let suffix =
@@ -93,7 +97,7 @@ extension Study {
         }
         return SourceScan(
           name: name + suffix, path: file, page: stacked ? page.number : nil, sha256: digest, content: content)
-      }
+      } + (broken.map { [$0] } ?? [])
     }
   }
 

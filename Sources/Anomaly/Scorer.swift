@@ -98,7 +98,7 @@ package final class Scorer {
           .enlarged(by: factor, over: image).samples)
       let layers = ScanLayers(
         scan: image, reconstruction: reconstructions[i].enlarged(by: factor, over: image), heatmap: full,
-        tissue: enlarge(prepared[i].scan.tissue, over: image))
+        tissue: enlarge(prepared[i].scan.tissue, over: image), weights: rule.channelWeights)
       let regions = full.regions(
         above: threshold, minimumArea: calibration.minimumRegionArea * factor * factor, pixelSize: image.pixelSize)
       let findings = ScanResult.Findings(

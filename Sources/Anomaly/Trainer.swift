@@ -45,15 +45,15 @@ package final class Trainer {
     case checkpoint
   }
 
-  private let set: TrainingSet
-  private let architecture: VAE.Architecture
-  private let settings: Settings
+  let set: TrainingSet
+  let architecture: VAE.Architecture
+  let settings: Settings
   private let engine: Engine
-  private let network: VAE
-  private let adam: Adam
+  let network: VAE
+  let adam: Adam
   private let source: PatchSource
   private let check: PlantedCheck
-  private var state: State
+  var state: State
 
   /// All that changes during training beside the weights.
   struct State: Codable, Sendable, Equatable {
@@ -67,7 +67,7 @@ package final class Trainer {
   }
 
   /// Weights of the best check so far.
-  private var best: [[Float]]
+  var best: [[Float]]
 
   private static let checks = 12
   private static let warmUpSteps: Float = 100
@@ -235,70 +235,6 @@ package final class Trainer {
     }
     return result
   }
-
-  // MARK: Resuming
-
-  private static let checkpointVersion = "1"
-
-  /// Writes everything needed to go on: weights, moments, averages, best weights, random numbers, time used.
-  package func saveCheckpoint(to path: String) throws {
-    var file = Safetensors()
-    for (i, parameter) in network.parameters.enumerated() {
-      for (kind, values) in [
-        ("value", Array(parameter.value)), ("first", adam.firstMoments[i]), ("second", adam.secondMoments[i]),
-        ("average", adam.averages[i]), ("best", best[i]),
-      ] { file.arrays["\(kind).\(parameter.name)"] = Safetensors.Array(shape: parameter.shape, values: values) }
-    }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    file.metadata = [
-      "format": "norma-checkpoint", "format_version": Self.checkpointVersion, "step": "\(adam.step)",
-      "training_set_sha256": set.digest,
-      "architecture": String(decoding: try encoder.encode(architecture), as: UTF8.self),
-      "settings": String(decoding: try encoder.encode(settings), as: UTF8.self),
-      "state": String(decoding: try encoder.encode(state), as: UTF8.self),
-    ]
-    try ModelStorage.write(file, to: path)
-  }
-
-  /// Goes on where a checkpoint left off. The budget may differ, the study, network and other settings may not.
-  package func resume(from path: String) throws(ModelError) {
-    let file = try ModelStorage.read(path)
-    try ModelStorage.checkFormat(file, kind: "norma-checkpoint", version: Self.checkpointVersion, path: path)
-    guard file.metadata["training_set_sha256"] == set.digest else {
-      throw ModelError(
-        path: path, found: "this checkpoint was made on other training scans than the study holds now",
-        remedy: "Train anew without --resume")
-    }
-    let savedArchitecture: VAE.Architecture = try ModelStorage.decode("architecture", of: file, path: path)
-    var saved: Settings = try ModelStorage.decode("settings", of: file, path: path)
-    saved.budget = settings.budget
-    guard savedArchitecture == architecture, saved == settings else {
-      throw ModelError(
-        path: path, found: "this checkpoint was made with other settings than the ones given",
-        remedy: "Give the same options as before, or train anew without --resume")
-    }
-    func arrays(_ kind: String) throws(ModelError) -> [[Float]] {
-      var result: [[Float]] = []
-      for parameter in network.parameters {
-        guard let array = file.arrays["\(kind).\(parameter.name)"], array.shape == parameter.shape else {
-          throw ModelStorage.damaged(path, "it lacks '\(kind).\(parameter.name)' of shape \(parameter.shape)")
-        }
-        result.append(array.values)
-      }
-      return result
-    }
-    guard let step = file.metadata["step"].flatMap({ Int($0) }), step >= 0 else {
-      throw ModelStorage.damaged(path, "its metadata lacks 'step'")
-    }
-    let values = try arrays("value")
-    adam.restore(
-      step: step, firstMoments: try arrays("first"), secondMoments: try arrays("second"),
-      averages: try arrays("average"))
-    best = try arrays("best")
-    state = try ModelStorage.decode("state", of: file, path: path)
-    for (parameter, value) in zip(network.parameters, values) { parameter.set(value) }
-  }
 }
 
 /// The loss left the finite numbers and did not come back.
@@ -309,69 +245,5 @@ package struct TrainingDiverged: Error, Sendable, CustomStringConvertible {
   package var description: String {
     "training: the loss was not a finite number \(failures) steps in a row at step \(step), a finite one was expected. "
       + "Lower --learning-rate, or go on from the last checkpoint with --resume."
-  }
-}
-
-/// How well a network's residuals show lesions planted in held-out healthy patches; the same lesions every time.
-private struct PlantedCheck {
-  private let preparation: Preparation
-  private let rule: EvidenceRule
-  private let clean: [PreparedScan]
-  private let planted: [PreparedScan]
-  private let lesions: [[Bool]]
-
-  private static let patches = 64
-
-  init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule) {
-    preparation = set.preparation
-    self.rule = rule
-    let scans = set.heldOut.flatMap(\.scans)
-    let edge = architecture.patchSize
-    let c = architecture.channels
-    let generator = SyntheticLesions(edge: edge, channels: c)
-    var random = RandomGenerator(seed: 0xC0FFEE)
-    var clean: [PreparedScan] = []
-    var planted: [PreparedScan] = []
-    var lesions: [[Bool]] = []
-    for k in 0..<Self.patches {
-      let scan = scans[k * scans.count / Self.patches]
-      let grid = PatchGrid(width: scan.image.width, height: scan.image.height, patchSize: edge, overlap: 0)
-      let patch = grid.count / 2
-      var samples = [Float](repeating: 0, count: edge * edge * c)
-      samples.withUnsafeMutableBufferPointer { grid.cut(scan.image, into: $0, patches: patch..<patch + 1) }
-      let cut = Image(width: edge, height: edge, channels: c, samples: samples)
-      let healthy = PreparedScan(image: cut, tissue: Self.tissue(scan, grid, patch))
-      let tissue = healthy.tissue.isTissue.map { UInt8($0 ? 1 : 0) }
-      let lesion = samples.withUnsafeMutableBufferPointer { patch in
-        tissue.withUnsafeBufferPointer {
-          generator.plant(into: patch, tissue: $0, along: rule, using: &random)
-        }
-      }
-      clean.append(healthy)
-      planted.append(
-        PreparedScan(
-          image: Image(width: edge, height: edge, channels: c, samples: samples), tissue: healthy.tissue))
-      lesions.append(lesion)
-    }
-    self.clean = clean
-    self.planted = planted
-    self.lesions = lesions
-  }
-
-  private static func tissue(_ scan: PreparedScan, _ grid: PatchGrid, _ patch: Int) -> TissueMask {
-    let mask = Image(
-      width: scan.image.width, height: scan.image.height, channels: 1,
-      samples: scan.tissue.isTissue.map { $0 ? 1 : 0 })
-    var cut = [Float](repeating: 0, count: grid.patchSize * grid.patchSize)
-    cut.withUnsafeMutableBufferPointer { grid.cut(mask, into: $0, patches: patch..<patch + 1) }
-    return TissueMask(width: grid.patchSize, height: grid.patchSize, isTissue: cut.map { $0 > 0.5 })
-  }
-
-  func averagePrecision(of network: VAE) throws(ComputeError) -> Double {
-    let scorer = Scorer(network: network, preparation: preparation, rule: rule)
-    let statistics = ResidualStatistics(
-      healthy: try scorer.residuals(of: clean), channels: preparation.channels, rule: rule)
-    let heat = try scorer.residuals(of: planted).flatMap { statistics.heat(of: $0) }
-    return Metrics.Ranking(scores: heat, truth: Array(lesions.joined())).averagePrecision ?? 0
   }
 }

@@ -10,6 +10,7 @@ package struct ScanPictures: Sendable {
   private let tissue: [Bool]
   private let scale: HeatScale
   private let display: ScanDisplay
+  private let emphasis: [Float]
 
   /// A scan with a longer side is reduced for the pages; its heatmap file keeps every pixel.
   package static let longestSide = 2048
@@ -26,6 +27,7 @@ package struct ScanPictures: Sendable {
       .reduced(by: factor).values.map { $0 > 0 }
     self.scale = scale
     self.display = display
+    emphasis = layers.emphasis
   }
 
   /// Draws picture after picture, so that no two need be in memory at once.
@@ -73,8 +75,9 @@ package struct ScanPictures: Sendable {
     // The weights of CSS's grayscale filter, so that the pages' live overlay looks like the one drawn here.
     case (3, .color): return { 0.2126 * samples[$0] + 0.7152 * samples[$0 + 1] + 0.0722 * samples[$0 + 2] }
     case (_, .color): return { samples[$0] }
-    case (let channels, .channels):
-      return { first in (0..<channels).reduce(0) { $0 + samples[first + $1] } / Float(channels) }
+    case (_, .channels):
+      let emphasis = emphasis
+      return { first in emphasis.indices.reduce(0) { $0 + emphasis[$1] * samples[first + $1] } }
     }
   }
 
@@ -84,8 +87,10 @@ package struct ScanPictures: Sendable {
     let channels = scan.channels
     return gray(scan) { first in
       guard tissue[first / channels] else { return 0 }
-      let sum = (0..<channels).reduce(Float(0)) { $0 + scan.samples[first + $1] - reconstruction.samples[first + $1] }
-      return 0.5 + sum / Float(channels)
+      let mean = emphasis.indices.reduce(Float(0)) {
+        $0 + emphasis[$1] * (scan.samples[first + $1] - reconstruction.samples[first + $1])
+      }
+      return 0.5 + mean
     }
   }
 

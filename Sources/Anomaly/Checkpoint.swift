@@ -1,0 +1,65 @@
+import Foundation
+
+extension Trainer {
+  private static let checkpointVersion = "1"
+
+  /// Writes everything needed to go on: weights, moments, averages, best weights, random numbers, time used.
+  package func saveCheckpoint(to path: String) throws {
+    var file = Safetensors()
+    for (i, parameter) in network.parameters.enumerated() {
+      for (kind, values) in [
+        ("value", Array(parameter.value)), ("first", adam.firstMoments[i]), ("second", adam.secondMoments[i]),
+        ("average", adam.averages[i]), ("best", best[i]),
+      ] { file.arrays["\(kind).\(parameter.name)"] = Safetensors.Array(shape: parameter.shape, values: values) }
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    file.metadata = [
+      "format": "norma-checkpoint", "format_version": Self.checkpointVersion, "step": "\(adam.step)",
+      "training_set_sha256": set.digest,
+      "architecture": String(decoding: try encoder.encode(architecture), as: UTF8.self),
+      "settings": String(decoding: try encoder.encode(settings), as: UTF8.self),
+      "state": String(decoding: try encoder.encode(state), as: UTF8.self),
+    ]
+    try ModelStorage.write(file, to: path)
+  }
+
+  /// Goes on where a checkpoint left off. The budget may differ, the study, network and other settings may not.
+  package func resume(from path: String) throws(ModelError) {
+    let file = try ModelStorage.read(path)
+    try ModelStorage.checkFormat(file, kind: "norma-checkpoint", version: Self.checkpointVersion, path: path)
+    guard file.metadata["training_set_sha256"] == set.digest else {
+      throw ModelError(
+        path: path, found: "this checkpoint was made on other training scans than the study holds now",
+        remedy: "Train anew without --resume")
+    }
+    let savedArchitecture: VAE.Architecture = try ModelStorage.decode("architecture", of: file, path: path)
+    var saved: Settings = try ModelStorage.decode("settings", of: file, path: path)
+    saved.budget = settings.budget
+    guard savedArchitecture == architecture, saved == settings else {
+      throw ModelError(
+        path: path, found: "this checkpoint was made with other settings than the ones given",
+        remedy: "Give the same options as before, or train anew without --resume")
+    }
+    func arrays(_ kind: String) throws(ModelError) -> [[Float]] {
+      var result: [[Float]] = []
+      for parameter in network.parameters {
+        guard let array = file.arrays["\(kind).\(parameter.name)"], array.shape == parameter.shape else {
+          throw ModelStorage.damaged(path, "it lacks '\(kind).\(parameter.name)' of shape \(parameter.shape)")
+        }
+        result.append(array.values)
+      }
+      return result
+    }
+    guard let step = file.metadata["step"].flatMap({ Int($0) }), step >= 0 else {
+      throw ModelStorage.damaged(path, "its metadata lacks 'step'")
+    }
+    let values = try arrays("value")
+    adam.restore(
+      step: step, firstMoments: try arrays("first"), secondMoments: try arrays("second"),
+      averages: try arrays("average"))
+    best = try arrays("best")
+    state = try ModelStorage.decode("state", of: file, path: path)
+    for (parameter, value) in zip(network.parameters, values) { parameter.set(value) }
+  }
+}

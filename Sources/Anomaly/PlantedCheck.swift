@@ -1,0 +1,66 @@
+import Compute
+import Imaging
+
+/// How well a network's residuals show lesions planted in held-out healthy patches; the same lesions every time.
+struct PlantedCheck {
+  private let preparation: Preparation
+  private let rule: EvidenceRule
+  private let clean: [PreparedScan]
+  private let planted: [PreparedScan]
+  private let lesions: [[Bool]]
+
+  private static let patches = 64
+
+  init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule) {
+    preparation = set.preparation
+    self.rule = rule
+    let scans = set.heldOut.flatMap(\.scans)
+    let edge = architecture.patchSize
+    let c = architecture.channels
+    let generator = SyntheticLesions(edge: edge, channels: c)
+    var random = RandomGenerator(seed: 0xC0FFEE)
+    var clean: [PreparedScan] = []
+    var planted: [PreparedScan] = []
+    var lesions: [[Bool]] = []
+    for k in 0..<Self.patches {
+      let scan = scans[k * scans.count / Self.patches]
+      let grid = PatchGrid(width: scan.image.width, height: scan.image.height, patchSize: edge, overlap: 0)
+      let patch = grid.count / 2
+      var samples = [Float](repeating: 0, count: edge * edge * c)
+      samples.withUnsafeMutableBufferPointer { grid.cut(scan.image, into: $0, patches: patch..<patch + 1) }
+      let cut = Image(width: edge, height: edge, channels: c, samples: samples)
+      let healthy = PreparedScan(image: cut, tissue: Self.tissue(scan, grid, patch))
+      let tissue = healthy.tissue.isTissue.map { UInt8($0 ? 1 : 0) }
+      let lesion = samples.withUnsafeMutableBufferPointer { patch in
+        tissue.withUnsafeBufferPointer {
+          generator.plant(into: patch, tissue: $0, along: rule, using: &random)
+        }
+      }
+      clean.append(healthy)
+      planted.append(
+        PreparedScan(
+          image: Image(width: edge, height: edge, channels: c, samples: samples), tissue: healthy.tissue))
+      lesions.append(lesion)
+    }
+    self.clean = clean
+    self.planted = planted
+    self.lesions = lesions
+  }
+
+  private static func tissue(_ scan: PreparedScan, _ grid: PatchGrid, _ patch: Int) -> TissueMask {
+    let mask = Image(
+      width: scan.image.width, height: scan.image.height, channels: 1,
+      samples: scan.tissue.isTissue.map { $0 ? 1 : 0 })
+    var cut = [Float](repeating: 0, count: grid.patchSize * grid.patchSize)
+    cut.withUnsafeMutableBufferPointer { grid.cut(mask, into: $0, patches: patch..<patch + 1) }
+    return TissueMask(width: grid.patchSize, height: grid.patchSize, isTissue: cut.map { $0 > 0.5 })
+  }
+
+  func averagePrecision(of network: VAE) throws(ComputeError) -> Double {
+    let scorer = Scorer(network: network, preparation: preparation, rule: rule)
+    let statistics = ResidualStatistics(
+      healthy: try scorer.residuals(of: clean), channels: preparation.channels, rule: rule)
+    let heat = try scorer.residuals(of: planted).flatMap { statistics.heat(of: $0) }
+    return Metrics.Ranking(scores: heat, truth: Array(lesions.joined())).averagePrecision ?? 0
+  }
+}
