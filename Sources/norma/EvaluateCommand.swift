@@ -152,7 +152,10 @@ private struct Comparison {
         remedy: "Give the folder that holds the masks of this study")
     }
     if !missing.isEmpty {
-      result.notes.append("\(missing.count) scans have no mask and are taken as free of lesions, \(missing[0]) first.")
+      result.notes.append(
+        missing.count == 1
+          ? "1 scan has no mask and is taken as free of lesions: \(missing[0])."
+          : "\(missing.count) scans have no mask and are taken as free of lesions, \(missing[0]) first.")
     }
     result.scans = found.count
     result.lesionScans = found.count { $0.truth.contains(true) }

@@ -29,14 +29,12 @@ struct Norma: ParsableCommand {
       try command.run()
     } catch let code as ExitCode {
       exit(withError: code)
+    } catch where exitCode(for: error).isSuccess {
+      exit(withError: error)  // help and version are asked for by throwing
     } catch {
-      if !isRunning || error is ValidationError || error is CleanExit {
-        let code = exitCode(for: error)
-        guard code.isSuccess else {
-          Terminal.complain(fullMessage(for: error))
-          Foundation.exit(ExitStatus.usage)
-        }
-        exit(withError: error)
+      if !isRunning || error is ValidationError {
+        Terminal.complain(fullMessage(for: error))
+        Foundation.exit(ExitStatus.usage)
       }
       Terminal.complain("norma: \(error)")
       Foundation.exit(ExitStatus.failed)

@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+
+@Test func `a missing study is named`() throws {
+  let folder = try TemporaryFolder()
+  let result = try Program.run("train", "nowhere", "--output", "m.safetensors", in: folder)
+  #expect(result.status == 1)
+  #expect(
+    result.errors == "norma: nowhere: there is no such folder. Give the folder that holds the study's TIFF scans.\n")
+}
+
+@Test func `an empty study is named`() throws {
+  let folder = try TemporaryFolder()
+  try folder.write("x", to: "study/notes.txt")
+  let result = try Program.run("train", "study", "--output", "m.safetensors", in: folder)
+  #expect(result.status == 1)
+  #expect(
+    result.errors
+      == "norma: study: none of its 1 files is a scan; files ending in .tif, .tiff, .svs, .btf were expected. "
+      + "Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.\n")
+}
+
+@Test func `a study of broken files alone says what the first one has`() throws {
+  let folder = try TemporaryFolder()
+  try folder.write("not a scan", to: "study/a.tif")
+  let result = try Program.run("train", "study", "--output", "m.safetensors", in: folder)
+  #expect(result.status == 1)
+  #expect(
+    result.errors.contains("norma: study: none of the scans in 1 cases can be read; the first says: study/a.tif: "))
+}
+
+@Test(
+  arguments: [
+    ("nothing", nil, "m.safetensors: there is no such file. Give a file that `norma train` wrote."),
+    (
+      "a short file", "abc",
+      "m.safetensors: it holds 3 bytes, a safetensors file has at least 8. Copy the file again or train anew."
+    ),
+    (
+      "another format", "\u{2}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}{}",
+      "m.safetensors: it states no format, 'norma' was expected. Give a file that `norma train` wrote."
+    ),
+  ] as [(String, String?, String)])
+func `a model file that cannot be used is named`(what: String, content: String?, message: String) throws {
+  let folder = try TemporaryFolder()
+  try folder.writeScan("study/a.tif")
+  if let content { try folder.write(content, to: "m.safetensors") }
+  let result = try Program.run("analyze", "study", "--model", "m.safetensors", "--output", "r", in: folder)
+  #expect(result.status == 1)
+  #expect(result.errors == "norma: \(message)\n")
+  #expect(!FileManager.default.fileExists(atPath: folder.file("r")))
+}
+
+@Test func `an output that lies under a file is refused before training`() throws {
+  let folder = try TemporaryFolder()
+  try folder.writeScan("study/a.tif")
+  try folder.write("x", to: "file")
+  let result = try Program.run("train", "study", "--output", "file/m.safetensors", in: folder)
+  #expect(result.status == 1)
+  #expect(result.errors.hasPrefix("norma: file/m.safetensors: its folder cannot be made ("))
+  #expect(result.errors.hasSuffix("). Choose another --output.\n"))
+}
+
+@Test func `a folder without an index is no report`() throws {
+  let folder = try TemporaryFolder()
+  let result = try Program.run("cases", folder.path, in: folder)
+  #expect(result.status == 1)
+  #expect(result.errors.contains("cases.sqlite"))
+  #expect(result.errors.contains("norma analyze"))
+}
+
+@Test(arguments: [
+  ["train", "study"], ["frobnicate"], ["train", "s", "--output", "o", "--minutes", "0"],
+  ["train", "s", "--output", "o", "--minutes", "1", "--epochs", "1"],
+  ["train", "s", "--output", "o", "--minutes", "x"],
+  ["analyze", "s", "--model", "m", "--false-positive-rate", "2"], ["cases", "r", "--format", "xml"],
+  ["train", "s", "--output", "o", "--channel-weights", "a,b"],
+])
+func `a wrong command line ends with status 2`(arguments: [String]) throws {
+  let folder = try TemporaryFolder()
+  let result = try Program.run(arguments, in: folder)
+  #expect(result.status == 2)
+  #expect(result.errors.contains("Usage:") || result.errors.contains("Error:"))
+}
+
+@Test(arguments: [["--help"], ["train", "--help"], ["--version"]])
+func `help and version end with status 0`(arguments: [String]) throws {
+  let result = try Program.run(arguments, in: try TemporaryFolder())
+  #expect(result.status == 0)
+  #expect(!result.output.isEmpty)
+}
+
+@Test func `inspect says what a file holds, as text and as JSON`() throws {
+  let folder = try TemporaryFolder()
+  try folder.writeScan("a.tif", size: 20, channels: 3)
+  let text = try Program.run("inspect", "a.tif", in: folder)
+  #expect(text.status == 0)
+  #expect(text.output.contains("20 x 20, 3 channels, pixel size unknown"))
+  let json = try Program.run("inspect", "a.tif", "--json", in: folder)
+  let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
+  let pages = try #require(object["pages"] as? [[String: Any]])
+  #expect(pages.first?["width"] as? Int == 20)
+  #expect(pages.first?["channels"] as? Int == 3)
+}
+
+@Test func `inspect names a file that is no TIFF`() throws {
+  let folder = try TemporaryFolder()
+  try folder.write("hello", to: "a.tif")
+  let result = try Program.run("inspect", "a.tif", in: folder)
+  #expect(result.status == 1)
+  #expect(result.errors.hasPrefix("norma: a.tif: "))
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Testing
+
+/// One small study trained and analyzed by the built program; the tests look at what came out.
+private final class Batch: Sendable {
+  let folder: TemporaryFolder
+  let train: Program.Result
+  let analyze: Program.Result
+
+  static let shared = Result { try Batch() }
+
+  private init() throws {
+    folder = try TemporaryFolder()
+    for k in 0..<8 { try folder.writeScan("healthy/case\(k)/slice.tif") }
+    let lesion = (x: 28, y: 22, radius: 5)
+    try folder.writeScan("patients/well/slice.tif")
+    try folder.writeScan("patients/ill/slice.TIF", lesion: lesion)
+    try folder.writeScan("patients/mixed/good.tif", lesion: lesion)
+    try folder.write("II*\u{0}", to: "patients/mixed/cut off.tif")
+    try folder.write("hello", to: "patients/mixed/text.tiff")
+    try folder.writeScan("patients/mixed/color.tif", channels: 3)
+    try folder.writeMask("masks/ill/slice_mask.tif", lesion: lesion)
+    try folder.writeMask("masks/mixed/good_mask.tif", lesion: lesion)
+    train = try Program.run(
+      "train", "healthy", "--output", "model.safetensors", "--epochs", "12", "--held-out", "0.5", in: folder)
+    analyze = try Program.run(
+      "analyze", "patients", "--model", "model.safetensors", "--output", "report", in: folder)
+  }
+
+  func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(path)) }
+}
+
+extension TemporaryFolder: @unchecked Sendable {}
+
+@Test func `training writes a model and sums up what it did`() throws {
+  let batch = try Batch.shared.get()
+  #expect(batch.train.status == 0, "\(batch.train.errors)")
+  #expect(batch.exists("model.safetensors"))
+  #expect(!batch.exists("model.safetensors.checkpoint"))
+  #expect(batch.train.output.contains("cases           4 for training, 4 held out"))
+  #expect(batch.train.output.contains("no case can be flagged at a false-positive rate below 20 %"))
+}
+
+@Test func `a batch with bad scans finishes the others and says so`() throws {
+  let batch = try Batch.shared.get()
+  #expect(batch.analyze.status == 1)
+  #expect(batch.analyze.output.contains("cases    3,"))
+  #expect(batch.analyze.output.contains("6 scans computed in"))
+  #expect(batch.analyze.output.contains(", 3 failed"))
+  #expect(
+    batch.analyze.errors.contains(
+      "patients/mixed/color.tif: it has 3 channels, the model was trained on 1. Analyze it with a model of its own kind."
+    ))
+  #expect(batch.analyze.errors.contains("failed: patients/mixed/text.tiff: "))
+  #expect(batch.analyze.errors.contains("failed: patients/mixed/cut off.tif: "))
+}
+
+@Test(arguments: [
+  "index.html", "cases.sqlite", "cases/ill/index.html", "cases/ill/slice.heatmap.tif", "cases/ill/slice.scan.png",
+  "cases/mixed/good.heatmap.tif", "cases/mixed/index.html", "cases/well/slice.overlay.png",
+])
+func `the report has its files`(name: String) throws {
+  #expect(try Batch.shared.get().exists("report/" + name))
+}
+
+@Test func `the lesion's case scores above the healthy one`() throws {
+  let batch = try Batch.shared.get()
+  let result = try Program.run("cases", "report", "--sort", "score", "--format", "csv", in: batch.folder)
+  #expect(result.status == 0)
+  let rows = result.output.split(whereSeparator: \.isNewline).map {
+    $0.split(separator: ",", omittingEmptySubsequences: false)
+  }
+  #expect(rows.first?.first == "name")
+  #expect(rows.dropFirst().map { String($0[0]) }.last == "well")
+}
+
+@Test func `cases come as JSON too`() throws {
+  let batch = try Batch.shared.get()
+  let result = try Program.run("cases", "report", "--format", "json", in: batch.folder)
+  let rows = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [[String: Any]])
+  #expect(rows.count == 3)
+  let mixed = try #require(rows.first { $0["name"] as? String == "mixed" })
+  #expect(mixed["scan_count"] as? Int == 4)
+  #expect(mixed["status"] as? String == "done")
+  #expect(mixed["report_path"] as? String == "cases/mixed/index.html")
+}
+
+@Test func `running again computes unchanged cases no second time`() throws {
+  let batch = try Batch.shared.get()
+  let heatmap = batch.folder.file("report/cases/ill/slice.heatmap.tif")
+  func modified() throws -> Date? {
+    try FileManager.default.attributesOfItem(atPath: heatmap)[.modificationDate] as? Date
+  }
+  let before = try modified()
+  let again = try Program.run(
+    "analyze", "patients", "--model", "model.safetensors", "--output", "report", in: batch.folder)
+  #expect(again.status == 1)  // the bad scans are still bad
+  #expect(again.output.contains("2 unchanged since the last run"))
+  #expect(try modified() == before)
+}
+
+@Test func `evaluation prints the model beside its baselines`() throws {
+  let batch = try Batch.shared.get()
+  let result = try Program.run(
+    "evaluate", "report", "--masks", "masks", "--resamples", "20", "--json", in: batch.folder)
+  #expect(result.status == 0, "\(result.errors)")
+  #expect(result.errors == "1 scan has no mask and is taken as free of lesions: well/slice.tif.\n")
+  let object = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+  #expect(object["lesion_scans"] as? Int == 2)
+  let rows = try #require(object["rows"] as? [[String: Any]])
+  #expect(rows.compactMap { $0["name"] as? String } == ["norma", "untrained, standardized", "untrained intensity"])
+}
+
+@Test func `the same seed trains the same model, bit for bit`() throws {
+  let batch = try Batch.shared.get()
+  let second = try Program.run(
+    "train", "healthy", "--output", "again.safetensors", "--epochs", "12", "--held-out", "0.5", in: batch.folder)
+  #expect(second.status == 0)
+  func weights(_ name: String) throws -> Data {
+    let data = try Data(contentsOf: URL(fileURLWithPath: batch.folder.file(name)))
+    let header = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+    return data.dropFirst(8 + header)
+  }
+  #expect(try weights("model.safetensors") == weights("again.safetensors"))
+}

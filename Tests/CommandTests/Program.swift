@@ -1,0 +1,110 @@
+import Foundation
+import Imaging
+
+/// The built program, run as a user runs it.
+struct Program {
+  struct Result {
+    var status: Int32
+    var output: String
+    var errors: String
+  }
+
+  /// The program lies beside the test bundle's executable.
+  private static let url: URL = {
+    let test = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+    let beside = test.deletingLastPathComponent().appendingPathComponent("norma")
+    if FileManager.default.isExecutableFile(atPath: beside.path) { return beside }
+    // swift-testing's helper runs the bundle from elsewhere; the bundle's path is then among the arguments.
+    for argument in CommandLine.arguments where argument.hasSuffix(".xctest") {
+      let candidate = URL(fileURLWithPath: argument).deletingLastPathComponent().appendingPathComponent("norma")
+      if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+    }
+    return beside
+  }()
+
+  static func run(_ arguments: String..., in folder: TemporaryFolder) throws -> Result {
+    try run(arguments, in: folder)
+  }
+
+  static func run(_ arguments: [String], in folder: TemporaryFolder) throws -> Result {
+    let process = Process()
+    process.executableURL = url
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+    let output = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    let errors = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
+    defer { for file in [output, errors] { try? FileManager.default.removeItem(at: file) } }
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    process.waitUntilExit()
+    return Result(
+      status: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),
+      errors: try String(contentsOf: errors, encoding: .utf8))
+  }
+}
+
+/// A folder that is removed with its owner.
+final class TemporaryFolder {
+  let path: String
+
+  init() throws {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("norma-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    path = url.path
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  func file(_ name: String) -> String { path + "/" + name }
+
+  func write(_ text: String, to name: String) throws { try write(Data(text.utf8), to: name) }
+
+  func write(_ data: Data, to name: String) throws {
+    let url = URL(fileURLWithPath: file(name))
+    try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try data.write(to: url)
+  }
+
+  /// A disc with rings, brighter by `brightness` within `lesion`; every name gives its own rings.
+  func writeScan(
+    _ name: String, size: Int = 48, channels: Int = 1, lesion: (x: Int, y: Int, radius: Int)? = nil
+  ) throws {
+    let phase = Float(name.unicodeScalars.reduce(0) { ($0 * 31 + Int($1.value)) % 1000 }) / 100
+    var image = Image(width: size, height: size, channels: channels)
+    for y in 0..<size {
+      for x in 0..<size {
+        let (dx, dy) = (Float(x) - Float(size) / 2, Float(y) - Float(size) / 2)
+        let r = (dx * dx + dy * dy).squareRoot()
+        var value: Float = r < Float(size) * 0.42 ? 120 + 25 * sin(r * 0.5 + phase) : 2
+        if let lesion {
+          let (lx, ly) = (x - lesion.x, y - lesion.y)
+          if lx * lx + ly * ly <= lesion.radius * lesion.radius { value += 90 }
+        }
+        for c in 0..<channels { image[x, y, c] = value }
+      }
+    }
+    try makeFolder(of: name)
+    try TIFFWriter.write(image, as: .uint8, to: file(name))
+  }
+
+  func writeMask(_ name: String, size: Int = 48, lesion: (x: Int, y: Int, radius: Int)?) throws {
+    var image = Image(width: size, height: size, channels: 1)
+    if let lesion {
+      for y in 0..<size {
+        for x in 0..<size {
+          let (lx, ly) = (x - lesion.x, y - lesion.y)
+          if lx * lx + ly * ly <= lesion.radius * lesion.radius { image[x, y] = 255 }
+        }
+      }
+    }
+    try makeFolder(of: name)
+    try TIFFWriter.write(image, as: .uint8, to: file(name))
+  }
+
+  private func makeFolder(of name: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: (file(name) as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+  }
+}
