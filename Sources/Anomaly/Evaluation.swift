@@ -42,6 +42,17 @@ package struct Evaluation: Sendable {
     package var scanAUROC: Figure?
     package var scanAP: Figure?
     package var caseAUROC: Figure?
+
+    enum CodingKeys: String, CodingKey {
+      case pixelAP = "pixel_ap"
+      case bestDice = "best_dice"
+      case diceAtThreshold = "dice_at_threshold"
+      case pixelAUROC = "pixel_auroc"
+      case lesionScanAP = "lesion_scan_ap"
+      case scanAUROC = "scan_auroc"
+      case scanAP = "scan_ap"
+      case caseAUROC = "case_auroc"
+    }
   }
 
   /// - Parameters:
