@@ -89,7 +89,7 @@ private struct Head {
 
   init(using random: inout RandomGenerator) {
     func field(_ cells: Int) -> [Float] { NoiseField.smooth(cells: cells, edge: Phantom.edge, using: &random) }
-    folds = [field(10), field(10)]
+    folds = [field(13), field(13)]
     grain = [field(28), field(28)]
     warps = [field(4), field(4), field(4), field(4)]
     let strength = random.uniform(0.04, 0.1)
@@ -104,7 +104,7 @@ private struct Head {
     skullThickness = random.uniform(2, 3.5)
     ribbon = random.uniform(3, 4.5)
     foldDepth = random.uniform(6, 10)
-    foldWidth = random.uniform(0.2, 0.32)
+    foldWidth = random.uniform(1.4, 2.2)
     ventricle = random.uniform(0.6, 1.6)
     nuclei = random.uniform(0.85, 1.15)
     let homes: [SIMD2<Float>] = [[0, -0.62], [-0.6, 0.05], [0.6, 0.05], [0, 0.7], [-0.3, -0.55], [0.3, -0.55]]
@@ -129,6 +129,7 @@ private struct Head {
       cos(angle) * pair.first![i] + sin(angle) * pair.last![i]
     }
     let scale = (1 - 0.35 * t * t).squareRoot()
+    let lines = Self.distancesToZero(of: (0..<edge * edge).map { turned(folds[0...1], by: turn / 2, $0) })
     var result = Anatomy(
       signal: [Float](repeating: 0, count: edge * edge), brain: [Bool](repeating: false, count: edge * edge))
     for i in 0..<edge * edge {
@@ -144,7 +145,7 @@ private struct Head {
       let radius = ((u / halfWidth) * (u / halfWidth) + (v / halfHeight) * (v / halfHeight)).squareRoot() / bulge
       let depth = (1 - radius) * halfWidth
       let (signal, brain) = tissue(
-        at: SIMD2(u, v), depth: depth, level: t, fold: turned(folds[0...1], by: turn / 2, i),
+        at: SIMD2(u, v), depth: depth, level: t, fold: lines[i],
         grain: turned(grain[0...1], by: turn, i))
       result.signal[i] = signal
       result.brain[i] = brain
@@ -152,11 +153,24 @@ private struct Head {
     return result
   }
 
+  /// Distance in pixels to the lines where a smooth field is zero, to first order.
+  private static func distancesToZero(of field: [Float]) -> [Float] {
+    let edge = Phantom.edge
+    return field.indices.map { i in
+      let (x, y) = (i % edge, i / edge)
+      let dx = field[y * edge + min(x + 1, edge - 1)] - field[y * edge + max(x - 1, 0)]
+      let dy = field[min(y + 1, edge - 1) * edge + x] - field[max(y - 1, 0) * edge + x]
+      // Where the field is flat there is no line to be near to.
+      return abs(field[i]) / max((dx * dx + dy * dy).squareRoot() / 2, 0.06)
+    }
+  }
+
   /// Paints from the outside in.
   ///
   /// - Parameters:
   ///   - p: place in the head's frame, in pixels from its center, upright.
   ///   - depth: below the skin, in pixels.
+  ///   - fold: distance to the nearest furrow, in pixels.
   private func tissue(
     at p: SIMD2<Float>, depth: Float, level t: Float, fold: Float, grain: Float
   ) -> (signal: Float, isBrain: Bool) {
@@ -169,7 +183,7 @@ private struct Head {
     paint(0.12, inside(depth - scalpThickness))
     paint(fluid, inside(depth - scalpThickness - skullThickness))
     let brainDepth = depth - scalpThickness - skullThickness - 1.2
-    // The surface of the brain folds inward along the lines where a smooth field is zero.
+    // The surface of the brain folds inward along lines.
     let folded = brainDepth - foldDepth * exp(-(fold / foldWidth) * (fold / foldWidth))
     paint(gray * (1 + 0.03 * grain), inside(folded))
     paint(white * (1 + 0.03 * grain), inside(folded - ribbon))
