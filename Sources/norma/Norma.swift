@@ -17,7 +17,7 @@ struct Norma: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, EvaluateCommand.self,
+      DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, EvaluateCommand.self,
       InspectCommand.self,
     ])
 

@@ -1,0 +1,157 @@
+import Anomaly
+import Foundation
+import Imaging
+import Reporting
+
+/// Reads heatmaps, masks and scans, and computes the figures of the model and of its baselines.
+struct Comparison {
+  let index: CaseIndex
+  let folder: ReportFolder
+  let masks: String
+  let study: String
+  let model: Model
+  let threshold: Double
+  let baselineWeights: [Float]?
+  let resamples: Int
+
+  struct Result: Encodable {
+    struct Row: Encodable {
+      var name: String
+      var figures: Evaluation.Figures
+    }
+
+    var scans = 0
+    var lesionScans = 0
+    var cases = 0
+    var rows: [Row] = []
+    var notes: [String] = []
+
+    func json() throws -> String {
+      let encoder = JSONEncoder()
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    var table: String {
+      let columns: [(String, KeyPath<Evaluation.Figures, Evaluation.Figure?>)] = [
+        ("pixel average precision", \.pixelAP), ("best Dice", \.bestDice),
+        ("Dice at calibrated threshold", \.diceAtThreshold), ("pixel AUROC", \.pixelAUROC),
+        ("AP within lesion scans", \.lesionScanAP), ("scan AUROC", \.scanAUROC),
+        ("scan average precision", \.scanAP), ("case AUROC", \.caseAUROC),
+      ]
+      func cell(_ figure: Evaluation.Figure?) -> String {
+        guard let figure else { return "-" }
+        guard let low = figure.low, let high = figure.high else { return String(format: "%.3f", figure.value) }
+        return String(format: "%.3f (%.3f-%.3f)", figure.value, low, high)
+      }
+      func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+      }
+      let width = max(22, rows.map(\.name.count).max() ?? 0) + 2
+      var lines = [
+        "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases", "",
+      ]
+      lines.append(padded("", 30) + rows.map { padded($0.name, width) }.joined())
+      for (name, path) in columns {
+        lines.append(padded(name, 30) + rows.map { padded(cell($0.figures[keyPath: path]), width) }.joined())
+      }
+      return lines.map { $0.replacing(/\s+$/, with: "") }.joined(separator: "\n")
+    }
+  }
+
+  func run() throws -> Result {
+    var result = Result()
+    var found: [Evaluation.Scan] = []
+    var standardized: [Evaluation.Scan] = []
+    var plain: [Evaluation.Scan] = []
+    var missing: [String] = []
+    var masked = 0
+    let study = try Study(path: study)
+    let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
+    for row in try index.cases(sort: .name) {
+      let sources = files[row.name].map { study.scans(of: $0, channels: model.preparation.channels) } ?? []
+      let images = sources.compactMap { try? $0.content.get() }
+      let names = sources.filter { (try? $0.content.get()) != nil }.map { "\($0.path) \($0.page ?? 0)" }
+      let baseline = BaselineScores(model: model, weights: baselineWeights).scores(of: images)
+      for scan in try index.scans(of: row.id) {
+        guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
+        let heat = try TIFFFile(path: folder.file(heatmapPath)).image(page: 1)
+        let truth: [Bool]
+        if let path = maskPath(of: scan.path, page: scan.page) {
+          truth = try lesionPixels(in: path, page: scan.page, width: heat.width, height: heat.height)
+          masked += 1
+        } else {
+          truth = [Bool](repeating: false, count: heat.samples.count)
+          missing.append(scan.path)
+        }
+        found.append(Evaluation.Scan(caseName: row.name, heat: heat.samples, truth: truth, score: score))
+        guard let k = names.firstIndex(of: "\(scan.path) \(scan.page ?? 0)"),
+          baseline.plain[k].width == heat.width, baseline.plain[k].height == heat.height
+        else { continue }
+        func add(_ map: Heatmap, to list: inout [Evaluation.Scan]) {
+          list.append(Evaluation.Scan(caseName: row.name, heat: map.values, truth: truth, score: map.score))
+        }
+        add(baseline.plain[k], to: &plain)
+        add(baseline.standardized[k], to: &standardized)
+      }
+    }
+    guard masked > 0 else {
+      throw StudyError(
+        path: masks, found: "no mask fits any of the \(found.count) scans; MASKS/CASE/SCAN_mask.tif was expected",
+        remedy: "Give the folder that holds the masks of this study")
+    }
+    if !missing.isEmpty {
+      result.notes.append(
+        missing.count == 1
+          ? "1 scan has no mask and is taken as free of lesions: \(missing[0])."
+          : "\(missing.count) scans have no mask and are taken as free of lesions, \(missing[0]) first.")
+    }
+    result.scans = found.count
+    result.lesionScans = found.count { $0.truth.contains(true) }
+    result.cases = Set(found.map(\.caseName)).count
+    result.rows.append(
+      .init(name: "norma", figures: Evaluation.figures(of: found, threshold: threshold, resamples: resamples)))
+    guard plain.count == found.count else {
+      result.notes.append(
+        "The baselines are left out: \(found.count - plain.count) scans are no longer in \(self.study) as they were.")
+      return result
+    }
+    result.rows.append(
+      .init(
+        name: "untrained, standardized",
+        figures: Evaluation.figures(of: standardized, threshold: nil, resamples: resamples)))
+    result.rows.append(
+      .init(
+        name: "untrained intensity", figures: Evaluation.figures(of: plain, threshold: nil, resamples: resamples)))
+    return result
+  }
+
+  private func maskPath(of scan: String, page: Int?) -> String? {
+    let folder = (scan as NSString).deletingLastPathComponent
+    let stem = ((scan as NSString).lastPathComponent as NSString).deletingPathExtension
+    for name in ["\(stem)_mask", "\(stem).mask", "\(stem)-mask", stem] {
+      for ending in ["tif", "tiff", "TIF", "TIFF"] {
+        for base in [folder, stem] {
+          let path = [masks, base, "\(name).\(ending)"].filter { !$0.isEmpty }.joined(separator: "/")
+          if FileManager.default.fileExists(atPath: path) { return path }
+        }
+      }
+    }
+    return nil
+  }
+
+  private func lesionPixels(in path: String, page: Int?, width: Int, height: Int) throws -> [Bool] {
+    let file = try TIFFFile(path: path)
+    // A stack's masks are a stack too; a single mask serves a single scan.
+    let number = page.map { file.pages.count > 1 ? $0 : 1 } ?? 1
+    let image = try file.image(page: number)
+    guard image.width == width, image.height == height else {
+      throw StudyError(
+        path: path, found: "the mask is \(image.width) x \(image.height) pixels, its scan \(width) x \(height)",
+        remedy: "Export the mask at the scan's size")
+    }
+    let largest = (0..<width * height).reduce(Float(0)) { max($0, image.samples[$1 * image.channels]) }
+    return (0..<width * height).map { largest > 0 && image.samples[$0 * image.channels] > largest / 2 }
+  }
+}
