@@ -41,7 +41,7 @@ let package = Package(
       ]),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
     .testTarget(name: "ComputeTests", dependencies: ["Compute"]),
-    .testTarget(name: "AnomalyTests", dependencies: ["Anomaly"]),
+    .testTarget(name: "AnomalyTests", dependencies: ["Anomaly"], exclude: ["Peers"]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
     .testTarget(name: "CommandTests", dependencies: ["Imaging", "norma"]),
   ]
