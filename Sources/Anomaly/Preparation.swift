@@ -97,11 +97,13 @@ extension Study {
     }
   }
 
-  /// Stems of the files; where two would be the same (or differ in case alone), their endings stay.
+  /// Stems of the files; where two would be the same (or differ in case alone), or one is another's whole name, their
+  /// endings stay.
   static func scanNames(of files: [String]) -> [String] {
-    let stems = files.map { (($0 as NSString).lastPathComponent as NSString).deletingPathExtension }
-    let counts = Dictionary(stems.map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
-    return zip(files, stems).map { counts[$1.lowercased()]! > 1 ? ($0 as NSString).lastPathComponent : $1 }
+    let wholes = files.map { ($0 as NSString).lastPathComponent }
+    let stems = wholes.map { ($0 as NSString).deletingPathExtension }
+    let counts = Dictionary((stems + wholes).map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
+    return zip(wholes, stems).map { counts[$1.lowercased()]! > 1 ? $0 : $1 }
   }
 
   /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
