@@ -73,10 +73,12 @@ extension Study {
           "\(full): all of its \(tiff.pages.count) pages are thumbnails or masks; a full-resolution page was expected. "
             + "Export the scan itself.")
       }
-      return slices.map { page in
-        let stacked = slices.count > 1
-        let suffix =
-          stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page.number)".count)) + "\(page.number)" : ""
+      // Pages that cannot be found are told of as one scan.
+      let stacked = slices.count > 1 || tiff.defect != nil
+      func suffix(_ page: Int) -> String {
+        stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
+      }
+      var scans = slices.map { page in
         let content: Result<Image, ScanFault>
         do throws(ImagingError) {
           let image = try tiff.image(page: page.number)
@@ -92,8 +94,17 @@ extension Study {
           content = .failure(ScanFault(error.description))
         }
         return SourceScan(
-          name: name + suffix, path: file, page: stacked ? page.number : nil, sha256: digest, content: content)
+          name: name + suffix(page.number), path: file, page: stacked ? page.number : nil, sha256: digest,
+          content: content)
       }
+      if let defect = tiff.defect {
+        let number = defect.page ?? tiff.pages.count + 1
+        scans.append(
+          SourceScan(
+            name: name + suffix(number), path: file, page: number, sha256: digest,
+            content: .failure(ScanFault(defect.description))))
+      }
+      return scans
     }
   }
 
