@@ -41,7 +41,8 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging"], swiftSettings: strict),
     .testTarget(name: "ComputeTests", dependencies: ["Compute"], swiftSettings: strict),
-    .testTarget(name: "AnomalyTests", dependencies: ["Anomaly"], swiftSettings: strict),
+    .testTarget(
+      name: "AnomalyTests", dependencies: ["Anomaly"], exclude: ["Peers"], swiftSettings: strict),
     .testTarget(
       name: "ReportingTests",
       dependencies: ["Reporting", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),

@@ -51,15 +51,21 @@ extension Trainer {
       }
       return result
     }
-    guard let step = file.metadata["step"].flatMap({ Int($0) }), step >= 0 else {
+    // Far more steps than any training takes, few enough to count on from.
+    guard let step = file.metadata["step"].flatMap({ Int($0) }), (0..<1 << 48).contains(step) else {
       throw ModelStorage.damaged(path, "its metadata lacks 'step'")
     }
+    let savedState: State = try ModelStorage.decode("state", of: file, path: path)
+    guard savedState.random.isSound, savedState.spread.count == architecture.channels else {
+      throw ModelStorage.damaged(path, "its metadata 'state' does not fit its network")
+    }
     let values = try arrays("value")
+    let bestValues = try arrays("best")
     adam.restore(
       step: step, firstMoments: try arrays("first"), secondMoments: try arrays("second"),
       averages: try arrays("average"))
-    best = try arrays("best")
-    state = try ModelStorage.decode("state", of: file, path: path)
+    best = bestValues
+    state = savedState
     for (parameter, value) in zip(network.parameters, values) { parameter.set(value) }
   }
 }

@@ -27,12 +27,12 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
   /// for a shift along `w` in correlated Gaussian noise: a channel's residual counts given what the others explain of it.
   /// Without one it is the Mahalanobis distance, or for one polarity the largest residual given the other channels.
   /// Source: Kay 1998, "Fundamentals of Statistical Signal Processing: Detection Theory", section 4.4; Mahalanobis 1936.
-  struct Combination {
+  package struct Combination {
     private let rows: [[Float]]
     private let polarity: Polarity
     private let directed: Bool
 
-    init(_ rule: EvidenceRule, precision: [[Double]]) {
+    package init(_ rule: EvidenceRule, precision: [[Double]]) {
       func row(_ w: [Double]) -> [Float] {
         let pw = precision.map { zip($0, w).reduce(0) { $0 + $1.0 * $1.1 } }
         let norm = zip(pw, w).reduce(0) { $0 + $1.0 * $1.1 }.squareRoot()
@@ -49,7 +49,7 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
       }
     }
 
-    func evidence(_ z: UnsafeBufferPointer<Float>) -> Float {
+    package func evidence(_ z: UnsafeBufferPointer<Float>) -> Float {
       if !directed, polarity == .both {
         var sum: Float = 0
         for i in rows.indices {

@@ -71,15 +71,12 @@ package struct Model: Sendable {
     weights = file.arrays
     if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
     let c = architecture.channels
-    let statistics = calibration.statistics
-    let classes = statistics.depths.count
+    let percentile = if case .percentile(let percent) = preparation.normalization.method { percent } else { 0.0 }
     guard preparation.channels == c,
       preparation.tissueChannels.map({ $0.allSatisfy((0..<c).contains) && !$0.isEmpty }) ?? true,
-      (1...64).contains(preparation.reduction), statistics.precision.count == c,
-      statistics.precision.allSatisfy({ $0.count == c }), statistics.quantiles.count == ResidualStatistics.tails.count,
-      classes > 0, statistics.means.count == classes, statistics.deviations.count == classes,
-      (statistics.means + statistics.deviations).allSatisfy({ $0.count == c }),
-      statistics.rule.channelWeights.map({ $0.count == c }) ?? true, !calibration.caseScores.isEmpty
+      (1...64).contains(preparation.reduction), (0...100).contains(percentile),
+      calibration.statistics.fits(channels: c), calibration.untrained.fits(channels: c),
+      !calibration.caseScores.isEmpty, (0...1 << 30).contains(calibration.minimumRegionArea)
     else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
   }
 

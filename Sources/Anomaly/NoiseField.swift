@@ -3,12 +3,12 @@ import Compute
 /// Smooth random fields: normal numbers on a coarse grid, enlarged with a cubic B-spline.
 ///
 /// Grid values away from the border are standard normal; the enlarged field has mean 0 and is scaled to deviation 1.
-enum NoiseField {
+package enum NoiseField {
   /// - Parameters:
   ///   - cells: grid cells along each edge, at least 1; few cells give large blobs.
   ///   - edge: width and height of the result in pixels.
   /// - Returns: `[edge, edge]`, row by row.
-  static func smooth(cells: Int, edge: Int, using generator: inout RandomGenerator) -> [Float] {
+  package static func smooth(cells: Int, edge: Int, using generator: inout RandomGenerator) -> [Float] {
     let grid = cells + 3
     let values = (0..<grid * grid).map { _ in generator.normal() }
     // A random shift within a cell, so that blobs do not sit on a lattice.

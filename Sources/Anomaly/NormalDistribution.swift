@@ -8,6 +8,8 @@ package enum NormalDistribution {
   /// 2003, "An algorithm for computing the inverse normal cumulative distribution function".
   package static func quantile(_ p: Double) -> Double {
     precondition(p > 0 && p < 1, "the normal quantile of \(p)")
+    // Near 1 the step below would divide the rounding of p by a vanishing density; 1 - p is exact there.
+    if p > 0.5 { return -quantile(1 - p) }
     let a = [
       -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.3577518672690, -30.66479806614716,
       2.506628277459239,
@@ -26,8 +28,6 @@ package enum NormalDistribution {
     var x: Double
     if p < 0.02425 {
       x = tail(p)
-    } else if p > 1 - 0.02425 {
-      x = -tail(1 - p)
     } else {
       let q = p - 0.5
       x = horner(a, q * q) * q / (horner(b, q * q) * q * q + 1)

@@ -73,14 +73,12 @@ extension Study {
           "\(full): all of its \(tiff.pages.count) pages are thumbnails or masks; a full-resolution page was expected. "
             + "Export the scan itself.")
       }
-      let broken = tiff.defect.map { defect in
-        SourceScan(
-          name: name + "-rest", path: file, page: nil, sha256: digest, content: .failure(ScanFault(defect.description)))
+      // Pages that cannot be found are told of as one scan.
+      let stacked = slices.count > 1 || tiff.defect != nil
+      func suffix(_ page: Int) -> String {
+        stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
       }
-      return slices.map { page in
-        let stacked = slices.count > 1
-        let suffix =
-          stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page.number)".count)) + "\(page.number)" : ""
+      var scans = slices.map { page in
         let content: Result<Image, ScanFault>
         do throws(ImagingError) {
           let image = try tiff.image(page: page.number)
@@ -96,16 +94,27 @@ extension Study {
           content = .failure(ScanFault(error.description))
         }
         return SourceScan(
-          name: name + suffix, path: file, page: stacked ? page.number : nil, sha256: digest, content: content)
-      } + (broken.map { [$0] } ?? [])
+          name: name + suffix(page.number), path: file, page: stacked ? page.number : nil, sha256: digest,
+          content: content)
+      }
+      if let defect = tiff.defect {
+        let number = defect.page ?? tiff.pages.count + 1
+        scans.append(
+          SourceScan(
+            name: name + suffix(number), path: file, page: number, sha256: digest,
+            content: .failure(ScanFault(defect.description))))
+      }
+      return scans
     }
   }
 
-  /// Stems of the files; where two would be the same (or differ in case alone), their endings stay.
+  /// Stems of the files; where two would be the same (or differ in case alone), or one is another's whole name, their
+  /// endings stay.
   static func scanNames(of files: [String]) -> [String] {
-    let stems = files.map { (($0 as NSString).lastPathComponent as NSString).deletingPathExtension }
-    let counts = Dictionary(stems.map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
-    return zip(files, stems).map { counts[$1.lowercased()]! > 1 ? ($0 as NSString).lastPathComponent : $1 }
+    let wholes = files.map { ($0 as NSString).lastPathComponent }
+    let stems = wholes.map { ($0 as NSString).deletingPathExtension }
+    let counts = Dictionary((stems + wholes).map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
+    return zip(wholes, stems).map { counts[$1.lowercased()]! > 1 ? $0 : $1 }
   }
 
   /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.

@@ -63,6 +63,14 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     }
   }
 
+  /// Whether all parts, read from a file, have the sizes and ranges that `heat` takes for granted.
+  func fits(channels c: Int) -> Bool {
+    depths == Self.depthClasses && means.count == depths.count && deviations.count == depths.count
+      && (means + deviations).allSatisfy { $0.count == c } && deviations.joined().allSatisfy { $0 > 0 }
+      && precision.count == c && precision.allSatisfy { $0.count == c } && quantiles.count == Self.tails.count
+      && rule.channelWeights.map { $0.count == c } ?? true && (0...64).contains(rule.smoothing)
+  }
+
   /// Evidence of every pixel as the standard normal quantile of its rank among healthy pixels; 0 where nothing is scored.
   func heat(of scan: Residual) -> [Float] {
     let z = Self.standardize(scan, means: means, deviations: deviations)

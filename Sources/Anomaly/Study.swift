@@ -68,8 +68,8 @@ package struct Study: Sendable {
       if folder.isEmpty {
         for file in files {
           let stem = (file as NSString).deletingPathExtension
-          // Two files that differ only in their ending, or a file named like a folder, stay apart.
-          let taken = files.contains { $0 != file && ($0 as NSString).deletingPathExtension == stem }
+          // Two files that differ only in their ending, or a file named like a folder or another file, stay apart.
+          let taken = files.contains { $0 != file && ($0 == stem || ($0 as NSString).deletingPathExtension == stem) }
           cases.append(Case(name: taken || folders[stem] != nil ? file : stem, files: [file]))
         }
       } else {

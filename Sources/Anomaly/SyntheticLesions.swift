@@ -7,10 +7,15 @@ import Foundation
 /// every channel is offset by its own amount and sign and gets some texture, or tissue from elsewhere in the patch is
 /// blended in. Source: the idea as in Zavrtanik et al. 2021, arXiv:2108.07610 (DRAEM); Kascenas et al. 2022 for coarse
 /// noise.
-struct SyntheticLesions: Sendable {
+package struct SyntheticLesions: Sendable {
   /// Edge of a patch in pixels.
-  let edge: Int
-  let channels: Int
+  package let edge: Int
+  package let channels: Int
+
+  package init(edge: Int, channels: Int) {
+    self.edge = edge
+    self.channels = channels
+  }
 
   /// Plants lesions into a patch.
   ///
@@ -20,7 +25,7 @@ struct SyntheticLesions: Sendable {
   ///   - rule: where it gives a direction, lesions shift the channels that have a weight along it; the others at random.
   /// - Returns: which pixels are lesion, `[edge, edge]`: at least half strength and a visible change.
   @discardableResult
-  func plant(
+  package func plant(
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
     along rule: EvidenceRule? = nil, using random: inout RandomGenerator
   ) -> [Bool] {
@@ -73,7 +78,7 @@ struct SyntheticLesions: Sendable {
 
   /// Adds coarse noise of standard deviation `deviation` within tissue, the same grain in all channels' own draws.
   /// Source: Kascenas et al. 2022, "Denoising autoencoders for unsupervised anomaly detection in brain MRI".
-  func addCoarseNoise(
+  package func addCoarseNoise(
     to patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>, deviation: Float,
     using random: inout RandomGenerator
   ) {

@@ -186,7 +186,7 @@ package final class Trainer {
 
   /// Measures the averaged weights a dozen times over the budget and keeps the best.
   private func checkIfDue(_ fraction: Double) throws(ComputeError) {
-    let due = min(Self.checks, Int(fraction * Double(Self.checks)))
+    let due = Int(min(fraction, 1) * Double(Self.checks))
     guard due > state.checksDone else { return }
     state.checksDone = due
     let live = adam.swapInAverages()

@@ -18,6 +18,9 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     }
   }
 
+  /// Whether a generator that was read from a file can go on.
+  package var isSound: Bool { state.count == 4 && state.contains { $0 != 0 } }
+
   package mutating func next() -> UInt64 {
     state.withUnsafeMutableBufferPointer { s in
       let product = s[1] &* 5
