@@ -87,6 +87,26 @@ struct Analysis {
     var outcome = Outcome(output: output)
     outcome.cases = study.cases.count
 
+    do {
+      try analyzeCases(
+        of: study, model: trained, scorer: scorer, report: report, outcome: &outcome, terminal: &terminal)
+    } catch {
+      // What is finished stays readable; on a full disk even this may fail, and the first error says why.
+      try? report.finishStudy(context, .failed)
+      throw error
+    }
+    let failed = try report.index.failedScans().count
+    outcome.failedScans = failed
+    outcome.flagged = try report.index.cases(flaggedOnly: true).count
+    outcome.seconds = Date().timeIntervalSince(start)
+    context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))
+    try report.finishStudy(context)
+    return outcome
+  }
+
+  private func analyzeCases(
+    of study: Study, model: Model, scorer: Scorer, report: Report, outcome: inout Outcome, terminal: inout Terminal
+  ) throws {
     for (index, item) in study.cases.enumerated() {
       terminal.update(
         "case \(index + 1) of \(study.cases.count): \(item.name)", fraction: Double(index) / Double(study.cases.count))
@@ -97,20 +117,12 @@ struct Analysis {
         outcome.current += 1
         continue
       }
-      let result = try analyze(item, of: study, model: trained, scorer: scorer, report: report, terminal: &terminal)
+      let result = try analyze(item, of: study, model: model, scorer: scorer, report: report, terminal: &terminal)
       try report.finishCase(result)
       outcome.scans += result.scans.count
     }
     terminal.update("\(study.cases.count) cases done", fraction: 1, isLast: true)
     terminal.finish()
-
-    let failed = try report.index.failedScans().count
-    outcome.failedScans = failed
-    outcome.flagged = try report.index.cases(flaggedOnly: true).count
-    outcome.seconds = Date().timeIntervalSince(start)
-    context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))
-    try report.finishStudy(context)
-    return outcome
   }
 
   private func analyze(

@@ -29,7 +29,7 @@ struct Norma: ParsableCommand {
       try command.run()
     } catch let code as ExitCode {
       exit(withError: code)
-    } catch where exitCode(for: error).isSuccess {
+    } catch  where exitCode(for: error).isSuccess {
       exit(withError: error)  // help and version are asked for by throwing
     } catch {
       if !isRunning || error is ValidationError {

@@ -133,7 +133,9 @@ struct TrainingOptions: ParsableArguments {
     let model = try trainer.run(toolVersion: Norma.version) { event in
       switch event {
       case .progress(let progress): terminal.update(Self.line(progress), fraction: progress.fraction)
-      case .checkpoint: try trainer.saveCheckpoint(to: checkpoint)
+      case .checkpoint:
+        // Hours of training are not given up because a checkpoint does not fit.
+        do { try trainer.saveCheckpoint(to: checkpoint) } catch { terminal.say("no checkpoint was kept: \(error)") }
       }
     }
     terminal.finish()
