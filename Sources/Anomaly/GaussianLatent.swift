@@ -11,7 +11,7 @@ final class GaussianLatent {
   /// Divergence of the posterior from the prior in the last `forward`, in nats a patch, one number a latent channel.
   private(set) var divergences: [Double] = []
   private let engine: Engine
-  private var plans: [Shape: Plan] = [:]
+  private var plans = Plans<Plan>()
   private var current: (plan: Plan, statistics: Tensor)?
   /// Beyond these a log-variance is taken as the bound, so that one bad step cannot overflow the exponential.
   private static let logVariances: ClosedRange<Float> = -10...6
@@ -36,13 +36,7 @@ final class GaussianLatent {
 
   /// - Parameter generator: source of the noise; `nil` gives the posterior's mean.
   func forward(_ statistics: Tensor, sampling generator: inout RandomGenerator?) throws(ComputeError) -> Tensor {
-    let plan: Plan
-    if let known = plans[statistics.shape] {
-      plan = known
-    } else {
-      plan = try Plan(statistics.shape, engine: engine)
-      plans[statistics.shape] = plan
-    }
+    let plan = try plans.plan(for: statistics.shape) { shape throws(ComputeError) in try Plan(shape, engine: engine) }
     current = (plan, statistics)
     let k = channels
     let s = statistics.values

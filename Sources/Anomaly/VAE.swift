@@ -62,7 +62,7 @@ package final class VAE {
   private let encoders: [Sequential]
   private let decoders: [Decoder]
   private let output: Convolution
-  private var buffers: [Shape: Buffers] = [:]
+  private var buffers = Plans<Buffers>()
   private var current: Buffers?
 
   /// What one stage of the decoder does: comes from the stage below, takes in its latent, goes on.
@@ -234,12 +234,8 @@ package final class VAE {
     precondition(
       shape.c == architecture.channels && shape.h % step == 0 && shape.w % step == 0,
       "\(shape) does not suit a model of \(architecture.channels) channels and multiples of \(step) pixels")
-    let result: Buffers
-    if let known = buffers[shape] {
-      result = known
-    } else {
-      result = try Buffers(shape, architecture, engine: engine)
-      buffers[shape] = result
+    let result = try buffers.plan(for: shape) { shape throws(ComputeError) in
+      try Buffers(shape, architecture, engine: engine)
     }
     current = result
     return result

@@ -3,7 +3,7 @@ internal import COneDNN
 /// `x * sigmoid(x)`, value by value. Source: Elfwing et al. 2017, arXiv:1702.03118 (SiLU).
 package final class Activation: Layer {
   private let engine: Engine
-  private var plans: [Shape: Plan] = [:]
+  private var plans = Plans<Plan>()
   private var current: (plan: Plan, input: Tensor)?
 
   package init(engine: Engine) { self.engine = engine }
@@ -11,13 +11,7 @@ package final class Activation: Layer {
   package var parameters: [Parameter] { [] }
 
   package func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
-    let plan: Plan
-    if let known = plans[x.shape] {
-      plan = known
-    } else {
-      plan = try Plan(x.shape, engine: engine)
-      plans[x.shape] = plan
-    }
+    let plan = try plans.plan(for: x.shape) { shape throws(ComputeError) in try Plan(shape, engine: engine) }
     current = (plan, x)
     try plan.forward.run([DNNL_ARG_SRC_0: x.memory, DNNL_ARG_DST_0: plan.output.memory])
     return plan.output

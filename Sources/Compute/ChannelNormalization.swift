@@ -11,7 +11,7 @@ package final class ChannelNormalization: Layer {
   package let shift: Parameter
   private let engine: Engine
   private let channels: Int
-  private var plans: [Shape: Plan] = [:]
+  private var plans = Plans<Plan>()
   private var current: (plan: Plan, input: Tensor)?
   private static let epsilon: Float = 1e-5
   private typealias Lanes = SIMD8<Float>
@@ -47,13 +47,7 @@ package final class ChannelNormalization: Layer {
 
   package func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
     precondition(x.shape.c == channels, "\(scale.name) takes \(channels) channels, \(x.shape.c) came")
-    let plan: Plan
-    if let known = plans[x.shape] {
-      plan = known
-    } else {
-      plan = try Plan(x.shape, engine: engine)
-      plans[x.shape] = plan
-    }
+    let plan = try plans.plan(for: x.shape) { shape throws(ComputeError) in try Plan(shape, engine: engine) }
     current = (plan, x)
     let vectors = channels / Lanes.scalarCount
     let source = lanes(x.values)

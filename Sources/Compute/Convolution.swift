@@ -12,7 +12,7 @@ package final class Convolution: Layer {
   private let outputs: Int
   private let kernel: Int
   private let stride: Int
-  private var plans: [Shape: Plan] = [:]
+  private var plans = Plans<Plan>()
   private var current: Plan?
 
   /// - Parameter gain: of the weights' initial spread; 0 makes the layer start at zero.
@@ -34,13 +34,7 @@ package final class Convolution: Layer {
 
   package func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
     precondition(x.shape.c == inputs, "\(weights.name) takes \(inputs) channels, \(x.shape.c) came")
-    let plan: Plan
-    if let known = plans[x.shape] {
-      plan = known
-    } else {
-      plan = try Plan(self, input: x.shape)
-      plans[x.shape] = plan
-    }
+    let plan = try plans.plan(for: x.shape) { shape throws(ComputeError) in try Plan(self, input: shape) }
     current = plan
     return try plan.forward(x)
   }
