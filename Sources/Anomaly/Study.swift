@@ -10,6 +10,11 @@ package struct Study: Sendable {
     package var name: String
     /// Scan files relative to the study, sorted.
     package var files: [String]
+
+    package init(name: String, files: [String]) {
+      self.name = name
+      self.files = files
+    }
   }
 
   package let path: String
