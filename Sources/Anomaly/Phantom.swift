@@ -100,11 +100,11 @@ private struct Head {
     tilt = random.uniform(-0.1, 0.1)
     contour = (0..<3).map { _ in (random.uniform(0, 0.018), random.uniform(0, 2 * .pi)) }
     level = random.uniform(-0.15, 0.15)
-    scalpThickness = random.uniform(3, 5)
-    skullThickness = random.uniform(2, 3.5)
-    ribbon = random.uniform(3, 4.5)
-    foldDepth = random.uniform(6, 10)
-    foldWidth = random.uniform(1.4, 2.2)
+    scalpThickness = random.uniform(2.5, 4)
+    skullThickness = random.uniform(1.5, 2.5)
+    ribbon = random.uniform(3.5, 5)
+    foldDepth = random.uniform(7, 10)
+    foldWidth = random.uniform(1.2, 1.8)
     ventricle = random.uniform(0.6, 1.6)
     nuclei = random.uniform(0.85, 1.15)
     let homes: [SIMD2<Float>] = [[0, -0.62], [-0.6, 0.05], [0.6, 0.05], [0, 0.7], [-0.3, -0.55], [0.3, -0.55]]
@@ -182,7 +182,7 @@ private struct Head {
     paint(scalp * (1 + 0.06 * grain), inside(depth))
     paint(0.12, inside(depth - scalpThickness))
     paint(fluid, inside(depth - scalpThickness - skullThickness))
-    let brainDepth = depth - scalpThickness - skullThickness - 1.2
+    let brainDepth = depth - scalpThickness - skullThickness - 0.8
     // The surface of the brain folds inward along lines.
     let folded = brainDepth - foldDepth * exp(-(fold / foldWidth) * (fold / foldWidth))
     paint(gray * (1 + 0.03 * grain), inside(folded))

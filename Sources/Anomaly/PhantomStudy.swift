@@ -89,8 +89,8 @@ package struct PhantomStudy: Sendable {
     if files.fileExists(atPath: path, isDirectory: &isFolder), !isOurs {
       let others = (try? files.contentsOfDirectory(atPath: path)) ?? []
       guard isFolder.boolValue, others.isEmpty else {
-        let found =
-          isFolder.boolValue ? "the folder holds \(others.count) files that are no phantom study" : "this is a file"
+        let held = others.count == 1 ? "1 file that is" : "\(others.count) files that are"
+        let found = isFolder.boolValue ? "the folder holds \(held) no phantom study" : "this is a file"
         throw StudyError(
           path: path, found: "\(found); a folder that is new, empty or an earlier phantom study was expected",
           remedy: "Choose another folder with --study")
