@@ -1,0 +1,114 @@
+import Anomaly
+import Foundation
+import Testing
+
+struct StudyTests {
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func touch(_ names: String...) throws {
+    for name in names { try folder.write([0], as: name) }
+  }
+
+  /// What a user would read, without the folder.
+  private func message(_ relative: String = "") -> String {
+    let path = relative.isEmpty ? folder.path : folder.path + "/" + relative
+    do throws(StudyError) {
+      _ = try Study(path: path)
+      return "no error"
+    } catch {
+      return error.description.replacingOccurrences(of: folder.path, with: "STUDY")
+    }
+  }
+
+  @Test func `a folder is a case at any depth, its files are its scans in order`() throws {
+    try touch("b/2.tif", "b/1.tif", "a/x/deep/3.tiff", "a/4.tif")
+    #expect(
+      try Study(path: folder.path).cases == [
+        .init(name: "a", files: ["a/4.tif"]),
+        .init(name: "a/x/deep", files: ["a/x/deep/3.tiff"]),
+        .init(name: "b", files: ["b/1.tif", "b/2.tif"]),
+      ])
+  }
+
+  @Test func `a file right in the study is a case of its own`() throws {
+    try touch("two.tif", "one.tif", "folder/three.tif")
+    #expect(
+      try Study(path: folder.path).cases == [
+        .init(name: "folder", files: ["folder/three.tif"]), .init(name: "one", files: ["one.tif"]),
+        .init(name: "two", files: ["two.tif"]),
+      ])
+  }
+
+  @Test(arguments: ["tif", "TIF", "Tiff", "tiff", "SVS", "svs", "btf", "BTF"])
+  func `an ending counts in any letter case`(ending: String) throws {
+    try touch("scan.\(ending)", "notes.txt", "scan.\(ending).bak")
+    #expect(try Study(path: folder.path).cases == [.init(name: "scan", files: ["scan.\(ending)"])])
+  }
+
+  @Test func `files that differ only in their ending keep it in their case's name`() throws {
+    try touch("one.tif", "one.tiff", "two.tif")
+    #expect(try Study(path: folder.path).cases.map(\.name) == ["one.tif", "one.tiff", "two"])
+  }
+
+  @Test func `a file named like a folder keeps its ending`() throws {
+    try touch("one.tif", "one/scan.tif")
+    #expect(
+      try Study(path: folder.path).cases == [
+        .init(name: "one", files: ["one/scan.tif"]), .init(name: "one.tif", files: ["one.tif"]),
+      ])
+  }
+
+  @Test func `no two cases share a name`() throws {
+    try touch("one.tif", "one.tiff", "one.tif.tif", "one.tiff.btf", "one.tif.tif.tif")
+    let names = try Study(path: folder.path).cases.map(\.name)
+    #expect(names.count == 5)
+    #expect(Set(names).count == 5, "\(names)")
+  }
+
+  @Test func `hidden files and folders are not looked at`() throws {
+    try touch("a/1.tif", "a/._1.tif", ".trash/2.tif", ".3.tif")
+    #expect(try Study(path: folder.path).cases == [.init(name: "a", files: ["a/1.tif"])])
+  }
+
+  @Test func `a link to another folder is followed, a link back up ends`() throws {
+    try touch("study/a/1.tif", "elsewhere/2.tif")
+    let files = FileManager.default
+    let study = folder.path + "/study"
+    try files.createSymbolicLink(atPath: study + "/b", withDestinationPath: folder.path + "/elsewhere")
+    try files.createSymbolicLink(atPath: study + "/a/up", withDestinationPath: study)
+    try files.createSymbolicLink(atPath: study + "/nowhere.tif", withDestinationPath: study + "/gone.tif")
+    #expect(
+      try Study(path: study).cases == [.init(name: "a", files: ["a/1.tif"]), .init(name: "b", files: ["b/2.tif"])])
+  }
+
+  @Test func `a folder that is not there is named`() {
+    #expect(
+      message("missing")
+        == "STUDY/missing: there is no such folder. Give the folder that holds the study's TIFF scans.")
+  }
+
+  @Test func `a file in place of a folder is named`() throws {
+    try touch("scan.tif")
+    #expect(
+      message("scan.tif")
+        == "STUDY/scan.tif: this is a file, a folder of scans was expected. Give the folder it lies in.")
+  }
+
+  @Test func `an empty study says what it should hold`() throws {
+    try FileManager.default.createDirectory(atPath: folder.path + "/a/b", withIntermediateDirectories: true)
+    #expect(
+      message()
+        == "STUDY: the folder holds no files; files ending in .tif, .tiff, .svs, .btf were expected."
+        + " Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.")
+  }
+
+  @Test func `a study without scans says how many files it holds instead`() throws {
+    try touch("a/notes.txt", "a/scan.png", "tif", ".hidden.tif")
+    #expect(
+      message()
+        == "STUDY: none of its 3 files is a scan; files ending in .tif, .tiff, .svs, .btf were expected."
+        + " Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.")
+  }
+}

@@ -1,0 +1,223 @@
+import Anomaly
+import Compute
+import Foundation
+import Imaging
+import Testing
+
+private struct Interruption: Error {}
+
+struct TrainerTests {
+  let folder: TemporaryFolder
+  let checkpoint: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    checkpoint = folder.path + "/model.checkpoint"
+    try TinyStudy.write(to: folder)
+  }
+
+  private func set() throws -> TrainingSet { try TinyStudy.trainingSet(in: folder) }
+
+  private func run(_ trainer: Trainer) throws -> Model { try trainer.run(toolVersion: "1.0") { _ in } }
+
+  /// Names and bits of all weights.
+  private func bits(_ model: Model) -> [String: [UInt32]] { model.weights.mapValues { $0.values.map(\.bitPattern) } }
+
+  @Test func `the same seed gives the same model bit for bit, another a different one`() throws {
+    let set = try set()
+    let first = try run(TinyStudy.trainer(set))
+    let second = try run(TinyStudy.trainer(set))
+    #expect(bits(first) == bits(second))
+    #expect(first.calibration == second.calibration)
+    #expect(first.record.divergences == second.record.divergences)
+    let other = try run(TinyStudy.trainer(set, TinyStudy.settings(seed: 8)))
+    #expect(bits(first) != bits(other))
+  }
+
+  @Test func `the order in which files are made does not matter`() throws {
+    let turned = try TemporaryFolder()
+    try TinyStudy.write(to: turned, cases: TinyStudy.cases.reversed())
+    let first = try run(TinyStudy.trainer(set()))
+    let second = try run(TinyStudy.trainer(TinyStudy.trainingSet(in: turned)))
+    #expect(first.record.trainingSetSHA256 == second.record.trainingSetSHA256)
+    #expect(first.record.heldOutCases == second.record.heldOutCases)
+    #expect(bits(first) == bits(second))
+  }
+
+  /// A patch is as large as a scan and tissue fills about half of it, which counts as one patch a scan at least: four
+  /// scans are two batches of two an epoch.
+  @Test(arguments: [1, 2.5, 3])
+  func `a budget of epochs is used up and not exceeded by a step`(epochs: Double) throws {
+    let model = try run(TinyStudy.trainer(set(), TinyStudy.settings(epochs: epochs)))
+    #expect(model.record.steps == Int((epochs * 2).rounded(.up)))
+    #expect(model.record.epochs == Double(model.record.steps) / 2)
+  }
+
+  @Test func `the record says how the model was made`() throws {
+    let record = try run(TinyStudy.trainer(set())).record
+    #expect(record.toolVersion == "1.0")
+    #expect(record.seed == 7)
+    #expect(record.trainingCases == 4)
+    #expect(record.heldOutCases.count == 2)
+    #expect(record.divergences.map(\.count) == [2, 4])
+    #expect((0...1).contains(record.plantedAveragePrecision))
+    #expect(
+      record.warnings.last
+        == "Calibrated on 2 held-out cases: no case can be flagged at a false-positive rate below 33 %."
+        + " 19 held-out cases are needed for 5 %.")
+  }
+
+  @Test func `training brings lesions out better than an untrained network does`() throws {
+    let set = try set()
+    let untrained = try run(TinyStudy.trainer(set, TinyStudy.settings(epochs: 0.5))).record.plantedAveragePrecision
+    let trained = try run(TinyStudy.trainer(set, TinyStudy.settings(epochs: 150))).record.plantedAveragePrecision
+    #expect(trained > untrained)
+  }
+
+  @Test func `what the observer throws ends the training`() throws {
+    let trainer = try TinyStudy.trainer(set(), TinyStudy.settings(epochs: 1e6))
+    #expect(throws: Interruption.self) { try trainer.run(toolVersion: "1.0") { _ in throw Interruption() } }
+  }
+
+  @Test func `a diverged training says what to do`() throws {
+    var settings = TinyStudy.settings(epochs: 1e6)
+    settings.learningRate = .infinity
+    let trainer = try TinyStudy.trainer(set(), settings)
+    let error = #expect(throws: TrainingDiverged.self) { try trainer.run(toolVersion: "1.0") { _ in } }
+    #expect(
+      error?.description
+        == "training: the loss was not a finite number 20 steps in a row at step 1, a finite one was expected."
+        + " Lower --learning-rate, or go on from the last checkpoint with --resume.")
+  }
+
+  // MARK: Resuming
+
+  @Test func `a checkpoint holds all there is: read and written again it is the same`() throws {
+    let first = try TinyStudy.trainer(set())
+    _ = try run(first)
+    try first.saveCheckpoint(to: checkpoint)
+    let saved = try folder.bytes(of: "model.checkpoint")
+    let second = try TinyStudy.trainer(set())
+    try second.resume(from: checkpoint)
+    try second.saveCheckpoint(to: checkpoint)
+    #expect(try folder.bytes(of: "model.checkpoint") == saved)
+  }
+
+  /// Progress is first told of after a second, when a fast machine may have finished: then nothing was interrupted, and
+  /// two whole runs are compared.
+  @Test func `a training that was interrupted ends where it would have without`() throws {
+    let settings = TinyStudy.settings(epochs: 250)
+    let set = try set()
+    let whole = try run(TinyStudy.trainer(set, settings))
+    let first = try TinyStudy.trainer(set, settings)
+    let second = try TinyStudy.trainer(set, settings)
+    do {
+      _ = try first.run(toolVersion: "1.0") { _ in throw Interruption() }
+    } catch is Interruption {
+      try first.saveCheckpoint(to: checkpoint)
+      try second.resume(from: checkpoint)
+    }
+    let resumed = try run(second)
+    #expect(resumed.record.steps == 500)
+    #expect(bits(resumed) == bits(whole))
+    #expect(resumed.calibration == whole.calibration)
+    #expect(resumed.record.plantedAveragePrecision == whole.record.plantedAveragePrecision)
+  }
+
+  @Test func `a larger budget goes on from where the smaller one ended`() throws {
+    let first = try TinyStudy.trainer(set(), TinyStudy.settings(epochs: 2))
+    #expect(try run(first).record.steps == 4)
+    try first.saveCheckpoint(to: checkpoint)
+    let second = try TinyStudy.trainer(set(), TinyStudy.settings(epochs: 5))
+    try second.resume(from: checkpoint)
+    #expect(try run(second).record.steps == 10)
+  }
+
+  /// What a user would read on resuming, without the folder.
+  private func message(_ trainer: Trainer) -> String {
+    do throws(ModelError) {
+      try trainer.resume(from: checkpoint)
+      return "no error"
+    } catch {
+      return error.description.replacingOccurrences(of: folder.path + "/", with: "")
+    }
+  }
+
+  @Test func `a checkpoint of other scans is refused`() throws {
+    try TinyStudy.trainer(set()).saveCheckpoint(to: checkpoint)
+    try folder.write([TinyStudy.scan(seed: 99)], as: "ada/ada.tif")
+    #expect(
+      message(try TinyStudy.trainer(set()))
+        == "model.checkpoint: this checkpoint was made on other training scans than the study holds now."
+        + " Train anew without --resume.")
+  }
+
+  @Test(arguments: ["seed", "batch size", "learning rate", "objective", "rule", "network", "none"])
+  func `a checkpoint of other settings is refused`(other: String) throws {
+    let set = try set()
+    try TinyStudy.trainer(set).saveCheckpoint(to: checkpoint)
+    var settings = TinyStudy.settings()
+    var architecture = TinyStudy.architecture
+    switch other {
+    case "seed": settings.seed += 1
+    case "batch size": settings.batchSize += 1
+    case "learning rate": settings.learningRate *= 2
+    case "objective": settings.objective.likelihood = .gaussian
+    case "rule": settings.rule.polarity = .dark
+    case "network": architecture.widths = [8, 16]
+    default: settings.budget = .minutes(5)
+    }
+    let trainer = try Trainer(set, architecture: architecture, settings: settings, engine: Engine())
+    #expect(
+      message(trainer)
+        == (other == "none"
+          ? "no error"
+          : "model.checkpoint: this checkpoint was made with other settings than the ones given."
+            + " Give the same options as before, or train anew without --resume."))
+  }
+
+  @Test func `a checkpoint that is missing or is a model is refused`() throws {
+    let trainer = try TinyStudy.trainer(set())
+    #expect(message(trainer) == "model.checkpoint: there is no such file. Give a file that `norma train` wrote.")
+    try TinyStudy.model.get().save(to: checkpoint)
+    #expect(
+      message(trainer)
+        == "model.checkpoint: its format is 'norma', 'norma-checkpoint' was expected."
+        + " Give a file that `norma train` wrote.")
+  }
+
+  @Test(
+    arguments: [
+      ("step", "-1", "its metadata lacks 'step'"), ("step", "9223372036854775807", "its metadata lacks 'step'"),
+      ("step", nil, "its metadata lacks 'step'"), ("state", nil, "its metadata lacks 'state'"),
+      ("state", "{}", "its metadata 'state' cannot be understood"),
+      (
+        "state", #"{"random":{"state":[1]},"spread":[0],"seconds":0,"checksDone":0,"bestPlanted":0}"#,
+        "its metadata 'state' does not fit its network"
+      ),
+      (
+        "state", #"{"random":{"state":[1,2,3,4]},"spread":[],"seconds":0,"checksDone":0,"bestPlanted":0}"#,
+        "its metadata 'state' does not fit its network"
+      ),
+    ] as [(String, String?, String)])
+  func `a checkpoint whose state cannot be is refused`(key: String, value: String?, expected: String) throws {
+    let trainer = try TinyStudy.trainer(set())
+    try trainer.saveCheckpoint(to: checkpoint)
+    var file = try Safetensors(Data(contentsOf: URL(fileURLWithPath: checkpoint)), path: checkpoint)
+    file.metadata[key] = value
+    try file.encoded().write(to: URL(fileURLWithPath: checkpoint))
+    #expect(message(trainer) == "model.checkpoint: \(expected). Copy the file again or train anew.")
+  }
+
+  @Test func `a checkpoint without a parameter's moments is refused`() throws {
+    let trainer = try TinyStudy.trainer(set())
+    try trainer.saveCheckpoint(to: checkpoint)
+    var file = try Safetensors(Data(contentsOf: URL(fileURLWithPath: checkpoint)), path: checkpoint)
+    file.arrays["second.output.weight"] = nil
+    try file.encoded().write(to: URL(fileURLWithPath: checkpoint))
+    #expect(
+      message(trainer)
+        == "model.checkpoint: it lacks 'second.output.weight' of shape [4, 8, 1, 1]."
+        + " Copy the file again or train anew.")
+  }
+}
