@@ -191,6 +191,7 @@ struct ModelTests {
       ("calibration", ["caseScores"], [Int]()), ("calibration", ["minimumRegionArea"], Int.max),
       ("calibration", ["statistics", "depths"], [0]), ("calibration", ["statistics", "means"], [[0]]),
       ("calibration", ["statistics", "deviations"], [[Int]](repeating: [], count: 10)),
+      ("calibration", ["statistics", "deviations"], [[Int]](repeating: [0], count: 10)),
       ("calibration", ["statistics", "precision"], [[1, 2]]), ("calibration", ["statistics", "quantiles"], [1, 2]),
       ("calibration", ["statistics", "rule", "channelWeights"], [1, 0]),
       ("calibration", ["statistics", "rule", "smoothing"], 1e30),

@@ -53,6 +53,15 @@ struct TrainerTests {
     #expect(model.record.epochs == Double(model.record.steps) / 2)
   }
 
+  /// The used share of such a budget is larger than any integer.
+  @Test func `a budget of almost no time ends at once with a model`() throws {
+    var settings = TinyStudy.settings()
+    settings.budget = .minutes(1e-30)
+    let record = try run(TinyStudy.trainer(set(), settings)).record
+    #expect(record.steps <= 1)
+    #expect((0...1).contains(record.plantedAveragePrecision))
+  }
+
   @Test func `the record says how the model was made`() throws {
     let record = try run(TinyStudy.trainer(set())).record
     #expect(record.toolVersion == "1.0")
