@@ -112,7 +112,7 @@ private struct Head {
       ($0 + SIMD2(random.uniform(-0.05, 0.05), random.uniform(-0.05, 0.05)), random.uniform(0.9, 1.8))
     }
     white = random.uniform(0.46, 0.54)
-    gray = white + random.uniform(0.1, 0.18)
+    gray = white + random.uniform(0.09, 0.14)
     fluid = random.uniform(0.12, 0.22)
     scalp = random.uniform(0.85, 1)
     noise = random.uniform(0.015, 0.035)
@@ -238,15 +238,15 @@ private struct Lesion {
       let places = anatomies[slice].brain.indices.filter { anatomies[slice].brain[$0] }
       let place = places[random.integer(below: places.count)]
       let shape = random.uniform(0.75, 1.3)
-      // Brighter than white matter by 0.15 to 0.35: from gray matter to vessels; or darker, down to fluid.
+      // Brighter than white matter: from gray matter to vessels; or darker, down to fluid.
       let intensity =
         random.chance(0.5)
-        ? head.white + random.uniform(0.16, 0.36) : max(head.fluid, head.white - random.uniform(0.12, 0.34))
+        ? head.white + random.uniform(0.17, 0.38) : max(head.fluid, head.white - random.uniform(0.14, 0.36))
       return Lesion(
         center: SIMD2(Float(place % Phantom.edge), Float(place / Phantom.edge)), slice: slice,
         radius: random.uniform(3, 14), elongation: SIMD2(shape, 1 / shape),
         lobes: (0..<4).map { _ in (random.uniform(0, 0.14), random.uniform(0, 2 * .pi)) },
-        softness: random.uniform(0.6, 2.5), intensity: intensity, transparency: random.uniform(0, 0.35))
+        softness: random.uniform(0.6, 2.5), intensity: intensity, transparency: random.uniform(0, 0.3))
     }
   }
 

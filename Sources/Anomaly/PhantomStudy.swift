@@ -38,7 +38,7 @@ package struct PhantomStudy: Sendable {
   ///   - healthy: cases to learn from; 40 % of them are held out when training, and 19 held-out cases make a
   ///     false-positive rate of 5 % attainable.
   ///   - patients: cases to analyze, half of them (rounded down) with lesions.
-  package init(seed: UInt64, healthy: Int = 80, patients: Int = 24) {
+  package init(seed: UInt64, healthy: Int = 100, patients: Int = 24) {
     precondition(healthy > 0 && patients > 0, "\(healthy) healthy cases, \(patients) patients")
     self.seed = seed
     healthyCount = healthy

@@ -1,8 +1,6 @@
 import Anomaly
 import ArgumentParser
-import Compute
 import Foundation
-import Imaging
 import Reporting
 
 struct EvaluateCommand: ParsableCommand {
