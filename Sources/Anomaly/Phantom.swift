@@ -25,7 +25,7 @@ package struct Phantom: Sendable {
   package static let slicesPerCase = 4
   package static let pixelSize = PixelSize(x: 1700, y: 1700)
   /// Distance of neighbouring slices, in pixels.
-  static let spacing: Float = 5
+  package static let spacing: Float = 5
 
   package let slices: [Slice]
 

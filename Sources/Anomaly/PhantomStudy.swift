@@ -31,8 +31,8 @@ package struct PhantomStudy: Sendable {
   package let patientCount: Int
 
   /// The first line of a file that says who made the folder.
-  static let mark = "norma phantom study, synthetic"
-  static let markFile = "PHANTOMS.txt"
+  package static let mark = "norma phantom study, synthetic"
+  package static let markFile = "PHANTOMS.txt"
 
   /// - Parameters:
   ///   - healthy: cases to learn from; 40 % of them are held out when training, and 19 held-out cases make a

@@ -2,7 +2,7 @@ import Foundation
 import Imaging
 import Testing
 
-@testable import Anomaly
+import Anomaly
 
 private let study = PhantomStudy(seed: 0)
 
