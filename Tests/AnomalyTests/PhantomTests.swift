@@ -1,8 +1,7 @@
+import Anomaly
 import Foundation
 import Imaging
 import Testing
-
-import Anomaly
 
 private let study = PhantomStudy(seed: 0)
 
