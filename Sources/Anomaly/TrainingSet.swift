@@ -179,9 +179,9 @@ final class PatchSource {
     let gains = (0..<channels).map { _ in random.uniform(0.85, 1.15) }
     var tissue = [UInt8](repeating: 0, count: edge * edge)
     for y in 0..<edge {
-      let row = Self.mirrored(origin.y + y, height) * width
+      let row = PatchGrid.reflected(origin.y + y, in: height) * width
       for x in 0..<edge {
-        let pixel = row + Self.mirrored(origin.x + (flips ? edge - 1 - x : x), width)
+        let pixel = row + PatchGrid.reflected(origin.x + (flips ? edge - 1 - x : x), in: width)
         tissue[y * edge + x] = scan.tissue.isTissue[pixel] ? 1 : 0
         for c in 0..<channels {
           target[(y * edge + x) * channels + c] = scan.image.samples[pixel * channels + c] * gains[c]
@@ -196,18 +196,10 @@ final class PatchSource {
     return min(worth.firstIndex { $0 > wanted } ?? 0, scans.count - 1)
   }
 
-  /// Where a patch starts along one edge: anywhere in a larger scan, up to an eighth of a patch aside in a smaller one.
+  /// Where a patch starts along one edge: anywhere in a larger scan, up to a sixteenth of a patch aside in a smaller one.
   private func place(_ length: Int, _ random: inout RandomGenerator) -> Int {
     let slack = max(length - edge, 0)
     let margin = edge / 16
     return random.integer(below: slack + 2 * margin + 1) - margin
-  }
-
-  private static func mirrored(_ place: Int, _ length: Int) -> Int {
-    if place >= 0, place < length { return place }
-    if length == 1 { return 0 }
-    let period = 2 * (length - 1)
-    let rest = ((place % period) + period) % period
-    return rest < length ? rest : period - rest
   }
 }

@@ -68,12 +68,12 @@ package struct PatchGrid: Sendable, Equatable {
     return Array(stride(from: 0, to: length - patchSize, by: step)) + [length - patchSize]
   }
 
-  /// Mirrors at the border pixels without repeating them, as often as needed.
-  private static func reflected(_ place: Int, in length: Int) -> Int {
-    if place < length { return place }
+  /// Mirrors at the border pixels without repeating them, as often as needed, on either side.
+  package static func reflected(_ place: Int, in length: Int) -> Int {
+    if place >= 0, place < length { return place }
     if length == 1 { return 0 }
     let period = 2 * (length - 1)
-    let rest = place % period
+    let rest = ((place % period) + period) % period
     return rest < length ? rest : period - rest
   }
 }

@@ -80,10 +80,11 @@ struct Analysis {
     let rule = trained.calibration.statistics.rule
     let scorer = Scorer(
       network: try trained.network(engine: engine, path: model), preparation: trained.preparation, rule: rule)
-    var context = context(of: trained)
+    let modelDigest = Study.digest(ofFile: model) ?? ""
+    var context = context(of: trained, digest: modelDigest)
     var report = try Report(
       writingTo: output, context: context, toolVersion: Norma.version,
-      modelSHA256: Study.digest(ofFile: model) ?? "", studyPath: self.study)
+      modelSHA256: modelDigest, studyPath: self.study)
     var outcome = Outcome(output: output)
     outcome.cases = study.cases.count
 
@@ -169,7 +170,7 @@ struct Analysis {
       flagged: pValue.map { model.calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false)
   }
 
-  private func context(of model: Model) -> StudyContext {
+  private func context(of model: Model, digest: String) -> StudyContext {
     let c = model.calibration
     let r = model.record
     let rule = c.statistics.rule
@@ -190,7 +191,7 @@ struct Analysis {
       display: rule.channelWeights == nil && model.preparation.channels == 3 ? .color : .channels, warnings: warnings,
       provenance: [
         .init("norma", Norma.version), .init("Study", study), .init(Self.modelFact, self.model),
-        .init("Model SHA-256", Study.digest(ofFile: self.model) ?? ""),
+        .init("Model SHA-256", digest),
         .init(
           "Trained on",
           "\(r.trainingCases) cases, \(r.heldOutCases.count) held out; \(r.steps) steps, seed \(r.seed)"),
