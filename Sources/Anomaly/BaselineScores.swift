@@ -14,14 +14,14 @@ package struct BaselineScores: Sendable {
   package init(model: Model, weights: [Float]?) {
     self.model = model
     self.weights =
-      weights ?? model.calibration.statistics.rule.channelWeights
+      weights ?? model.book.rule.channelWeights
       ?? [Float](repeating: 1, count: model.preparation.channels)
   }
 
   /// - Parameter images: of one case, as read.
   /// - Returns: maps of the scans' own sizes; `standardized` in `z`, `plain` in shares of the 99th percentile.
   package func scores(of images: [Image]) -> (plain: [Heatmap], standardized: [Heatmap]) {
-    let rule = model.calibration.statistics.rule
+    let rule = model.book.rule
     guard !images.isEmpty else { return ([], []) }
     let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
     let shared = coarse.parameters(of: images)
@@ -38,12 +38,7 @@ package struct BaselineScores: Sendable {
       return Heatmap(width: map.width, height: map.height, values: smooth.samples)
     }
     let standardized = zip(images, model.preparation.prepare(images)).map { image, prepared in
-      let residual = Residual(of: prepared.scan, reconstruction: nil, rule: rule)
-      let heat = model.calibration.untrained.heat(of: residual).map { max($0, 0) }
-      let grid = Image(width: residual.width, height: residual.height, channels: 1, samples: heat)
-      return Heatmap(
-        width: image.width, height: image.height,
-        values: grid.enlarged(by: model.preparation.reduction, over: image).samples)
+      model.book.untrained(of: prepared.scan).enlarged(by: model.preparation.reduction, over: image)
     }
     return (plain, standardized)
   }

@@ -1,10 +1,7 @@
 import Foundation
 
-/// What scores mean: how they are spread over held-out healthy tissue, scans and cases.
+/// What one of a model's scores means: how it is spread over held-out healthy scans and cases.
 package struct Calibration: Codable, Sendable, Equatable {
-  package let statistics: ResidualStatistics
-  /// The same statistics of the scans themselves, without any reconstruction: what the network is to be compared with.
-  package let untrained: ResidualStatistics
   /// Scores of the held-out healthy scans and cases, ascending.
   package let scanScores: [Double]
   package let caseScores: [Double]
@@ -16,9 +13,7 @@ package struct Calibration: Codable, Sendable, Equatable {
   package static let defaultRegionArea = 12
 
   /// - Parameter cases: heatmaps on the model's grid of the held-out healthy cases, case by case.
-  init(statistics: ResidualStatistics, untrained: ResidualStatistics, heatmaps cases: [[Heatmap]]) {
-    self.statistics = statistics
-    self.untrained = untrained
+  init(heatmaps cases: [[Heatmap]]) {
     minimumRegionArea = Self.defaultRegionArea
     let scores = cases.map { $0.map(\.score) }
     scanScores = scores.joined().sorted()

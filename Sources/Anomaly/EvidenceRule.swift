@@ -16,9 +16,19 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
   /// Tissue this close to its edge, in pixels of the model's grid, is not scored: partial volume looks abnormal.
   package var erosion: Float = 4
 
+  /// Whether evidence is standardized by depth and within the scan before channels are combined.
+  package var isStandardized = true
+
   package init(channelWeights: [Float]? = nil, polarity: Polarity = .both) {
     self.channelWeights = channelWeights
     self.polarity = polarity
+  }
+
+  /// How much each channel counts where its sign does not matter; 1 in sum.
+  func emphasis(channels: Int) -> [Float] {
+    let sizes = channelWeights?.map(abs) ?? [Float](repeating: 1, count: channels)
+    let sum = sizes.reduce(0, +)
+    return sizes.map { $0 / sum }
   }
 
   /// Evidence from standardized residuals `z` under the healthy precision matrix `p`.

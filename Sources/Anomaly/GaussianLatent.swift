@@ -10,6 +10,8 @@ final class GaussianLatent {
   let channels: Int
   /// Divergence of the posterior from the prior in the last `forward`, in nats a patch, one number a latent channel.
   private(set) var divergences: [Double] = []
+  /// The same for each cell of the last `forward`, summed over channels, in nats, `[n, h, w, 1]`.
+  var divergenceMap: Tensor? { current?.plan.map }
   private let engine: Engine
   private var plans = Plans<Plan>()
   private var current: (plan: Plan, statistics: Tensor)?
@@ -20,12 +22,14 @@ final class GaussianLatent {
     let z: Tensor
     let noise: Tensor
     let gradient: Tensor
+    let map: Tensor
 
     init(_ shape: Shape, engine: Engine) throws(ComputeError) {
       gradient = try Tensor(shape, engine: engine)
       let half = Shape(shape.n, shape.h, shape.w, shape.c / 2)
       z = try Tensor(half, engine: engine)
       noise = try Tensor(half, engine: engine)
+      map = try Tensor(Shape(shape.n, shape.h, shape.w, 1), engine: engine)
     }
   }
 
@@ -47,13 +51,17 @@ final class GaussianLatent {
     }
     var sums = [Double](repeating: 0, count: k)
     for pixel in 0..<statistics.shape.pixels {
+      var cell: Float = 0
       for c in 0..<k {
         let mean = s[pixel * 2 * k + c]
         let logVariance = Self.clamp(s[pixel * 2 * k + k + c])
         let deviation = exp(0.5 * logVariance)
         plan.z.values[pixel * k + c] = mean + deviation * plan.noise.values[pixel * k + c]
-        sums[c] += Double(0.5 * (mean * mean + deviation * deviation - logVariance - 1))
+        let nats = 0.5 * (mean * mean + deviation * deviation - logVariance - 1)
+        sums[c] += Double(nats)
+        cell += nats
       }
+      plan.map.values[pixel] = cell
     }
     divergences = sums.map { $0 / Double(statistics.shape.n) }
     return plan.z

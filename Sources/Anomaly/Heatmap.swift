@@ -25,6 +25,8 @@ package struct ScanLayers: Sendable {
   /// What the model believes healthy tissue would look like here, same units as `scan`.
   package var reconstruction: Image
   package var heatmap: Heatmap
+  /// What the model could not reconstruct, by `Score.residual`, in the same units as the heatmap.
+  package var residual: Heatmap
   /// Which pixels are tissue, `[height, width]`; the others are neither scored nor shown as abnormal.
   package var tissue: [Bool]
   /// How much each channel counts where one gray picture stands for all of them; not below 0, 1 in sum.
@@ -32,7 +34,7 @@ package struct ScanLayers: Sendable {
 
   /// - Parameter weights: the direction a lesion is looked for in; `nil` counts all channels alike.
   package init(
-    scan: Image, reconstruction: Image, heatmap: Heatmap, tissue: [Bool], weights: [Float]? = nil
+    scan: Image, reconstruction: Image, heatmap: Heatmap, residual: Heatmap, tissue: [Bool], weights: [Float]? = nil
   ) {
     let sizes = weights?.map(abs) ?? [Float](repeating: 1, count: scan.channels)
     let sum = sizes.reduce(0, +)
@@ -40,6 +42,7 @@ package struct ScanLayers: Sendable {
     self.scan = scan
     self.reconstruction = reconstruction
     self.heatmap = heatmap
+    self.residual = residual
     self.tissue = tissue
   }
 }

@@ -18,6 +18,8 @@ package struct Model: Sendable {
     package var threads: Int
     package var compute: String
     package var objective: Objective
+    /// Steps of the score network.
+    package var scoreSteps = 0
     /// Average precision on lesions planted in held-out healthy scans, of the weights that were kept.
     package var plantedAveragePrecision: Double
     /// Divergence of each latent channel on held-out scans, in nats a patch, stage by stage.
@@ -27,35 +29,46 @@ package struct Model: Sendable {
 
   package var architecture: VAE.Architecture
   package var preparation: Preparation
-  package var calibration: Calibration
+  /// `nil` for a model that was trained without a learned score.
+  package var scoreArchitecture: ScoreNetwork.Architecture?
+  package var inference: Inference.Settings
+  package var book: ScoreBook
+  /// Of every score in `book`.
+  package var calibrations: [Score: Calibration]
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
-  package static let formatVersion = "1"
+  package static let formatVersion = "2"
 
   package func save(to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     func json(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
-    let file = Safetensors(
+    var file = Safetensors(
       arrays: weights,
       metadata: [
         "format": "norma", "format_version": Self.formatVersion, "tool_version": record.toolVersion,
         "architecture": try json(architecture), "preparation": try json(preparation),
         "normalization": try json(preparation.normalization), "patch_size": "\(architecture.patchSize)",
-        "channels": "\(architecture.channels)", "calibration": try json(calibration), "training": try json(record),
+        "channels": "\(architecture.channels)", "calibration": try json(calibrations), "training": try json(record),
         "training_set_sha256": record.trainingSetSHA256, "seed": "\(record.seed)",
+        "scores": try json(book), "inference": try json(inference),
       ])
+    if let scoreArchitecture { file.metadata["score_network"] = try json(scoreArchitecture) }
     try ModelStorage.write(file, to: path)
   }
 
   package init(
-    architecture: VAE.Architecture, preparation: Preparation, calibration: Calibration, record: Record,
+    architecture: VAE.Architecture, preparation: Preparation, scoreArchitecture: ScoreNetwork.Architecture?,
+    inference: Inference.Settings, book: ScoreBook, calibrations: [Score: Calibration], record: Record,
     weights: [String: Safetensors.Array]
   ) {
     self.architecture = architecture
     self.preparation = preparation
-    self.calibration = calibration
+    self.scoreArchitecture = scoreArchitecture
+    self.inference = inference
+    self.book = book
+    self.calibrations = calibrations
     self.record = record
     self.weights = weights
   }
@@ -66,24 +79,49 @@ package struct Model: Sendable {
     try ModelStorage.checkFormat(file, kind: "norma", version: Self.formatVersion, path: path)
     architecture = try ModelStorage.decode("architecture", of: file, path: path)
     preparation = try ModelStorage.decode("preparation", of: file, path: path)
-    calibration = try ModelStorage.decode("calibration", of: file, path: path)
+    calibrations = try ModelStorage.decode("calibration", of: file, path: path)
+    book = try ModelStorage.decode("scores", of: file, path: path)
+    inference = try ModelStorage.decode("inference", of: file, path: path)
+    scoreArchitecture =
+      file.metadata["score_network"] == nil ? nil : try ModelStorage.decode("score_network", of: file, path: path)
     record = try ModelStorage.decode("training", of: file, path: path)
     weights = file.arrays
     if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
+    if let fault = scoreArchitecture?.fault ?? inference.fault {
+      throw ModelStorage.damaged(path, "it describes \(fault)")
+    }
     let c = architecture.channels
     let percentile = if case .percentile(let percent) = preparation.normalization.method { percent } else { 0.0 }
     guard preparation.channels == c,
       preparation.tissueChannels.map({ $0.allSatisfy((0..<c).contains) && !$0.isEmpty }) ?? true,
       (1...64).contains(preparation.reduction), (0...100).contains(percentile),
-      calibration.statistics.fits(channels: c), calibration.untrained.fits(channels: c),
-      !calibration.caseScores.isEmpty, (0...1 << 30).contains(calibration.minimumRegionArea)
+      book.fits(channels: c), book.available.contains(.learned) == (scoreArchitecture != nil),
+      scoreArchitecture.map({
+        $0.inputs == ScoreInput(architecture).count && architecture.patchSize % $0.granularity == 0
+      }) ?? true, book.available.allSatisfy({ calibrations[$0] != nil }),
+      calibrations.values.allSatisfy({
+        !$0.caseScores.isEmpty && (0...1 << 30).contains($0.minimumRegionArea)
+      })
     else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
   }
 
   /// Puts the weights into a network.
   package func network(engine: Engine, path: String) throws(ModelError) -> VAE {
     let network = VAE(architecture, seed: 0, engine: engine)
-    for parameter in network.parameters {
+    try fill(network.parameters, path: path)
+    return network
+  }
+
+  /// The network of the learned score, where the model has one.
+  package func scoreNetwork(engine: Engine, path: String) throws(ModelError) -> ScoreNetwork? {
+    guard let scoreArchitecture else { return nil }
+    let network = ScoreNetwork(scoreArchitecture, seed: 0, engine: engine)
+    try fill(network.parameters, path: path)
+    return network
+  }
+
+  private func fill(_ parameters: [Parameter], path: String) throws(ModelError) {
+    for parameter in parameters {
       guard let array = weights[parameter.name] else {
         throw ModelStorage.damaged(path, "it lacks the weights '\(parameter.name)'")
       }
@@ -93,7 +131,6 @@ package struct Model: Sendable {
       }
       parameter.set(array.values)
     }
-    return network
   }
 }
 

@@ -1,11 +1,11 @@
 import Imaging
 
-/// What the model could not reconstruct of one scan, on the model's grid.
+/// Evidence about one scan before it is calibrated, such as what the model could not reconstruct of it, on the model's grid.
 struct Residual: Sendable {
   let width: Int
   let height: Int
   let channels: Int
-  /// Scan minus reconstruction, smoothed, `[height, width, channels]`.
+  /// Smoothed, `[height, width, channels]`.
   let values: [Float]
   /// Distance to the tissue's edge in pixels; 0 outside tissue and where there is no data.
   let depth: [Float]
@@ -23,8 +23,23 @@ struct Residual: Sendable {
       difference.samples[i] = value.isNaN ? 0 : value
     }
     values = rule.smoothing > 0 ? difference.blurred(sigma: rule.smoothing).samples : difference.samples
-    let channels = self.channels
-    depth = scan.tissue.depth.enumerated().map { pixel, depth in
+    depth = Self.depth(of: scan)
+  }
+
+  /// - Parameter map: a number a pixel, `[height, width, 1]`.
+  init(of scan: PreparedScan, map: Image, rule: EvidenceRule) {
+    width = scan.image.width
+    height = scan.image.height
+    channels = 1
+    var finite = map
+    for i in finite.samples.indices where finite.samples[i].isNaN { finite.samples[i] = 0 }
+    values = finite.blurred(sigma: rule.smoothing).samples
+    depth = Self.depth(of: scan)
+  }
+
+  private static func depth(of scan: PreparedScan) -> [Float] {
+    let channels = scan.image.channels
+    return scan.tissue.depth.enumerated().map { pixel, depth in
       let hasData = (0..<channels).allSatisfy { !scan.image.samples[pixel * channels + $0].isNaN }
       return hasData ? depth : 0
     }

@@ -33,7 +33,9 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
 
     var covariance = [[Double]](repeating: [Double](repeating: 0, count: c), count: c)
     var total = 0.0
-    let standardized = scans.map { [means, deviations] in Self.standardize($0, means: means, deviations: deviations) }
+    let standardized = scans.map { [means, deviations] in
+      rule.isStandardized ? Self.standardize($0, means: means, deviations: deviations) : $0.values
+    }
     for (scan, z) in zip(scans, standardized) {
       for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion {
         total += 1
@@ -73,7 +75,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
 
   /// Evidence of every pixel as the standard normal quantile of its rank among healthy pixels; 0 where nothing is scored.
   func heat(of scan: Residual) -> [Float] {
-    let z = Self.standardize(scan, means: means, deviations: deviations)
+    let z = rule.isStandardized ? Self.standardize(scan, means: means, deviations: deviations) : scan.values
     let map = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
     return scan.depth.indices.map { scan.depth[$0] > rule.erosion ? normalQuantile(of: map[$0]) : 0 }
   }
@@ -168,11 +170,12 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     let c = scan.channels
     var map = Image(width: scan.width, height: scan.height, channels: 1)
     z.withUnsafeBufferPointer { z in
-      for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion {
+      // Standardized evidence of 0 is neutral; any other map needs its own values beyond what is scored.
+      for pixel in scan.depth.indices where !rule.isStandardized || scan.depth[pixel] > rule.erosion {
         map.samples[pixel] = combination.evidence(UnsafeBufferPointer(rebasing: z[pixel * c..<(pixel + 1) * c]))
       }
     }
-    return map.blurred(sigma: 1).samples
+    return map.blurred(sigma: min(1, rule.smoothing / 3)).samples
   }
 
   /// Gauss-Jordan elimination with pivoting, of a symmetric positive definite matrix.

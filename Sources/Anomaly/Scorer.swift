@@ -2,74 +2,35 @@ import Compute
 import Foundation
 import Imaging
 
-/// Turns scans into heatmaps with a trained network.
+/// Turns scans into heatmaps with a trained model.
 package final class Scorer {
-  private let network: VAE
-  private let preparation: Preparation
-  private let rule: EvidenceRule
-  private var inputs: [Int: Tensor] = [:]
+  private let inference: Inference
+  private let book: ScoreBook
+  private let calibration: Calibration
+  private let score: Score
 
-  /// Neighbouring patches share this part of their edge.
-  private static let overlapShare = 4
-  private static let largestBatch = 16
-
-  package init(network: VAE, preparation: Preparation, rule: EvidenceRule) {
-    self.network = network
-    self.preparation = preparation
-    self.rule = rule
+  /// - Parameters:
+  ///   - path: of the model's file, for error messages.
+  ///   - score: what heatmaps show; one of `model.book.available`.
+  package init(_ model: Model, path: String, score: Score = .ensemble, engine: Engine) throws(ModelError) {
+    guard let calibration = model.calibrations[score] else {
+      throw ModelError(
+        path: path, found: "this model has no score '\(score.rawValue)'",
+        remedy: "Choose one of \(model.book.available.map(\.rawValue).joined(separator: ", "))")
+    }
+    self.calibration = calibration
+    self.score = score
+    book = model.book
+    let needsNetwork = book.needed(for: score).contains(.learned)
+    inference = Inference(
+      network: try model.network(engine: engine, path: path),
+      scoreNetwork: needsNetwork ? try model.scoreNetwork(engine: engine, path: path) : nil,
+      preparation: model.preparation, settings: model.inference)
   }
 
   /// What the model takes healthy tissue to look like in these scans, on its grid.
   package func reconstructions(of scans: [PreparedScan]) throws(ComputeError) -> [Image] {
-    let size = network.architecture.patchSize
-    let grids = scans.map {
-      PatchGrid(width: $0.image.width, height: $0.image.height, patchSize: size, overlap: size / Self.overlapShare)
-    }
-    var stitchers = grids.map { PatchStitcher(grid: $0, channels: preparation.channels) }
-    let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { (scan: scan, patch: $0) } }
-    let patchValues = size * size * preparation.channels
-    var next = 0
-    while next < jobs.count {
-      // Powers of two alone, so that few batch sizes have to be prepared for.
-      var n = Self.largestBatch
-      while n > jobs.count - next { n /= 2 }
-      let x = try input(batch: n)
-      for k in 0..<n {
-        let job = jobs[next + k]
-        let target = UnsafeMutableBufferPointer(rebasing: x.values[k * patchValues..<(k + 1) * patchValues])
-        grids[job.scan].cut(scans[job.scan].image, into: target, patches: job.patch..<job.patch + 1)
-        for i in target.indices where target[i].isNaN { target[i] = 0 }
-      }
-      var none: RandomGenerator?
-      let y = try network.forward(x, sampling: &none)
-      for k in 0..<n {
-        let job = jobs[next + k]
-        let source = UnsafeBufferPointer(rebasing: y.values[k * patchValues..<(k + 1) * patchValues])
-        stitchers[job.scan].add(source, patches: job.patch..<job.patch + 1)
-      }
-      next += n
-    }
-    return zip(stitchers, scans).map { $0.image(pixelSize: $1.image.pixelSize) }
-  }
-
-  func residuals(of scans: [PreparedScan]) throws(ComputeError) -> [Residual] {
-    zip(scans, try reconstructions(of: scans)).map { Residual(of: $0, reconstruction: $1, rule: rule) }
-  }
-
-  /// Measures healthy scans that the network was not trained on.
-  package func calibration(on cases: [[PreparedScan]]) throws(ComputeError) -> Calibration {
-    var residuals: [[Residual]] = []
-    for scans in cases { residuals.append(try self.residuals(of: scans)) }
-    let statistics = ResidualStatistics(
-      healthy: Array(residuals.joined()), channels: preparation.channels, rule: rule)
-    let untrained = ResidualStatistics(
-      healthy: cases.joined().map { Residual(of: $0, reconstruction: nil, rule: rule) },
-      channels: preparation.channels, rule: rule)
-    return Calibration(
-      statistics: statistics, untrained: untrained,
-      heatmaps: residuals.map {
-        $0.map { Heatmap(width: $0.width, height: $0.height, values: statistics.heat(of: $0)) }
-      })
+    try inference.maps(of: scans).map(\.reconstruction)
   }
 
   /// Heatmap and findings of scans of one case.
@@ -80,25 +41,24 @@ package final class Scorer {
   ///   - rate: the false-positive rate that decides the threshold of regions.
   /// - Returns: one pair a scan, all layers at the scan's own size.
   package func analyze(
-    _ images: [Image], prepared: [(scan: PreparedScan, parameters: NormalizationParameters)], calibration: Calibration,
-    rate: Double
+    _ images: [Image], prepared: [PreparedImage], rate: Double
   ) throws(ComputeError) -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
-    let reconstructions = try reconstructions(of: prepared.map(\.scan))
+    let preparation = inference.preparation
+    let maps = try inference.maps(of: prepared.map(\.scan))
     let threshold = calibration.regionThreshold(rate: rate)
     let factor = preparation.reduction
     return prepared.indices.map { i in
-      let image = preparation.normalization.apply(prepared[i].parameters, to: images[i])
-      let residual = Residual(of: prepared[i].scan, reconstruction: reconstructions[i], rule: rule)
-      let heat = Heatmap(
-        width: residual.width, height: residual.height, values: calibration.statistics.heat(of: residual))
+      let image = preparation.normalized(images[i], as: prepared[i])
+      let heat = book.heatmap(score, of: prepared[i].scan, maps: maps[i])
       let score = heat.score
-      let full = Heatmap(
-        width: image.width, height: image.height,
-        values: Image(width: heat.width, height: heat.height, channels: 1, samples: heat.values.map { max($0, 0) })
-          .enlarged(by: factor, over: image).samples)
+      let full = heat.enlarged(by: factor, over: image)
+      let residual =
+        self.score == .residual
+        ? full : book.heatmap(.residual, of: prepared[i].scan, maps: maps[i]).enlarged(by: factor, over: image)
       let layers = ScanLayers(
-        scan: image, reconstruction: reconstructions[i].enlarged(by: factor, over: image), heatmap: full,
-        tissue: enlarge(prepared[i].scan.tissue, over: image), weights: rule.channelWeights)
+        scan: image, reconstruction: maps[i].reconstruction.enlarged(by: factor, over: image), heatmap: full,
+        residual: residual, tissue: prepared[i].scan.tissue.enlarged(by: factor, over: image),
+        weights: book.rule.channelWeights)
       let regions = full.regions(
         above: threshold, minimumArea: calibration.minimumRegionArea * factor * factor, pixelSize: image.pixelSize)
       let findings = ScanResult.Findings(
@@ -107,20 +67,20 @@ package final class Scorer {
       return (layers, findings)
     }
   }
+}
 
-  private func enlarge(_ mask: TissueMask, over scan: Image) -> [Bool] {
-    let factor = preparation.reduction
-    return (0..<scan.height).flatMap { y in
-      (0..<scan.width).map { x in mask.isTissue[y / factor * mask.width + x / factor] }
-    }
+extension Heatmap {
+  /// The heatmap at the scan's own size; what is less abnormal than half of healthy tissue is 0.
+  func enlarged(by factor: Int, over scan: Image) -> Heatmap {
+    let grid = Image(width: width, height: height, channels: 1, samples: values.map { max($0, 0) })
+    return Heatmap(width: scan.width, height: scan.height, values: grid.enlarged(by: factor, over: scan).samples)
   }
+}
 
-  private func input(batch: Int) throws(ComputeError) -> Tensor {
-    if let known = inputs[batch] { return known }
-    let size = network.architecture.patchSize
-    let made = try Tensor(Shape(batch, size, size, preparation.channels), engine: network.engine)
-    inputs[batch] = made
-    return made
+extension TissueMask {
+  /// `[height, width]` of the scan that this mask was found on when it was smaller by `factor`.
+  fileprivate func enlarged(by factor: Int, over scan: Image) -> [Bool] {
+    (0..<scan.height).flatMap { y in (0..<scan.width).map { x in isTissue[y / factor * width + x / factor] } }
   }
 }
 

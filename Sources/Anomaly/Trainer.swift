@@ -17,6 +17,9 @@ package final class Trainer {
     package var learningRate: Float = 2e-3
     package var objective: Objective
     package var rule: EvidenceRule
+    /// How the learned score is trained; `nil` for a model without one.
+    package var score: ScoreTrainer.Settings?
+    package var inference = Inference.Settings()
 
     package init(objective: Objective, rule: EvidenceRule) {
       self.objective = objective
@@ -41,6 +44,8 @@ package final class Trainer {
 
   package enum Event: Sendable {
     case progress(Progress)
+    /// The network stands, its score is being learned.
+    case score(ScoreTrainer.Progress)
     /// The state can be kept now, to resume from.
     case checkpoint
   }
@@ -52,7 +57,7 @@ package final class Trainer {
   let network: VAE
   let adam: Adam
   private let source: PatchSource
-  private let check: PlantedCheck
+  let planted: PlantedScans
   var state: State
 
   /// All that changes during training beside the weights.
@@ -85,7 +90,7 @@ package final class Trainer {
     adam = Adam(network.parameters)
     source = PatchSource(
       set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels)
-    check = PlantedCheck(set, architecture: architecture, rule: settings.rule)
+    planted = PlantedScans(set, architecture: architecture, rule: settings.rule)
     state = State(
       random: RandomGenerator(seed: settings.seed), spread: [Float](repeating: 0, count: architecture.channels))
     best = adam.averages
@@ -175,7 +180,7 @@ package final class Trainer {
         lastCheckpoint = now
       }
     }
-    return try finish(toolVersion: toolVersion, epochs: Double(adam.step) / stepsPerEpoch)
+    return try finish(toolVersion: toolVersion, epochs: Double(adam.step) / stepsPerEpoch, observe: observe)
   }
 
   /// Linear warm-up, then half a cosine down to nothing. Source: Loshchilov & Hutter 2017, arXiv:1608.03983.
@@ -190,7 +195,8 @@ package final class Trainer {
     guard due > state.checksDone else { return }
     state.checksDone = due
     let live = adam.swapInAverages()
-    let planted = try check.averagePrecision(of: network)
+    let planted = try planted.averagePrecision(
+      of: network, preparation: set.preparation, rule: settings.rule)
     for (parameter, values) in zip(network.parameters, live) { parameter.set(values) }
     state.lastPlanted = planted
     if planted > state.bestPlanted {
@@ -199,21 +205,50 @@ package final class Trainer {
     }
   }
 
-  private func finish(toolVersion: String, epochs: Double) throws -> Model {
+  private func finish(
+    toolVersion: String, epochs: Double, observe: (Event) throws -> Void
+  ) throws -> Model {
     for (parameter, values) in zip(network.parameters, best) { parameter.set(values) }
-    let scorer = Scorer(network: network, preparation: set.preparation, rule: settings.rule)
-    let calibration = try scorer.calibration(on: set.heldOut.map(\.scans))
+    var scoreNetwork: ScoreNetwork?
+    var scoreSteps = 0
+    if let scoring = settings.score {
+      let judge = ScoreNetwork(
+        ScoreNetwork.Architecture(inputs: ScoreInput(architecture).count), seed: settings.seed, engine: engine)
+      let trainer = ScoreTrainer(
+        set, network: network, scoreNetwork: judge, rule: settings.rule, settings: scoring, seed: settings.seed)
+      scoreSteps = try trainer.run { try observe(.score($0)) }
+      scoreNetwork = judge
+    }
+    let inference = Inference(
+      network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference)
+    let heldOut = Array(set.heldOut.map(\.scans).joined())
+    let maps = try inference.maps(of: heldOut)
     let divergences = network.divergences
+    let book = ScoreBook(
+      healthy: heldOut, maps: maps, planted: planted, plantedMaps: try inference.maps(of: planted.scans),
+      rule: settings.rule)
+    var calibrations: [Score: Calibration] = [:]
+    for score in book.available {
+      var next = 0
+      calibrations[score] = Calibration(
+        heatmaps: set.heldOut.map { member in
+          member.scans.map { scan in
+            defer { next += 1 }
+            return book.heatmap(score, of: scan, maps: maps[next])
+          }
+        })
+    }
     return Model(
-      architecture: architecture, preparation: set.preparation, calibration: calibration,
+      architecture: architecture, preparation: set.preparation, scoreArchitecture: scoreNetwork?.architecture,
+      inference: settings.inference, book: book, calibrations: calibrations,
       record: Model.Record(
         toolVersion: toolVersion, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step, epochs: epochs,
         minutes: state.seconds / 60, threads: Parallel.threads, compute: Engine.description,
-        objective: settings.objective, plantedAveragePrecision: state.bestPlanted, divergences: divergences,
-        warnings: warnings(divergences)),
+        objective: settings.objective, scoreSteps: scoreSteps, plantedAveragePrecision: state.bestPlanted,
+        divergences: divergences, warnings: warnings(divergences)),
       weights: Dictionary(
-        uniqueKeysWithValues: network.parameters.map {
+        uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))
         }))
   }

@@ -28,6 +28,8 @@ package struct TrainingSet: Sendable {
     package var seed: UInt64 = 0
     /// Direction of a lesion, a number a channel; tissue is read off the channels that have a weight.
     package var channelWeights: [Float]?
+    /// See `Preparation.localContrast`.
+    package var localContrast: Float?
     package var limits = TIFFLimits.default
 
     package init() {}
@@ -84,7 +86,8 @@ package struct TrainingSet: Sendable {
     }
     let preparation = Preparation(
       normalization: settings.normalization, reduction: reduction, channels: channels,
-      tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } })
+      tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
+      localContrast: settings.localContrast)
     var members: [Member] = []
     for picture in pictures {
       let scans = preparation.prepare(picture.images).map(\.scan).filter { $0.tissue.share > 0.02 }
@@ -165,7 +168,7 @@ final class PatchSource {
   /// Cuts a random patch, mirrored left to right or not, its channels scaled a little.
   ///
   /// - Returns: 1 where it is tissue.
-  private func cut(into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator) -> [UInt8] {
+  func cut(into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator) -> [UInt8] {
     let scan = scans[draw(&random)]
     let (width, height) = (scan.image.width, scan.image.height)
     var origin = (x: 0, y: 0)

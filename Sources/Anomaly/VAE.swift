@@ -156,6 +156,9 @@ package final class VAE {
   /// Divergence of each latent channel in the last `forward`, in nats a patch, stage by stage.
   package var divergences: [[Double]] { decoders.map { $0.latent?.divergences ?? [] } }
 
+  /// Divergence of each cell in the last `forward`, in nats, `[n, h / 2^k, w / 2^k, 1]`, of the stages with a latent.
+  package var divergenceMaps: [Tensor] { decoders.compactMap { $0.latent?.divergenceMap } }
+
   /// Encodes, samples and decodes.
   ///
   /// - Parameters:

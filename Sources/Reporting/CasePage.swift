@@ -153,11 +153,15 @@ struct CasePage {
       let difference = panel(
         .difference, "Difference",
         "Scan less expectation. Lighter: brighter than expected; darker: darker than expected.", ruler: nil)
+      let residual = panel(
+        .residual, "Reconstruction error",
+        "The difference alone in calibrated z: what the model could not reconstruct, before anything is learned from it.",
+        ruler: nil)
       if channels == 0 {
-        return [shown(.scan, "Scan"), expected(.reconstruction, "Expected if healthy"), difference]
+        return [shown(.scan, "Scan"), expected(.reconstruction, "Expected if healthy"), difference, residual]
       }
       // Heatmap and channels fill a row; the difference and the expected channels lie below them.
-      return (1...channels).map { shown(.channel($0), "Scan, channel \($0)") } + [difference]
+      return (1...channels).map { shown(.channel($0), "Scan, channel \($0)") } + [difference, residual]
         + (1...channels).map { expected(.reconstructedChannel($0), "Expected if healthy, channel \($0)") }
     }
 

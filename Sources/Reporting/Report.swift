@@ -53,13 +53,18 @@ package struct Report: Sendable {
   /// Writes the heatmap and the pictures of one scan.
   package func writeScan(_ layers: ScanLayers, name: String, inCase caseName: String) throws(ReportingError) {
     try Self.makeFolder(folder.file(folder.folder(ofCase: caseName)))
-    let heatmap = Image(
-      width: layers.heatmap.width, height: layers.heatmap.height, channels: 1, samples: layers.heatmap.values,
-      pixelSize: layers.scan.pixelSize)
     let path = folder.file(folder.heatmap(ofScan: name, inCase: caseName))
+    func write(_ map: Heatmap, to path: String) throws {
+      let image = Image(
+        width: map.width, height: map.height, channels: 1, samples: map.values, pixelSize: layers.scan.pixelSize)
+      try TIFFWriter.write(image, as: .float32, to: path)
+    }
     let pictures = ScanPictures(layers, scale: HeatScale(threshold: context.threshold), display: context.display)
     do {
-      try TIFFWriter.write(heatmap, as: .float32, to: path)
+      try write(layers.heatmap, to: path)
+      if context.keepsResidual {
+        try write(layers.residual, to: folder.file(folder.residual(ofScan: name, inCase: caseName)))
+      }
       try pictures.draw { picture, pixels in
         try pixels.write(to: folder.file(folder.picture(picture, ofScan: name, inCase: caseName)))
       }
@@ -117,7 +122,8 @@ package struct Report: Sendable {
     let channels = ScanPictures.channelPanels(findings.channels, context.display)
     let pictures =
       PictureName.always + (0..<channels).flatMap { [.channel($0 + 1), .reconstructedChannel($0 + 1)] }
-    return [folder.heatmap(ofScan: scan.name, inCase: name)]
+    let residual = context.keepsResidual ? [folder.residual(ofScan: scan.name, inCase: name)] : []
+    return [folder.heatmap(ofScan: scan.name, inCase: name)] + residual
       + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }
   }
 

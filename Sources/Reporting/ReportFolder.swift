@@ -4,7 +4,7 @@ import Foundation
 ///
 /// ```
 /// NAME/index.html  cases.sqlite  assets/style.css  assets/script.js
-/// NAME/cases/<case>/index.html  <scan>.heatmap.tif  <scan>.scan.png ...
+/// NAME/cases/<case>/index.html  <scan>.heatmap.tif  <scan>.residual.tif  <scan>.scan.png ...
 /// ```
 /// Paths inside a report are relative to it and use `/`, so that a report can be moved, copied and zipped.
 package struct ReportFolder: Sendable, Equatable {
@@ -33,6 +33,11 @@ package struct ReportFolder: Sendable, Equatable {
 
   package func heatmap(ofScan scan: String, inCase name: String) -> String {
     "\(folder(ofCase: name))/\(Self.component(scan)).heatmap.tif"
+  }
+
+  /// What the model could not reconstruct, calibrated like the heatmap; written where it is asked for.
+  package func residual(ofScan scan: String, inCase name: String) -> String {
+    "\(folder(ofCase: name))/\(Self.component(scan)).residual.tif"
   }
 
   package func picture(_ picture: PictureName, ofScan scan: String, inCase name: String) -> String {
@@ -76,26 +81,28 @@ package struct ReportFolder: Sendable, Equatable {
 
   /// Whether a file of a case's folder has a name that norma gives to heatmaps and pictures.
   static func isScanFile(_ name: String) -> Bool {
-    name.hasSuffix(".heatmap.tif") || PictureName.always.contains { name.hasSuffix("." + $0.ending) }
+    name.hasSuffix(".heatmap.tif") || name.hasSuffix(".residual.tif")
+      || PictureName.always.contains { name.hasSuffix("." + $0.ending) }
       || name.contains(/\.(scan|reconstruction)-[0-9]+\.png$/)
   }
 }
 
 /// The pictures written beside a heatmap.
 package enum PictureName: Sendable, Hashable {
-  case scan, reconstruction, difference, heatmap, overlay, thumbnail
+  case scan, reconstruction, difference, residual, heatmap, overlay, thumbnail
   /// One channel, one-based, where the channels are shown apart.
   case channel(Int)
   case reconstructedChannel(Int)
 
   /// The pictures every scan gets.
-  static let always: [PictureName] = [.scan, .reconstruction, .difference, .heatmap, .overlay, .thumbnail]
+  static let always: [PictureName] = [.scan, .reconstruction, .difference, .residual, .heatmap, .overlay, .thumbnail]
 
   var ending: String {
     switch self {
     case .scan: "scan.png"
     case .reconstruction: "reconstruction.png"
     case .difference: "difference.png"
+    case .residual: "residual.png"
     case .heatmap: "heatmap.png"
     case .overlay: "overlay.png"
     case .thumbnail: "thumbnail.png"

@@ -6,6 +6,7 @@ package struct ScanPictures: Sendable {
   private let scan: Image
   private let reconstruction: Image
   private let heatmap: Heatmap
+  private let residual: Heatmap
   /// `[height, width]`
   private let tissue: [Bool]
   private let scale: HeatScale
@@ -22,6 +23,7 @@ package struct ScanPictures: Sendable {
     scan = layers.scan.reduced(by: factor)
     reconstruction = layers.reconstruction.reduced(by: factor)
     heatmap = layers.heatmap.reduced(by: factor)
+    residual = layers.residual.reduced(by: factor)
     let marks = layers.tissue.map { $0 ? Float(1) : 0 }
     tissue = Heatmap(width: layers.heatmap.width, height: layers.heatmap.height, values: marks)
       .reduced(by: factor).values.map { $0 > 0 }
@@ -41,8 +43,9 @@ package struct ScanPictures: Sendable {
       }
     }
     try each(.difference, difference)
-    try each(.heatmap, heat)
-    let overlay = self.overlay
+    try each(.residual, overlay(of: residual))
+    try each(.heatmap, heat(of: heatmap))
+    let overlay = overlay(of: heatmap)
     try each(.overlay, overlay)
     let side = max(overlay.width, overlay.height)
     try each(.thumbnail, overlay.reduced(by: (side + Self.thumbnailSide - 1) / Self.thumbnailSide))
@@ -94,10 +97,10 @@ package struct ScanPictures: Sendable {
     }
   }
 
-  /// The heatmap alone, to lie over the scan: clear below the threshold, its border opaque.
-  private var heat: Picture {
+  /// A heatmap alone, to lie over the scan: clear below the threshold, its border opaque.
+  private func heat(of heatmap: Heatmap) -> Picture {
     var samples = [UInt8](repeating: 0, count: heatmap.values.count * 4)
-    let border = self.border
+    let border = border(of: heatmap)
     for (index, z) in heatmap.values.enumerated() where isAbove(z) {
       let color = border[index] ? Self.borderColor : scale.color(of: Double(z))
       samples[index * 4] = color.red
@@ -108,10 +111,10 @@ package struct ScanPictures: Sendable {
     return Picture(width: heatmap.width, height: heatmap.height, channels: 4, samples: samples)
   }
 
-  /// The heatmap blended over the gray scan.
-  private var overlay: Picture {
+  /// A heatmap blended over the gray scan.
+  private func overlay(of heatmap: Heatmap) -> Picture {
     let value = lightness(of: scan)
-    let heat = self.heat
+    let heat = heat(of: heatmap)
     var samples = [UInt8](repeating: 0, count: heatmap.values.count * 3)
     for index in heatmap.values.indices {
       let base = Int(Self.byte(value(index * scan.channels)))
@@ -132,7 +135,7 @@ package struct ScanPictures: Sendable {
   private func isAbove(_ z: Float) -> Bool { Double(z) >= scale.threshold }
 
   /// Pixels above the threshold within a line's width of one below it.
-  private var border: [Bool] {
+  private func border(of heatmap: Heatmap) -> [Bool] {
     let (width, height) = (heatmap.width, heatmap.height)
     let line = max(1, max(width, height) / 512)
     var border = [Bool](repeating: false, count: width * height)

@@ -26,6 +26,8 @@ package struct StudyContext: Sendable, Equatable, Codable {
   /// Case score from which a case is flagged; `nil` where no score would be.
   package var scoreThreshold: Double?
   package var display: ScanDisplay
+  /// Whether the calibrated reconstruction error of every scan is written to a file of its own.
+  package var keepsResidual = false
   /// Sentences to show above the results: domain shift, a collapsed model, a short calibration set.
   package var warnings: [String]
   /// Tool version, digests, normalization, command line, duration and so on.
@@ -47,7 +49,9 @@ package struct StudyContext: Sendable, Equatable, Codable {
   }
 
   /// What a recorded case must share with this run to be left as it is: pictures and regions follow these settings too.
-  var scoringKey: String { "\(scoring); threshold \(threshold); display \(display.rawValue)" }
+  var scoringKey: String {
+    "\(scoring); threshold \(threshold); display \(display.rawValue)" + (keepsResidual ? "; residual kept" : "")
+  }
 
   /// The JSON stored with the run; keys sorted, so that equal contexts give equal text.
   var json: String {

@@ -25,6 +25,12 @@ struct AnalyzeCommand: ParsableCommand {
   @Option(help: "Share of healthy cases that may be flagged.")
   var falsePositiveRate = 0.05
 
+  @Option(help: "What heatmaps show: \(Score.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var score: Score = .ensemble
+
+  @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
+  var keep: [KeptFile] = []
+
   func validate() throws {
     guard falsePositiveRate > 0, falsePositiveRate < 1 else {
       throw ValidationError("--false-positive-rate is \(falsePositiveRate); a share between 0 and 1 is expected.")
@@ -34,7 +40,8 @@ struct AnalyzeCommand: ParsableCommand {
   func run() throws {
     var terminal = Terminal()
     let result = try Analysis(
-      study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate
+      study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
+      score: score, keptFiles: keep
     ).run(terminal: &terminal)
     print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
@@ -51,6 +58,8 @@ struct Analysis {
   let model: String
   let output: String
   let falsePositiveRate: Double
+  var score = Score.ensemble
+  var keptFiles: [KeptFile] = []
 
   struct Outcome {
     var output: String
@@ -77,11 +86,10 @@ struct Analysis {
     let trained = try Model(path: model)
     let study = try Study(path: study)
     let engine = try Engine()
-    let rule = trained.calibration.statistics.rule
-    let scorer = Scorer(
-      network: try trained.network(engine: engine, path: model), preparation: trained.preparation, rule: rule)
+    let scorer = try Scorer(trained, path: model, score: score, engine: engine)
+    let calibration = trained.calibrations[score]!
     let modelDigest = Study.digest(ofFile: model) ?? ""
-    var context = context(of: trained, digest: modelDigest)
+    var context = context(of: trained, calibration: calibration, digest: modelDigest)
     var report = try Report(
       writingTo: output, context: context, toolVersion: Norma.version,
       modelSHA256: modelDigest, studyPath: self.study)
@@ -145,8 +153,7 @@ struct Analysis {
     for first in stride(from: 0, to: readable.count, by: group) {
       let members = first..<min(first + group, readable.count)
       let results = try scorer.analyze(
-        Array(pictures[members]), prepared: Array(prepared[members]), calibration: model.calibration,
-        rate: falsePositiveRate)
+        Array(pictures[members]), prepared: Array(prepared[members]), rate: falsePositiveRate)
       for (member, result) in zip(members, results) {
         let index = readable[member]
         try report.writeScan(result.layers, name: sources[index].name, inCase: item.name)
@@ -164,16 +171,16 @@ struct Analysis {
     }
     let scores = scans.compactMap { scan in if case .done(let findings) = scan.outcome { findings.score } else { nil } }
     let score = scores.max()
-    let pValue = score.map { Calibration.pValue($0, among: model.calibration.caseScores) }
+    let calibration = model.calibrations[self.score]!
+    let pValue = score.map { Calibration.pValue($0, among: calibration.caseScores) }
     return CaseResult(
       name: item.name, scans: scans, score: score, pValue: pValue,
-      flagged: pValue.map { model.calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false)
+      flagged: pValue.map { calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false)
   }
 
-  private func context(of model: Model, digest: String) -> StudyContext {
-    let c = model.calibration
+  private func context(of model: Model, calibration c: Calibration, digest: String) -> StudyContext {
     let r = model.record
-    let rule = c.statistics.rule
+    let rule = model.book.rule
     let rate = c.attainableRate(falsePositiveRate)
     var warnings = r.warnings
     if rate > falsePositiveRate {
@@ -183,9 +190,9 @@ struct Analysis {
           rate * 100, falsePositiveRate * 100, c.caseScores.count))
     }
     let weights = rule.channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
-    return StudyContext(
+    var result = StudyContext(
       title: URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent,
-      scoring: "norma \(Norma.version); false-positive rate \(falsePositiveRate)",
+      scoring: "norma \(Norma.version); score \(score.rawValue); false-positive rate \(falsePositiveRate)",
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
       calibrationScores: c.caseScores, scoreThreshold: c.caseThreshold(rate: falsePositiveRate),
       display: rule.channelWeights == nil && model.preparation.channels == 3 ? .color : .channels, warnings: warnings,
@@ -197,13 +204,28 @@ struct Analysis {
           "\(r.trainingCases) cases, \(r.heldOutCases.count) held out; \(r.steps) steps, seed \(r.seed)"),
         .init("Training set SHA-256", r.trainingSetSHA256),
         .init("Normalization", "\(model.preparation.normalization.method), reduced by \(model.preparation.reduction)"),
-        .init("Score", "\(weights ?? "any direction"), \(rule.polarity.rawValue)"),
+        .init("Score", "\(Self.members(model.book, score)); \(weights ?? "any direction"), \(rule.polarity.rawValue)"),
         .init("Command", CommandLine.arguments.joined(separator: " ")),
         .init("Compute", "\(Engine.description), \(Parallel.threads) threads"),
         .init("Started", Date().formatted(.iso8601)),
       ])
+    result.keepsResidual = keptFiles.contains(.residual)
+    return result
+  }
+
+  /// What a score is made of, in words.
+  private static func members(_ book: ScoreBook, _ score: Score) -> String {
+    guard score == .ensemble else { return score.rawValue }
+    let parts = book.weights.sorted { ($0.value, $1.key.rawValue) > ($1.value, $0.key.rawValue) }
+    return "ensemble of "
+      + parts.map { String(format: "%.0f %% %@", $0.value * 100, $0.key.rawValue) }.joined(separator: ", ")
   }
 
   /// Name of the provenance line under which `evaluate` finds the model again.
   static let modelFact = "Model file"
 }
+
+extension Score: ExpressibleByArgument {}
+
+/// What `analyze` writes beside the heatmaps where it is asked to.
+enum KeptFile: String, ExpressibleByArgument, CaseIterable { case residual }

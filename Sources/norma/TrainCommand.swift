@@ -33,6 +33,10 @@ struct TrainCommand: ParsableCommand {
 
 /// What a user can set about training; shared by `train` and `demo`.
 struct TrainingOptions: ParsableArguments {
+  @Option(
+    help: "Kind of scan whose settings to start from: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var preset: Preset = .general
+
   @Option(help: ArgumentHelp("Time to train, in minutes.", valueName: "minutes"))
   var minutes: Double?
 
@@ -76,7 +80,25 @@ struct TrainingOptions: ParsableArguments {
   var channelWeights: ChannelWeights?
 
   @Option(help: "Which sign of a shift is abnormal: bright, dark or both.")
-  var polarity: EvidenceRule.Polarity = .both
+  var polarity: EvidenceRule.Polarity?
+
+  @Option(
+    help: """
+      Radii of the lesions that the learned score is trained on, in pixels of the model's grid: 2-32.
+      """)
+  var lesionSizes: NumberRange?
+
+  @Option(help: "Size of their contrast, in normalized intensity, where 0.12 is the spread of tissue: 0.1-0.7.")
+  var lesionContrast: NumberRange?
+
+  @Option(
+    help: """
+      Subtract the mean over a neighbourhood of this many pixels of the model's grid, for an uneven background. 0 does not.
+      """)
+  var localContrast: Float?
+
+  @Option(help: "Share of the time, or of the epochs, that goes into the learned score.")
+  var scoreShare = 0.5
 
   func validate() throws {
     if minutes != nil, epochs != nil { throw ValidationError("Give --minutes or --epochs, not both.") }
@@ -87,6 +109,12 @@ struct TrainingOptions: ParsableArguments {
     if !(beta >= 0) { throw ValidationError("--beta is \(beta); 0 or more is expected.") }
     if let reduction, !(1...64).contains(reduction) {
       throw ValidationError("--reduction is \(reduction); a whole number from 1 to 64 is expected.")
+    }
+    if let localContrast, !(0...256).contains(localContrast) {
+      throw ValidationError("--local-contrast is \(localContrast); 0 to 256 is expected.")
+    }
+    if !(scoreShare >= 0 && scoreShare < 1) {
+      throw ValidationError("--score-share is \(scoreShare); a share from 0 to below 1 is expected.")
     }
     if !(heldOut > 0 && heldOut < 1) {
       throw ValidationError("--held-out is \(heldOut); a share between 0 and 1 is expected.")
@@ -99,12 +127,17 @@ struct TrainingOptions: ParsableArguments {
   ) throws -> (model: Model, faults: [String]) {
     let study = try Study(path: path)
     try checkWritable(output)
+    let preset = preset.values
+    var rule = preset.rule
+    if let channelWeights { rule.channelWeights = channelWeights.values }
+    if let polarity { rule.polarity = polarity }
     var setSettings = TrainingSet.Settings()
     setSettings.normalization = normalization.normalization
-    setSettings.reduction = reduction
+    setSettings.reduction = reduction ?? preset.reduction
+    setSettings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
     setSettings.heldOutShare = heldOut
     setSettings.seed = seed
-    setSettings.channelWeights = channelWeights?.values
+    setSettings.channelWeights = rule.channelWeights
     let set = try TrainingSet(study, settings: setSettings) { done, all in
       terminal.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
     }
@@ -121,8 +154,13 @@ struct TrainingOptions: ParsableArguments {
     objective.likelihood = likelihood
     objective.divergenceWeights = objective.divergenceWeights.map { $0 * beta }
     var settings = Trainer.Settings(
-      objective: objective, rule: EvidenceRule(channelWeights: channelWeights?.values, polarity: polarity))
-    settings.budget = epochs.map { .epochs($0) } ?? .minutes(minutes ?? 10)
+      objective: objective, rule: rule)
+    settings.budget = budget(share: 1 - scoreShare)
+    if scoreShare > 0 {
+      settings.score = ScoreTrainer.Settings(
+        budget: budget(share: scoreShare), radii: lesionSizes?.values ?? preset.radii,
+        contrast: lesionContrast?.values ?? preset.contrast)
+    }
     settings.seed = seed
     settings.batchSize = batchSize
     settings.learningRate = learningRate
@@ -133,6 +171,11 @@ struct TrainingOptions: ParsableArguments {
     let model = try trainer.run(toolVersion: Norma.version) { event in
       switch event {
       case .progress(let progress): terminal.update(Self.line(progress), fraction: progress.fraction)
+      case .score(let progress):
+        terminal.update(
+          String(
+            format: "learning the score: step %d  loss %.4f  %.0f patches/s", progress.step, progress.loss,
+            progress.patchesPerSecond), fraction: progress.fraction)
       case .checkpoint:
         // Hours of training are not given up because a checkpoint does not fit.
         do { try trainer.saveCheckpoint(to: checkpoint) } catch { terminal.say("no checkpoint was kept: \(error)") }
@@ -142,6 +185,10 @@ struct TrainingOptions: ParsableArguments {
     try model.save(to: output)
     try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
     return (model, set.faults)
+  }
+
+  private func budget(share: Double) -> Trainer.Settings.Budget {
+    epochs.map { .epochs($0 * share) } ?? .minutes((minutes ?? 10) * share)
   }
 
   /// Fails before hours of training rather than after them.
@@ -175,12 +222,12 @@ struct TrainingOptions: ParsableArguments {
       [
         "model           \(output)",
         String(
-          format: "trained         %.1f epochs, %d steps, %@", r.epochs, r.steps, Terminal.duration(r.minutes * 60)),
+          format: "trained         %.1f epochs, %d steps, %@; the score %d steps", r.epochs, r.steps,
+          Terminal.duration(r.minutes * 60), r.scoreSteps),
         "cases           \(r.trainingCases) for training, \(r.heldOutCases.count) held out",
         "patches         \(model.architecture.patchSize) pixels, \(model.architecture.channels) channels, "
           + "scans reduced by \(model.preparation.reduction)",
-        String(
-          format: "planted lesions average precision %.3f on held-out scans", r.plantedAveragePrecision),
+        "planted lesions " + model.book.plantedSummary,
         "latents         \(active) of \(r.divergences.joined().count) channels in use, "
           + String(format: "%.0f nats a patch", r.divergences.joined().reduce(0, +)),
         "compute         \(r.compute), \(r.threads) threads",
@@ -219,5 +266,18 @@ struct ChannelWeights: ExpressibleByArgument {
   }
 }
 
+/// Two numbers with a hyphen between them, the smaller first.
+struct NumberRange: ExpressibleByArgument {
+  let values: ClosedRange<Float>
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "-", omittingEmptySubsequences: false).map { Float($0) }
+    guard parts.count == 2, let low = parts[0], let high = parts[1], low > 0, high >= low, high.isFinite
+    else { return nil }
+    values = low...high
+  }
+}
+
+extension Preset: ExpressibleByArgument {}
 extension EvidenceRule.Polarity: ExpressibleByArgument {}
 extension Objective.Likelihood: ExpressibleByArgument {}

@@ -4,22 +4,17 @@ import Foundation
 import Testing
 
 extension Calibration {
-  /// A calibration with scores of one's choice, read from JSON as from a model file; its statistics are not used.
+  /// A calibration with scores of one's choice, read from JSON as from a model file.
   static func sample(caseScores: [Double], scanScores: [Double] = [1], regionLevels: [Double] = [1]) throws
     -> Calibration
   {
     struct Parts: Encodable {
-      var statistics: ResidualStatistics
-      var untrained: ResidualStatistics
       var scanScores: [Double]
       var caseScores: [Double]
       var regionLevels: [Double]
       var minimumRegionArea = Calibration.defaultRegionArea
     }
-    let statistics = try TinyStudy.model.get().calibration.statistics
-    let parts = Parts(
-      statistics: statistics, untrained: statistics, scanScores: scanScores, caseScores: caseScores,
-      regionLevels: regionLevels)
+    let parts = Parts(scanScores: scanScores, caseScores: caseScores, regionLevels: regionLevels)
     return try JSONDecoder().decode(Calibration.self, from: JSONEncoder().encode(parts))
   }
 }

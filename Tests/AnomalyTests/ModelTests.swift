@@ -21,11 +21,8 @@ struct ModelTests {
     for y in 20..<26 {
       for x in 20..<26 { images[0][x, y] = 40 }
     }
-    let scorer = Scorer(
-      network: try model.network(engine: Engine(), path: path), preparation: model.preparation,
-      rule: model.calibration.statistics.rule)
-    return try scorer.analyze(
-      images, prepared: model.preparation.prepare(images), calibration: model.calibration, rate: 0.3)
+    let scorer = try Scorer(model, path: path, engine: Engine())
+    return try scorer.analyze(images, prepared: model.preparation.prepare(images), rate: 0.3)
   }
 
   @Test func `a saved model gives the same heatmaps bit for bit`() throws {
@@ -33,7 +30,10 @@ struct ModelTests {
     let read = try Model(path: path)
     #expect(read.architecture == model.architecture)
     #expect(read.preparation == model.preparation)
-    #expect(read.calibration == model.calibration)
+    #expect(read.book == model.book)
+    #expect(read.calibrations == model.calibrations)
+    #expect(read.scoreArchitecture == model.scoreArchitecture)
+    #expect(read.inference == model.inference)
     #expect(read.record == model.record)
     #expect(read.weights == model.weights)
     for (before, after) in zip(try analyze(model), try analyze(read)) {
@@ -68,11 +68,12 @@ struct ModelTests {
     let metadata = try Safetensors(Data(contentsOf: URL(fileURLWithPath: path)), path: path).metadata
     #expect(
       metadata.keys.sorted() == [
-        "architecture", "calibration", "channels", "format", "format_version", "normalization", "patch_size",
-        "preparation", "seed", "tool_version", "training", "training_set_sha256",
+        "architecture", "calibration", "channels", "format", "format_version", "inference", "normalization",
+        "patch_size", "preparation", "score_network", "scores", "seed", "tool_version", "training",
+        "training_set_sha256",
       ])
     #expect(metadata["format"] == "norma")
-    #expect(metadata["format_version"] == "1")
+    #expect(metadata["format_version"] == "2")
     #expect(metadata["tool_version"] == "1.0")
     #expect(metadata["channels"] == "1")
     #expect(metadata["patch_size"] == "48")
@@ -133,12 +134,12 @@ struct ModelTests {
         "its format is 'norma-checkpoint', 'norma' was expected. Give a file that `norma train` wrote."
       ),
       (
-        "format_version", "2",
-        "its format version is 2, this norma reads version 1. Train anew, or use the norma that wrote it (1.0)."
+        "format_version", "3",
+        "its format version is 3, this norma reads version 2. Train anew, or use the norma that wrote it (1.0)."
       ),
       (
         "format_version", nil,
-        "its format version is missing, this norma reads version 1. Train anew, or use the norma that wrote it (1.0)."
+        "its format version is missing, this norma reads version 2. Train anew, or use the norma that wrote it (1.0)."
       ),
       ("calibration", nil, "its metadata lacks 'calibration'. Copy the file again or train anew."),
       ("architecture", "{}", "its metadata 'architecture' cannot be understood. Copy the file again or train anew."),
@@ -188,15 +189,16 @@ struct ModelTests {
       ("preparation", ["channels"], 2), ("preparation", ["reduction"], 0), ("preparation", ["reduction"], 65),
       ("preparation", ["tissueChannels"], [1]), ("preparation", ["tissueChannels"], [Int]()),
       ("preparation", ["normalization", "method"], ["percentile": ["_0": 150]]),
-      ("calibration", ["caseScores"], [Int]()), ("calibration", ["minimumRegionArea"], Int.max),
-      ("calibration", ["statistics", "depths"], [0]), ("calibration", ["statistics", "means"], [[0]]),
-      ("calibration", ["statistics", "deviations"], [[Int]](repeating: [], count: 10)),
-      ("calibration", ["statistics", "deviations"], [[Int]](repeating: [0], count: 10)),
-      ("calibration", ["statistics", "precision"], [[1, 2]]), ("calibration", ["statistics", "quantiles"], [1, 2]),
-      ("calibration", ["statistics", "rule", "channelWeights"], [1, 0]),
-      ("calibration", ["statistics", "rule", "smoothing"], 1e30),
-      ("calibration", ["untrained", "means"], [[0]]), ("calibration", ["untrained", "quantiles"], [Int]()),
-      ("calibration", ["untrained", "precision"], [[Int]]()),
+      ("calibration", ["ensemble", "caseScores"], [Int]()),
+      ("calibration", ["kl", "minimumRegionArea"], Int.max), ("calibration", ["learned"], NSNull()),
+      ("inference", ["overlap"], 1), ("inference", ["samples"], 1000),
+      ("scores", ["members", "residual", "depths"], [0]), ("scores", ["members", "residual", "means"], [[0]]),
+      ("scores", ["members", "learned", "deviations"], [[Int]](repeating: [], count: 10)),
+      ("scores", ["members", "ssim", "deviations"], [[Int]](repeating: [0], count: 10)),
+      ("scores", ["members", "kl", "precision"], [[1, 2]]), ("scores", ["members", "kl", "quantiles"], [1, 2]),
+      ("scores", ["members", "residual", "rule", "smoothing"], 1e30), ("scores", ["combined", "means"], [[0]]),
+      ("scores", ["rule", "channelWeights"], [1, 0]), ("scores", ["weights"], [String: Double]()),
+      ("score_network", ["inputs"], 3),
     ] as [(String, [String], any Sendable)])
   func `a preparation or calibration that would fail later is refused`(
     key: String, place: [String], value: any Sendable

@@ -79,6 +79,7 @@ enum TinyStudy {
     result.budget = .epochs(epochs)
     result.batchSize = 2
     result.seed = seed
+    result.score = ScoreTrainer.Settings(budget: .epochs(2), radii: 2...10)
     return result
   }
 

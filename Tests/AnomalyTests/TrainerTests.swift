@@ -28,7 +28,7 @@ struct TrainerTests {
     let first = try run(TinyStudy.trainer(set))
     let second = try run(TinyStudy.trainer(set))
     #expect(bits(first) == bits(second))
-    #expect(first.calibration == second.calibration)
+    #expect(first.calibrations == second.calibrations)
     #expect(first.record.divergences == second.record.divergences)
     let other = try run(TinyStudy.trainer(set, TinyStudy.settings(seed: 8)))
     #expect(bits(first) != bits(other))
@@ -129,7 +129,7 @@ struct TrainerTests {
     let resumed = try run(second)
     #expect(resumed.record.steps == 500)
     #expect(bits(resumed) == bits(whole))
-    #expect(resumed.calibration == whole.calibration)
+    #expect(resumed.calibrations == whole.calibrations)
     #expect(resumed.record.plantedAveragePrecision == whole.record.plantedAveragePrecision)
   }
 

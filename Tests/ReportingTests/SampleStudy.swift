@@ -76,6 +76,7 @@ enum SampleStudy {
     }
     return ScanLayers(
       scan: scan, reconstruction: scan, heatmap: Heatmap(width: width, height: height, values: heat),
+      residual: Heatmap(width: width, height: height, values: heat),
       tissue: [Bool](repeating: true, count: width * height))
   }
 

@@ -1,19 +1,19 @@
 import Compute
 import Imaging
 
-/// How well a network's residuals show lesions planted in held-out healthy patches; the same lesions every time.
-struct PlantedCheck {
-  private let preparation: Preparation
-  private let rule: EvidenceRule
-  private let clean: [PreparedScan]
-  private let planted: [PreparedScan]
-  private let lesions: [[Bool]]
+/// Lesions planted in held-out healthy patches, the same every time: what checkpoints and scores are chosen by.
+///
+/// They are drawn by `SyntheticLesions`, other than those that the score network learns from.
+struct PlantedScans: Sendable {
+  /// The patches before anything was planted.
+  let clean: [PreparedScan]
+  let scans: [PreparedScan]
+  /// Which pixels are lesion, `[height, width]` each.
+  let lesions: [[Bool]]
 
   private static let patches = 64
 
   init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule) {
-    preparation = set.preparation
-    self.rule = rule
     let scans = set.heldOut.flatMap(\.scans)
     let edge = architecture.patchSize
     let c = architecture.channels
@@ -43,7 +43,7 @@ struct PlantedCheck {
       lesions.append(lesion)
     }
     self.clean = clean
-    self.planted = planted
+    self.scans = planted
     self.lesions = lesions
   }
 
@@ -55,12 +55,19 @@ struct PlantedCheck {
     cut.withUnsafeMutableBufferPointer { grid.cut(mask, into: $0, patches: patch..<patch + 1) }
     return TissueMask(width: grid.patchSize, height: grid.patchSize, isTissue: cut.map { $0 > 0.5 })
   }
+}
 
-  func averagePrecision(of network: VAE) throws(ComputeError) -> Double {
-    let scorer = Scorer(network: network, preparation: preparation, rule: rule)
-    let statistics = ResidualStatistics(
-      healthy: try scorer.residuals(of: clean), channels: preparation.channels, rule: rule)
-    let heat = try scorer.residuals(of: planted).flatMap { statistics.heat(of: $0) }
+extension PlantedScans {
+  /// Average precision of a network's residuals on the planted lesions.
+  func averagePrecision(of network: VAE, preparation: Preparation, rule: EvidenceRule) throws(ComputeError) -> Double {
+    let inference = Inference(network: network, scoreNetwork: nil, preparation: preparation)
+    func residuals(_ scans: [PreparedScan]) throws(ComputeError) -> [Residual] {
+      zip(scans, try inference.maps(of: scans)).map {
+        Residual(of: $0, reconstruction: $1.reconstruction, rule: rule)
+      }
+    }
+    let statistics = ResidualStatistics(healthy: try residuals(clean), channels: preparation.channels, rule: rule)
+    let heat = try residuals(scans).flatMap { statistics.heat(of: $0) }
     return Metrics.Ranking(scores: heat, truth: Array(lesions.joined())).averagePrecision ?? 0
   }
 }

@@ -1,0 +1,187 @@
+import Compute
+import Foundation
+import Imaging
+
+/// Runs the networks over whole scans, patch by patch.
+package final class Inference {
+  /// What is done beyond one pass with the posterior's mean; every pass costs as much as the first.
+  package struct Settings: Codable, Sendable, Equatable {
+    /// Draws of the latent to average over; 0 takes the posterior's mean.
+    package var samples = 0
+    /// Whether every patch is also seen mirrored left to right.
+    package var flips = false
+    /// Share of its edge that a patch has in common with the next, in 0...0.75.
+    package var overlap = 0.25
+
+    package init() {}
+
+    /// What makes these numbers unusable, as a sentence; `nil` where nothing does.
+    package var fault: String? {
+      (0...64).contains(samples) && (0...0.75).contains(overlap)
+        ? nil : "\(samples) samples, overlap \(overlap); 0 to 64 and 0 to 0.75 are supported"
+    }
+  }
+
+  /// What the networks say of one scan, on the model's grid, `[height, width, ...]`.
+  package struct Maps: Sendable {
+    /// What healthy tissue would look like here, in the scan's normalized units.
+    package var reconstruction: Image
+    /// Divergence of posterior from prior, in nats a pixel, a channel for each stage that has a latent.
+    package var divergence: Image
+    /// Log-odds of a lesion; `nil` without a score network.
+    package var logit: Image?
+  }
+
+  let network: VAE
+  let scoreNetwork: ScoreNetwork?
+  let preparation: Preparation
+  let settings: Settings
+  private let scoreInput: ScoreInput
+  private var batches: [Int: Batch] = [:]
+
+  private static let largestBatch = 16
+
+  private struct Batch {
+    let scan: Tensor
+    let score: Tensor?
+    let output: UnsafeMutableBufferPointer<Float>
+  }
+
+  package init(network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings()) {
+    self.network = network
+    self.scoreNetwork = scoreNetwork
+    self.preparation = preparation
+    self.settings = settings
+    scoreInput = ScoreInput(network.architecture)
+  }
+
+  deinit { for batch in batches.values { batch.output.deallocate() } }
+
+  private struct Job {
+    let scan: Int
+    let patch: Int
+  }
+
+  /// Channels of all maps together.
+  private var outputs: Int { preparation.channels + scoreInput.stages + (scoreNetwork == nil ? 0 : 1) }
+
+  package func maps(of scans: [PreparedScan]) throws(ComputeError) -> [Maps] {
+    let size = network.architecture.patchSize
+    let c = preparation.channels
+    let grids = scans.map {
+      PatchGrid(
+        width: $0.image.width, height: $0.image.height, patchSize: size,
+        overlap: Int(Double(size) * settings.overlap))
+    }
+    // Intensities and depth are cut together; NaN has depth 0 and is fed as 0.
+    let sources = scans.map(Self.withDepth)
+    var stitchers = grids.map { PatchStitcher(grid: $0, channels: outputs) }
+    let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { Job(scan: scan, patch: $0) } }
+    var cut = [Float](repeating: 0, count: size * size * (c + 1))
+    var depth = [Float](repeating: 0, count: size * size * Self.largestBatch)
+    var next = 0
+    while next < jobs.count {
+      // Powers of two alone, so that few batch sizes have to be prepared for.
+      var n = Self.largestBatch
+      while n > jobs.count - next { n /= 2 }
+      let batch = try batch(of: n)
+      for isMirrored in settings.flips ? [false, true] : [false] {
+        for k in 0..<n {
+          let job = jobs[next + k]
+          cut.withUnsafeMutableBufferPointer {
+            grids[job.scan].cut(sources[job.scan], into: $0, patches: job.patch..<job.patch + 1)
+          }
+          for pixel in 0..<size * size {
+            let from = isMirrored ? pixel - pixel % size + size - 1 - pixel % size : pixel
+            for channel in 0..<c {
+              batch.scan.values[(k * size * size + pixel) * c + channel] = cut[from * (c + 1) + channel]
+            }
+            depth[k * size * size + pixel] = cut[from * (c + 1) + c]
+          }
+        }
+        for sample in 0..<max(1, settings.samples) {
+          // The same noise for the same patch, whatever it is batched with, is not needed: averages differ by less than
+          // their own spread. The same run gives the same bits.
+          var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
+          try run(batch, depth: depth, isMirrored: isMirrored, sampling: &generator)
+          let values = size * size * outputs
+          for k in 0..<n {
+            let job = jobs[next + k]
+            stitchers[job.scan].add(
+              UnsafeBufferPointer(rebasing: batch.output[k * values..<(k + 1) * values]),
+              patches: job.patch..<job.patch + 1)
+          }
+        }
+      }
+      next += n
+    }
+    return zip(stitchers, scans).map { stitcher, scan in
+      let all = stitcher.image(pixelSize: scan.image.pixelSize)
+      return Maps(
+        reconstruction: all.channels(Array(0..<c)), divergence: all.channels(Array(c..<c + scoreInput.stages)),
+        logit: scoreNetwork == nil ? nil : all.channels([c + scoreInput.stages]))
+    }
+  }
+
+  /// Fills the batch's output, `[n, size, size, outputs]`.
+  private func run(
+    _ batch: Batch, depth: [Float], isMirrored: Bool, sampling generator: inout RandomGenerator?
+  ) throws(ComputeError) {
+    let y = try network.forward(batch.scan, sampling: &generator)
+    let maps = network.divergenceMaps
+    var logits: Tensor?
+    if let scoreNetwork, let input = batch.score {
+      depth.withUnsafeBufferPointer {
+        scoreInput.fill(
+          scan: batch.scan, reconstruction: y, divergences: maps,
+          depth: UnsafeBufferPointer(rebasing: $0[..<batch.scan.shape.pixels]), into: input)
+      }
+      logits = try scoreNetwork.forward(input)
+    }
+    let (shape, c, k) = (batch.scan.shape, preparation.channels, outputs)
+    for n in 0..<shape.n {
+      for row in 0..<shape.h {
+        for column in 0..<shape.w {
+          let x = isMirrored ? shape.w - 1 - column : column
+          let from = (n * shape.h + row) * shape.w + x
+          let to = ((n * shape.h + row) * shape.w + column) * k
+          for channel in 0..<c { batch.output[to + channel] = y.values[from * c + channel] }
+          for (stage, map) in maps.enumerated() {
+            let (h, w) = (map.shape.h, map.shape.w)
+            let cell = (n * h + row * h / shape.h) * w + x * w / shape.w
+            batch.output[to + c + stage] = map.values[cell] * Float(h * w) / Float(shape.h * shape.w)
+          }
+          if let logits { batch.output[to + k - 1] = logits.values[from] }
+        }
+      }
+    }
+  }
+
+  private func batch(of n: Int) throws(ComputeError) -> Batch {
+    if let known = batches[n] { return known }
+    let size = network.architecture.patchSize
+    let made = Batch(
+      scan: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
+      score: scoreNetwork == nil
+        ? nil : try Tensor(Shape(n, size, size, scoreInput.count), engine: network.engine),
+      output: .allocate(capacity: n * size * size * outputs))
+    batches[n] = made
+    return made
+  }
+
+  /// The scan with depth below the tissue's surface as a last channel and 0 in place of `NaN`.
+  private static func withDepth(_ scan: PreparedScan) -> Image {
+    let c = scan.image.channels
+    var result = Image(width: scan.image.width, height: scan.image.height, channels: c + 1)
+    for (pixel, depth) in scan.tissue.depth.enumerated() {
+      var hasData = true
+      for channel in 0..<c {
+        let value = scan.image.samples[pixel * c + channel]
+        hasData = hasData && !value.isNaN
+        result.samples[pixel * (c + 1) + channel] = value.isNaN ? 0 : value
+      }
+      result.samples[pixel * (c + 1) + c] = hasData ? depth : 0
+    }
+    return result
+  }
+}

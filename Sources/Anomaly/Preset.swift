@@ -1,0 +1,41 @@
+import Imaging
+
+/// Settings that suit a kind of scan, to start from. Every one of them can be set by itself.
+package enum Preset: String, CaseIterable, Sendable {
+  /// Makes no assumption about the scan or about what a lesion looks like.
+  case general
+  /// Slices with three channels, pre-contrast, FLAIR and post-contrast: lesions are bright in FLAIR.
+  case flair
+  /// Fundus photographs: many small lesions, dark or bright, on a background that varies more than they do.
+  case fundus
+
+  package struct Values: Sendable, Equatable {
+    package var rule = EvidenceRule()
+    /// Radii of planted lesions, in pixels of the model's grid.
+    package var radii: ClosedRange<Float> = 2...32
+    /// Size of their offset, in normalized intensity.
+    package var contrast: ClosedRange<Float> = 0.1...0.7
+    /// See `Preparation.localContrast`.
+    package var localContrast: Float?
+    /// `nil` chooses by the scans' size.
+    package var reduction: Int?
+  }
+
+  package var values: Values {
+    var values = Values()
+    switch self {
+    case .general: break
+    case .flair:
+      values.rule = EvidenceRule(channelWeights: [0, 1, 0], polarity: .bright)
+      values.radii = 4...36
+    case .fundus:
+      values.rule.smoothing = 1
+      values.rule.erosion = 6
+      values.radii = 1.2...16
+      values.contrast = 0.15...1.2
+      values.localContrast = 16
+      values.reduction = 2
+    }
+    return values
+  }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import Imaging
+
+/// The ways, by name, in which what the networks say of a scan becomes evidence.
+package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Sendable {
+  /// Weighted mean of others, with the weights that find lesions planted in held-out healthy scans best.
+  case ensemble
+  /// The score network's log-odds.
+  case learned
+  /// Signed difference of scan and reconstruction, channels combined by `EvidenceRule`.
+  case residual
+  /// The scan itself in place of the residual: what is abnormal without any reconstruction.
+  case intensity
+  /// Absolute difference of scan and reconstruction.
+  case absolute
+  /// One minus structural similarity of scan and reconstruction. Source: Wang et al. 2004, doi:10.1109/TIP.2003.819861,
+  /// equation 13; window as wide as in Bergmann et al. 2019, arXiv:1807.02011.
+  case ssim
+  /// Divergence of posterior from prior, summed over stages.
+  case divergence = "kl"
+
+  /// Those that stand for themselves.
+  static let members = allCases.filter { $0 != .ensemble }
+
+  /// How this score's map is turned into `z`.
+  func rule(_ rule: EvidenceRule) -> EvidenceRule {
+    if self == .residual || self == .intensity { return rule }
+    var own = EvidenceRule(channelWeights: [1], polarity: .bright)
+    own.erosion = rule.erosion
+    own.smoothing = self == .learned ? min(rule.smoothing, 1) : rule.smoothing
+    own.isStandardized = self != .learned
+    return own
+  }
+
+  /// The map before calibration; `nil` where the model cannot give it.
+  func evidence(of scan: PreparedScan, maps: Inference.Maps, rule: EvidenceRule) -> Residual? {
+    let own = self.rule(rule)
+    switch self {
+    case .ensemble: return nil
+    case .residual: return Residual(of: scan, reconstruction: maps.reconstruction, rule: own)
+    case .intensity: return Residual(of: scan, reconstruction: nil, rule: own)
+    case .learned: return maps.logit.map { Residual(of: scan, map: $0, rule: own) }
+    case .absolute:
+      return Residual(
+        of: scan, map: Self.weighted(scan.image, maps.reconstruction, rule) { abs($0 - $1) }, rule: own)
+    case .ssim:
+      return Residual(
+        of: scan, map: Self.dissimilarity(scan.image, maps.reconstruction, rule), rule: own)
+    case .divergence:
+      let stages = maps.divergence.channels
+      var sum = Image(width: maps.divergence.width, height: maps.divergence.height, channels: 1)
+      for i in sum.samples.indices {
+        sum.samples[i] = (0..<stages).reduce(0) { $0 + maps.divergence.samples[i * stages + $1] }
+      }
+      return Residual(of: scan, map: sum, rule: own)
+    }
+  }
+
+  /// Mean over the channels that count, each by the size of its weight.
+  private static func weighted(
+    _ a: Image, _ b: Image, _ rule: EvidenceRule, _ compare: (Float, Float) -> Float
+  ) -> Image {
+    let weights = rule.emphasis(channels: a.channels)
+    var result = Image(width: a.width, height: a.height, channels: 1)
+    for pixel in result.samples.indices {
+      var sum: Float = 0
+      for c in 0..<a.channels where weights[c] != 0 {
+        let i = pixel * a.channels + c
+        sum += weights[c] * compare(a.samples[i], b.samples[i])
+      }
+      result.samples[pixel] = sum
+    }
+    return result
+  }
+
+  private static let ssimWindow: Float = 3
+  private static let ssimConstants: (luminance: Float, contrast: Float) = (1e-4, 9e-4)
+
+  private static func dissimilarity(_ scan: Image, _ reconstruction: Image, _ rule: EvidenceRule) -> Image {
+    func clean(_ image: Image) -> Image {
+      var image = image
+      for i in image.samples.indices where image.samples[i].isNaN { image.samples[i] = 0 }
+      return image
+    }
+    func blurred(_ a: Image, _ b: Image) -> Image {
+      var product = a
+      for i in product.samples.indices { product.samples[i] *= b.samples[i] }
+      return product.blurred(sigma: ssimWindow)
+    }
+    let (x, y) = (clean(scan), clean(reconstruction))
+    let (mx, my) = (x.blurred(sigma: ssimWindow), y.blurred(sigma: ssimWindow))
+    let (xx, yy, xy) = (blurred(x, x), blurred(y, y), blurred(x, y))
+    var similarity = x
+    for i in similarity.samples.indices {
+      let (a, b) = (mx.samples[i], my.samples[i])
+      let luminance = (2 * a * b + ssimConstants.luminance) / (a * a + b * b + ssimConstants.luminance)
+      let covariance = xy.samples[i] - a * b
+      let variances = max(xx.samples[i] - a * a, 0) + max(yy.samples[i] - b * b, 0)
+      similarity.samples[i] =
+        luminance * (2 * covariance + ssimConstants.contrast) / (variances + ssimConstants.contrast)
+    }
+    return weighted(similarity, similarity, rule) { one, _ in 1 - one }
+  }
+}

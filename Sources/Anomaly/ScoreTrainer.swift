@@ -1,0 +1,191 @@
+import Compute
+import Foundation
+import Imaging
+
+/// Trains the score network on lesions planted in healthy patches, behind a VAE whose weights stay as they are.
+package final class ScoreTrainer {
+  package struct Settings: Codable, Sendable, Equatable {
+    package var budget: Trainer.Settings.Budget
+    package var batchSize = 16
+    package var learningRate: Float = 2e-3
+    /// Radii of planted lesions, in pixels of the model's grid.
+    package var radii: ClosedRange<Float>
+    /// Size of their offset, in normalized intensity.
+    package var contrast: ClosedRange<Float>
+
+    package init(
+      budget: Trainer.Settings.Budget, radii: ClosedRange<Float> = 3...36, contrast: ClosedRange<Float> = 0.1...0.7
+    ) {
+      self.budget = budget
+      self.radii = radii
+      self.contrast = contrast
+    }
+  }
+
+  private let source: PatchSource
+  private let network: VAE
+  private let scoreNetwork: ScoreNetwork
+  private let settings: Settings
+  private let seed: UInt64
+  private let adam: Adam
+  private let planter: LesionPlanter
+  private let input: ScoreInput
+
+  private static let warmUpSteps: Float = 100
+  /// A lesion pixel counts as much as this many healthy ones in the cross-entropy.
+  private static let lesionWeight: Float = 2
+  private static let diceWeight: Float = 0.3
+
+  package init(
+    _ set: TrainingSet, network: VAE, scoreNetwork: ScoreNetwork, rule: EvidenceRule, settings: Settings,
+    seed: UInt64
+  ) {
+    let architecture = network.architecture
+    source = PatchSource(
+      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels)
+    self.network = network
+    self.scoreNetwork = scoreNetwork
+    self.settings = settings
+    self.seed = seed
+    adam = Adam(scoreNetwork.parameters)
+    planter = LesionPlanter(
+      radii: settings.radii, contrast: settings.contrast, rule: rule, edge: architecture.patchSize,
+      channels: architecture.channels)
+    input = ScoreInput(architecture)
+  }
+
+  package struct Progress: Sendable {
+    package var step: Int
+    /// Share of the budget that is used up, in 0...1.
+    package var fraction: Double
+    /// Mean loss since the last report, in nats a pixel.
+    package var loss: Double
+    package var patchesPerSecond: Double
+  }
+
+  /// Trains until the budget is used up and leaves the averaged weights in the network.
+  ///
+  /// - Returns: steps taken.
+  package func run(observe: (Progress) throws -> Void) throws -> Int {
+    let n = settings.batchSize
+    let edge = network.architecture.patchSize
+    let clean = try Tensor(Shape(n, edge, edge, network.architecture.channels), engine: network.engine)
+    let shown = try Tensor(Shape(n, edge, edge, input.count), engine: network.engine)
+    let gradient = try Tensor(Shape(n, edge, edge, 1), engine: network.engine)
+    var lesions = [Float](repeating: 0, count: n * edge * edge)
+    var depth = lesions
+    let stepsPerEpoch = Double(source.patchesPerEpoch) / Double(n)
+    var random = RandomGenerator(seed: seed ^ 0x5C0E)
+    let start = Date()
+    var lastReport = (time: start, step: 0)
+    var (sum, counted) = (0.0, 0)
+    while true {
+      let fraction =
+        switch settings.budget {
+        case .minutes(let minutes): Date().timeIntervalSince(start) / (minutes * 60)
+        case .epochs(let epochs): Double(adam.step) / (epochs * stepsPerEpoch)
+        }
+      if fraction >= 1 { break }
+      source.fillPlanted(clean, lesions: &lesions, depth: &depth, planter: planter, using: &random)
+      var none: RandomGenerator?
+      let reconstruction = try network.forward(clean, sampling: &none)
+      depth.withUnsafeBufferPointer {
+        input.fill(
+          scan: clean, reconstruction: reconstruction, divergences: network.divergenceMaps, depth: $0, into: shown)
+      }
+      let logits = try scoreNetwork.forward(shown)
+      let loss = Self.loss(logits, lesions: lesions, gradient: gradient)
+      try scoreNetwork.backward(gradient)
+      let warm = min(1, Float(adam.step + 1) / Self.warmUpSteps)
+      let rate = settings.learningRate * warm * Float(0.5 * (1 + cos(Double.pi * fraction))) + 1e-6
+      guard loss.isFinite, adam.update(learningRate: rate).isFinite else {
+        throw TrainingDiverged(step: adam.step, failures: 1)
+      }
+      sum += loss
+      counted += 1
+      let now = Date()
+      let since = now.timeIntervalSince(lastReport.time)
+      if since >= 1 {
+        try observe(
+          Progress(
+            step: adam.step, fraction: fraction, loss: sum / Double(counted),
+            patchesPerSecond: Double((adam.step - lastReport.step) * n) / since))
+        lastReport = (now, adam.step)
+        (sum, counted) = (0, 0)
+      }
+    }
+    _ = adam.swapInAverages()
+    return adam.step
+  }
+
+  /// Cross-entropy, lesions counting more, plus a soft Dice loss over the batch, which keeps small lesions from being
+  /// outvoted. Source of the latter: Milletari et al. 2016, arXiv:1606.04797, equation 2 (here without squares).
+  ///
+  /// - Parameters:
+  ///   - logits: `[n, h, w, 1]`.
+  ///   - lesions: 0 or 1, `[n, h, w]`.
+  ///   - gradient: receives the loss's gradient by the logits.
+  package static func loss(_ logits: Tensor, lesions: [Float], gradient: Tensor) -> Double {
+    let count = logits.shape.count
+    var entropy = 0.0
+    var (both, found, present) = (0.0, 0.0, 0.0)
+    for i in 0..<count {
+      let x = logits.values[i]
+      let y = lesions[i]
+      let softplus = max(x, 0) + log1p(exp(-abs(x)))
+      let probability = 1 / (1 + exp(-x))
+      entropy += Double(y * lesionWeight * (softplus - x) + (1 - y) * softplus)
+      both += Double(y * probability)
+      found += Double(probability)
+      present += Double(y)
+    }
+    let scale = 1 / Float(count)
+    let denominator = found + present + 1
+    for i in 0..<count {
+      let y = lesions[i]
+      let probability = 1 / (1 + exp(-logits.values[i]))
+      let byEntropy = ((1 - y) * probability - y * lesionWeight * (1 - probability)) * scale
+      let byDice = -Float((2 * Double(y) * denominator - (2 * both + 1)) / (denominator * denominator))
+      gradient.values[i] = byEntropy + diceWeight * byDice * probability * (1 - probability)
+    }
+    return entropy / Double(count) + Double(diceWeight) * (1 - (2 * both + 1) / denominator)
+  }
+}
+
+extension PatchSource {
+  /// Fills a batch of healthy patches with lesions planted in some.
+  ///
+  /// - Parameters:
+  ///   - scans: receives intensities, 0 where there is no data, `[n, edge, edge, c]`.
+  ///   - lesions: receives 1 where a pixel is lesion, `[n, edge, edge]`.
+  ///   - depth: receives the distance below the surface of the tissue in pixels, 0 outside tissue, `[n, edge, edge]`.
+  func fillPlanted(
+    _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter,
+    using random: inout RandomGenerator
+  ) {
+    let shape = scans.shape
+    let pixels = shape.h * shape.w
+    let seeds = (0..<shape.n).map { _ in random.next() }
+    lesions.withUnsafeMutableBufferPointer { lesions in
+      depth.withUnsafeMutableBufferPointer { depth in
+        nonisolated(unsafe) let (lesions, depth) = (lesions, depth)
+        Parallel.run(chunks: shape.n) { k in
+          var random = RandomGenerator(seed: seeds[k])
+          let values = pixels * shape.c
+          let patch = UnsafeMutableBufferPointer(rebasing: scans.values[k * values..<(k + 1) * values])
+          var tissue = self.cut(into: patch, using: &random)
+          for pixel in 0..<pixels where (0..<shape.c).contains(where: { patch[pixel * shape.c + $0].isNaN }) {
+            tissue[pixel] = 0
+          }
+          let planted = tissue.withUnsafeBufferPointer { planter.plant(into: patch, tissue: $0, using: &random) }
+          let mask = TissueMask(width: shape.w, height: shape.h, isTissue: tissue.map { $0 != 0 })
+          for (pixel, distance) in mask.depth.enumerated() {
+            lesions[k * pixels + pixel] = planted[pixel]
+            depth[k * pixels + pixel] = distance
+          }
+          for i in patch.indices where patch[i].isNaN { patch[i] = 0 }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import Anomaly
+import Compute
+import Foundation
+import Imaging
+import Testing
+
+struct ScoreBookTests {
+  private let model: Model
+
+  init() throws { model = try TinyStudy.model.get() }
+
+  @Test func `every score has its statistics, its calibration and its figure on planted lesions`() {
+    #expect(model.book.available == Score.allCases)
+    #expect(Set(model.calibrations.keys) == Set(Score.allCases))
+    #expect(Set(model.book.planted.keys) == Set(Score.allCases))
+    #expect(model.book.planted.values.allSatisfy { (0...1).contains($0) })
+  }
+
+  @Test func `the ensemble finds planted lesions at least as well as its best member`() {
+    let members = model.book.weights.keys
+    #expect(!members.isEmpty && !members.contains(.ensemble))
+    #expect(abs(model.book.weights.values.reduce(0, +) - 1) < 1e-6)
+    // Ranking among healthy pixels keeps the order but for ties at 0, where both are neutral.
+    let best = Score.allCases.filter { $0 != .ensemble }.map { model.book.planted[$0]! }.max()!
+    #expect(model.book.planted[.ensemble]! > best - 1e-3)
+  }
+
+  /// One of 12 healthy pixels in a thousand may lie beyond a `z` of 2.26, whatever the score: the scan is healthy and was
+  /// not seen, so ten times that is generous, and a score that is not calibrated at all goes far beyond it.
+  @Test(arguments: Score.allCases)
+  func `few pixels of healthy scans are far out by any score`(score: Score) throws {
+    let scorer = try Scorer(model, path: "", score: score, engine: Engine())
+    let images = (0..<6).map { TinyStudy.scan(seed: 500 + UInt64($0)) }
+    var (far, all) = (0, 0)
+    for (layers, findings) in try scorer.analyze(images, prepared: model.preparation.prepare(images), rate: 0.3) {
+      far += layers.heatmap.values.count { $0 > 2.26 }
+      all += layers.tissue.count { $0 }
+      #expect(layers.heatmap.values.allSatisfy { $0.isFinite && $0 >= 0 })
+      #expect(findings.pValue > 0 && findings.pValue <= 1)
+    }
+    #expect(Double(far) < 0.12 * Double(all), "\(score.rawValue): \(far) of \(all)")
+  }
+
+  @Test func `the residual layer is the heatmap by the residual alone`() throws {
+    let images = [TinyStudy.scan(seed: 77)]
+    let prepared = model.preparation.prepare(images)
+    let both = try Scorer(model, path: "", score: .ensemble, engine: Engine()).analyze(
+      images, prepared: prepared, rate: 0.3)
+    let alone = try Scorer(model, path: "", score: .residual, engine: Engine()).analyze(
+      images, prepared: prepared, rate: 0.3)
+    #expect(both[0].layers.residual == alone[0].layers.heatmap)
+    #expect(alone[0].layers.residual == alone[0].layers.heatmap)
+  }
+
+  @Test func `a score that a model does not have is named with those it has`() throws {
+    var plain = model
+    plain.calibrations[.learned] = nil
+    let error = #expect(throws: ModelError.self) {
+      try Scorer(plain, path: "m.safetensors", score: .learned, engine: Engine())
+    }
+    #expect(
+      error?.description == "m.safetensors: this model has no score 'learned'."
+        + " Choose one of ensemble, learned, residual, intensity, absolute, ssim, kl.")
+  }
+}
+
+struct InferenceTests {
+  @Test func `mirrored passes are averaged, so that a mirrored scan gives the mirrored map`() throws {
+    let model = try TinyStudy.model.get()
+    var settings = Inference.Settings()
+    settings.flips = true
+    let inference = Inference(
+      network: try model.network(engine: Engine(), path: ""), scoreNetwork: nil, preparation: model.preparation,
+      settings: settings)
+    let image = TinyStudy.scan(seed: 31)
+    var mirrored = image
+    for y in 0..<image.height { for x in 0..<image.width { mirrored[x, y] = image[image.width - 1 - x, y] } }
+    let scans = model.preparation.prepare([image, mirrored]).map(\.scan)
+    let maps = try inference.maps(of: scans).map(\.reconstruction)
+    var largest: Float = 0
+    for y in 0..<image.height {
+      for x in 0..<image.width { largest = max(largest, abs(maps[0][x, y] - maps[1][image.width - 1 - x, y])) }
+    }
+    #expect(largest < 1e-4)
+    settings.flips = false
+    let single = try Inference(
+      network: try model.network(engine: Engine(), path: ""), scoreNetwork: nil, preparation: model.preparation,
+      settings: settings
+    ).maps(of: scans)
+    #expect(single[0].reconstruction != maps[0])
+  }
+
+  /// Divergence is given a pixel: its sum over a scan of one patch is what the network says of the patch.
+  @Test func `the divergence map sums to the divergence of the patch`() throws {
+    let model = try TinyStudy.model.get()
+    let network = try model.network(engine: Engine(), path: "")
+    let inference = Inference(network: network, scoreNetwork: nil, preparation: model.preparation)
+    let scan = model.preparation.prepare([TinyStudy.scan(seed: 32)])[0].scan
+    let map = try inference.maps(of: [scan])[0].divergence
+    #expect(map.channels == 2)
+    for stage in 0..<2 {
+      let sum = (0..<map.width * map.height).reduce(0.0) { $0 + Double(map.samples[$1 * 2 + stage]) }
+      let expected = network.divergences[stage].reduce(0, +)
+      #expect(abs(sum - expected) < 1e-3 * abs(expected) + 1e-3)
+    }
+  }
+}
