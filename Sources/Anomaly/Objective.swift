@@ -64,6 +64,10 @@ package struct Objective: Codable, Sendable, Equatable {
     package var divergence: Double
     /// What is minimized, in nats a value.
     package var loss: Double
+    /// The loss as it will be counted after the warm-up and with nothing free: comparable from step to step.
+    package var settled: Double
+
+    static let zero = Terms(reconstruction: 0, divergence: 0, loss: 0, settled: 0)
   }
 
   /// Weight of each stage's divergence in `loss` after `step` updates, for patches of `values` numbers.
@@ -99,7 +103,13 @@ package struct Objective: Codable, Sendable, Equatable {
       sum + Double(stage.1) * Double(batch) * stage.0.reduce(0) { $0 + max($1, min(freeNats, $1)) }
     }
     return Terms(
-      reconstruction: nats, divergence: divergences.reduce(0) { $0 + $1.reduce(0, +) }, loss: nats + charged)
+      reconstruction: nats, divergence: divergences.reduce(0) { $0 + $1.reduce(0, +) }, loss: nats + charged,
+      settled: nats + charge(for: divergences, values: x.shape.count / batch))
+  }
+
+  /// What the whole divergence of a patch of `values` numbers costs, in nats a value.
+  private func charge(for divergences: [[Double]], values: Int) -> Double {
+    zip(divergences, divergenceWeights).reduce(0.0) { $0 + Double($1.1) * $1.0.reduce(0, +) } / Double(values)
   }
 
   /// The loss of patches that are not learned from: full weights, nothing free, the spread as it is.
@@ -122,8 +132,7 @@ package struct Objective: Codable, Sendable, Equatable {
       nats += Double(likelihood.cost(of: x.values[i], reconstruction: reconstruction.values[i], spread: s).nats)
       values += 1
     }
-    let charged = zip(divergences, divergenceWeights).reduce(0.0) { $0 + Double($1.1) * $1.0.reduce(0, +) }
-    return nats / Double(max(1, values)) + charged / Double(x.shape.count / x.shape.n)
+    return nats / Double(max(1, values)) + charge(for: divergences, values: x.shape.count / x.shape.n)
   }
 
   /// Nats a value where a channel has one spread, and their gradient.
