@@ -1,7 +1,7 @@
 import Foundation
 
 extension Trainer {
-  private static let checkpointVersion = "1"
+  private static let checkpointVersion = "2"
 
   /// Writes everything needed to go on: weights, moments, averages, best weights, random numbers, time used.
   package func saveCheckpoint(to path: String) throws {
@@ -55,8 +55,8 @@ extension Trainer {
     guard let step = file.metadata["step"].flatMap({ Int($0) }), (0..<1 << 48).contains(step) else {
       throw ModelStorage.damaged(path, "its metadata lacks 'step'")
     }
-    let savedState: State = try ModelStorage.decode("state", of: file, path: path)
-    guard savedState.random.isSound, savedState.spread.count == architecture.channels else {
+    let savedState: TrainingState = try ModelStorage.decode("state", of: file, path: path)
+    guard savedState.isSound(channels: architecture.channels) else {
       throw ModelStorage.damaged(path, "its metadata 'state' does not fit its network")
     }
     let values = try arrays("value")

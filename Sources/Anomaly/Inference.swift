@@ -28,6 +28,10 @@ package final class Inference {
     package var reconstruction: Image
     /// Divergence of posterior from prior, in nats a pixel, a channel for each stage that has a latent.
     package var divergence: Image
+    /// Spread the network expects of each value, in the scan's normalized units; `nil` where it predicts none.
+    package var scales: Image?
+    /// Absolute gradient of the divergence by each value; `nil` where it was not asked for.
+    package var divergenceGradient: Image?
     /// Log-odds of a lesion; `nil` without a score network.
     package var logit: Image?
   }
@@ -37,22 +41,52 @@ package final class Inference {
   let preparation: Preparation
   let settings: Settings
   private let scoreInput: ScoreInput
+  private let takesGradient: Bool
+  private let layout: Layout
   private var batches: [Int: Batch] = [:]
 
   private static let largestBatch = 16
 
+  /// Where each map lies among the channels of what is stitched.
+  private struct Layout {
+    let reconstruction: Range<Int>
+    let divergence: Range<Int>
+    let scales: Range<Int>
+    let gradient: Range<Int>
+    let logit: Range<Int>
+
+    init(channels c: Int, stages: Int, hasScales: Bool, takesGradient: Bool, hasScore: Bool) {
+      reconstruction = 0..<c
+      divergence = c..<c + stages
+      scales = divergence.upperBound..<divergence.upperBound + (hasScales ? c : 0)
+      gradient = scales.upperBound..<scales.upperBound + (takesGradient ? c : 0)
+      logit = gradient.upperBound..<gradient.upperBound + (hasScore ? 1 : 0)
+    }
+
+    var count: Int { logit.upperBound }
+  }
+
   private struct Batch {
     let scan: Tensor
+    let zero: Tensor
     let score: Tensor?
     let output: UnsafeMutableBufferPointer<Float>
   }
 
-  package init(network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings()) {
+  /// - Parameter takesGradient: whether the gradient of the divergence is computed, which costs a pass backwards.
+  package init(
+    network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings(),
+    takesGradient: Bool = false
+  ) {
     self.network = network
     self.scoreNetwork = scoreNetwork
     self.preparation = preparation
     self.settings = settings
     scoreInput = ScoreInput(network.architecture)
+    self.takesGradient = takesGradient
+    layout = Layout(
+      channels: preparation.channels, stages: scoreInput.stages, hasScales: network.architecture.predictsScales,
+      takesGradient: takesGradient, hasScore: scoreNetwork != nil)
   }
 
   deinit { for batch in batches.values { batch.output.deallocate() } }
@@ -61,9 +95,6 @@ package final class Inference {
     let scan: Int
     let patch: Int
   }
-
-  /// Channels of all maps together.
-  private var outputs: Int { preparation.channels + scoreInput.stages + (scoreNetwork == nil ? 0 : 1) }
 
   package func maps(of scans: [PreparedScan]) throws(ComputeError) -> [Maps] {
     let size = network.architecture.patchSize
@@ -75,7 +106,7 @@ package final class Inference {
     }
     // Intensities and depth are cut together; NaN has depth 0 and is fed as 0.
     let sources = scans.map(Self.withDepth)
-    var stitchers = grids.map { PatchStitcher(grid: $0, channels: outputs) }
+    var stitchers = grids.map { PatchStitcher(grid: $0, channels: layout.count) }
     let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { Job(scan: scan, patch: $0) } }
     var cut = [Float](repeating: 0, count: size * size * (c + 1))
     var depth = [Float](repeating: 0, count: size * size * Self.largestBatch)
@@ -104,7 +135,7 @@ package final class Inference {
           // their own spread. The same run gives the same bits.
           var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
           try run(batch, depth: depth, isMirrored: isMirrored, sampling: &generator)
-          let values = size * size * outputs
+          let values = size * size * layout.count
           for k in 0..<n {
             let job = jobs[next + k]
             stitchers[job.scan].add(
@@ -117,9 +148,10 @@ package final class Inference {
     }
     return zip(stitchers, scans).map { stitcher, scan in
       let all = stitcher.image(pixelSize: scan.image.pixelSize)
+      func map(_ range: Range<Int>) -> Image? { range.isEmpty ? nil : all.channels(Array(range)) }
       return Maps(
-        reconstruction: all.channels(Array(0..<c)), divergence: all.channels(Array(c..<c + scoreInput.stages)),
-        logit: scoreNetwork == nil ? nil : all.channels([c + scoreInput.stages]))
+        reconstruction: map(layout.reconstruction)!, divergence: map(layout.divergence)!, scales: map(layout.scales),
+        divergenceGradient: map(layout.gradient), logit: map(layout.logit))
     }
   }
 
@@ -138,20 +170,30 @@ package final class Inference {
       }
       logits = try scoreNetwork.forward(input)
     }
-    let (shape, c, k) = (batch.scan.shape, preparation.channels, outputs)
+    let scales = network.scales
+    let gradient =
+      takesGradient
+      ? try network.backward(
+        batch.zero, scaleGradient: scales == nil ? nil : batch.zero,
+        divergenceWeights: [Float](repeating: 1, count: network.architecture.widths.count), freeNats: 0) : nil
+    let (shape, layout) = (batch.scan.shape, layout)
     for n in 0..<shape.n {
       for row in 0..<shape.h {
         for column in 0..<shape.w {
           let x = isMirrored ? shape.w - 1 - column : column
           let from = (n * shape.h + row) * shape.w + x
-          let to = ((n * shape.h + row) * shape.w + column) * k
-          for channel in 0..<c { batch.output[to + channel] = y.values[from * c + channel] }
+          let to = batch.output.baseAddress! + ((n * shape.h + row) * shape.w + column) * layout.count
+          for c in 0..<shape.c {
+            to[c] = y.values[from * shape.c + c]
+            if let scales { to[layout.scales.lowerBound + c] = scales.values[from * shape.c + c] }
+            if let gradient { to[layout.gradient.lowerBound + c] = abs(gradient.values[from * shape.c + c]) }
+          }
           for (stage, map) in maps.enumerated() {
             let (h, w) = (map.shape.h, map.shape.w)
             let cell = (n * h + row * h / shape.h) * w + x * w / shape.w
-            batch.output[to + c + stage] = map.values[cell] * Float(h * w) / Float(shape.h * shape.w)
+            to[layout.divergence.lowerBound + stage] = map.values[cell] * Float(h * w) / Float(shape.h * shape.w)
           }
-          if let logits { batch.output[to + k - 1] = logits.values[from] }
+          if let logits { to[layout.logit.lowerBound] = logits.values[from] }
         }
       }
     }
@@ -162,9 +204,10 @@ package final class Inference {
     let size = network.architecture.patchSize
     let made = Batch(
       scan: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
+      zero: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
       score: scoreNetwork == nil
         ? nil : try Tensor(Shape(n, size, size, scoreInput.count), engine: network.engine),
-      output: .allocate(capacity: n * size * size * outputs))
+      output: .allocate(capacity: n * size * size * layout.count))
     batches[n] = made
     return made
   }

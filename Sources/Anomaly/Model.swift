@@ -24,7 +24,21 @@ package struct Model: Sendable {
     package var plantedAveragePrecision: Double
     /// Divergence of each latent channel on held-out scans, in nats a patch, stage by stage.
     package var divergences: [[Double]]
+    /// Variance of each latent channel's posterior mean on held-out scans, in the same order; `nil` in models made before
+    /// it was measured.
+    package var activity: [[Double]]?
+    /// What every check during training found, oldest first; `nil` in models made before it was kept.
+    package var history: [Check]?
     package var warnings: [String]
+
+    /// What a check of the averaged weights on held-out healthy scans found.
+    package struct Check: Codable, Sendable, Equatable {
+      package var step: Int
+      /// Negative evidence lower bound with the divergence weighted as in training, in nats a value.
+      package var heldOutLoss: Double
+      /// Average precision on planted lesions.
+      package var plantedAveragePrecision: Double
+    }
   }
 
   package var architecture: VAE.Architecture

@@ -3,28 +3,59 @@ import Foundation
 
 /// What training minimizes: the negative evidence lower bound of the clean patch given the encoded one.
 ///
-/// `loss = -log p(x | z) + weight * KL(q(z | corrupted x) || p(z))`, summed over a patch and its latents, averaged over
+/// `loss = -log p(x | z) + weight * KL(q(z | encoded x) || p(z))`, summed over a patch and its latents, averaged over
 /// the batch and divided by the values a patch has, so that it reads as nats a value.
 package struct Objective: Codable, Sendable, Equatable {
-  package enum Likelihood: String, Codable, Sendable, CaseIterable {
-    /// Spread learned for each channel, in closed form. Source: Rybkin et al. 2021, arXiv:2006.13202, section 3.2.
-    case gaussian
-    /// As `gaussian`, with the absolute difference: less drawn to a few bright pixels.
-    case laplace
+  package enum Kind: String, Codable, Sendable, CaseIterable {
+    /// The clean patch in, the clean patch out, a nat of divergence counts as one. Source: Kingma & Welling 2014,
+    /// arXiv:1312.6114, eq. 3.
+    case elbo
+    /// As `elbo` with a weight of the divergence. Source: Higgins et al. 2017 (beta-VAE), eq. 4.
+    case beta
+    /// A corrupted patch in, the clean one out, with a weight of the divergence. Source: Im et al. 2017,
+    /// arXiv:1511.06406 (denoising VAE), eq. 3; Kascenas et al. 2022 for coarse noise.
+    case denoising
   }
 
+  /// Where a likelihood's spread comes from.
+  package enum Variance: String, Codable, Sendable, CaseIterable {
+    /// One number a channel, in closed form. Source: Rybkin et al. 2021, arXiv:2006.13202, section 3.2.
+    case channel
+    /// Every pixel's own, put out by the network. Source: Nix & Weigend 1994; Kendall & Gal 2017, arXiv:1703.04977,
+    /// eq. 5.
+    case pixel
+  }
+
+  package var kind = Kind.denoising
   package var likelihood = Likelihood.laplace
-  /// Weight of a nat of divergence, a number a stage. Source: Higgins et al. 2017 (beta-VAE).
+  package var variance = Variance.channel
+  /// Weight of a nat of divergence, a number a stage.
   package var divergenceWeights: [Float]
   /// Steps over which the weights grow from nothing. Source: Bowman et al. 2016, arXiv:1511.06349.
   package var warmUpSteps = 300
   /// Divergence a latent channel may have for nothing, in nats a patch.
   package var freeNats = 0.5
-  /// The spread is never taken to be larger than this. An untrained model errs a lot; a likelihood as wide as that
-  /// lets the divergence win, the latents collapse, and the errors stay: training would never leave that state.
+  /// The spread of a channel is never taken to be larger than this. An untrained model errs a lot; a likelihood as wide
+  /// as that lets the divergence win, the latents collapse, and the errors stay: training would never leave that state.
   package var largestSpread: Float = 0.04
 
   package init(stages: Int) { divergenceWeights = [Float](repeating: 1, count: stages) }
+
+  /// What contradicts itself in this, as a sentence; `nil` where nothing does.
+  package var fault: String? {
+    if variance == .pixel, !likelihood.hasSpread {
+      return "a \(likelihood.rawValue) likelihood has no spread that a pixel could have of its own; "
+        + "laplace or gaussian is expected"
+    }
+    if kind == .elbo, divergenceWeights.contains(where: { $0 != 1 }) || freeNats != 0 {
+      return
+        "the evidence lower bound counts every nat of divergence as one; with a weight or free nats it is called beta"
+    }
+    return nil
+  }
+
+  /// Whether the encoder sees a corrupted patch.
+  package var corrupts: Bool { kind == .denoising }
 
   package struct Terms: Sendable, Equatable {
     /// Negative log-likelihood, in nats a value.
@@ -33,6 +64,10 @@ package struct Objective: Codable, Sendable, Equatable {
     package var divergence: Double
     /// What is minimized, in nats a value.
     package var loss: Double
+    /// The loss as it will be counted after the warm-up and with nothing free: comparable from step to step.
+    package var settled: Double
+
+    static let zero = Terms(reconstruction: 0, divergence: 0, loss: 0, settled: 0)
   }
 
   /// Weight of each stage's divergence in `loss` after `step` updates, for patches of `values` numbers.
@@ -41,25 +76,77 @@ package struct Objective: Codable, Sendable, Equatable {
     return divergenceWeights.map { warm * $0 / Float(values * batch) }
   }
 
-  /// The loss and its gradient by the reconstruction.
+  /// The loss and its gradients by what the network put out.
   ///
   /// - Parameters:
   ///   - x: the clean patches, `[n, h, w, c]`; `NaN` is no data and counts for nothing.
   ///   - reconstruction: same shape.
+  ///   - scales: every value's spread, same shape, of a network that predicts them; required for `pixel` variance.
   ///   - spread: running estimate of each channel's mean absolute (or root mean square) difference, updated here. It is
-  ///     the scale at which the likelihood of the data seen so far is greatest.
-  ///   - gradient: receives the gradient.
+  ///     the scale at which the likelihood of the data seen so far is greatest. Only `channel` variance needs it.
+  ///   - gradient: receives the gradient by the reconstruction.
+  ///   - scaleGradient: receives that by the logarithms of `scales`.
   package func terms(
-    of x: Tensor, reconstruction: Tensor, divergences: [[Double]], step: Int, spread: inout [Float],
-    gradient: Tensor
+    of x: Tensor, reconstruction: Tensor, scales: Tensor? = nil, divergences: [[Double]], step: Int,
+    spread: inout [Float], gradient: Tensor, scaleGradient: Tensor? = nil
   ) -> Terms {
+    let nats: Double
+    if likelihood.hasSpread, variance == .channel {
+      nats = channelNats(of: x, reconstruction: reconstruction, step: step, spread: &spread, gradient: gradient)
+    } else {
+      nats = valueNats(
+        of: x, reconstruction: reconstruction, scales: scales, gradient: gradient, scaleGradient: scaleGradient)
+    }
+    let batch = x.shape.n
+    let weights = weights(step: step, values: x.shape.count / batch, batch: batch)
+    let charged = zip(divergences, weights).reduce(0.0) { sum, stage in
+      sum + Double(stage.1) * Double(batch) * stage.0.reduce(0) { $0 + max($1, min(freeNats, $1)) }
+    }
+    return Terms(
+      reconstruction: nats, divergence: divergences.reduce(0) { $0 + $1.reduce(0, +) }, loss: nats + charged,
+      settled: nats + charge(for: divergences, values: x.shape.count / batch))
+  }
+
+  /// What the whole divergence of a patch of `values` numbers costs, in nats a value.
+  private func charge(for divergences: [[Double]], values: Int) -> Double {
+    zip(divergences, divergenceWeights).reduce(0.0) { $0 + Double($1.1) * $1.0.reduce(0, +) } / Double(values)
+  }
+
+  /// The loss of patches that are not learned from: full weights, nothing free, the spread as it is.
+  ///
+  /// - Parameters:
+  ///   - x: clean patches, `[n, h, w, c]`; `NaN` is no data.
+  ///   - scales: as for `terms`.
+  ///   - spread: each channel's; 0 where none has been estimated yet.
+  /// - Returns: the negative evidence lower bound with the divergence weighted as in training, in nats a value; not a
+  ///   number where the network has diverged.
+  package func heldOutLoss(
+    of x: Tensor, reconstruction: Tensor, scales: Tensor?, divergences: [[Double]], spread: [Float]
+  ) -> Double {
+    let c = x.shape.c
+    let spread = spread.map { $0 > 0 ? $0 : largestSpread }
+    var nats = 0.0
+    var values = 0
+    for i in x.values.indices where !x.values[i].isNaN {
+      let s = variance == .pixel ? scales?.values[i] ?? 1 : spread[i % c]
+      nats += Double(likelihood.cost(of: x.values[i], reconstruction: reconstruction.values[i], spread: s).nats)
+      values += 1
+    }
+    return nats / Double(max(1, values)) + charge(for: divergences, values: x.shape.count / x.shape.n)
+  }
+
+  /// Nats a value where a channel has one spread, and their gradient.
+  private func channelNats(
+    of x: Tensor, reconstruction: Tensor, step: Int, spread: inout [Float], gradient: Tensor
+  ) -> Double {
     let c = x.shape.c
     var sums = [Double](repeating: 0, count: c)
     var counts = [Int](repeating: 0, count: c)
     for pixel in 0..<x.shape.pixels {
       for channel in 0..<c {
-        let difference = reconstruction.values[pixel * c + channel] - x.values[pixel * c + channel]
-        guard !difference.isNaN else { continue }
+        let value = x.values[pixel * c + channel]
+        guard !value.isNaN else { continue }
+        let difference = reconstruction.values[pixel * c + channel] - value
         counts[channel] += 1
         sums[channel] += Double(likelihood == .laplace ? abs(difference) : difference * difference)
       }
@@ -68,8 +155,10 @@ package struct Objective: Codable, Sendable, Equatable {
     let keep: Float = step < 50 ? 0.8 : 0.98
     for channel in 0..<c where counts[channel] > 0 {
       let mean = sums[channel] / Double(counts[channel])
-      let now = min(max(Float(likelihood == .laplace ? mean : mean.squareRoot()), 1e-3), largestSpread)
-      spread[channel] = spread[channel] == 0 ? now : keep * spread[channel] + (1 - keep) * now
+      if mean.isFinite {
+        let now = min(max(Float(likelihood == .laplace ? mean : mean.squareRoot()), 1e-3), largestSpread)
+        spread[channel] = spread[channel] == 0 ? now : keep * spread[channel] + (1 - keep) * now
+      }
       let b = Double(spread[channel])
       nats +=
         likelihood == .laplace
@@ -88,13 +177,52 @@ package struct Objective: Codable, Sendable, Equatable {
         gradient.values[i] = difference.isNaN ? 0 : slope * inverse[channel] * scale
       }
     }
-    let batch = x.shape.n
-    let weights = weights(step: step, values: x.shape.count / batch, batch: batch)
-    let charged = zip(divergences, weights).reduce(0.0) { sum, stage in
-      sum + Double(stage.1) * Double(batch) * stage.0.reduce(0) { $0 + max($1, min(freeNats, $1)) }
+    return nats / values
+  }
+
+  /// Nats a value where every value has its own spread or none, and their gradients.
+  private func valueNats(
+    of x: Tensor, reconstruction: Tensor, scales: Tensor?, gradient: Tensor, scaleGradient: Tensor?
+  ) -> Double {
+    precondition(
+      variance == .channel || (scales != nil && scaleGradient != nil), "a variance a pixel needs a network that has it")
+    let values = max(1, x.values.count { !$0.isNaN })
+    let share = 1 / Float(values)
+    let patch = x.shape.count / x.shape.n
+    var sums = [Double](repeating: 0, count: x.shape.n)
+    sums.withUnsafeMutableBufferPointer { sums in
+      Parallel.run(chunks: x.shape.n) { k in
+        var sum = 0.0
+        for i in k * patch..<(k + 1) * patch {
+          let value = x.values[i]
+          if value.isNaN {
+            gradient.values[i] = 0
+            scaleGradient?.values[i] = 0
+            continue
+          }
+          let cost = likelihood.cost(
+            of: value, reconstruction: reconstruction.values[i], spread: scales?.values[i] ?? 1)
+          sum += Double(cost.nats)
+          gradient.values[i] = cost.slope * share
+          scaleGradient?.values[i] = cost.slopeByLogSpread * share
+        }
+        sums[k] = sum
+      }
     }
-    return Terms(
-      reconstruction: nats / values, divergence: divergences.reduce(0) { $0 + $1.reduce(0, +) },
-      loss: nats / values + charged)
+    return sums.reduce(0, +) / Double(values)
+  }
+}
+
+extension Objective {
+  /// What models of earlier versions do not state is as it was then.
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    kind = try values.decodeIfPresent(Kind.self, forKey: .kind) ?? .denoising
+    likelihood = try values.decode(Likelihood.self, forKey: .likelihood)
+    variance = try values.decodeIfPresent(Variance.self, forKey: .variance) ?? .channel
+    divergenceWeights = try values.decode([Float].self, forKey: .divergenceWeights)
+    warmUpSteps = try values.decode(Int.self, forKey: .warmUpSteps)
+    freeNats = try values.decode(Double.self, forKey: .freeNats)
+    largestSpread = try values.decode(Float.self, forKey: .largestSpread)
   }
 }

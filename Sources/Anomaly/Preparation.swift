@@ -53,7 +53,7 @@ package struct PreparedScan: Sendable {
   package var image: Image
   package var tissue: TissueMask
 
-  init(image: Image, tissue: TissueMask) {
+  package init(image: Image, tissue: TissueMask) {
     self.image = image
     self.tissue = tissue
   }

@@ -18,6 +18,11 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   case ssim
   /// Divergence of posterior from prior, summed over stages.
   case divergence = "kl"
+  /// Gradient of that divergence by the pixel, times the absolute residual. Source: Zimmerer et al. 2019,
+  /// arXiv:1907.12258, section 2.3.
+  case divergenceGradient = "kl-gradient"
+  /// Residual over the spread that the network expects there, squared; for models with `--variance pixel`.
+  case variance
 
   /// Those that stand for themselves.
   static let members = allCases.filter { $0 != .ensemble }
@@ -43,6 +48,18 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     case .absolute:
       return Residual(
         of: scan, map: Self.weighted(scan.image, maps.reconstruction, rule) { abs($0 - $1) }, rule: own)
+    case .variance:
+      return maps.scales.map { scales in
+        let relative = Self.combined(maps.reconstruction, scales) { $0 / max($1, 1e-4) }
+        let target = Self.combined(scan.image, scales) { $0 / max($1, 1e-4) }
+        return Residual(
+          of: scan, map: Self.weighted(target, relative, rule) { ($0 - $1) * ($0 - $1) }, rule: own)
+      }
+    case .divergenceGradient:
+      return maps.divergenceGradient.map { gradient in
+        let residual = Self.combined(scan.image, maps.reconstruction) { abs($0 - $1) }
+        return Residual(of: scan, map: Self.weighted(residual, gradient, rule) { $0 * $1 }, rule: own)
+      }
     case .ssim:
       return Residual(
         of: scan, map: Self.dissimilarity(scan.image, maps.reconstruction, rule), rule: own)
@@ -54,6 +71,12 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
       }
       return Residual(of: scan, map: sum, rule: own)
     }
+  }
+
+  private static func combined(_ a: Image, _ b: Image, _ combine: (Float, Float) -> Float) -> Image {
+    var result = a
+    for i in result.samples.indices { result.samples[i] = combine(a.samples[i], b.samples[i]) }
+    return result
   }
 
   /// Mean over the channels that count, each by the size of its weight.

@@ -79,6 +79,7 @@ package final class ScoreTrainer {
     let start = Date()
     var lastReport = (time: start, step: 0)
     var (sum, counted) = (0.0, 0)
+    var watch = DivergenceWatch()
     while true {
       let fraction =
         switch settings.budget {
@@ -98,9 +99,11 @@ package final class ScoreTrainer {
       try scoreNetwork.backward(gradient)
       let warm = min(1, Float(adam.step + 1) / Self.warmUpSteps)
       let rate = settings.learningRate * warm * Float(0.5 * (1 + cos(Double.pi * fraction))) + 1e-6
-      guard loss.isFinite, adam.update(learningRate: rate).isFinite else {
-        throw TrainingDiverged(step: adam.step, failures: 1)
+      let norm = loss.isFinite ? adam.update(learningRate: rate) : .nan
+      if let reason = watch.reasonToGoBack(loss: loss, gradientNorm: norm) {
+        throw TrainingDiverged(step: adam.step, recoveries: 0, reason: reason)
       }
+      guard norm.isFinite else { continue }
       sum += loss
       counted += 1
       let now = Date()

@@ -21,11 +21,12 @@ package final class Scorer {
     self.calibration = calibration
     self.score = score
     book = model.book
-    let needsNetwork = book.needed(for: score).contains(.learned)
+    let needed = book.needed(for: score)
     inference = Inference(
       network: try model.network(engine: engine, path: path),
-      scoreNetwork: needsNetwork ? try model.scoreNetwork(engine: engine, path: path) : nil,
-      preparation: model.preparation, settings: model.inference)
+      scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
+      preparation: model.preparation, settings: model.inference,
+      takesGradient: needed.contains(.divergenceGradient))
   }
 
   /// What the model takes healthy tissue to look like in these scans, on its grid.

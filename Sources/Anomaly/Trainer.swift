@@ -15,6 +15,10 @@ package final class Trainer {
     package var seed: UInt64 = 0
     package var batchSize = 16
     package var learningRate: Float = 2e-3
+    package var augmentation = Augmentation.mirror
+    /// Checks in a row that may bring neither a better planted average precision nor a lower held-out loss before
+    /// training stops; `nil` uses the budget up. Source: Prechelt 1998, "Early stopping - but when?".
+    package var patience: Int?
     package var objective: Objective
     package var rule: EvidenceRule
     /// How the learned score is trained; `nil` for a model without one.
@@ -38,8 +42,8 @@ package final class Trainer {
     package var learningRate: Float
     package var patchesPerSecond: Double
     package var secondsLeft: Double
-    /// Average precision on planted lesions, of the last check.
-    package var planted: Double?
+    /// What the last check found.
+    package var lastCheck: Model.Record.Check?
   }
 
   package enum Event: Sendable {
@@ -48,28 +52,24 @@ package final class Trainer {
     case score(ScoreTrainer.Progress)
     /// The state can be kept now, to resume from.
     case checkpoint
+    /// A check on held-out scans is done; sentences for the user, where there is something to say.
+    case checked(Model.Record.Check, warnings: [String])
+    /// Training had diverged and went back to a good state; why, as a clause.
+    case recovered(step: Int, reason: String)
+    /// Checks brought nothing any more.
+    case stoppedEarly(step: Int, checks: Int)
   }
 
   let set: TrainingSet
   let architecture: VAE.Architecture
   let settings: Settings
   private let engine: Engine
-  let network: VAE
+  package let network: VAE
   let adam: Adam
   private let source: PatchSource
-  let planted: PlantedScans
-  var state: State
-
-  /// All that changes during training beside the weights.
-  struct State: Codable, Sendable, Equatable {
-    var random: RandomGenerator
-    var spread: [Float]
-    /// Seconds of earlier sessions.
-    var seconds = 0.0
-    var checksDone = 0
-    var bestPlanted = -1.0
-    var lastPlanted: Double?
-  }
+  private let planted: PlantedScans
+  private let heldOutCheck: HeldOutCheck
+  var state: TrainingState
 
   /// Weights of the best check so far.
   var best: [[Float]]
@@ -77,11 +77,15 @@ package final class Trainer {
   private static let checks = 12
   private static let warmUpSteps: Float = 100
   private static let secondsBetweenCheckpoints = 60.0
-  private static let bearableFailures = 20
 
+  /// - Parameter architecture: has to suit the settings' objective, see `VAE.Architecture.suit`.
   package init(_ set: TrainingSet, architecture: VAE.Architecture, settings: Settings, engine: Engine)
     throws(ComputeError)
   {
+    if let fault = settings.objective.fault { preconditionFailure(fault) }
+    var suited = architecture
+    suited.suit(settings.objective)
+    precondition(suited == architecture, "the network's outputs do not suit the objective")
     self.set = set
     self.architecture = architecture
     self.settings = settings
@@ -89,17 +93,20 @@ package final class Trainer {
     network = VAE(architecture, seed: settings.seed, engine: engine)
     adam = Adam(network.parameters)
     source = PatchSource(
-      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels)
+      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
+      augmentation: settings.augmentation)
     planted = PlantedScans(set, architecture: architecture, rule: settings.rule)
-    state = State(
-      random: RandomGenerator(seed: settings.seed), spread: [Float](repeating: 0, count: architecture.channels))
+    heldOutCheck = try HeldOutCheck(
+      set, architecture: architecture, objective: settings.objective, engine: engine)
+    state = TrainingState(seed: settings.seed, channels: architecture.channels)
     best = adam.averages
   }
 
-  /// Trains until the budget is used up.
+  /// Trains until the budget is used up, or checks have brought nothing for as long as the settings' patience.
   ///
   /// - Parameter observe: hears of progress; what it throws ends the training and is passed on.
   /// - Returns: the trained model with its calibration.
+  /// - Throws: `TrainingDiverged`, besides what oneDNN reports.
   package func run(toolVersion: String, observe: (Event) throws -> Void) throws -> Model {
     let n = settings.batchSize
     let edge = architecture.patchSize
@@ -107,102 +114,158 @@ package final class Trainer {
     let clean = try Tensor(shape, engine: engine)
     let corrupted = try Tensor(shape, engine: engine)
     let gradient = try Tensor(shape, engine: engine)
-    let stepsPerEpoch = Double(source.patchesPerEpoch) / Double(n)
+    let scaleGradient = architecture.predictsScales ? try Tensor(shape, engine: engine) : nil
+    let objective = settings.objective
     let start = Date()
     let earlier = state.seconds
     var lastCheckpoint = start
-    var lastReport = (time: start, step: adam.step)
-    var sums = Objective.Terms(reconstruction: 0, divergence: 0, loss: 0)
-    var counted = 0
-    var failures = 0
+    var sums = Sums(start: start, step: adam.step)
+    var good = snapshot()
+
+    func goBack(_ reason: String) throws {
+      let event = try recover(to: good, because: reason)
+      // A budget of epochs has gone back too, and its checks are due again; one of minutes has not.
+      state.checksDone = min(state.checksDone, checksDue)
+      sums = Sums(start: Date(), step: adam.step)
+      try observe(event)
+    }
 
     while true {
       state.seconds = earlier + Date().timeIntervalSince(start)
-      let fraction: Double
-      switch settings.budget {
-      case .minutes(let minutes): fraction = state.seconds / (minutes * 60)
-      case .epochs(let epochs): fraction = Double(adam.step) / (epochs * stepsPerEpoch)
+      if checksDue > state.checksDone {
+        state.checksDone = checksDue
+        if let event = try runCheck() {
+          if state.watch.isCalm, !lastCheckExploded { good = snapshot() }
+          try observe(event)
+        } else {
+          try goBack("the loss on held-out scans was not a finite number")
+        }
       }
-      try checkIfDue(fraction)
+      if let patience = settings.patience, state.idleChecks >= patience {
+        try observe(.stoppedEarly(step: adam.step, checks: state.idleChecks))
+        break
+      }
+      let fraction = self.fraction
       if fraction >= 1 { break }
 
       let rate = learningRate(fraction)
-      source.fill(clean: clean, corrupted: corrupted, using: &state.random)
+      source.fill(clean: clean, corrupted: corrupted, corrupting: objective.corrupts, using: &state.random)
       var sampler: RandomGenerator? = RandomGenerator(seed: state.random.next())
       let reconstruction = try network.forward(corrupted, sampling: &sampler)
-      let terms = settings.objective.terms(
-        of: clean, reconstruction: reconstruction, divergences: network.divergences, step: adam.step,
-        spread: &state.spread, gradient: gradient)
+      let terms = objective.terms(
+        of: clean, reconstruction: reconstruction, scales: network.scales, divergences: network.divergences,
+        step: adam.step, spread: &state.spread, gradient: gradient, scaleGradient: scaleGradient)
       try network.backward(
-        gradient,
-        divergenceWeights: settings.objective.weights(step: adam.step, values: shape.count / n, batch: n),
-        freeNats: settings.objective.freeNats)
-      if terms.loss.isFinite, adam.update(learningRate: rate).isFinite {
-        failures = 0
-      } else {
-        failures += 1
-        guard failures < Self.bearableFailures else {
-          throw TrainingDiverged(step: adam.step, failures: failures)
-        }
+        gradient, scaleGradient: scaleGradient,
+        divergenceWeights: objective.weights(step: adam.step, values: shape.count / n, batch: n),
+        freeNats: objective.freeNats)
+      let norm = terms.loss.isFinite ? adam.update(learningRate: rate) : .nan
+      if let reason = state.watch.reasonToGoBack(loss: terms.settled, gradientNorm: norm) {
+        try goBack(reason)
         continue
       }
-      sums.reconstruction += terms.reconstruction
-      sums.divergence += terms.divergence
-      sums.loss += terms.loss
-      counted += 1
+      guard norm.isFinite else { continue }
+      sums.add(terms)
 
       let now = Date()
-      let since = now.timeIntervalSince(lastReport.time)
-      if since >= 1 {
-        let speed = Double(adam.step - lastReport.step) / since
-        let elapsed = earlier + now.timeIntervalSince(start)
-        let left =
-          switch settings.budget {
-          case .minutes(let minutes): max(0, minutes * 60 - elapsed)
-          case .epochs(let epochs): (epochs * stepsPerEpoch - Double(adam.step)) / max(speed, 1e-9)
-          }
-        let scale = 1 / Double(counted)
-        try observe(
-          .progress(
-            Progress(
-              step: adam.step, epoch: Double(adam.step) / stepsPerEpoch, fraction: fraction,
-              terms: Objective.Terms(
-                reconstruction: sums.reconstruction * scale, divergence: sums.divergence * scale,
-                loss: sums.loss * scale), learningRate: rate, patchesPerSecond: speed * Double(n),
-              secondsLeft: left, planted: state.lastPlanted)))
-        lastReport = (now, adam.step)
-        sums = Objective.Terms(reconstruction: 0, divergence: 0, loss: 0)
-        counted = 0
+      state.seconds = earlier + now.timeIntervalSince(start)
+      if now.timeIntervalSince(sums.start) >= 1 {
+        try observe(.progress(progress(sums, now: now, rate: rate)))
+        sums = Sums(start: now, step: adam.step)
       }
       if now.timeIntervalSince(lastCheckpoint) >= Self.secondsBetweenCheckpoints {
-        state.seconds = earlier + now.timeIntervalSince(start)
         try observe(.checkpoint)
         lastCheckpoint = now
       }
     }
-    return try finish(toolVersion: toolVersion, epochs: Double(adam.step) / stepsPerEpoch, observe: observe)
+    var model = try finish(toolVersion: toolVersion, epochs: Double(adam.step) / stepsPerEpoch, observe: observe)
+    model.record.history = state.history
+    model.record.activity = state.bestLatents?.activity
+    return model
+  }
+
+  private var stepsPerEpoch: Double { Double(source.patchesPerEpoch) / Double(settings.batchSize) }
+
+  /// Share of the budget that is used up; may pass 1.
+  private var fraction: Double {
+    switch settings.budget {
+    case .minutes(let minutes): state.seconds / (minutes * 60)
+    case .epochs(let epochs): Double(adam.step) / (epochs * stepsPerEpoch)
+    }
+  }
+
+  private var checksDue: Int { Int(min(fraction, 1) * Double(Self.checks)) }
+
+  /// What has been added up since the last report.
+  private struct Sums {
+    let start: Date
+    let step: Int
+    var terms = Objective.Terms.zero
+    var count = 0
+
+    mutating func add(_ other: Objective.Terms) {
+      terms.reconstruction += other.reconstruction
+      terms.divergence += other.divergence
+      terms.loss += other.loss
+      terms.settled += other.settled
+      count += 1
+    }
+  }
+
+  private func progress(_ sums: Sums, now: Date, rate: Float) -> Progress {
+    let speed = Double(adam.step - sums.step) / now.timeIntervalSince(sums.start)
+    let left =
+      switch settings.budget {
+      case .minutes(let minutes): max(0, minutes * 60 - state.seconds)
+      case .epochs(let epochs): (epochs * stepsPerEpoch - Double(adam.step)) / max(speed, 1e-9)
+      }
+    let scale = 1 / Double(max(1, sums.count))
+    return Progress(
+      step: adam.step, epoch: Double(adam.step) / stepsPerEpoch, fraction: fraction,
+      terms: Objective.Terms(
+        reconstruction: sums.terms.reconstruction * scale, divergence: sums.terms.divergence * scale,
+        loss: sums.terms.loss * scale, settled: sums.terms.settled * scale), learningRate: rate,
+      patchesPerSecond: speed * Double(settings.batchSize),
+      secondsLeft: left, lastCheck: state.history.last)
   }
 
   /// Linear warm-up, then half a cosine down to nothing. Source: Loshchilov & Hutter 2017, arXiv:1608.03983.
   private func learningRate(_ fraction: Double) -> Float {
     let warm = min(1, Float(adam.step + 1) / Self.warmUpSteps)
-    return settings.learningRate * warm * Float(0.5 * (1 + cos(Double.pi * min(1, fraction)))) + 1e-6
+    return state.rateScale * settings.learningRate * warm * Float(0.5 * (1 + cos(Double.pi * min(1, fraction)))) + 1e-6
   }
 
-  /// Measures the averaged weights a dozen times over the budget and keeps the best.
-  private func checkIfDue(_ fraction: Double) throws(ComputeError) {
-    let due = Int(min(fraction, 1) * Double(Self.checks))
-    guard due > state.checksDone else { return }
-    state.checksDone = due
+  /// Measures the averaged weights, a dozen times over the budget, and keeps the best.
+  ///
+  /// - Returns: what is to be told; `nil` where the network has diverged and nothing was kept.
+  private func runCheck() throws(ComputeError) -> Event? {
     let live = adam.swapInAverages()
+    defer { for (parameter, values) in zip(network.parameters, live) { parameter.set(values) } }
+    let heldOut = try heldOutCheck.measure(network, spread: state.spread)
+    guard heldOut.isFinite else { return nil }
     let planted = try planted.averagePrecision(
       of: network, preparation: set.preparation, rule: settings.rule)
-    for (parameter, values) in zip(network.parameters, live) { parameter.set(values) }
-    state.lastPlanted = planted
+    let lowest = state.history.map(\.heldOutLoss).min() ?? .infinity
+    state.idleChecks = planted > state.bestPlanted || heldOut.loss < lowest ? 0 : state.idleChecks + 1
+    let found = Model.Record.Check(
+      step: adam.step, heldOutLoss: heldOut.loss, plantedAveragePrecision: planted)
+    state.history.append(found)
     if planted > state.bestPlanted {
       state.bestPlanted = planted
+      state.bestLatents = heldOut
       best = adam.averages
     }
+    state.collapse = Collapse.warning(divergences: heldOut.divergences, activity: heldOut.activity)
+    guard let collapse = state.collapse, !state.warnedOfCollapse else { return .checked(found, warnings: []) }
+    state.warnedOfCollapse = true
+    return .checked(found, warnings: [collapse])
+  }
+
+  private var lastCheckExploded: Bool {
+    guard let last = state.history.last?.heldOutLoss, let lowest = state.history.map(\.heldOutLoss).min() else {
+      return false
+    }
+    return DivergenceWatch.isExplosion(last, after: lowest)
   }
 
   private func finish(
@@ -220,10 +283,11 @@ package final class Trainer {
       scoreNetwork = judge
     }
     let inference = Inference(
-      network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference)
+      network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference,
+      takesGradient: true)
     let heldOut = Array(set.heldOut.map(\.scans).joined())
     let maps = try inference.maps(of: heldOut)
-    let divergences = network.divergences
+    let divergences = state.bestLatents?.divergences ?? network.divergences
     let book = ScoreBook(
       healthy: heldOut, maps: maps, planted: planted, plantedMaps: try inference.maps(of: planted.scans),
       rule: settings.rule)
@@ -254,14 +318,9 @@ package final class Trainer {
   }
 
   private func warnings(_ divergences: [[Double]]) -> [String] {
-    var result: [String] = []
-    let channels = divergences.joined()
-    let active = channels.count { $0 > 0.1 }
-    if active * 4 < channels.count {
-      result.append(
-        "The latents have collapsed: \(active) of \(channels.count) channels carry more than 0.1 nats a patch. "
-          + "Reconstructions will look alike; train longer or lower --beta.")
-    }
+    var result = state.warnings
+    let kept = Collapse.warning(divergences: divergences, activity: state.bestLatents?.activity ?? [])
+    if let collapse = kept ?? state.collapse { result.append(collapse) }
     if set.heldOut.count < 19 {
       let smallest = (100 / Double(set.heldOut.count + 1)).rounded()
       result.append(
@@ -269,16 +328,5 @@ package final class Trainer {
           + "\(Int(smallest)) %. 19 held-out cases are needed for 5 %.")
     }
     return result
-  }
-}
-
-/// The loss left the finite numbers and did not come back.
-package struct TrainingDiverged: Error, Sendable, CustomStringConvertible {
-  package let step: Int
-  package let failures: Int
-
-  package var description: String {
-    "training: the loss was not a finite number \(failures) steps in a row at step \(step), a finite one was expected. "
-      + "Lower --learning-rate, or go on from the last checkpoint with --resume."
   }
 }

@@ -120,15 +120,18 @@ package struct TrainingSet: Sendable {
 }
 
 /// Cuts, augments and corrupts patches, batch after batch.
-final class PatchSource {
+package final class PatchSource {
   private let scans: [PreparedScan]
   private let edge: Int
   private let channels: Int
   /// Running sum of how many patches each scan is worth, so that a large scan is drawn from more often.
   private let worth: [Float]
   private let lesions: SyntheticLesions
+  private let augmentation: Augmentation
 
-  init(_ scans: [PreparedScan], edge: Int, channels: Int) {
+  /// - Parameter edge: of a patch, in pixels of the model's grid.
+  package init(_ scans: [PreparedScan], edge: Int, channels: Int, augmentation: Augmentation = .mirror) {
+    self.augmentation = augmentation
     self.scans = scans
     self.edge = edge
     self.channels = channels
@@ -145,7 +148,11 @@ final class PatchSource {
 
   /// Fills a batch: `clean` is what is to be reconstructed (`NaN` where there is no data), `corrupted` what the encoder
   /// sees. Both `[n, edge, edge, c]`.
-  func fill(clean: Tensor, corrupted: Tensor, using random: inout RandomGenerator) {
+  ///
+  /// - Parameter corrupting: whether to corrupt it; without, the encoder sees the clean patch, 0 where there is no data.
+  package func fill(
+    clean: Tensor, corrupted: Tensor, corrupting: Bool = true, using random: inout RandomGenerator
+  ) {
     let seeds = (0..<clean.shape.n).map { _ in random.next() }
     let values = edge * edge * channels
     Parallel.run(chunks: clean.shape.n) { k in
@@ -154,21 +161,24 @@ final class PatchSource {
       let input = UnsafeMutableBufferPointer(rebasing: corrupted.values[k * values..<(k + 1) * values])
       let tissue = self.cut(into: target, using: &random)
       _ = input.update(fromContentsOf: target)
-      tissue.withUnsafeBufferPointer { tissue in
-        if random.chance(0.5) { self.lesions.plant(into: input, tissue: tissue, using: &random) }
-        if random.chance(0.5) {
-          self.lesions.addCoarseNoise(
-            to: input, tissue: tissue, deviation: random.uniform(0.05, 0.25), using: &random)
+      if corrupting {
+        tissue.withUnsafeBufferPointer { tissue in
+          if random.chance(0.5) { self.lesions.plant(into: input, tissue: tissue, using: &random) }
+          if random.chance(0.5) {
+            self.lesions.addCoarseNoise(
+              to: input, tissue: tissue, deviation: random.uniform(0.05, 0.25), using: &random)
+          }
         }
       }
       for i in input.indices where input[i].isNaN { input[i] = 0 }
     }
   }
 
-  /// Cuts a random patch, mirrored left to right or not, its channels scaled a little.
+  /// Cuts a random patch in a random pose, its channels scaled a little.
   ///
-  /// - Returns: 1 where it is tissue.
-  func cut(into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator) -> [UInt8] {
+  /// - Parameter target: receives the patch, `[edge, edge, c]`; `NaN` where there is no data.
+  /// - Returns: 1 where it is tissue, `[edge, edge]`.
+  package func cut(into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator) -> [UInt8] {
     let scan = scans[draw(&random)]
     let (width, height) = (scan.image.width, scan.image.height)
     var origin = (x: 0, y: 0)
@@ -181,6 +191,11 @@ final class PatchSource {
     let flips = random.chance(0.5)
     let gains = (0..<channels).map { _ in random.uniform(0.85, 1.15) }
     var tissue = [UInt8](repeating: 0, count: edge * edge)
+    if augmentation == .mild {
+      let pose = PatchPose(origin: origin, edge: edge, flips: flips, using: &random)
+      sample(scan, in: pose, gains: gains, into: target, tissue: &tissue)
+      return tissue
+    }
     for y in 0..<edge {
       let row = PatchGrid.reflected(origin.y + y, in: height) * width
       for x in 0..<edge {
@@ -192,6 +207,36 @@ final class PatchSource {
       }
     }
     return tissue
+  }
+
+  /// Bilinear for intensities, the nearest pixel for tissue. A value that would take part of its weight from missing data
+  /// is missing too: none is made up.
+  private func sample(
+    _ scan: PreparedScan, in pose: PatchPose, gains: [Float], into target: UnsafeMutableBufferPointer<Float>,
+    tissue: inout [UInt8]
+  ) {
+    let (width, height) = (scan.image.width, scan.image.height)
+    func pixel(_ x: Int, _ y: Int) -> Int {
+      PatchGrid.reflected(y, in: height) * width + PatchGrid.reflected(x, in: width)
+    }
+    for y in 0..<edge {
+      for x in 0..<edge {
+        let place = pose.place(x: x, y: y)
+        let low = place.rounded(.down)
+        let (left, top) = (Int(low.x), Int(low.y))
+        let t = place - low
+        let corners = SIMD4(
+          pixel(left, top), pixel(left + 1, top), pixel(left, top + 1), pixel(left + 1, top + 1))
+        let weights = SIMD4((1 - t.x) * (1 - t.y), t.x * (1 - t.y), (1 - t.x) * t.y, t.x * t.y)
+        let nearest = pixel(left + (t.x < 0.5 ? 0 : 1), top + (t.y < 0.5 ? 0 : 1))
+        tissue[y * edge + x] = scan.tissue.isTissue[nearest] ? 1 : 0
+        for c in 0..<channels {
+          var sum: Float = 0
+          for k in 0..<4 where weights[k] > 0 { sum += weights[k] * scan.image.samples[corners[k] * channels + c] }
+          target[(y * edge + x) * channels + c] = sum * gains[c]
+        }
+      }
+    }
   }
 
   private func draw(_ random: inout RandomGenerator) -> Int {

@@ -31,10 +31,26 @@ package final class VAE {
     package var widths = [16, 32, 64, 64]
     /// Latent channels of each stage; 0 where the decoder gets nothing from the encoder.
     package var latents = [0, 4, 8, 16]
+    /// What the last layer's numbers stand for.
+    package var output = Output.intensity
+    /// Whether a second last layer puts out the spread of every value.
+    package var predictsScales = false
+
+    package enum Output: String, Codable, Sendable {
+      case intensity
+      /// Logits of numbers between 0 and 1; the reconstruction is their logistic function.
+      case probability
+    }
 
     package init(channels: Int, patchSize: Int) {
       self.channels = channels
       self.patchSize = patchSize
+    }
+
+    /// Gives the network the outputs that an objective asks for.
+    package mutating func suit(_ objective: Objective) {
+      output = objective.likelihood == .bernoulli ? .probability : .intensity
+      predictsScales = objective.variance == .pixel
     }
 
     /// Edges of what the network sees are multiples of this.
@@ -62,6 +78,7 @@ package final class VAE {
   private let encoders: [Sequential]
   private let decoders: [Decoder]
   private let output: Convolution
+  private let scaleOutput: Convolution?
   private var buffers = Plans<Buffers>()
   private var current: Buffers?
 
@@ -84,6 +101,8 @@ package final class VAE {
   private final class Buffers {
     let blocks: Tensor  // [n, h / 2, w / 2, 4c]
     let reconstruction: Tensor  // [n, h, w, c]
+    let scales: Tensor?  // [n, h, w, c]
+    let gradient: Tensor  // [n, h, w, c]; by what a last layer put out, then by the input
     let blockGradient: Tensor
     var statistics: [Tensor?]
     var states: [Tensor?]
@@ -92,6 +111,8 @@ package final class VAE {
     init(_ shape: Shape, _ a: Architecture, engine: Engine) throws(ComputeError) {
       let b = a.blockSize
       reconstruction = try Tensor(shape, engine: engine)
+      scales = a.predictsScales ? try Tensor(shape, engine: engine) : nil
+      gradient = try Tensor(shape, engine: engine)
       blocks = try Tensor(Shape(shape.n, shape.h / b, shape.w / b, shape.c * b * b), engine: engine)
       blockGradient = try Tensor(blocks.shape, engine: engine)
       statistics = []
@@ -147,10 +168,16 @@ package final class VAE {
     }
     output = Convolution(
       "output", from: a.widths[0], to: blockChannels, kernel: 1, gain: 0.1, engine: engine, using: &random)
+    scaleOutput =
+      a.predictsScales
+      ? Convolution(
+        "output_scale", from: a.widths[0], to: blockChannels, kernel: 1, gain: 0.1, engine: engine, using: &random)
+      : nil
   }
 
   package var parameters: [Parameter] {
     encoders.flatMap(\.parameters) + decoders.flatMap(\.parameters) + output.parameters
+      + (scaleOutput?.parameters ?? [])
   }
 
   /// Divergence of each latent channel in the last `forward`, in nats a patch, stage by stage.
@@ -159,12 +186,21 @@ package final class VAE {
   /// Divergence of each cell in the last `forward`, in nats, `[n, h / 2^k, w / 2^k, 1]`, of the stages with a latent.
   package var divergenceMaps: [Tensor] { decoders.compactMap { $0.latent?.divergenceMap } }
 
+  /// Spread of every value in the last `forward`, the shape of its reconstruction, in intensities: mean absolute
+  /// difference for a Laplace likelihood, standard deviation for a Gaussian one. `nil` where the network predicts none.
+  package var scales: Tensor? { current?.scales }
+
+  /// Posteriors of the last `forward`, stage by stage, `[n, h / 2^stage, w / 2^stage, 2k]` in blocks: the `k` means, then
+  /// the `k` log-variances. `nil` where a stage has no latent.
+  package var posteriors: [Tensor?] { current?.statistics ?? [] }
+
   /// Encodes, samples and decodes.
   ///
   /// - Parameters:
   ///   - x: normalized intensities, nominally 0...1, `[n, h, w, c]`, `h` and `w` multiples of the granularity.
   ///   - generator: source of the posterior's noise; `nil` takes its mean, as scoring does.
-  /// - Returns: the reconstruction, same shape, valid until the next call.
+  /// - Returns: the reconstruction, same shape, valid until the next call; intensities, or probabilities where the
+  ///   architecture says so.
   package func forward(_ x: Tensor, sampling generator: inout RandomGenerator?) throws(ComputeError) -> Tensor {
     let b = try prepare(x.shape)
     SpaceToDepth.forward(x, factor: architecture.blockSize, into: b.blocks)
@@ -193,19 +229,39 @@ package final class VAE {
       h = try decoder.leave.forward(state)
     }
     SpaceToDepth.inverse(try output.forward(h), factor: architecture.blockSize, into: b.reconstruction)
+    if architecture.output == .probability { OutputMap.makeProbabilities(b.reconstruction) }
+    if let scaleOutput, let scales = b.scales {
+      SpaceToDepth.inverse(try scaleOutput.forward(h), factor: architecture.blockSize, into: scales)
+      OutputMap.makeScales(scales)
+    }
     return b.reconstruction
   }
 
   /// Sets every parameter's gradient for `loss + sum over stages of weight * divergence`.
   ///
+  /// The parameters' values stay as they are, so that the gradient by the input alone may be asked for.
+  ///
   /// - Parameters:
-  ///   - gradient: of the loss by the reconstruction of the last `forward`.
+  ///   - gradient: of the loss by the reconstruction of the last `forward`; zeros leave the divergence alone.
+  ///   - scaleGradient: of the loss by the logarithms of that forward's `scales`; `nil` where it has none.
   ///   - divergenceWeights: what a nat of divergence of one patch counts, a number a stage.
   ///   - freeNats: divergence a channel may have for nothing, in nats a patch.
-  package func backward(_ gradient: Tensor, divergenceWeights: [Float], freeNats: Double) throws(ComputeError) {
+  /// - Returns: the gradient by the input of the last `forward`, `[n, h, w, c]`, valid until the next call.
+  @discardableResult
+  package func backward(
+    _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
+  ) throws(ComputeError) -> Tensor {
     guard let b = current else { preconditionFailure("the VAE's backward came before its forward") }
-    SpaceToDepth.forward(gradient, factor: architecture.blockSize, into: b.blockGradient)
+    b.gradient.copy(from: gradient)
+    if architecture.output == .probability { OutputMap.toLogits(b.gradient, of: b.reconstruction) }
+    SpaceToDepth.forward(b.gradient, factor: architecture.blockSize, into: b.blockGradient)
     var g = try output.backward(b.blockGradient)
+    if let scaleOutput, let scales = b.scales {
+      if let scaleGradient { b.gradient.copy(from: scaleGradient) } else { b.gradient.values.update(repeating: 0) }
+      OutputMap.toRaw(b.gradient, of: scales)
+      SpaceToDepth.forward(b.gradient, factor: architecture.blockSize, into: b.blockGradient)
+      g.add(try scaleOutput.backward(b.blockGradient))
+    }
     for stage in decoders.indices {
       let decoder = decoders[stage]
       g = try decoder.leave.backward(g)
@@ -230,6 +286,8 @@ package final class VAE {
       if stage < encoders.count - 1 { byFeatures.add(g) }
       g = try encoders[stage].backward(byFeatures)
     }
+    SpaceToDepth.inverse(g, factor: architecture.blockSize, into: b.gradient)  // [n, h, w, c]
+    return b.gradient
   }
 
   private func prepare(_ shape: Shape) throws(ComputeError) -> Buffers {
@@ -242,5 +300,19 @@ package final class VAE {
     }
     current = result
     return result
+  }
+}
+
+extension VAE.Architecture {
+  /// What models of earlier versions do not state is as it was then.
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    channels = try values.decode(Int.self, forKey: .channels)
+    patchSize = try values.decode(Int.self, forKey: .patchSize)
+    blockSize = try values.decode(Int.self, forKey: .blockSize)
+    widths = try values.decode([Int].self, forKey: .widths)
+    latents = try values.decode([Int].self, forKey: .latents)
+    output = try values.decodeIfPresent(Output.self, forKey: .output) ?? .intensity
+    predictsScales = try values.decodeIfPresent(Bool.self, forKey: .predictsScales) ?? false
   }
 }

@@ -52,11 +52,47 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Largest learning rate.")
   var learningRate: Float = 2e-3
 
-  @Option(help: "Weight of the KL divergence.")
-  var beta: Float = 1
+  @Option(
+    help: """
+      What is learned: elbo (the evidence lower bound of clean patches), beta (the same with --beta) or denoising (clean
+      patches from corrupted ones, with --beta).
+      """)
+  var objective: Objective.Kind = .denoising
 
-  @Option(help: "Likelihood of a value given its reconstruction: laplace or gaussian.")
+  @Option(help: "Weight of the KL divergence. (default: 1)")
+  var beta: Float?
+
+  @Option(
+    help: """
+      Likelihood of a value given its reconstruction: laplace, gaussian or bernoulli. bernoulli, the cross-entropy,
+      charges little for an error: lower --beta to about 0.01 with it.
+      """)
   var likelihood: Objective.Likelihood = .laplace
+
+  @Option(help: "Spread of the likelihood: one a channel, or predicted for every pixel.")
+  var variance: Objective.Variance = .channel
+
+  @Option(
+    help: ArgumentHelp(
+      "Latent channels of each stage, finest first; 0,0,0,16 has one resolution. (default: 0,4,8,16)",
+      valueName: "numbers"))
+  var latents: LatentChannels?
+
+  @Option(help: "Divergence that a latent channel may have for nothing, in nats a patch. (default: 0.5, 0 for elbo)")
+  var freeNats: Double?
+
+  @Option(
+    help: ArgumentHelp("Steps over which the weight of the KL divergence grows from nothing.", valueName: "steps"))
+  var warmUp = 300
+
+  @Option(help: "How patches are varied: mirror (and gain), or mild (also turned and scaled a little).")
+  var augmentation: Augmentation = .mirror
+
+  @Option(
+    help: ArgumentHelp(
+      "Stop early after this many checks, of twelve, that brought nothing. By default the whole time is used.",
+      valueName: "checks"))
+  var patience: Int?
 
   @Option(
     help: """
@@ -106,7 +142,24 @@ struct TrainingOptions: ParsableArguments {
     if let epochs, !(epochs > 0) { throw ValidationError("--epochs is \(epochs); a number above 0 is expected.") }
     if !(1...256).contains(batchSize) { throw ValidationError("--batch-size is \(batchSize); 1 to 256 is expected.") }
     if !(learningRate > 0) { throw ValidationError("--learning-rate is \(learningRate); above 0 is expected.") }
-    if !(beta >= 0) { throw ValidationError("--beta is \(beta); 0 or more is expected.") }
+    if let beta, !(beta >= 0 && beta.isFinite) {
+      throw ValidationError("--beta is \(beta); 0 or more is expected.")
+    }
+    if objective == .elbo, beta != nil {
+      throw ValidationError(
+        "--beta is given with --objective elbo, which has no weight; give --objective beta or leave it out.")
+    }
+    if let freeNats, !(freeNats >= 0 && freeNats.isFinite) {
+      throw ValidationError("--free-nats is \(freeNats); 0 or more is expected.")
+    }
+    if objective == .elbo, let freeNats, freeNats > 0 {
+      throw ValidationError(
+        "--free-nats is given with --objective elbo, which counts every nat; give --objective beta or leave it out.")
+    }
+    if warmUp < 0 { throw ValidationError("--warm-up is \(warmUp); 0 steps or more are expected.") }
+    if let patience, patience < 1 { throw ValidationError("--patience is \(patience); 1 check or more is expected.") }
+    if let fault = architecture(channels: 1, patchSize: 128).fault { throw ValidationError("--latents: \(fault).") }
+    if let fault = trainingObjective(stages: 1).fault { throw ValidationError("--variance: \(fault).") }
     if let reduction, !(1...64).contains(reduction) {
       throw ValidationError("--reduction is \(reduction); a whole number from 1 to 64 is expected.")
     }
@@ -148,13 +201,10 @@ struct TrainingOptions: ParsableArguments {
       "learning from \(scans(set.training)) scans of \(set.training.count) cases; \(scans(set.heldOut)) scans of "
         + "\(set.heldOut.count) cases are held out")
 
-    var architecture = VAE.Architecture(channels: set.preparation.channels, patchSize: 128)
+    var architecture = architecture(channels: set.preparation.channels, patchSize: 128)
     architecture.patchSize = set.patchSize(granularity: architecture.granularity)
-    var objective = Objective(stages: architecture.widths.count)
-    objective.likelihood = likelihood
-    objective.divergenceWeights = objective.divergenceWeights.map { $0 * beta }
     var settings = Trainer.Settings(
-      objective: objective, rule: rule)
+      objective: trainingObjective(stages: architecture.widths.count), rule: rule)
     settings.budget = budget(share: 1 - scoreShare)
     if scoreShare > 0 {
       settings.score = ScoreTrainer.Settings(
@@ -164,6 +214,8 @@ struct TrainingOptions: ParsableArguments {
     settings.seed = seed
     settings.batchSize = batchSize
     settings.learningRate = learningRate
+    settings.augmentation = augmentation
+    settings.patience = patience
 
     let trainer = try Trainer(set, architecture: architecture, settings: settings, engine: try Engine())
     let checkpoint = output + ".checkpoint"
@@ -179,6 +231,10 @@ struct TrainingOptions: ParsableArguments {
       case .checkpoint:
         // Hours of training are not given up because a checkpoint does not fit.
         do { try trainer.saveCheckpoint(to: checkpoint) } catch { terminal.say("no checkpoint was kept: \(error)") }
+      case .checked(_, let warnings): for warning in warnings { terminal.say("warning: \(warning)") }
+      case .recovered(let step, let reason): terminal.say("training diverged at step \(step): \(reason)")
+      case .stoppedEarly(let step, let checks):
+        terminal.say("stopped at step \(step): the last \(checks) checks brought nothing better")
       }
     }
     terminal.finish()
@@ -189,6 +245,24 @@ struct TrainingOptions: ParsableArguments {
 
   private func budget(share: Double) -> Trainer.Settings.Budget {
     epochs.map { .epochs($0 * share) } ?? .minutes((minutes ?? 10) * share)
+  }
+
+  private func architecture(channels: Int, patchSize: Int) -> VAE.Architecture {
+    var result = VAE.Architecture(channels: channels, patchSize: patchSize)
+    if let latents { result.latents = latents.values }
+    result.suit(trainingObjective(stages: result.widths.count))
+    return result
+  }
+
+  private func trainingObjective(stages: Int) -> Objective {
+    var result = Objective(stages: stages)
+    result.kind = objective
+    result.likelihood = likelihood
+    result.variance = variance
+    result.divergenceWeights = result.divergenceWeights.map { $0 * (beta ?? 1) }
+    result.freeNats = freeNats ?? (objective == .elbo ? 0 : result.freeNats)
+    result.warmUpSteps = warmUp
+    return result
   }
 
   /// Fails before hours of training rather than after them.
@@ -208,16 +282,19 @@ struct TrainingOptions: ParsableArguments {
   }
 
   private static func line(_ p: Trainer.Progress) -> String {
-    let planted = p.planted.map { String(format: "  planted AP %.3f", $0) } ?? ""
+    let check =
+      p.lastCheck.map {
+        String(format: "  held-out loss %.4f  planted AP %.3f", $0.heldOutLoss, $0.plantedAveragePrecision)
+      } ?? ""
     return String(
       format: "epoch %.1f  loss %.4f  reconstruction %.4f  KL %.0f nats%@  lr %.1e  %.0f patches/s  %@ left", p.epoch,
-      p.terms.loss, p.terms.reconstruction, p.terms.divergence, planted, p.learningRate, p.patchesPerSecond,
+      p.terms.loss, p.terms.reconstruction, p.terms.divergence, check, p.learningRate, p.patchesPerSecond,
       Terminal.duration(p.secondsLeft))
   }
 
   static func summary(_ model: Model, output: String) -> String {
     let r = model.record
-    let active = r.divergences.joined().count { $0 > 0.1 }
+    let active = Collapse.activeChannels(divergences: r.divergences, activity: r.activity ?? [])
     let lines =
       [
         "model           \(output)",
@@ -235,49 +312,3 @@ struct TrainingOptions: ParsableArguments {
     return lines.joined(separator: "\n")
   }
 }
-
-/// The normalizations a user can name.
-enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
-  case robust, percentile, zscore, none
-
-  var normalization: Normalization {
-    switch self {
-    case .robust: Normalization(method: .robust, scope: .scan)
-    case .percentile: Normalization(method: .percentile(99), scope: .wholeCase)
-    case .zscore: Normalization(method: .zScore, scope: .wholeCase)
-    case .none: Normalization(method: .none)
-    }
-  }
-}
-
-/// Numbers separated by commas.
-struct ChannelWeights: ExpressibleByArgument {
-  let values: [Float]
-
-  init?(argument: String) {
-    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map {
-      Float($0.trimmingCharacters(in: .whitespaces))
-    }
-    let values = parts.compactMap { $0 }
-    guard values.count == parts.count, values.allSatisfy(\.isFinite), values.contains(where: { $0 != 0 }) else {
-      return nil
-    }
-    self.values = values
-  }
-}
-
-/// Two numbers with a hyphen between them, the smaller first.
-struct NumberRange: ExpressibleByArgument {
-  let values: ClosedRange<Float>
-
-  init?(argument: String) {
-    let parts = argument.split(separator: "-", omittingEmptySubsequences: false).map { Float($0) }
-    guard parts.count == 2, let low = parts[0], let high = parts[1], low > 0, high >= low, high.isFinite
-    else { return nil }
-    values = low...high
-  }
-}
-
-extension Preset: ExpressibleByArgument {}
-extension EvidenceRule.Polarity: ExpressibleByArgument {}
-extension Objective.Likelihood: ExpressibleByArgument {}

@@ -43,6 +43,21 @@ struct ModelTests {
     }
   }
 
+  @Test func `a model made before activity and history were recorded can be read`() throws {
+    let text = try message { file in
+      for (key, absent) in [("training", ["activity", "history"]), ("architecture", ["output", "predictsScales"])] {
+        let data = Data(file.metadata[key]!.utf8)
+        var fields = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        for name in absent { #expect(fields.removeValue(forKey: name) != nil) }
+        file.metadata[key] = String(decoding: try JSONSerialization.data(withJSONObject: fields), as: UTF8.self)
+      }
+    }
+    #expect(text == "no error")
+    let read = try Model(path: path)
+    #expect(read.record.activity == nil && read.record.history == nil)
+    #expect(read.architecture == model.architecture)
+  }
+
   @Test func `layers have the scan's own size, heat is 0 outside tissue and never below`() throws {
     let results = try analyze(model)
     #expect(results.map(\.layers.heatmap.width) == [48, 61])

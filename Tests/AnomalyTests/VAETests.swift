@@ -17,96 +17,183 @@ private func smallArchitecture() -> VAE.Architecture {
   return architecture
 }
 
-/// The loss is checked through sampling, divergence and likelihood together: the noise is the same in every evaluation,
-/// since each starts from the same generator. The spread is held fixed, as the gradient takes it to be.
-@Test(arguments: Objective.Likelihood.allCases)
-func `the loss's gradient by every parameter agrees with finite differences`(likelihood: Objective.Likelihood) throws {
-  let engine = try Engine()
-  let model = VAE(smallArchitecture(), seed: 3, engine: engine)
-  var random = RandomGenerator(seed: 11)
-  for parameter in model.parameters where parameter.shape.count == 1 {
-    parameter.update { for i in $0.indices { $0[i] += 0.1 * random.normal() } }
-  }
-  let x = try noise(Shape(2, 16, 16, 2), engine, seed: 5)
-  let target = try noise(x.shape, engine, seed: 6)
-  let gradient = try Tensor(x.shape, engine: engine)
-  var objective = Objective(stages: 3)
-  objective.likelihood = likelihood
-  objective.divergenceWeights = [0, 2, 5]
-  objective.freeNats = 0
+/// A likelihood and where its spread comes from.
+private struct Setting: CustomTestStringConvertible, Sendable {
+  let likelihood: Objective.Likelihood
+  let variance: Objective.Variance
+  var testDescription: String { "\(likelihood), \(variance)" }
 
-  func loss() throws -> Double {
-    var source: RandomGenerator? = RandomGenerator(seed: 8)
-    let reconstruction = try model.forward(x, sampling: &source)
-    // A spread that the estimate has converged to stays put when it is given again.
-    var total = 0.0
-    for i in target.values.indices {
-      let d = Double(reconstruction.values[i] - target.values[i])
-      total += likelihood == .laplace ? abs(d) / 0.3 : d * d / (2 * 0.09)
-    }
-    let charged = zip(model.divergences, objective.divergenceWeights).reduce(0.0) {
-      $0 + Double($1.1) * $1.0.reduce(0, +) * 2
-    }
-    return (total + charged) / Double(target.values.count)
+  static let all = [
+    Setting(likelihood: .laplace, variance: .channel), Setting(likelihood: .gaussian, variance: .channel),
+    Setting(likelihood: .bernoulli, variance: .channel), Setting(likelihood: .laplace, variance: .pixel),
+    Setting(likelihood: .gaussian, variance: .pixel),
+  ]
+
+  var objective: Objective {
+    var result = Objective(stages: 3)
+    result.likelihood = likelihood
+    result.variance = variance
+    result.divergenceWeights = [0, 2, 5]
+    result.freeNats = 0
+    result.largestSpread = 1
+    return result
   }
 
-  var source: RandomGenerator? = RandomGenerator(seed: 8)
-  let reconstruction = try model.forward(x, sampling: &source)
-  for i in gradient.values.indices {
-    let d = reconstruction.values[i] - target.values[i]
-    let slope = likelihood == .laplace ? (d > 0 ? 1 / 0.3 : -1 / 0.3) : d / 0.09
-    gradient.values[i] = slope / Float(gradient.values.count)
-  }
-  let weights = objective.weights(step: 10_000, values: x.shape.count / 2, batch: 2)
-  try model.backward(gradient, divergenceWeights: weights, freeNats: 0)
-  let gradients = model.parameters.map { Array($0.gradient) }
-
-  // f32 rounding of the loss is about 1e-7 of it; over a step of 1e-2 that is 1e-5 in the difference. Laplace's kinks
-  // add a little where a difference changes its sign within the step.
-  for (parameter, gradient) in zip(model.parameters, gradients) {
-    let largest = gradient.indices.max { abs(gradient[$0]) < abs(gradient[$1]) }!
-    for i in [largest, random.integer(below: gradient.count)] {
-      let step: Float = 5e-3
-      parameter.update { $0[i] += step }
-      let up = try loss()
-      parameter.update { $0[i] -= 2 * step }
-      let down = try loss()
-      parameter.update { $0[i] += step }
-      let difference = (up - down) / (2 * Double(step))
-      #expect(
-        abs(Double(gradient[i]) - difference) < 3e-4 + 0.04 * abs(difference),
-        "\(parameter.name) \(i): backward \(gradient[i]), difference \(difference)")
+  func model(_ engine: Engine) -> VAE {
+    var architecture = smallArchitecture()
+    architecture.suit(objective)
+    let model = VAE(architecture, seed: 3, engine: engine)
+    var random = RandomGenerator(seed: 11)
+    for parameter in model.parameters where parameter.shape.count == 1 {
+      parameter.update { for i in $0.indices { $0[i] += 0.1 * random.normal() } }
     }
+    return model
   }
 }
 
-@Test func `the objective's gradient is the slope of its reconstruction term`() throws {
+/// The loss is checked through sampling, divergence, likelihood and spread together: the noise is the same in every
+/// evaluation, since each starts from the same generator. The spread of a channel is held fixed, as the gradient takes it
+/// to be.
+@Test(arguments: Setting.all)
+private func `the loss's gradient by every parameter and by the input agrees with finite differences`(
+  setting: Setting
+) throws {
   let engine = try Engine()
-  let x = try noise(Shape(1, 4, 4, 2), engine, seed: 1)
-  x.values[3] = .nan
-  let y = try noise(x.shape, engine, seed: 2)
+  let model = setting.model(engine)
+  let objective = setting.objective
+  let x = try noise(Shape(2, 16, 16, 2), engine, seed: 5)
+  let target = try noise(x.shape, engine, seed: 6)
+  target.values[7] = .nan
   let gradient = try Tensor(x.shape, engine: engine)
-  for likelihood in Objective.Likelihood.allCases {
-    var objective = Objective(stages: 1)
-    objective.likelihood = likelihood
-    func evaluate() -> (Double, [Float]) {
-      // After many equal updates the running spread is that of the data; one more changes nothing measurable.
-      var spread: [Float] = [0.3, 0.4]
-      let terms = objective.terms(
-        of: x, reconstruction: y, divergences: [[]], step: 0, spread: &spread, gradient: gradient)
-      return (terms.reconstruction, spread)
-    }
-    objective.largestSpread = 1
-    let (_, spread) = evaluate()
-    let found = Array(gradient.values)
-    #expect(found[3] == 0)
-    for i in [0, 5, 8, 31] {
-      let d = y.values[i] - x.values[i]
-      let b = spread[i % 2]
-      let slope = likelihood == .laplace ? (d > 0 ? 1 / b : -1 / b) : d / (b * b)
-      #expect(abs(found[i] - slope / 31) < 1e-6)
+  let scaleGradient = setting.variance == .channel ? nil : try Tensor(x.shape, engine: engine)
+  var spread: [Float] = [0.3, 0.4]
+
+  func forward() throws -> Tensor {
+    var source: RandomGenerator? = RandomGenerator(seed: 8)
+    return try model.forward(x, sampling: &source)
+  }
+  func loss() throws -> Double {
+    objective.heldOutLoss(
+      of: target, reconstruction: try forward(), scales: model.scales, divergences: model.divergences, spread: spread)
+  }
+
+  let terms = objective.terms(
+    of: target, reconstruction: try forward(), scales: model.scales, divergences: model.divergences, step: 10_000,
+    spread: &spread, gradient: gradient, scaleGradient: scaleGradient)
+  #expect(abs(terms.loss - (try loss())) < 1e-5 * abs(terms.loss))
+  let byInput = Array(
+    try model.backward(
+      gradient, scaleGradient: scaleGradient,
+      divergenceWeights: objective.weights(step: 10_000, values: x.shape.count / 2, batch: 2), freeNats: 0
+    ).values)
+  let gradients = model.parameters.map { Array($0.gradient) }
+  #expect(gradients.allSatisfy { $0.contains { $0 != 0 } })
+
+  // f32 rounding of the loss is about 1e-7 of it; over a step of 1e-2 that is 1e-5 in the difference. Laplace's kinks
+  // add a little where a difference changes its sign within the step.
+  let step: Float = 5e-3
+  func agree(_ found: Float, _ what: String, tolerance: Double, _ change: (Float) -> Void) throws {
+    change(step)
+    let up = try loss()
+    change(-2 * step)
+    let down = try loss()
+    change(step)
+    let difference = (up - down) / (2 * Double(step))
+    #expect(
+      abs(Double(found) - difference) < tolerance + 0.04 * abs(difference),
+      "\(what): backward \(found), difference \(difference)")
+  }
+  var random = RandomGenerator(seed: 12)
+  for (parameter, gradient) in zip(model.parameters, gradients) {
+    let largest = gradient.indices.max { abs(gradient[$0]) < abs(gradient[$1]) }!
+    for i in [largest, random.integer(below: gradient.count)] {
+      try agree(gradient[i], "\(parameter.name) \(i)", tolerance: 3e-4) { delta in
+        parameter.update { $0[i] += delta }
+      }
     }
   }
+  // One pixel moves the loss less than a weight that all of them share does.
+  let strongest = byInput.indices.sorted { abs(byInput[$0]) > abs(byInput[$1]) }.prefix(12)
+  #expect(abs(byInput[strongest.first!]) > 1e-3)
+  for i in strongest { try agree(byInput[i], "input \(i)", tolerance: 5e-5) { x.values[i] += $0 } }
+}
+
+/// The loss is a sum over 2 x 6 latent channels here, about 100 nats, with f32 roundings of 1e-5; over a step of 1e-2
+/// that is 1e-3 in the difference.
+@Test func `the divergence's gradient by the input agrees with finite differences, and moves no parameter`() throws {
+  let engine = try Engine()
+  let model = Setting.all[0].model(engine)
+  let x = try noise(Shape(2, 16, 16, 2), engine, seed: 5)
+  var none: RandomGenerator?
+  func divergence() throws -> Double {
+    _ = try model.forward(x, sampling: &none)
+    return model.divergences.joined().reduce(0, +) * 2
+  }
+  _ = try divergence()
+  let before = model.parameters.map { Array($0.value) }
+  let gradient = try Tensor(x.shape, engine: engine)
+  let byInput = Array(try model.backward(gradient, divergenceWeights: [1, 1, 1], freeNats: 0).values)
+  #expect(model.parameters.map { Array($0.value) } == before)
+  let strongest = byInput.indices.sorted { abs(byInput[$0]) > abs(byInput[$1]) }.prefix(20)
+  #expect(abs(byInput[strongest.first!]) > 0.1)
+  for i in strongest {
+    x.values[i] += 5e-3
+    let up = try divergence()
+    x.values[i] -= 1e-2
+    let down = try divergence()
+    x.values[i] += 5e-3
+    let difference = (up - down) / 1e-2
+    #expect(
+      abs(Double(byInput[i]) - difference) < 2e-3 + 0.02 * abs(difference),
+      "input \(i): backward \(byInput[i]), difference \(difference)")
+  }
+}
+
+@Test func `predicted scales stay within their bounds, whatever the network puts out`() throws {
+  let engine = try Engine()
+  let model = Setting.all[3].model(engine)
+  let x = try noise(Shape(1, 16, 16, 2), engine, seed: 4)
+  var none: RandomGenerator?
+  let bias = model.parameters.last!
+  #expect(bias.name == "output_scale.bias")
+  for raw: Float in [-1000, -3, 0, 3, 1000] {
+    bias.update { for i in $0.indices { $0[i] = raw } }
+    let y = try model.forward(x, sampling: &none)
+    let scales = try #require(model.scales)
+    #expect(scales.shape == y.shape)
+    // exp(-6) and exp(-0.7), but for rounding
+    #expect(scales.values.allSatisfy { $0 >= 0.002_478 && $0 <= 0.496_6 })
+    if raw == 0 { #expect(scales.values.allSatisfy { $0 > 0.005 && $0 < 0.25 }) }
+  }
+}
+
+@Test func `a bernoulli network gives probabilities and learns where it was certain and wrong`() throws {
+  let engine = try Engine()
+  let setting = Setting.all[2]
+  let model = setting.model(engine)
+  let x = try noise(Shape(1, 16, 16, 2), engine, seed: 4)
+  let gradient = try Tensor(x.shape, engine: engine)
+  let bias = try #require(model.parameters.last)
+  #expect(bias.name == "output.bias")
+  bias.update { for i in $0.indices { $0[i] = i.isMultiple(of: 2) ? 1000 : -1000 } }
+  var none: RandomGenerator?
+  let y = try model.forward(x, sampling: &none)
+  #expect(y.values.allSatisfy { $0 > 0 && $0 < 1 })
+  for i in x.values.indices { x.values[i] = i.isMultiple(of: 2) ? 0 : 1 }
+  var spread: [Float] = [0, 0]
+  let terms = setting.objective.terms(
+    of: x, reconstruction: y, divergences: model.divergences, step: 0, spread: &spread, gradient: gradient)
+  #expect(terms.loss.isFinite)
+  try model.backward(gradient, divergenceWeights: [0, 0, 0], freeNats: 0)
+  // By the logit the gradient of a cross-entropy is r - t: here 1 or -1 a value, 64 of 512 values a bias.
+  for i in bias.gradient.indices { #expect(abs(bias.gradient[i] - (i.isMultiple(of: 2) ? 0.125 : -0.125)) < 1e-4) }
+}
+
+@Test func `an architecture of an earlier version has one output of intensities`() throws {
+  let text = #"{"channels":2,"patchSize":16,"blockSize":2,"widths":[8,16,16],"latents":[0,2,4]}"#
+  let read = try JSONDecoder().decode(VAE.Architecture.self, from: Data(text.utf8))
+  #expect(read == smallArchitecture())
+  #expect(read.output == .intensity && !read.predictsScales)
 }
 
 @Test func `the divergence is that of a Gaussian from the standard normal`() throws {

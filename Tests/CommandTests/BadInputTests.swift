@@ -83,6 +83,55 @@ func `a wrong command line ends with status 2`(arguments: [String]) throws {
   #expect(result.errors.contains("Usage:") || result.errors.contains("Error:"))
 }
 
+@Test(
+  arguments: [
+    (
+      ["--objective", "elbo", "--beta", "1"],
+      "--beta is given with --objective elbo, which has no weight; give --objective beta or leave it out."
+    ),
+    (
+      ["--objective", "elbo", "--free-nats", "2"],
+      "--free-nats is given with --objective elbo, which counts every nat; give --objective beta or leave it out."
+    ),
+    (
+      ["--likelihood", "bernoulli", "--variance", "pixel"],
+      "--variance: a bernoulli likelihood has no spread that a pixel could have of its own; laplace or gaussian is "
+        + "expected."
+    ),
+    (
+      ["--latents", "0,4,8"],
+      "--latents: latent channels [0, 4, 8]; one number from 0 to 256 a stage is expected, above 0 for the last."
+    ),
+    (
+      ["--latents", "1,2,3,0"],
+      "--latents: latent channels [1, 2, 3, 0]; one number from 0 to 256 a stage is expected, above 0 for the last."
+    ),
+    (["--patience", "0"], "--patience is 0; 1 check or more is expected."),
+    (["--free-nats", "inf"], "--free-nats is inf; 0 or more is expected."),
+    (["--beta", "nan"], "--beta is nan; 0 or more is expected."),
+  ] as [([String], String)])
+func `training options that contradict each other are named`(options: [String], message: String) throws {
+  let result = try Program.run(["train", "s", "--output", "o"] + options, in: try TemporaryFolder())
+  #expect(result.status == 2)
+  #expect(result.errors.hasPrefix("Error: \(message)\n"))
+}
+
+@Test(
+  arguments: [
+    ["--objective", "elbo"], ["--objective", "beta", "--beta", "0.5", "--free-nats", "0"],
+    ["--variance", "pixel", "--augmentation", "mild", "--warm-up", "2"],
+    ["--likelihood", "bernoulli", "--beta", "0.01", "--latents", "0,0,0,16"],
+  ])
+func `a model of every objective can be trained and applied`(options: [String]) throws {
+  let folder = try TemporaryFolder()
+  for name in ["a", "b", "c", "d"] { try folder.writeScan("study/\(name).tif") }
+  let trained = try Program.run(
+    ["train", "study", "--output", "m.safetensors", "--epochs", "2", "--batch-size", "2"] + options, in: folder)
+  #expect(trained.status == 0, "\(trained.errors)")
+  let result = try Program.run("analyze", "study", "--model", "m.safetensors", "--output", "r", in: folder)
+  #expect(result.status == 0, "\(result.errors)")
+}
+
 @Test(arguments: [["--help"], ["train", "--help"], ["--version"]])
 func `help and version end with status 0`(arguments: [String]) throws {
   let result = try Program.run(arguments, in: try TemporaryFolder())

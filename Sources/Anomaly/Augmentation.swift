@@ -1,0 +1,40 @@
+import Compute
+import Foundation
+
+/// How healthy patches are varied, so that a network does not learn their poses and gains by heart.
+package enum Augmentation: String, Codable, Sendable, CaseIterable {
+  /// Mirrored left to right or not, every channel's gain 0.85 to 1.15.
+  case mirror
+  /// The same, and turned by up to 8 degrees and scaled by up to 10 % about the patch's center. Never upside down:
+  /// anatomy is not.
+  case mild
+}
+
+/// Where the pixels of a patch are taken from: the patch mirrored, turned and scaled about its center.
+struct PatchPose {
+  /// Column by column: where one pixel to the right, and one down, leads in the scan.
+  private let right: SIMD2<Float>
+  private let down: SIMD2<Float>
+  private let center: SIMD2<Float>
+  private let middle: Float
+
+  static let largestAngle = 8 * Float.pi / 180
+  static let largestScaling: Float = 0.1
+
+  /// - Parameters:
+  ///   - origin: the patch's upper left corner in the scan were it not turned, in pixels.
+  ///   - edge: of the patch in pixels.
+  init(origin: (x: Int, y: Int), edge: Int, flips: Bool, using random: inout RandomGenerator) {
+    let angle = random.uniform(-Self.largestAngle, Self.largestAngle)
+    let scale = 1 + random.uniform(-Self.largestScaling, Self.largestScaling)
+    middle = Float(edge - 1) / 2
+    center = SIMD2(Float(origin.x) + middle, Float(origin.y) + middle)
+    right = SIMD2(cos(angle), sin(angle)) / scale * (flips ? -1 : 1)
+    down = SIMD2(-sin(angle), cos(angle)) / scale
+  }
+
+  /// The place in the scan, in pixels, that a pixel of the patch shows.
+  func place(x: Int, y: Int) -> SIMD2<Float> {
+    center + (Float(x) - middle) * right + (Float(y) - middle) * down
+  }
+}

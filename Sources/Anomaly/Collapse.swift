@@ -1,0 +1,32 @@
+/// Whether a network's latents still carry anything about the scans.
+///
+/// A latent channel is active where the mean of its posterior varies over held-out data by more than `leastActivity`,
+/// and its divergence is above `leastNats`. Where hardly any is, the posterior has collapsed onto the prior: the decoder
+/// has learned to do without, and every reconstruction looks alike.
+/// Source: Burda et al. 2016, arXiv:1509.00519, section 5.2 (active units); Bowman et al. 2016, arXiv:1511.06349.
+package enum Collapse {
+  /// Variance of a posterior mean, where the prior's variance is 1.
+  package static let leastActivity = 0.01
+  /// Nats a patch.
+  package static let leastNats = 0.1
+  /// Share of the channels below which a network counts as collapsed.
+  package static let leastShare = 0.25
+
+  /// - Parameters:
+  ///   - divergences: of each latent channel, in nats a patch, stage by stage.
+  ///   - activity: variance of each channel's posterior mean, in the same order.
+  package static func activeChannels(divergences: [[Double]], activity: [[Double]]) -> Int {
+    zip(divergences.joined(), activity.joined()).count { $0 > leastNats && $1 > leastActivity }
+  }
+
+  /// What to tell the user; `nil` where the latents are in use, or nothing was measured.
+  package static func warning(divergences: [[Double]], activity: [[Double]]) -> String? {
+    let channels = activity.joined().count
+    let active = activeChannels(divergences: divergences, activity: activity)
+    guard Double(active) < leastShare * Double(channels) else { return nil }
+    return
+      "The latents have collapsed: \(active) of \(channels) channels are active (a posterior mean that varies by more "
+      + "than \(leastActivity) and more than \(leastNats) nats a patch). Reconstructions will look alike; train longer "
+      + "or lower --beta."
+  }
+}

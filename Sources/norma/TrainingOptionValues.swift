@@ -1,0 +1,67 @@
+import Anomaly
+import ArgumentParser
+import Foundation
+import Imaging
+
+/// The normalizations a user can name.
+enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
+  case robust, percentile, zscore, none
+
+  var normalization: Normalization {
+    switch self {
+    case .robust: Normalization(method: .robust, scope: .scan)
+    case .percentile: Normalization(method: .percentile(99), scope: .wholeCase)
+    case .zscore: Normalization(method: .zScore, scope: .wholeCase)
+    case .none: Normalization(method: .none)
+    }
+  }
+}
+
+/// Numbers separated by commas.
+struct ChannelWeights: ExpressibleByArgument {
+  let values: [Float]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+      Float($0.trimmingCharacters(in: .whitespaces))
+    }
+    let values = parts.compactMap { $0 }
+    guard values.count == parts.count, values.allSatisfy(\.isFinite), values.contains(where: { $0 != 0 }) else {
+      return nil
+    }
+    self.values = values
+  }
+}
+
+/// Whole numbers separated by commas.
+struct LatentChannels: ExpressibleByArgument {
+  let values: [Int]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+      Int($0.trimmingCharacters(in: .whitespaces))
+    }
+    values = parts.compactMap { $0 }
+    guard values.count == parts.count else { return nil }
+  }
+}
+
+extension EvidenceRule.Polarity: ExpressibleByArgument {}
+extension Objective.Likelihood: ExpressibleByArgument {}
+extension Objective.Kind: ExpressibleByArgument {}
+extension Objective.Variance: ExpressibleByArgument {}
+extension Augmentation: ExpressibleByArgument {}
+
+/// Two numbers with a hyphen between them, the smaller first.
+struct NumberRange: ExpressibleByArgument {
+  let values: ClosedRange<Float>
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "-", omittingEmptySubsequences: false).map { Float($0) }
+    guard parts.count == 2, let low = parts[0], let high = parts[1], low > 0, high >= low, high.isFinite
+    else { return nil }
+    values = low...high
+  }
+}
+
+extension Preset: ExpressibleByArgument {}

@@ -1,0 +1,170 @@
+import Anomaly
+import Compute
+import Foundation
+import Testing
+
+/// Training that looks after itself: going back when it diverges, stopping early, an alarm where latents collapse.
+struct TrainingCareTests {
+  let folder: TemporaryFolder
+  let set: TrainingSet
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try TinyStudy.write(to: folder)
+    set = try TinyStudy.trainingSet(in: folder)
+  }
+
+  /// What the observer heard beside progress.
+  private struct Heard {
+    var checks: [Model.Record.Check] = []
+    var warnings: [String] = []
+    var recoveries: [String] = []
+    var stops: [Int] = []
+  }
+
+  private func run(
+    _ trainer: Trainer, onCheck: (Int) -> Void = { _ in }
+  ) throws -> (record: Model.Record, weights: [Float], heard: Heard) {
+    var heard = Heard()
+    let model = try trainer.run(toolVersion: "1.0") { event in
+      switch event {
+      case .progress, .checkpoint: break
+      case .checked(let check, let warnings):
+        heard.checks.append(check)
+        heard.warnings += warnings
+        onCheck(heard.checks.count)
+      case .recovered(let step, let reason): heard.recoveries.append("\(step): \(reason)")
+      case .stoppedEarly(let step, _): heard.stops.append(step)
+      }
+    }
+    return (model.record, model.weights.values.flatMap(\.values), heard)
+  }
+
+  private func poison(_ trainer: Trainer) {
+    trainer.network.parameters[0].update { for i in $0.indices { $0[i] = .nan } }
+  }
+
+  // MARK: Divergence
+
+  @Test func `a training whose weights are lost goes back to the last check and ends well`() throws {
+    let trainer = try TinyStudy.trainer(set, TinyStudy.settings(epochs: 12))
+    let (record, weights, heard) = try run(trainer) { if $0 == 4 { poison(trainer) } }
+    let reason = "the loss or its gradient was not a finite number 5 steps in a row"
+    #expect(heard.recoveries == ["8: \(reason); it went on from step 8 with half the learning rate"])
+    #expect(
+      record.warnings.first
+        == "Training diverged at step 8: \(reason); it went on from step 8 with half the learning rate.")
+    #expect(record.steps == 24)
+    #expect(record.history?.map(\.step) == (1...12).map { 2 * $0 })
+    #expect(weights.allSatisfy { $0.isFinite })
+  }
+
+  @Test func `a training that goes astray is given up after three returns, and says what to do`() throws {
+    var settings = TinyStudy.settings(epochs: 1e6)
+    settings.learningRate = .infinity
+    let trainer = try TinyStudy.trainer(set, settings)
+    var recoveries = 0
+    let error = #expect(throws: TrainingDiverged.self) {
+      try trainer.run(toolVersion: "1.0") { if case .recovered = $0 { recoveries += 1 } }
+    }
+    #expect(recoveries == 3)
+    #expect(
+      error?.description
+        == "training: the loss or its gradient was not a finite number 5 steps in a row at step 1, again after 3 returns"
+        + " to a good state at half the learning rate each, a loss that falls was expected. Lower --learning-rate.")
+  }
+
+  @Test func `an explosion of the loss is a divergence too`() throws {
+    var settings = TinyStudy.settings(epochs: 1e6)
+    settings.learningRate = 1e4
+    let error = #expect(throws: TrainingDiverged.self) { try run(TinyStudy.trainer(set, settings)) }
+    #expect(error?.reason == "the loss was more than 10 times its running mean 20 steps in a row")
+  }
+
+  @Test func `a training that recovered is the same bits again`() throws {
+    func train() throws -> [UInt32] {
+      let trainer = try TinyStudy.trainer(set, TinyStudy.settings(epochs: 12))
+      let model = try trainer.run(toolVersion: "1.0") {
+        if case .checked(let check, _) = $0, check.step == 8 { poison(trainer) }
+      }
+      #expect(model.record.warnings.count == 2)
+      return model.weights.sorted { $0.key < $1.key }.flatMap { $0.value.values.map(\.bitPattern) }
+    }
+    #expect(try train() == train())
+  }
+
+  // MARK: Early stopping
+
+  /// The figures of a training without patience tell where one with patience, the same up to there, has to stop.
+  @Test(arguments: [1, 2])
+  func `training stops where as many checks as its patience brought nothing`(patience: Int) throws {
+    var settings = TinyStudy.settings(epochs: 24)
+    settings.learningRate = 3  // so large that the loss goes up and down
+    let whole = try #require(try run(TinyStudy.trainer(set, settings)).record.history)
+    #expect(whole.count == 12)
+    var idle = 0
+    var best = (planted: -1.0, loss: Double.infinity)
+    let end = try #require(
+      whole.firstIndex { check in
+        idle = check.plantedAveragePrecision > best.planted || check.heldOutLoss < best.loss ? 0 : idle + 1
+        best = (max(best.planted, check.plantedAveragePrecision), min(best.loss, check.heldOutLoss))
+        return idle == patience
+      }, "no \(patience) checks in a row of this training bring nothing: choose another")
+    settings.patience = patience
+    let (record, _, heard) = try run(TinyStudy.trainer(set, settings))
+    #expect(end < 11)
+    #expect(record.history == Array(whole[...end]))
+    #expect(record.steps == whole[end].step)
+    #expect(heard.stops == [whole[end].step])
+  }
+
+  @Test func `a training that gets better is not stopped`() throws {
+    var settings = TinyStudy.settings(epochs: 12)
+    settings.patience = 1
+    let (record, _, heard) = try run(TinyStudy.trainer(set, settings))
+    #expect(heard.stops == [])
+    #expect(record.steps == 24)
+  }
+
+  @Test func `every check is told of and recorded, and the best one is kept`() throws {
+    let (record, _, heard) = try run(TinyStudy.trainer(set, TinyStudy.settings(epochs: 12)))
+    let history = try #require(record.history)
+    #expect(history == heard.checks)
+    #expect(history.map(\.step) == (1...12).map { 2 * $0 })
+    #expect(history.map(\.plantedAveragePrecision).max() == record.plantedAveragePrecision)
+    #expect(history.last!.heldOutLoss < history.first!.heldOutLoss)
+  }
+
+  // MARK: Collapse
+
+  @Test func `a weight that leaves the latents nothing raises the alarm once`() throws {
+    var settings = TinyStudy.settings(epochs: 40)
+    settings.learningRate = 1e-2
+    settings.objective.divergenceWeights = [1e6, 1e6]
+    settings.objective.freeNats = 0
+    settings.objective.warmUpSteps = 0
+    let (record, _, heard) = try run(TinyStudy.trainer(set, settings))
+    #expect(heard.warnings.count == 1)
+    #expect(heard.warnings.allSatisfy { $0.hasPrefix("The latents have collapsed: ") })
+    #expect(record.warnings.first?.hasPrefix("The latents have collapsed: ") == true)
+    #expect(heard.recoveries == [])
+  }
+
+  @Test func `a short training on phantoms raises none`() throws {
+    let study = try TemporaryFolder()
+    try PhantomStudy(seed: 1, healthy: 4, patients: 1).write(to: study.path + "/phantoms")
+    var reading = TrainingSet.Settings()
+    reading.reduction = 2
+    let set = try TrainingSet(Study(path: study.path + "/phantoms/healthy"), settings: reading)
+    var settings = Trainer.Settings(objective: Objective(stages: 4), rule: EvidenceRule())
+    settings.budget = .epochs(10)
+    settings.batchSize = 4
+    let (record, _, heard) = try run(
+      Trainer(
+        set, architecture: VAE.Architecture(channels: 1, patchSize: 64), settings: settings, engine: Engine()))
+    #expect(heard.warnings == [])
+    #expect(!record.warnings.contains { $0.contains("collapsed") })
+    #expect(record.activity?.map(\.count) == [0, 4, 8, 16])
+    #expect(record.activity?.joined().contains { $0 > 0.01 } == true)
+  }
+}
