@@ -28,6 +28,8 @@ package struct Model: Sendable {
   package var architecture: VAE.Architecture
   package var preparation: Preparation
   package var calibration: Calibration
+  /// What the training study looked like; `nil` in models of an older norma.
+  package var domain: DomainReference?
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
@@ -37,7 +39,7 @@ package struct Model: Sendable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     func json(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
-    let file = Safetensors(
+    var file = Safetensors(
       arrays: weights,
       metadata: [
         "format": "norma", "format_version": Self.formatVersion, "tool_version": record.toolVersion,
@@ -46,16 +48,18 @@ package struct Model: Sendable {
         "channels": "\(architecture.channels)", "calibration": try json(calibration), "training": try json(record),
         "training_set_sha256": record.trainingSetSHA256, "seed": "\(record.seed)",
       ])
+    if let domain { file.metadata["domain"] = try json(domain) }
     try ModelStorage.write(file, to: path)
   }
 
   package init(
-    architecture: VAE.Architecture, preparation: Preparation, calibration: Calibration, record: Record,
-    weights: [String: Safetensors.Array]
+    architecture: VAE.Architecture, preparation: Preparation, calibration: Calibration,
+    domain: DomainReference? = nil, record: Record, weights: [String: Safetensors.Array]
   ) {
     self.architecture = architecture
     self.preparation = preparation
     self.calibration = calibration
+    self.domain = domain
     self.record = record
     self.weights = weights
   }
@@ -67,6 +71,7 @@ package struct Model: Sendable {
     architecture = try ModelStorage.decode("architecture", of: file, path: path)
     preparation = try ModelStorage.decode("preparation", of: file, path: path)
     calibration = try ModelStorage.decode("calibration", of: file, path: path)
+    domain = file.metadata["domain"] == nil ? nil : try ModelStorage.decode("domain", of: file, path: path)
     record = try ModelStorage.decode("training", of: file, path: path)
     weights = file.arrays
     if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
@@ -76,7 +81,8 @@ package struct Model: Sendable {
       preparation.tissueChannels.map({ $0.allSatisfy((0..<c).contains) && !$0.isEmpty }) ?? true,
       (1...64).contains(preparation.reduction), (0...100).contains(percentile),
       calibration.statistics.fits(channels: c), calibration.untrained.fits(channels: c),
-      !calibration.caseScores.isEmpty, (0...1 << 30).contains(calibration.minimumRegionArea)
+      !calibration.caseScores.isEmpty, (0...1 << 30).contains(calibration.minimumRegionArea),
+      domain?.fits(channels: c) ?? true
     else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
   }
 

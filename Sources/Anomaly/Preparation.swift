@@ -44,10 +44,13 @@ package struct PreparedScan: Sendable {
   /// Normalized and reduced, nominally 0...1; `NaN` where there is no data.
   package var image: Image
   package var tissue: TissueMask
+  /// What it looked like before normalization; `nil` for what is no whole scan.
+  package var appearance: Appearance?
 
-  init(image: Image, tissue: TissueMask) {
+  init(image: Image, tissue: TissueMask, appearance: Appearance? = nil) {
     self.image = image
     self.tissue = tissue
+    self.appearance = appearance
   }
 }
 
@@ -145,7 +148,8 @@ extension Preparation {
     }
     return reduced.indices.map { i in
       let image = normalization.apply(parameters[i], to: reduced[i])
-      return (PreparedScan(image: image, tissue: masks[i]), parameters[i])
+      let appearance = Appearance(of: reduced[i], tissue: masks[i])
+      return (PreparedScan(image: image, tissue: masks[i], appearance: appearance), parameters[i])
     }
   }
 }

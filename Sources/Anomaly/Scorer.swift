@@ -103,7 +103,8 @@ package final class Scorer {
         above: threshold, minimumArea: calibration.minimumRegionArea * factor * factor, pixelSize: image.pixelSize)
       let findings = ScanResult.Findings(
         width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: score,
-        pValue: Calibration.pValue(score, among: calibration.scanScores), regions: regions)
+        pValue: Calibration.pValue(score, among: calibration.scanScores), regions: regions,
+        appearance: prepared[i].scan.appearance(reconstruction: reconstructions[i]))
       return (layers, findings)
     }
   }

@@ -206,6 +206,7 @@ package final class Trainer {
     let divergences = network.divergences
     return Model(
       architecture: architecture, preparation: set.preparation, calibration: calibration,
+      domain: try scorer.domainReference(of: set),
       record: Model.Record(
         toolVersion: toolVersion, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step, epochs: epochs,

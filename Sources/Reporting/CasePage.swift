@@ -13,6 +13,7 @@ struct CasePage {
     let home: String
     let verdict: String
     let flagged: Bool
+    let domainShift: String?
     let facts: [StudyContext.Fact]
     let failures: [Section]
     let strip: [Section]?
@@ -86,7 +87,8 @@ struct CasePage {
     let worst = scored.max { ($0.scan.score ?? 0) < ($1.scan.score ?? 0) }?.section
     content = Content(
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
-      verdict: PageText.verdict(onCase: row), flagged: row.flagged, facts: Self.facts(row),
+      verdict: PageText.verdict(onCase: row), flagged: row.flagged,
+      domainShift: row.domainShift, facts: Self.facts(row),
       failures: sections.map(\.section).filter { $0.reason != nil },
       strip: scored.count > 1 ? scored.map(\.section) : nil, worst: scored.count > 1 ? worst : nil,
       scans: scored.map(\.section), bar: ColorBar(HeatScale(threshold: context.threshold)),

@@ -60,6 +60,7 @@ struct Analysis {
     var scans = 0
     var failedScans = 0
     var seconds = 0.0
+    var domain = ""
 
     var summary: String {
       func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
@@ -68,6 +69,7 @@ struct Analysis {
         "index    \(output)/cases.sqlite",
         "cases    \(cases), \(flagged) flagged" + (current > 0 ? ", \(current) unchanged since the last run" : ""),
         "scans    \(count(scans, "scan")) computed in \(Terminal.duration(seconds)), \(failedScans) failed",
+        "domain   \(domain)",
       ].joined(separator: "\n")
     }
   }
@@ -100,6 +102,12 @@ struct Analysis {
     outcome.failedScans = failed
     outcome.flagged = try report.index.cases(flaggedOnly: true).count
     outcome.seconds = Date().timeIntervalSince(start)
+    let domain = try DomainComparison(model: trained).compare(study, in: report.index)
+    outcome.domain = domain.summary
+    context.domainShift = domain.warning
+    if let strange = domain.strangeCases { context.warnings.append(strange) }
+    for text in [domain.warning, domain.strangeCases].compactMap({ $0 }) { terminal.say("warning: \(text)") }
+    context.provenance.append(.init("Domain shift", domain.summary))
     context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))
     try report.finishStudy(context)
     return outcome
@@ -165,9 +173,15 @@ struct Analysis {
     let scores = scans.compactMap { scan in if case .done(let findings) = scan.outcome { findings.score } else { nil } }
     let score = scores.max()
     let pValue = score.map { Calibration.pValue($0, among: model.calibration.caseScores) }
+    let appearances = scans.compactMap { scan in
+      if case .done(let findings) = scan.outcome { findings.appearance } else { nil }
+    }
+    let appearance = appearances.isEmpty ? nil : Appearance(of: appearances)
+    let domain = appearance.flatMap { DomainComparison(model: model).outcome(ofCase: $0) }
     return CaseResult(
       name: item.name, scans: scans, score: score, pValue: pValue,
-      flagged: pValue.map { model.calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false)
+      flagged: pValue.map { model.calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false,
+      appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
   }
 
   private func context(of model: Model, digest: String) -> StudyContext {
@@ -185,7 +199,7 @@ struct Analysis {
     let weights = rule.channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
     return StudyContext(
       title: URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent,
-      scoring: "norma \(Norma.version); false-positive rate \(falsePositiveRate)",
+      scoring: "norma \(Norma.version); false-positive rate \(falsePositiveRate); domain shift",
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
       calibrationScores: c.caseScores, scoreThreshold: c.caseThreshold(rate: falsePositiveRate),
       display: rule.channelWeights == nil && model.preparation.channels == 3 ? .color : .channels, warnings: warnings,

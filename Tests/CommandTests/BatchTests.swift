@@ -47,6 +47,7 @@ extension TemporaryFolder: @unchecked Sendable {}
   #expect(batch.analyze.output.contains("cases    3,"))
   #expect(batch.analyze.output.contains("6 scans computed in"))
   #expect(batch.analyze.output.contains(", 3 failed"))
+  #expect(batch.analyze.output.contains("domain   not tested: 3 cases are too few to compare with 8 training cases"))
   #expect(
     batch.analyze.errors.contains(
       "patients/mixed/color.tif: it has 3 channels, the model was trained on 1. Analyze it with a model of its own kind."
