@@ -45,23 +45,6 @@ private enum Phantoms {
   }
 }
 
-/// Smallest and largest counts that a binomial number of this size and rate exceeds with 1 in 2000 at either end.
-func binomialInterval(_ n: Int, _ rate: Double) -> ClosedRange<Int> {
-  var cumulative = 0.0
-  var logTerm = Double(n) * log(1 - rate)
-  var (low, high) = (-1, n)
-  for k in 0...n {
-    cumulative += exp(logTerm)
-    if low < 0, cumulative > 0.0005 { low = k }
-    if cumulative >= 0.9995 {
-      high = k
-      break
-    }
-    logTerm += log(Double(n - k) / Double(k + 1)) + log(rate / (1 - rate))
-  }
-  return low...high
-}
-
 private func isShifted(_ outcome: DomainShift.StudyOutcome) -> Bool {
   if case .shifted = outcome { true } else { false }
 }
