@@ -15,10 +15,14 @@ package struct Region: Sendable, Equatable, Codable {
   /// Largest and mean heatmap value inside, as `z`.
   package var peak: Double
   package var mean: Double
+  /// Share of held-out healthy scans that show as massive a region anywhere, in 0...1; `nil` where the model cannot tell.
+  package var pValue: Double?
+  /// `pValue` adjusted for all scans of the report, in 0...1; `nil` until they are all known.
+  package var qValue: Double?
 
   package init(
     rank: Int, x: Int, y: Int, width: Int, height: Int, areaPixels: Int, areaSquareMillimeters: Double?,
-    peak: Double, mean: Double
+    peak: Double, mean: Double, pValue: Double? = nil, qValue: Double? = nil
   ) {
     self.rank = rank
     self.x = x
@@ -29,6 +33,8 @@ package struct Region: Sendable, Equatable, Codable {
     self.areaSquareMillimeters = areaSquareMillimeters
     self.peak = peak
     self.mean = mean
+    self.pValue = pValue
+    self.qValue = qValue
   }
 }
 

@@ -78,10 +78,11 @@ package final class Scorer {
   ///   - images: as read, at their own size.
   ///   - prepared: what `Preparation.prepare` makes of them.
   ///   - rate: the false-positive rate that decides the threshold of regions.
+  ///   - minimumArea: smaller regions are left out; never less than what the calibration left out.
   /// - Returns: one pair a scan, all layers at the scan's own size.
   package func analyze(
     _ images: [Image], prepared: [(scan: PreparedScan, parameters: NormalizationParameters)], calibration: Calibration,
-    rate: Double
+    rate: Double, minimumArea: RegionArea? = nil
   ) throws(ComputeError) -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
     let reconstructions = try reconstructions(of: prepared.map(\.scan))
     let threshold = calibration.regionThreshold(rate: rate)
@@ -99,8 +100,11 @@ package final class Scorer {
       let layers = ScanLayers(
         scan: image, reconstruction: reconstructions[i].enlarged(by: factor, over: image), heatmap: full,
         tissue: enlarge(prepared[i].scan.tissue, over: image), weights: rule.channelWeights)
-      let regions = full.regions(
-        above: threshold, minimumArea: calibration.minimumRegionArea * factor * factor, pixelSize: image.pixelSize)
+      let leastArea = max(
+        calibration.minimumRegionArea * factor * factor, minimumArea?.pixels(ofSize: image.pixelSize) ?? 0)
+      let regions = calibration.withPValues(
+        full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize), in: full, of: heat,
+        factor: factor)
       let findings = ScanResult.Findings(
         width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: score,
         pValue: Calibration.pValue(score, among: calibration.scanScores), regions: regions,

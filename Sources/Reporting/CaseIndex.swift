@@ -145,13 +145,13 @@ package struct CaseIndex: Sendable {
     let scanID = database.lastInsertedRowID
     let statement = try database.cachedStatement(
       sql: """
-        INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, area_mm2, peak, mean)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, area_mm2, peak, mean, p_value, q_value)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     for region in found?.regions ?? [] {
       try statement.execute(arguments: [
         scanID, region.rank, region.x, region.y, region.width, region.height, region.areaPixels,
-        region.areaSquareMillimeters, region.peak, region.mean,
+        region.areaSquareMillimeters, region.peak, region.mean, region.pValue, region.qValue,
       ])
     }
   }

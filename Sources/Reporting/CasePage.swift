@@ -75,6 +75,8 @@ struct CasePage {
     let area: String
     let peak: String
     let mean: String
+    let pValue: String
+    let qValue: String
   }
 
   init(_ record: CaseRecord, context: StudyContext, folder: ReportFolder) {
@@ -183,7 +185,8 @@ struct CasePage {
         labelY: max(region.y + text / 2, text), labelSize: text,
         position: "x \(region.x)–\(region.x + region.width - 1), y \(region.y)–\(region.y + region.height - 1)",
         area: PageText.area(pixels: region.areaPixels, squareMillimeters: region.areaSquareMillimeters),
-        peak: PageText.number(region.peak, digits: 1), mean: PageText.number(region.mean, digits: 1))
+        peak: PageText.number(region.peak, digits: 1), mean: PageText.number(region.mean, digits: 1),
+        pValue: region.pValue.map(PageText.pValue) ?? "–", qValue: region.qValue.map(PageText.pValue) ?? "–")
     }
 
     private func link(_ picture: PictureName) -> String {

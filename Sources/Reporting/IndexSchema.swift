@@ -88,6 +88,13 @@ enum IndexSchema {
           ALTER TABLE cases ADD COLUMN appearance TEXT;
           """)
     }
+    migrator.registerMigration("3: p and q of regions") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE regions ADD COLUMN p_value REAL;
+          ALTER TABLE regions ADD COLUMN q_value REAL;
+          """)
+    }
     return migrator
   }
 }

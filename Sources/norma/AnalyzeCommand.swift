@@ -25,7 +25,18 @@ struct AnalyzeCommand: ParsableCommand {
   @Option(help: "Share of healthy cases that may be flagged.")
   var falsePositiveRate = 0.05
 
+  @Option(
+    help: ArgumentHelp(
+      "Smaller regions are left out: 5mm2, or 12px in pixels of the scan. Never less than the 12 pixels of the model's "
+        + "grid it was calibrated with; scans of unknown pixel size keep to those.", valueName: "area"))
+  var minimumRegionArea: String?
+
   func validate() throws {
+    if let minimumRegionArea, RegionArea(minimumRegionArea) == nil {
+      throw ValidationError(
+        "--minimum-region-area is '\(minimumRegionArea)'; a positive number with its unit, such as 5mm2 or 12px, is "
+          + "expected.")
+    }
     guard falsePositiveRate > 0, falsePositiveRate < 1 else {
       throw ValidationError("--false-positive-rate is \(falsePositiveRate); a share between 0 and 1 is expected.")
     }
@@ -34,7 +45,8 @@ struct AnalyzeCommand: ParsableCommand {
   func run() throws {
     var terminal = Terminal()
     let result = try Analysis(
-      study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate
+      study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
+      minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }
     ).run(terminal: &terminal)
     print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
@@ -51,6 +63,8 @@ struct Analysis {
   let model: String
   let output: String
   let falsePositiveRate: Double
+  /// `nil` for what the model was calibrated with.
+  var minimumRegionArea: RegionArea?
 
   struct Outcome {
     var output: String
@@ -105,8 +119,9 @@ struct Analysis {
     let domain = try DomainComparison(model: trained).compare(study, in: report.index)
     outcome.domain = domain.summary
     context.domainShift = domain.warning
-    if let strange = domain.strangeCases { context.warnings.append(strange) }
-    for text in [domain.warning, domain.strangeCases].compactMap({ $0 }) { terminal.say("warning: \(text)") }
+    let notes = [domain.strangeCases, try noteOnPixelSize(report.index)].compactMap { $0 }
+    context.warnings += notes
+    for text in [domain.warning].compactMap({ $0 }) + notes { terminal.say("warning: \(text)") }
     context.provenance.append(.init("Domain shift", domain.summary))
     context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))
     try report.finishStudy(context)
@@ -154,7 +169,7 @@ struct Analysis {
       let members = first..<min(first + group, readable.count)
       let results = try scorer.analyze(
         Array(pictures[members]), prepared: Array(prepared[members]), calibration: model.calibration,
-        rate: falsePositiveRate)
+        rate: falsePositiveRate, minimumArea: minimumRegionArea)
       for (member, result) in zip(members, results) {
         let index = readable[member]
         try report.writeScan(result.layers, name: sources[index].name, inCase: item.name)
@@ -184,6 +199,16 @@ struct Analysis {
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
   }
 
+  /// Where areas cannot be told, a least area in square millimeters does nothing.
+  private func noteOnPixelSize(_ index: CaseIndex) throws -> String? {
+    guard let area = minimumRegionArea, area.unit == .squareMillimeters else { return nil }
+    let count = try index.scansWithoutPixelSize()
+    guard count > 0 else { return nil }
+    return
+      "\(count) scan\(count == 1 ? " does" : "s do") not say how large a pixel is; regions smaller than \(area) were "
+      + "not left out there."
+  }
+
   private func context(of model: Model, digest: String) -> StudyContext {
     let c = model.calibration
     let r = model.record
@@ -199,7 +224,8 @@ struct Analysis {
     let weights = rule.channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
     return StudyContext(
       title: URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent,
-      scoring: "norma \(Norma.version); false-positive rate \(falsePositiveRate); domain shift",
+      scoring: "norma \(Norma.version); false-positive rate \(falsePositiveRate); domain shift; regions with p"
+        + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
       calibrationScores: c.caseScores, scoreThreshold: c.caseThreshold(rate: falsePositiveRate),
       display: rule.channelWeights == nil && model.preparation.channels == 3 ? .color : .channels, warnings: warnings,

@@ -5,21 +5,22 @@ import Testing
 
 extension Calibration {
   /// A calibration with scores of one's choice, read from JSON as from a model file; its statistics are not used.
-  static func sample(caseScores: [Double], scanScores: [Double] = [1], regionLevels: [Double] = [1]) throws
-    -> Calibration
-  {
+  static func sample(
+    caseScores: [Double], scanScores: [Double] = [1], regionLevels: [Double] = [1], regionMasses: [Double]? = nil
+  ) throws -> Calibration {
     struct Parts: Encodable {
       var statistics: ResidualStatistics
       var untrained: ResidualStatistics
       var scanScores: [Double]
       var caseScores: [Double]
       var regionLevels: [Double]
+      var regionMasses: [Double]?
       var minimumRegionArea = Calibration.defaultRegionArea
     }
     let statistics = try TinyStudy.model.get().calibration.statistics
     let parts = Parts(
       statistics: statistics, untrained: statistics, scanScores: scanScores, caseScores: caseScores,
-      regionLevels: regionLevels)
+      regionLevels: regionLevels, regionMasses: regionMasses)
     return try JSONDecoder().decode(Calibration.self, from: JSONEncoder().encode(parts))
   }
 }

@@ -102,6 +102,7 @@ private enum BlurredPhantoms {
     var heat: Heatmap
     var score: Double
     var level: Double
+    var mass: Double
   }
 
   static let cases: [[Scan]] = {
@@ -126,7 +127,9 @@ private enum BlurredPhantoms {
     for i in depth.indices where depth[i] > 12 { residual.samples[i] = 20 * abs(image.samples[i] - blurred.samples[i]) }
     let smooth = residual.blurred(sigma: 2)
     let heat = Heatmap(width: image.width, height: image.height, values: smooth.samples)
-    return Scan(heat: heat, score: heat.score, level: heat.highestLevel(withRegionOf: Calibration.defaultRegionArea))
+    return Scan(
+      heat: heat, score: heat.score, level: heat.highestLevel(withRegionOf: Calibration.defaultRegionArea),
+      mass: RegionMasses(of: heat).largest)
   }
 }
 
@@ -142,7 +145,8 @@ struct PhantomFalsePositiveTests {
     try countFlags(of: BlurredPhantoms.cases, splits: Self.splits, healthy: Self.healthy, seed: seed) {
       let calibration = try Calibration.sample(
         caseScores: $1.map { $0.map(\.score).max()! }.sorted(),
-        regionLevels: $1.flatMap { scans($0).map(\.level) }.sorted())
+        regionLevels: $1.flatMap { scans($0).map(\.level) }.sorted(),
+        regionMasses: $1.flatMap { scans($0).map(\.mass) }.sorted())
       return isFlagged($0, calibration)
     }
   }
@@ -163,6 +167,20 @@ struct PhantomFalsePositiveTests {
       !item[1].heat.regions(
         above: calibration.regionThreshold(rate: rate), minimumArea: calibration.minimumRegionArea, pixelSize: nil
       ).isEmpty
+    } scans: {
+      [$0[1]]
+    }
+    #expect(binomialInterval(Self.splits, rate).contains(count), "\(count) of \(Self.splits)")
+  }
+
+  /// Sought at so low a level that nearly every scan shows regions.
+  @Test(arguments: rates) func `healthy phantoms show regions of small p-value at the stated rate`(rate: Double) throws
+  {
+    let count = try flags(rate: rate, seed: 3) { item, calibration in
+      let heat = item[1].heat
+      let found = heat.regions(above: Double(RegionMasses.level), minimumArea: 1, pixelSize: nil)
+      let regions = calibration.withPValues(found, in: heat, of: heat, factor: 1)
+      return regions.contains { $0.pValue! <= rate + 1e-12 }
     } scans: {
       [$0[1]]
     }
