@@ -4,7 +4,7 @@ import Foundation
 import Imaging
 import Testing
 
-private enum Data {
+private enum RealScans {
   /// Beside the checkout, or where NORMA_DATA says.
   static let path: String =
     ProcessInfo.processInfo.environment["NORMA_DATA"]
@@ -35,27 +35,28 @@ private enum Data {
   }
 }
 
-@Suite(.enabled(if: Data.hasBrains, "skipped: no brain MR slices in \(Data.path); set NORMA_DATA"))
+@Suite(.enabled(if: RealScans.hasBrains, "skipped: no brain MR slices in \(RealScans.path); set NORMA_DATA"))
 struct RealDomainTests {
   /// Patients are dealt out by chance: in the order of their names they would be parted by hospital.
   @Test func `random halves of a study of brain MR are alike`() throws {
-    let cases = try Data.train.get()
+    let cases = try RealScans.train.get()
     var random = RandomGenerator(seed: 1)
     var alarms = 0
     let trials = 60
     for _ in 0..<trials {
       let order = cases.shuffled(using: &random)
-      let outcome = Data.shift(order[..<(cases.count / 2)]).outcome(ofStudy: Array(order[(cases.count / 2)...]))
+      let outcome = RealScans.shift(order[..<(cases.count / 2)]).outcome(ofStudy: Array(order[(cases.count / 2)...]))
       if outcome != .alike { alarms += 1 }
     }
     #expect(alarms <= binomialInterval(trials, DomainShift.level).upperBound)
   }
 
   @Test(
-    .enabled(if: Data.hasRetinas, "skipped: no retina photographs in \(Data.path); set NORMA_DATA"), arguments: [1, 4])
+    .enabled(if: RealScans.hasRetinas, "skipped: no retina photographs in \(RealScans.path); set NORMA_DATA"),
+    arguments: [1, 4])
   func `photographs of the retina are told apart from brain MR`(factor: Int) throws {
-    let shift = Data.shift(try Data.train.get())
-    let cases = try Data.appearances("idrid/healthy", reducedBy: factor, first: 10)
+    let shift = RealScans.shift(try RealScans.train.get())
+    let cases = try RealScans.appearances("idrid/healthy", reducedBy: factor, first: 10)
     guard case .shifted = shift.outcome(ofStudy: cases) else {
       Issue.record("retinas pass for brains")
       return
@@ -64,10 +65,11 @@ struct RealDomainTests {
   }
 
   /// Their slices with lesions lie nearer to the middle of the head than any slice of the training study.
-  @Test(.enabled(if: Data.hasValidation, "skipped: no further brain MR slices in \(Data.path); set NORMA_DATA"))
+  @Test(
+    .enabled(if: RealScans.hasValidation, "skipped: no further brain MR slices in \(RealScans.path); set NORMA_DATA"))
   func `other patients of the same kind, many of them with tumors, are alike`() throws {
-    let shift = Data.shift(try Data.train.get())
-    let cases = try Data.appearances("lgg/validation")
+    let shift = RealScans.shift(try RealScans.train.get())
+    let cases = try RealScans.appearances("lgg/validation")
     #expect(shift.outcome(ofStudy: cases) == .alike)
     #expect(cases.allSatisfy { !shift.outcome(ofCase: $0)!.isFar })
   }
