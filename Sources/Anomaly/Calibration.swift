@@ -7,6 +7,8 @@ package struct Calibration: Codable, Sendable, Equatable {
   package let caseScores: [Double]
   /// For each held-out healthy scan the highest level at which it still shows a region, ascending.
   package let regionLevels: [Double]
+  /// For each held-out healthy scan the mass of its most massive group, ascending; `nil` in models of an older norma.
+  package let regionMasses: [Double]?
   /// Smaller groups of pixels are no regions, in pixels of the model's grid.
   package let minimumRegionArea: Int
 
@@ -18,6 +20,7 @@ package struct Calibration: Codable, Sendable, Equatable {
     let scores = cases.map { $0.map(\.score) }
     scanScores = scores.joined().sorted()
     caseScores = scores.compactMap { $0.max() }.sorted()
+    regionMasses = cases.joined().map { RegionMasses(of: $0).largest }.sorted()
     regionLevels = cases.joined().map { $0.highestLevel(withRegionOf: Self.defaultRegionArea) }.sorted()
   }
 

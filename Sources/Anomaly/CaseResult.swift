@@ -15,10 +15,14 @@ package struct Region: Sendable, Equatable, Codable {
   /// Largest and mean heatmap value inside, as `z`.
   package var peak: Double
   package var mean: Double
+  /// Share of held-out healthy scans that show as massive a region anywhere, in 0...1; `nil` where the model cannot tell.
+  package var pValue: Double?
+  /// `pValue` adjusted for all scans of the report, in 0...1; `nil` until they are all known.
+  package var qValue: Double?
 
   package init(
     rank: Int, x: Int, y: Int, width: Int, height: Int, areaPixels: Int, areaSquareMillimeters: Double?,
-    peak: Double, mean: Double
+    peak: Double, mean: Double, pValue: Double? = nil, qValue: Double? = nil
   ) {
     self.rank = rank
     self.x = x
@@ -29,6 +33,8 @@ package struct Region: Sendable, Equatable, Codable {
     self.areaSquareMillimeters = areaSquareMillimeters
     self.peak = peak
     self.mean = mean
+    self.pValue = pValue
+    self.qValue = qValue
   }
 }
 
@@ -44,9 +50,12 @@ package struct ScanResult: Sendable, Equatable {
     /// Share of held-out healthy scans that score at least as high (split conformal), in 0...1.
     package var pValue: Double
     package var regions: [Region]
+    /// What the case's appearance is made from; not kept once there is one.
+    package var appearance: Appearance?
 
     package init(
-      width: Int, height: Int, channels: Int, pixelSize: PixelSize?, score: Double, pValue: Double, regions: [Region]
+      width: Int, height: Int, channels: Int, pixelSize: PixelSize?, score: Double, pValue: Double, regions: [Region],
+      appearance: Appearance? = nil
     ) {
       self.width = width
       self.height = height
@@ -55,6 +64,7 @@ package struct ScanResult: Sendable, Equatable {
       self.score = score
       self.pValue = pValue
       self.regions = regions
+      self.appearance = appearance
     }
   }
 
@@ -94,12 +104,24 @@ package struct CaseResult: Sendable, Equatable {
   package var pValue: Double?
   /// `pValue` is at most the stated false-positive rate.
   package var flagged: Bool
+  /// `nil` where every scan failed.
+  package var appearance: Appearance?
+  /// Share of held-out healthy cases that look as strange, in 0...1; `nil` where the model cannot tell.
+  package var domainShiftP: Double?
+  /// Why the case's score may mean nothing; `nil` where the case looks like those the model was trained on.
+  package var domainShift: String?
 
-  package init(name: String, scans: [ScanResult], score: Double?, pValue: Double?, flagged: Bool) {
+  package init(
+    name: String, scans: [ScanResult], score: Double?, pValue: Double?, flagged: Bool, appearance: Appearance? = nil,
+    domainShiftP: Double? = nil, domainShift: String? = nil
+  ) {
     self.name = name
     self.scans = scans
     self.score = score
     self.pValue = pValue
     self.flagged = flagged
+    self.appearance = appearance
+    self.domainShiftP = domainShiftP
+    self.domainShift = domainShift
   }
 }

@@ -49,6 +49,8 @@ package struct Model: Sendable {
   package var book: ScoreBook
   /// Of every score in `book`.
   package var calibrations: [Score: Calibration]
+  /// What the training study looked like; `nil` in models of an older norma.
+  package var domain: DomainReference?
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
@@ -69,12 +71,14 @@ package struct Model: Sendable {
         "scores": try json(book), "inference": try json(inference),
       ])
     if let scoreArchitecture { file.metadata["score_network"] = try json(scoreArchitecture) }
+    if let domain { file.metadata["domain"] = try json(domain) }
     try ModelStorage.write(file, to: path)
   }
 
   package init(
     architecture: VAE.Architecture, preparation: Preparation, scoreArchitecture: ScoreNetwork.Architecture?,
-    inference: Inference.Settings, book: ScoreBook, calibrations: [Score: Calibration], record: Record,
+    inference: Inference.Settings, book: ScoreBook, calibrations: [Score: Calibration], domain: DomainReference? = nil,
+    record: Record,
     weights: [String: Safetensors.Array]
   ) {
     self.architecture = architecture
@@ -83,6 +87,7 @@ package struct Model: Sendable {
     self.inference = inference
     self.book = book
     self.calibrations = calibrations
+    self.domain = domain
     self.record = record
     self.weights = weights
   }
@@ -98,6 +103,7 @@ package struct Model: Sendable {
     inference = try ModelStorage.decode("inference", of: file, path: path)
     scoreArchitecture =
       file.metadata["score_network"] == nil ? nil : try ModelStorage.decode("score_network", of: file, path: path)
+    domain = file.metadata["domain"] == nil ? nil : try ModelStorage.decode("domain", of: file, path: path)
     record = try ModelStorage.decode("training", of: file, path: path)
     weights = file.arrays
     if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
@@ -115,7 +121,7 @@ package struct Model: Sendable {
       }) ?? true, book.available.allSatisfy({ calibrations[$0] != nil }),
       calibrations.values.allSatisfy({
         !$0.caseScores.isEmpty && (0...1 << 30).contains($0.minimumRegionArea)
-      })
+      }), domain?.fits(channels: c) ?? true
     else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
   }
 

@@ -52,10 +52,13 @@ package struct PreparedScan: Sendable {
   /// Normalized and reduced, nominally 0...1; `NaN` where there is no data.
   package var image: Image
   package var tissue: TissueMask
+  /// What it looked like before normalization; `nil` for what is no whole scan.
+  package var appearance: Appearance?
 
-  package init(image: Image, tissue: TissueMask) {
+  package init(image: Image, tissue: TissueMask, appearance: Appearance? = nil) {
     self.image = image
     self.tissue = tissue
+    self.appearance = appearance
   }
 }
 
@@ -150,6 +153,7 @@ extension Preparation {
   package func prepare(_ images: [Image]) -> [PreparedImage] {
     var reduced = images.map { $0.reduced(by: reduction) }
     let masks = Normalization.tissue(of: reduced, channels: tissueChannels)
+    let appearances = zip(reduced, masks).map { Appearance(of: $0, tissue: $1) }
     var backgrounds = [Image?](repeating: nil, count: images.count)
     if let localContrast {
       for i in reduced.indices {
@@ -167,8 +171,8 @@ extension Preparation {
     }
     return reduced.indices.map { i in
       let image = normalization.apply(parameters[i], to: reduced[i])
-      return PreparedImage(
-        scan: PreparedScan(image: image, tissue: masks[i]), parameters: parameters[i], background: backgrounds[i])
+      let scan = PreparedScan(image: image, tissue: masks[i], appearance: appearances[i])
+      return PreparedImage(scan: scan, parameters: parameters[i], background: backgrounds[i])
     }
   }
 

@@ -31,7 +31,7 @@ extension Heatmap {
   /// Highest level at which some connected group still has `minimumArea` pixels; 0 where none has above 0.
   ///
   /// Found by halving to a hundredth of a `z`.
-  func highestLevel(withRegionOf minimumArea: Int) -> Double {
+  package func highestLevel(withRegionOf minimumArea: Int) -> Double {
     var low: Float = 0
     var high = values.max() ?? 0
     func shows(_ level: Float) -> Bool {

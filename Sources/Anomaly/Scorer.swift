@@ -40,9 +40,10 @@ package final class Scorer {
   ///   - images: as read, at their own size.
   ///   - prepared: what `Preparation.prepare` makes of them.
   ///   - rate: the false-positive rate that decides the threshold of regions.
+  ///   - minimumArea: smaller regions are left out; never less than what the calibration left out.
   /// - Returns: one pair a scan, all layers at the scan's own size.
   package func analyze(
-    _ images: [Image], prepared: [PreparedImage], rate: Double
+    _ images: [Image], prepared: [PreparedImage], rate: Double, minimumArea: RegionArea? = nil
   ) throws(ComputeError) -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
     let preparation = inference.preparation
     let maps = try inference.maps(of: prepared.map(\.scan))
@@ -60,11 +61,15 @@ package final class Scorer {
         scan: image, reconstruction: maps[i].reconstruction.enlarged(by: factor, over: image), heatmap: full,
         residual: residual, tissue: prepared[i].scan.tissue.enlarged(by: factor, over: image),
         weights: book.rule.channelWeights)
-      let regions = full.regions(
-        above: threshold, minimumArea: calibration.minimumRegionArea * factor * factor, pixelSize: image.pixelSize)
+      let leastArea = max(
+        calibration.minimumRegionArea * factor * factor, minimumArea?.pixels(ofSize: image.pixelSize) ?? 0)
+      let regions = calibration.withPValues(
+        full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize), in: full, of: heat,
+        factor: factor)
       let findings = ScanResult.Findings(
         width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: score,
-        pValue: Calibration.pValue(score, among: calibration.scanScores), regions: regions)
+        pValue: Calibration.pValue(score, among: calibration.scanScores), regions: regions,
+        appearance: prepared[i].scan.appearance(reconstruction: maps[i].reconstruction))
       return (layers, findings)
     }
   }

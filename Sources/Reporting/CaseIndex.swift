@@ -80,8 +80,8 @@ package struct CaseIndex: Sendable {
   ) throws(ReportingError) {
     try write { database in
       try database.execute(
-        sql: "UPDATE runs SET finished_at = ?, status = ?, configuration = ? WHERE id = ?",
-        arguments: [Self.text(date), status.rawValue, try context.json, run])
+        sql: "UPDATE runs SET finished_at = ?, status = ?, configuration = ?, domain_shift = ? WHERE id = ?",
+        arguments: [Self.text(date), status.rawValue, try context.json, context.domainShift, run])
     }
     // A finished report is one plain file that opens from read-only media too, which a write-ahead log would not.
     // Where a reader has it open the log stays, and nothing is lost.
@@ -116,12 +116,13 @@ package struct CaseIndex: Sendable {
     try database.cachedStatement(
       sql: """
         INSERT INTO cases (run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count,
-          report_path, model_sha256, scoring)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT model_sha256 FROM runs WHERE id = ?), ?)
+          report_path, model_sha256, scoring, domain_shift_p, domain_shift, appearance)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT model_sha256 FROM runs WHERE id = ?), ?, ?, ?, ?)
         """
     ).execute(arguments: [
       run, result.name, (result.score == nil ? Status.failed : .done).rawValue, result.score, result.pValue,
       result.flagged, result.scans.count, failed, regions, reportPath, run, scoring,
+      result.domainShiftP, result.domainShift, try result.appearance.map(AppearanceText.text),
     ])
     let id = database.lastInsertedRowID
     for scan in result.scans { try insert(scan, case: id, heatmapPath: heatmapPath(scan), into: database) }
@@ -144,13 +145,13 @@ package struct CaseIndex: Sendable {
     let scanID = database.lastInsertedRowID
     let statement = try database.cachedStatement(
       sql: """
-        INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, area_mm2, peak, mean)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, area_mm2, peak, mean, p_value, q_value)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     for region in found?.regions ?? [] {
       try statement.execute(arguments: [
         scanID, region.rank, region.x, region.y, region.width, region.height, region.areaPixels,
-        region.areaSquareMillimeters, region.peak, region.mean,
+        region.areaSquareMillimeters, region.peak, region.mean, region.pValue, region.qValue,
       ])
     }
   }

@@ -113,7 +113,8 @@ extension CaseIndex {
   static func region(_ row: Row) -> Region {
     Region(
       rank: row["rank"], x: row["x"], y: row["y"], width: row["width"], height: row["height"],
-      areaPixels: row["area_px"], areaSquareMillimeters: row["area_mm2"], peak: row["peak"], mean: row["mean"])
+      areaPixels: row["area_px"], areaSquareMillimeters: row["area_mm2"], peak: row["peak"], mean: row["mean"],
+      pValue: row["p_value"], qValue: row["q_value"])
   }
 
   func read<Value>(_ body: (Database) throws -> Value) throws(ReportingError) -> Value {

@@ -13,6 +13,7 @@ struct CasePage {
     let home: String
     let verdict: String
     let flagged: Bool
+    let domainShift: String?
     let facts: [StudyContext.Fact]
     let failures: [Section]
     let strip: [Section]?
@@ -74,6 +75,8 @@ struct CasePage {
     let area: String
     let peak: String
     let mean: String
+    let pValue: String
+    let qValue: String
   }
 
   init(_ record: CaseRecord, context: StudyContext, folder: ReportFolder) {
@@ -86,7 +89,8 @@ struct CasePage {
     let worst = scored.max { ($0.scan.score ?? 0) < ($1.scan.score ?? 0) }?.section
     content = Content(
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
-      verdict: PageText.verdict(onCase: row), flagged: row.flagged, facts: Self.facts(row),
+      verdict: PageText.verdict(onCase: row), flagged: row.flagged,
+      domainShift: row.domainShift, facts: Self.facts(row),
       failures: sections.map(\.section).filter { $0.reason != nil },
       strip: scored.count > 1 ? scored.map(\.section) : nil, worst: scored.count > 1 ? worst : nil,
       scans: scored.map(\.section), bar: ColorBar(HeatScale(threshold: context.threshold)),
@@ -185,7 +189,8 @@ struct CasePage {
         labelY: max(region.y + text / 2, text), labelSize: text,
         position: "x \(region.x)–\(region.x + region.width - 1), y \(region.y)–\(region.y + region.height - 1)",
         area: PageText.area(pixels: region.areaPixels, squareMillimeters: region.areaSquareMillimeters),
-        peak: PageText.number(region.peak, digits: 1), mean: PageText.number(region.mean, digits: 1))
+        peak: PageText.number(region.peak, digits: 1), mean: PageText.number(region.mean, digits: 1),
+        pValue: region.pValue.map(PageText.pValue) ?? "–", qValue: region.qValue.map(PageText.pValue) ?? "–")
     }
 
     private func link(_ picture: PictureName) -> String {

@@ -15,10 +15,15 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   package var regionCount: Int
   /// Relative to the report folder.
   package var reportPath: String
+  /// Share of held-out healthy cases that look as strange; `nil` where that was not tested.
+  package var domainShiftP: Double?
+  /// Why the score may mean nothing; `nil` where the case looks like the training cases.
+  package var domainShift: String?
 
   /// The columns in the order `init(row:)` reads them.
   static let columns = """
-    id, run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count, report_path
+    id, run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count, report_path,
+    domain_shift_p, domain_shift
     """
 
   // By position: decoding by name takes three times as long, and ten thousand cases must answer at once.
@@ -34,6 +39,8 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
     failedScanCount = row[8]
     regionCount = row[9]
     reportPath = row[10]
+    domainShiftP = row[11]
+    domainShift = row[12]
   }
 }
 

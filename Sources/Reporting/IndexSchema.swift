@@ -79,6 +79,22 @@ enum IndexSchema {
             FROM cases WHERE flagged = 1 ORDER BY score DESC, name;
           """)
     }
+    migrator.registerMigration("2: domain shift") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE runs ADD COLUMN domain_shift TEXT;
+          ALTER TABLE cases ADD COLUMN domain_shift_p REAL;
+          ALTER TABLE cases ADD COLUMN domain_shift TEXT;
+          ALTER TABLE cases ADD COLUMN appearance TEXT;
+          """)
+    }
+    migrator.registerMigration("3: p and q of regions") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE regions ADD COLUMN p_value REAL;
+          ALTER TABLE regions ADD COLUMN q_value REAL;
+          """)
+    }
     return migrator
   }
 }

@@ -90,6 +90,11 @@ package struct Report: Sendable {
   /// - Parameter context: the run's own, with the warnings and facts that only its end can know.
   package mutating func finishStudy(_ context: StudyContext, _ status: Status = .done) throws(ReportingError) {
     self.context = context
+    // Pages first, then the numbers they show: after a crash between them the next run adjusts both again.
+    try index.adjustRegions { [folder] record in
+      let page = CasePage(record, context: context, folder: folder)
+      try Self.write(page.data, to: folder.file(record.row.reportPath))
+    }
     try Self.writeStudyPage(index, context: context, folder: folder)
     try index.finishRun(run, status, context: context)
   }

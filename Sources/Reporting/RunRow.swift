@@ -13,6 +13,8 @@ package struct RunRow: Sendable, Equatable, Codable, FetchableRecord {
   /// A `StudyContext` as JSON.
   package var configuration: String
   package var studyPath: String
+  /// Why the scores of this study may mean nothing; `nil` where it looks like the training study.
+  package var domainShift: String?
 
   enum CodingKeys: String, CodingKey {
     case id, status, configuration
@@ -21,6 +23,7 @@ package struct RunRow: Sendable, Equatable, Codable, FetchableRecord {
     case toolVersion = "tool_version"
     case modelSHA256 = "model_sha256"
     case studyPath = "study_path"
+    case domainShift = "domain_shift"
   }
 
   /// What the run knew about its study.

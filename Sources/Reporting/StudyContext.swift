@@ -28,14 +28,17 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var display: ScanDisplay
   /// Whether the calibrated reconstruction error of every scan is written to a file of its own.
   package var keepsResidual = false
-  /// Sentences to show above the results: domain shift, a collapsed model, a short calibration set.
+  /// Sentences to show above the results: strange cases, a collapsed model, a short calibration set.
   package var warnings: [String]
+  /// Why the scores of this study may mean nothing: it does not look like the training study.
+  package var domainShift: String?
   /// Tool version, digests, normalization, command line, duration and so on.
   package var provenance: [Fact]
 
   package init(
     title: String, scoring: String, threshold: Double, falsePositiveRate: Double, calibrationScores: [Double] = [],
-    scoreThreshold: Double? = nil, display: ScanDisplay = .color, warnings: [String] = [], provenance: [Fact] = []
+    scoreThreshold: Double? = nil, display: ScanDisplay = .color, warnings: [String] = [], domainShift: String? = nil,
+    provenance: [Fact] = []
   ) {
     self.title = title
     self.scoring = scoring
@@ -45,6 +48,7 @@ package struct StudyContext: Sendable, Equatable, Codable {
     self.scoreThreshold = scoreThreshold
     self.display = display
     self.warnings = warnings
+    self.domainShift = domainShift
     self.provenance = provenance
   }
 

@@ -11,6 +11,7 @@ struct StudyPage {
     let verdict: String
     let chance: String
     let calibration: String
+    let domainShift: String?
     let warnings: [String]
     let failures: [Failure]
     let failureTitle: String
@@ -61,7 +62,7 @@ struct StudyPage {
         cases: counts.cases, failedScans: counts.failedScans, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
       calibration: Self.calibration(context.calibrationScores.count),
-      warnings: context.warnings,
+      domainShift: context.domainShift, warnings: context.warnings,
       failures: failures.map { name, scan in
         let reason = scan.error ?? ""
         return Failure(

@@ -31,7 +31,18 @@ struct AnalyzeCommand: ParsableCommand {
   @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
   var keep: [KeptFile] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Smaller regions are left out: 5mm2, or 12px in pixels of the scan. Never less than the 12 pixels of the model's "
+        + "grid it was calibrated with; scans of unknown pixel size keep to those.", valueName: "area"))
+  var minimumRegionArea: String?
+
   func validate() throws {
+    if let minimumRegionArea, RegionArea(minimumRegionArea) == nil {
+      throw ValidationError(
+        "--minimum-region-area is '\(minimumRegionArea)'; a positive number with its unit, such as 5mm2 or 12px, is "
+          + "expected.")
+    }
     guard falsePositiveRate > 0, falsePositiveRate < 1 else {
       throw ValidationError("--false-positive-rate is \(falsePositiveRate); a share between 0 and 1 is expected.")
     }
@@ -41,7 +52,8 @@ struct AnalyzeCommand: ParsableCommand {
     var terminal = Terminal()
     let result = try Analysis(
       study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
-      score: score, keptFiles: keep
+      score: score, keptFiles: keep,
+      minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }
     ).run(terminal: &terminal)
     print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
@@ -60,6 +72,8 @@ struct Analysis {
   let falsePositiveRate: Double
   var score = Score.ensemble
   var keptFiles: [KeptFile] = []
+  /// `nil` for what the model was calibrated with.
+  var minimumRegionArea: RegionArea?
 
   struct Outcome {
     var output: String
@@ -69,6 +83,7 @@ struct Analysis {
     var scans = 0
     var failedScans = 0
     var seconds = 0.0
+    var domain = ""
 
     var summary: String {
       func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
@@ -77,6 +92,7 @@ struct Analysis {
         "index    \(output)/cases.sqlite",
         "cases    \(cases), \(flagged) flagged" + (current > 0 ? ", \(current) unchanged since the last run" : ""),
         "scans    \(count(scans, "scan")) computed in \(Terminal.duration(seconds)), \(failedScans) failed",
+        "domain   \(domain)",
       ].joined(separator: "\n")
     }
   }
@@ -108,6 +124,13 @@ struct Analysis {
     outcome.failedScans = failed
     outcome.flagged = try report.index.cases(flaggedOnly: true).count
     outcome.seconds = Date().timeIntervalSince(start)
+    let domain = try DomainComparison(model: trained).compare(study, in: report.index)
+    outcome.domain = domain.summary
+    context.domainShift = domain.warning
+    let notes = [domain.strangeCases, try noteOnPixelSize(report.index)].compactMap { $0 }
+    context.warnings += notes
+    for text in [domain.warning].compactMap({ $0 }) + notes { terminal.say("warning: \(text)") }
+    context.provenance.append(.init("Domain shift", domain.summary))
     context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))
     try report.finishStudy(context)
     return outcome
@@ -153,7 +176,8 @@ struct Analysis {
     for first in stride(from: 0, to: readable.count, by: group) {
       let members = first..<min(first + group, readable.count)
       let results = try scorer.analyze(
-        Array(pictures[members]), prepared: Array(prepared[members]), rate: falsePositiveRate)
+        Array(pictures[members]), prepared: Array(prepared[members]), rate: falsePositiveRate,
+        minimumArea: minimumRegionArea)
       for (member, result) in zip(members, results) {
         let index = readable[member]
         try report.writeScan(result.layers, name: sources[index].name, inCase: item.name)
@@ -173,9 +197,25 @@ struct Analysis {
     let score = scores.max()
     let calibration = model.calibrations[self.score]!
     let pValue = score.map { Calibration.pValue($0, among: calibration.caseScores) }
+    let appearances = scans.compactMap { scan in
+      if case .done(let findings) = scan.outcome { findings.appearance } else { nil }
+    }
+    let appearance = appearances.isEmpty ? nil : Appearance(of: appearances)
+    let domain = appearance.flatMap { DomainComparison(model: model).outcome(ofCase: $0) }
     return CaseResult(
       name: item.name, scans: scans, score: score, pValue: pValue,
-      flagged: pValue.map { calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false)
+      flagged: pValue.map { calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false,
+      appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
+  }
+
+  /// Where areas cannot be told, a least area in square millimeters does nothing.
+  private func noteOnPixelSize(_ index: CaseIndex) throws -> String? {
+    guard let area = minimumRegionArea, area.unit == .squareMillimeters else { return nil }
+    let count = try index.scansWithoutPixelSize()
+    guard count > 0 else { return nil }
+    return
+      "\(count) scan\(count == 1 ? " does" : "s do") not say how large a pixel is; regions smaller than \(area) were "
+      + "not left out there."
   }
 
   private func context(of model: Model, calibration c: Calibration, digest: String) -> StudyContext {
@@ -192,7 +232,9 @@ struct Analysis {
     let weights = rule.channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
     var result = StudyContext(
       title: URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent,
-      scoring: "norma \(Norma.version); score \(score.rawValue); false-positive rate \(falsePositiveRate)",
+      scoring:
+        "norma \(Norma.version); score \(score.rawValue); false-positive rate \(falsePositiveRate); domain shift; regions with p"
+        + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
       calibrationScores: c.caseScores, scoreThreshold: c.caseThreshold(rate: falsePositiveRate),
       display: rule.channelWeights == nil && model.preparation.channels == 3 ? .color : .channels, warnings: warnings,

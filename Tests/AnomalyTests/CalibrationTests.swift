@@ -5,16 +5,18 @@ import Testing
 
 extension Calibration {
   /// A calibration with scores of one's choice, read from JSON as from a model file.
-  static func sample(caseScores: [Double], scanScores: [Double] = [1], regionLevels: [Double] = [1]) throws
-    -> Calibration
-  {
+  static func sample(
+    caseScores: [Double], scanScores: [Double] = [1], regionLevels: [Double] = [1], regionMasses: [Double]? = nil
+  ) throws -> Calibration {
     struct Parts: Encodable {
       var scanScores: [Double]
       var caseScores: [Double]
       var regionLevels: [Double]
+      var regionMasses: [Double]?
       var minimumRegionArea = Calibration.defaultRegionArea
     }
-    let parts = Parts(scanScores: scanScores, caseScores: caseScores, regionLevels: regionLevels)
+    let parts = Parts(
+      scanScores: scanScores, caseScores: caseScores, regionLevels: regionLevels, regionMasses: regionMasses)
     return try JSONDecoder().decode(Calibration.self, from: JSONEncoder().encode(parts))
   }
 }

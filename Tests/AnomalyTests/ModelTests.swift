@@ -34,6 +34,7 @@ struct ModelTests {
     #expect(read.calibrations == model.calibrations)
     #expect(read.scoreArchitecture == model.scoreArchitecture)
     #expect(read.inference == model.inference)
+    #expect(read.domain == model.domain && model.domain != nil)
     #expect(read.record == model.record)
     #expect(read.weights == model.weights)
     for (before, after) in zip(try analyze(model), try analyze(read)) {
@@ -83,7 +84,7 @@ struct ModelTests {
     let metadata = try Safetensors(Data(contentsOf: URL(fileURLWithPath: path)), path: path).metadata
     #expect(
       metadata.keys.sorted() == [
-        "architecture", "calibration", "channels", "format", "format_version", "inference", "normalization",
+        "architecture", "calibration", "channels", "domain", "format", "format_version", "inference", "normalization",
         "patch_size", "preparation", "score_network", "scores", "seed", "tool_version", "training",
         "training_set_sha256",
       ])
@@ -99,6 +100,23 @@ struct ModelTests {
       let text = try #require(metadata[key])
       #expect(try JSONSerialization.jsonObject(with: Data(text.utf8)) is [String: Any], "\(key)")
     }
+  }
+
+  @Test func `a model that does not know its training study loads without`() throws {
+    var old = model
+    old.domain = nil
+    try old.save(to: path)
+    #expect(try Model(path: path).domain == nil)
+    #expect(try Model(path: path).calibrations == model.calibrations)
+  }
+
+  @Test func `a model knows what its training study looked like, to the network too`() throws {
+    let domain = try #require(model.domain)
+    #expect(domain.training.count == model.record.trainingCases)
+    #expect(domain.heldOut.count == model.record.heldOutCases.count)
+    let residual = try #require(domain.features.firstIndex(of: "residual 1"))
+    #expect(domain.training.allSatisfy { $0.values[residual] == nil })
+    #expect(domain.heldOut.allSatisfy { $0.values[residual] != nil })
   }
 
   @Test func `saving the same model twice gives the same bytes`() throws {

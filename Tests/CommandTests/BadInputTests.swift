@@ -132,6 +132,16 @@ func `a model of every objective can be trained and applied`(options: [String]) 
   #expect(result.status == 0, "\(result.errors)")
 }
 
+@Test(arguments: ["5", "mm2", "-3px", "5 cm2", "nanpx", "0mm2", "infpx"])
+func `an area without number and unit is refused, and it is said what is expected`(area: String) throws {
+  let folder = try TemporaryFolder()
+  let result = try Program.run("analyze", "s", "--model", "m", "--minimum-region-area=\(area)", in: folder)
+  #expect(result.status == 2)
+  #expect(
+    result.errors.contains(
+      "--minimum-region-area is '\(area)'; a positive number with its unit, such as 5mm2 or 12px, is expected."))
+}
+
 @Test(arguments: [["--help"], ["train", "--help"], ["--version"]])
 func `help and version end with status 0`(arguments: [String]) throws {
   let result = try Program.run(arguments, in: try TemporaryFolder())

@@ -47,6 +47,7 @@ extension TemporaryFolder: @unchecked Sendable {}
   #expect(batch.analyze.output.contains("cases    3,"))
   #expect(batch.analyze.output.contains("6 scans computed in"))
   #expect(batch.analyze.output.contains(", 3 failed"))
+  #expect(batch.analyze.output.contains("domain   not tested: 3 cases are too few to compare with 8 training cases"))
   #expect(
     batch.analyze.errors.contains(
       "patients/mixed/color.tif: it has 3 channels, the model was trained on 1. Analyze it with a model of its own kind."
@@ -97,6 +98,25 @@ func `the report has its files`(name: String) throws {
   #expect(again.status == 1)  // the bad scans are still bad
   #expect(again.output.contains("2 unchanged since the last run"))
   #expect(try modified() == before)
+}
+
+@Test func `regions smaller than a stated area are left out, and scans of unknown pixel size are told of`() throws {
+  let batch = try Batch.shared.get()
+  func regions(_ report: String, _ area: String...) throws -> (count: Int, errors: String) {
+    let run = try Program.run(
+      ["analyze", "patients", "--model", "model.safetensors", "--output", report] + area, in: batch.folder)
+    let result = try Program.run("cases", report, "--format", "json", in: batch.folder)
+    let rows = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [[String: Any]])
+    return (rows.reduce(0) { $0 + ($1["region_count"] as? Int ?? 0) }, run.errors)
+  }
+  let all = try regions("areas")
+  #expect(all.count > 0)
+  #expect(try regions("areas", "--minimum-region-area", "2000px").count == 0)
+  let unknown = try regions("areas", "--minimum-region-area", "5mm2")
+  #expect(unknown.count == all.count)
+  #expect(
+    unknown.errors.contains(
+      "warning: 3 scans do not say how large a pixel is; regions smaller than 5mm2 were not left out there."))
 }
 
 @Test func `evaluation prints the model beside its baselines`() throws {

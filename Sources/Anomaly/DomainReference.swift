@@ -1,0 +1,44 @@
+import Imaging
+
+/// How the cases of the training study look: what a study to analyze is compared with. Stored in the model file.
+package struct DomainReference: Codable, Sendable, Equatable {
+  package let channels: Int
+  /// Keys of the features, in the order of the appearances' values.
+  package let features: [String]
+  /// One appearance a case; those of the training cases lack what depends on the model, which knows these cases.
+  package let training: [Appearance]
+  package let heldOut: [Appearance]
+
+  package init(channels: Int, training: [Appearance], heldOut: [Appearance]) {
+    self.channels = channels
+    features = AppearanceFeature.all(channels: channels).map(\.key)
+    self.training = training
+    self.heldOut = heldOut
+  }
+
+  /// Whether its parts, read from a file, fit each other.
+  func fits(channels c: Int) -> Bool {
+    channels == c && (training + heldOut).allSatisfy { $0.values.count == features.count }
+  }
+
+  /// Whether it speaks of the features that this norma measures; those of another version cannot be compared.
+  var isCurrent: Bool { features == AppearanceFeature.all(channels: channels).map(\.key) }
+}
+
+extension DomainReference {
+  /// How the cases of a training set look.
+  ///
+  /// - Parameter reconstructions: of the held-out cases' scans, by the trained network, one after the other.
+  init(of set: TrainingSet, heldOutReconstructions reconstructions: [Image]) {
+    var next = 0
+    let heldOut = set.heldOut.map { member in
+      Appearance(
+        of: member.scans.compactMap { scan in
+          defer { next += 1 }
+          return scan.appearance(reconstruction: reconstructions[next])
+        })
+    }
+    self.init(
+      channels: set.preparation.channels, training: set.training.map { Appearance(of: $0.scans) }, heldOut: heldOut)
+  }
+}

@@ -1,0 +1,71 @@
+import Anomaly
+import GRDB
+
+extension CaseIndex {
+  /// Gives the regions of all scans in the index their q-values, and tells of the cases whose q-values have changed.
+  ///
+  /// Over all scans of the report, not of a case: whoever goes through a report looks at all of them, and it is among
+  /// those that false regions should be few. Done at the end of a run from the p-values in the index, which holds cases
+  /// taken over from earlier runs too, so that it makes no difference in how many runs a study was analyzed. Every scan
+  /// that was scored counts, with regions or without.
+  ///
+  /// - Parameter beforeCommit: writes what shows the q-values of a case; all stay as they were where that throws.
+  func adjustRegions(beforeCommit: (CaseRecord) throws -> Void) throws(ReportingError) {
+    do {
+      try queue.write { database in
+        let changed = try Self.adjust(in: database)
+        for id in changed { try beforeCommit(try Self.record(of: id, in: database)) }
+      }
+    } catch { throw .index(path, error) }
+  }
+
+  private struct Entry {
+    var scan: Int64
+    var rank: Int
+    var caseID: Int64
+    var p: Double?
+    var q: Double?
+  }
+
+  /// - Returns: the cases of the regions that changed, in ascending order.
+  private static func adjust(in database: Database) throws -> [Int64] {
+    let scans = try Int.fetchOne(database, sql: "SELECT count(*) FROM scans WHERE status = 'done'") ?? 0
+    let entries = try Row.fetchAll(
+      database,
+      sql: """
+        SELECT regions.scan_id, regions.rank, scans.case_id, regions.p_value, regions.q_value
+        FROM regions JOIN scans ON scans.id = regions.scan_id ORDER BY regions.scan_id, regions.rank
+        """
+    ).map { Entry(scan: $0[0], rank: $0[1], caseID: $0[2], p: $0[3], q: $0[4]) }
+    var families: [[Entry]] = []
+    for entry in entries {
+      if families.last?.first?.scan == entry.scan {
+        families[families.count - 1].append(entry)
+      } else {
+        families.append([entry])
+      }
+    }
+    let empty = [[Double]](repeating: [], count: max(0, scans - families.count))
+    let q = MultipleTesting.qValues(ofFamilies: families.map { $0.map { $0.p ?? 1 } } + empty)
+    let statement = try database.cachedStatement(
+      sql: "UPDATE regions SET q_value = ? WHERE scan_id = ? AND rank = ?")
+    var changed: Set<Int64> = []
+    for (family, values) in zip(families, q) {
+      for (entry, value) in zip(family, values) {
+        let new = entry.p == nil ? nil : value
+        guard new != entry.q else { continue }
+        try statement.execute(arguments: [new, entry.scan, entry.rank])
+        changed.insert(entry.caseID)
+      }
+    }
+    return changed.sorted()
+  }
+
+  /// How many scored scans do not say how large their pixels are.
+  package func scansWithoutPixelSize() throws(ReportingError) -> Int {
+    try read { database in
+      try Int.fetchOne(
+        database, sql: "SELECT count(*) FROM scans WHERE status = 'done' AND micrometers_per_pixel IS NULL") ?? 0
+    }
+  }
+}

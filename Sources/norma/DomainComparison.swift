@@ -1,0 +1,57 @@
+import Anomaly
+import Reporting
+
+/// Compares an analyzed study with the one its model was trained on.
+struct DomainComparison {
+  struct Result {
+    /// One line for the terminal and the provenance.
+    var summary: String
+    /// Goes above the study's page; `nil` where the study looks like the training study.
+    var warning: String?
+    /// Which cases are far out in a study that as a whole is not; `nil` where none is.
+    var strangeCases: String?
+  }
+
+  private let shift: DomainShift?
+  private let hasReference: Bool
+
+  init(model: Model) {
+    hasReference = model.domain != nil
+    shift = model.domain.flatMap { DomainShift($0) }
+  }
+
+  func outcome(ofCase appearance: Appearance) -> DomainShift.CaseOutcome? { shift?.outcome(ofCase: appearance) }
+
+  /// - Parameter index: holds what every case of the study looks like, whichever run analyzed it.
+  func compare(_ study: Study, in index: CaseIndex) throws -> Result {
+    guard let shift else {
+      let reason =
+        hasReference ? "it was trained by another norma" : "it does not know what its training study looked like"
+      return Result(summary: "not tested: the model cannot tell, since \(reason); train anew for the test")
+    }
+    let names = Set(study.cases.map(\.name))
+    let appearances = try index.appearances().filter { names.contains($0.key) }
+    let strange = try index.strangeCases().filter(names.contains)
+    switch shift.outcome(ofStudy: appearances.sorted { $0.key < $1.key }.map(\.value)) {
+    case .notTested(let reason): return Result(summary: "not tested: \(reason)")
+    case .shifted(let differences):
+      let outcome = DomainShift.StudyOutcome.shifted(differences)
+      let count = differences.count
+      return Result(
+        summary: "unlike the training study in \(count) feature\(count == 1 ? "" : "s"); see the warning",
+        warning: DomainShift.warning(outcome))
+    case .alike:
+      return Result(
+        summary: "like the training study (two-sample tests of \(appearances.count) cases, level 1 %)",
+        strangeCases: Self.sentence(strange, of: appearances.count))
+    }
+  }
+
+  private static func sentence(_ names: [String], of count: Int) -> String? {
+    guard !names.isEmpty else { return nil }
+    let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? " and others" : "")
+    let some = names.count == 1 ? "1 of \(count) cases does" : "\(names.count) of \(count) cases do"
+    return
+      "\(some) not look like the cases the model was trained on; scores and heatmaps there may mean nothing: \(shown)."
+  }
+}

@@ -1,0 +1,73 @@
+import Anomaly
+import Imaging
+import Testing
+
+struct RegionMassTests {
+  private static let z = Double(RegionMasses.level)
+
+  /// Two groups above the level of 2.33: pixels of 5, 4 and 3, and one of 9.
+  private let heat = Heatmap(
+    width: 6, height: 3,
+    values: [
+      0, 5, 4, 0, 0, 0,
+      0, 0, 3, 0, 0, 9,
+      1, 2, 0, 0, 0, 0,
+    ])
+
+  private func region(_ x: Int, _ y: Int, _ width: Int, _ height: Int, peak: Double) -> Region {
+    Region(
+      rank: 1, x: x, y: y, width: width, height: height, areaPixels: width * height, areaSquareMillimeters: nil,
+      peak: peak, mean: peak)
+  }
+
+  @Test func `mass is what a group has above the level`() {
+    let masses = RegionMasses(of: heat)
+    #expect(abs(masses.largest - (9 - Self.z)) < 1e-5)
+    #expect(abs(masses.mass(of: region(1, 0, 2, 1, peak: 5), in: heat, factor: 1) - (12 - 3 * Self.z)) < 1e-5)
+    #expect(abs(masses.mass(of: region(5, 1, 1, 1, peak: 9), in: heat, factor: 1) - (9 - Self.z)) < 1e-5)
+    #expect(masses.mass(of: region(0, 2, 2, 1, peak: 2), in: heat, factor: 1) == 0)
+    #expect(RegionMasses(of: Heatmap(width: 1, height: 1, values: [0])).largest == 0)
+  }
+
+  @Test(arguments: [2, 3, 5]) func `regions of an enlarged map have the mass of their group on the grid`(factor: Int) {
+    let image = Image(width: 6, height: 3, channels: 1, samples: heat.values)
+    let large = image.resized(width: 6 * factor, height: 3 * factor)
+    let map = Heatmap(width: large.width, height: large.height, values: large.samples)
+    let masses = RegionMasses(of: heat)
+    let found = map.regions(above: 3.2, minimumArea: 1, pixelSize: nil).map {
+      masses.mass(of: $0, in: map, factor: factor)
+    }
+    #expect(found.count == 2)
+    #expect(abs(found[0] - (9 - Self.z)) < 1e-5)
+    #expect(abs(found[1] - (12 - 3 * Self.z)) < 1e-5)
+  }
+
+  @Test func `a region's p-value counts the healthy scans with as massive a group`() throws {
+    let calibration = try Calibration.sample(caseScores: [1], regionMasses: [0, 0, 1, 6, 8])
+    let regions = heat.regions(above: 3, minimumArea: 1, pixelSize: nil)
+    let tested = calibration.withPValues(regions, in: heat, of: heat, factor: 1)
+    // Masses 6.67 and 5.02; one and two healthy scans have as much.
+    #expect(tested.map(\.peak) == [9, 5])
+    #expect(tested.map(\.pValue) == [2.0 / 6, 3.0 / 6])
+  }
+
+  @Test func `a model without masses gives no p-value`() throws {
+    let regions = heat.regions(above: 3, minimumArea: 1, pixelSize: nil)
+    let calibration = try Calibration.sample(caseScores: [1])
+    #expect(calibration.withPValues(regions, in: heat, of: heat, factor: 1) == regions)
+  }
+
+  @Test(
+    arguments: [
+      ("5mm2", "5mm2", 20), ("5mm²", "5mm2", 20), ("0.3 mm2", "0.3mm2", 2), ("12px", "12px", 12), ("2.5px", "2.5px", 3),
+    ] as [(String, String, Int)])
+  func `an area is a number of pixels where their size is known`(text: String, name: String, pixels: Int) throws {
+    let area = try #require(RegionArea(text))
+    #expect(area.description == name)
+    #expect(area.pixels(ofSize: PixelSize(x: 500, y: 500)) == pixels)
+    #expect(area.pixels(ofSize: nil) == (area.unit == .pixels ? pixels : nil))
+  }
+
+  @Test(arguments: ["", "5", "px", "-1px", "0mm2", "5cm2", "nanpx", "infmm2", "1e300px", "5 mm2 px"])
+  func `anything else is no area`(text: String) { #expect(RegionArea(text) == nil) }
+}
