@@ -12,7 +12,10 @@ package final class Scorer {
   /// - Parameters:
   ///   - path: of the model's file, for error messages.
   ///   - score: what heatmaps show; one of `model.book.available`.
-  package init(_ model: Model, path: String, score: Score = .ensemble, engine: Engine) throws(ModelError) {
+  ///   - others: scores that `heatmaps` may be asked for beside it.
+  package init(
+    _ model: Model, path: String, score: Score = .ensemble, others: [Score] = [], engine: Engine
+  ) throws(ModelError) {
     guard let calibration = model.calibrations[score] else {
       throw ModelError(
         path: path, found: "this model has no score '\(score.rawValue)'",
@@ -21,7 +24,7 @@ package final class Scorer {
     self.calibration = calibration
     self.score = score
     book = model.book
-    let needed = book.needed(for: score)
+    let needed = others.reduce(book.needed(for: score)) { $0.union(model.book.needed(for: $1)) }
     inference = Inference(
       network: try model.network(engine: engine, path: path),
       scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
@@ -32,6 +35,23 @@ package final class Scorer {
   /// What the model takes healthy tissue to look like in these scans, on its grid.
   package func reconstructions(of scans: [PreparedScan]) throws(ComputeError) -> [Image] {
     try inference.maps(of: scans).map(\.reconstruction)
+  }
+
+  /// Heatmaps by several scores, at the scans' own size.
+  ///
+  /// - Parameter scores: among those the scorer was made for.
+  package func heatmaps(
+    by scores: [Score], of images: [Image], prepared: [PreparedImage]
+  ) throws(ComputeError) -> [[Score: Heatmap]] {
+    let maps = try inference.maps(of: prepared.map(\.scan))
+    return prepared.indices.map { i in
+      var result: [Score: Heatmap] = [:]
+      for score in scores {
+        result[score] = book.heatmap(score, of: prepared[i].scan, maps: maps[i])
+          .enlarged(by: inference.preparation.reduction, over: images[i])
+      }
+      return result
+    }
   }
 
   /// Heatmap and findings of scans of one case.

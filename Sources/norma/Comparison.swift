@@ -13,6 +13,8 @@ struct Comparison {
   let threshold: Double
   let baselineWeights: [Float]?
   let resamples: Int
+  /// Gives the maps of every score of the model; `nil` where only the report's is compared.
+  let scorer: Scorer?
 
   struct Result: Encodable {
     struct Row: Encodable {
@@ -50,11 +52,15 @@ struct Comparison {
       }
       let width = max(22, rows.map(\.name.count).max() ?? 0) + 2
       var lines = [
-        "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases", "",
+        "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases",
       ]
-      lines.append(padded("", 30) + rows.map { padded($0.name, width) }.joined())
-      for (name, path) in columns {
-        lines.append(padded(name, 30) + rows.map { padded(cell($0.figures[keyPath: path]), width) }.joined())
+      // Beside each other up to three fit a terminal.
+      for first in stride(from: 0, to: rows.count, by: 3) {
+        let group = rows[first..<min(first + 3, rows.count)]
+        lines += ["", padded("", 30) + group.map { padded($0.name, width) }.joined()]
+        for (name, path) in columns {
+          lines.append(padded(name, 30) + group.map { padded(cell($0.figures[keyPath: path]), width) }.joined())
+        }
       }
       return lines.map { $0.replacing(/\s+$/, with: "") }.joined(separator: "\n")
     }
@@ -65,6 +71,7 @@ struct Comparison {
     var found: [Evaluation.Scan] = []
     var standardized: [Evaluation.Scan] = []
     var plain: [Evaluation.Scan] = []
+    var byScore: [Score: [Evaluation.Scan]] = [:]
     var missing: [String] = []
     var masked = 0
     let study = try Study(path: study)
@@ -73,6 +80,9 @@ struct Comparison {
       let sources = files[row.name].map { study.scans(of: $0, channels: model.preparation.channels) } ?? []
       let images = sources.compactMap { try? $0.content.get() }
       let names = sources.filter { (try? $0.content.get()) != nil }.map { "\($0.path) \($0.page ?? 0)" }
+      let others =
+        try scorer?.heatmaps(
+          by: model.book.available, of: images, prepared: model.preparation.prepare(images)) ?? []
       let baseline = BaselineScores(model: model, weights: baselineWeights).scores(of: images)
       for scan in try index.scans(of: row.id) {
         guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
@@ -93,6 +103,9 @@ struct Comparison {
           list.append(Evaluation.Scan(caseName: row.name, heat: map.values, truth: truth, score: map.score))
         }
         add(baseline.plain[k], to: &plain)
+        if others.indices.contains(k) {
+          for (score, map) in others[k] { add(map, to: &byScore[score, default: []]) }
+        }
         add(baseline.standardized[k], to: &standardized)
       }
     }
@@ -116,6 +129,13 @@ struct Comparison {
       result.notes.append(
         "The baselines are left out: \(found.count - plain.count) scans are no longer in \(self.study) as they were.")
       return result
+    }
+    for score in model.book.available where byScore[score] != nil {
+      let weight = model.book.weights[score].map { String(format: ", weight %.2f", $0) } ?? ""
+      result.rows.append(
+        .init(
+          name: score.rawValue + weight,
+          figures: Evaluation.figures(of: byScore[score]!, threshold: nil, resamples: resamples)))
     }
     result.rows.append(
       .init(

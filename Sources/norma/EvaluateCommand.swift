@@ -1,5 +1,6 @@
 import Anomaly
 import ArgumentParser
+import Compute
 import Foundation
 import Reporting
 
@@ -28,6 +29,9 @@ struct EvaluateCommand: ParsableCommand {
     help: "Channel weights of the plain intensity baseline, e.g. -1,1,0. By default the model's own, or all alike.")
   var baselineWeights: ChannelWeights?
 
+  @Flag(help: "Compare every score of the model, not only the one the report shows.")
+  var scores = false
+
   @Option(help: "How many times cases are resampled for the 95 % intervals.")
   var resamples = 200
 
@@ -41,12 +45,17 @@ struct EvaluateCommand: ParsableCommand {
     }
     let context = try run.context
     let modelPath = model ?? context.provenance.first { $0.name == Analysis.modelFact }?.value ?? ""
+    let trained = try Model(path: modelPath)
     let comparison = Comparison(
       index: index, folder: ReportFolder(report), masks: masks, study: study ?? run.studyPath,
-      model: try Model(path: modelPath), threshold: context.threshold, baselineWeights: baselineWeights?.values,
-      resamples: resamples)
+      model: trained, threshold: context.threshold, baselineWeights: baselineWeights?.values,
+      resamples: resamples, scorer: try otherScores(of: trained, path: modelPath))
     let result = try comparison.run()
     for note in result.notes { Terminal.complain(note) }
     print(json ? try result.json() : result.table)
+  }
+
+  private func otherScores(of model: Model, path: String) throws -> Scorer? {
+    scores ? try Scorer(model, path: path, others: model.book.available, engine: try Engine()) : nil
   }
 }

@@ -1,0 +1,145 @@
+import Anomaly
+import ArgumentParser
+import Compute
+import Foundation
+
+extension TrainingOptions {
+  /// Reads, trains and writes the model; a checkpoint beside it is removed at the end.
+  func train(
+    study path: String, output: String, resume: Bool, terminal: inout Terminal
+  ) throws -> (model: Model, faults: [String]) {
+    let study = try Study(path: path)
+    try checkWritable(output)
+    let preset = preset.values
+    var rule = preset.rule
+    if let channelWeights { rule.channelWeights = channelWeights.values }
+    if let polarity { rule.polarity = polarity }
+    var setSettings = TrainingSet.Settings()
+    setSettings.normalization = normalization.normalization
+    setSettings.reduction = reduction ?? preset.reduction
+    setSettings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
+    setSettings.heldOutShare = heldOut
+    setSettings.seed = seed
+    setSettings.channelWeights = rule.channelWeights
+    let set = try TrainingSet(study, settings: setSettings) { done, all in
+      terminal.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
+    }
+    terminal.finish()
+    for fault in set.faults { terminal.say("left out: \(fault)") }
+    let scans = { (members: [TrainingSet.Member]) in members.reduce(0) { $0 + $1.scans.count } }
+    terminal.say(
+      "learning from \(scans(set.training)) scans of \(set.training.count) cases; \(scans(set.heldOut)) scans of "
+        + "\(set.heldOut.count) cases are held out")
+
+    var architecture = architecture(channels: set.preparation.channels, patchSize: 128)
+    architecture.patchSize = set.patchSize(granularity: architecture.granularity)
+    var settings = Trainer.Settings(
+      objective: trainingObjective(stages: architecture.widths.count), rule: rule)
+    settings.budget = budget(share: 1 - scoreShare)
+    if scoreShare > 0 {
+      settings.score = ScoreTrainer.Settings(
+        budget: budget(share: scoreShare), radii: lesionSizes?.values ?? preset.radii,
+        contrast: lesionContrast?.values ?? preset.contrast)
+    }
+    settings.inference = inference
+    settings.seed = seed
+    settings.batchSize = batchSize
+    settings.learningRate = learningRate
+    settings.augmentation = augmentation
+    settings.patience = patience
+
+    let trainer = try Trainer(set, architecture: architecture, settings: settings, engine: try Engine())
+    let checkpoint = output + ".checkpoint"
+    if resume { try trainer.resume(from: checkpoint) }
+    let model = try trainer.run(toolVersion: Norma.version) { event in
+      switch event {
+      case .progress(let progress): terminal.update(Self.line(progress), fraction: progress.fraction)
+      case .score(let progress):
+        terminal.update(
+          String(
+            format: "learning the score: step %d  loss %.4f  %.0f patches/s", progress.step, progress.loss,
+            progress.patchesPerSecond), fraction: progress.fraction)
+      case .checkpoint:
+        // Hours of training are not given up because a checkpoint does not fit.
+        do { try trainer.saveCheckpoint(to: checkpoint) } catch { terminal.say("no checkpoint was kept: \(error)") }
+      case .checked(_, let warnings): for warning in warnings { terminal.say("warning: \(warning)") }
+      case .recovered(let step, let reason): terminal.say("training diverged at step \(step): \(reason)")
+      case .stoppedEarly(let step, let checks):
+        terminal.say("stopped at step \(step): the last \(checks) checks brought nothing better")
+      }
+    }
+    terminal.finish()
+    try model.save(to: output)
+    try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
+    return (model, set.faults)
+  }
+
+  private func budget(share: Double) -> Trainer.Settings.Budget {
+    epochs.map { .epochs($0 * share) } ?? .minutes((minutes ?? 10) * share)
+  }
+
+  func architecture(channels: Int, patchSize: Int) -> VAE.Architecture {
+    var result = VAE.Architecture(channels: channels, patchSize: patchSize)
+    if let latents { result.latents = latents.values }
+    result.suit(trainingObjective(stages: result.widths.count))
+    return result
+  }
+
+  func trainingObjective(stages: Int) -> Objective {
+    var result = Objective(stages: stages)
+    result.kind = objective
+    result.likelihood = likelihood
+    result.variance = variance
+    result.divergenceWeights = result.divergenceWeights.map { $0 * (beta ?? 1) }
+    result.freeNats = freeNats ?? (objective == .elbo ? 0 : result.freeNats)
+    result.warmUpSteps = warmUp
+    return result
+  }
+
+  /// Fails before hours of training rather than after them.
+  private func checkWritable(_ output: String) throws {
+    let folder = (output as NSString).deletingLastPathComponent
+    let place = folder.isEmpty ? "." : folder
+    do { try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true) } catch {
+      throw ModelError(
+        path: output, found: "its folder cannot be made (\(error.localizedDescription))",
+        remedy: "Choose another --output")
+    }
+    guard access(place, W_OK) == 0 else {
+      throw ModelError(
+        path: output, found: "its folder cannot be written to",
+        remedy: "Check its permissions or choose another --output")
+    }
+  }
+
+  private static func line(_ p: Trainer.Progress) -> String {
+    let check =
+      p.lastCheck.map {
+        String(format: "  held-out loss %.4f  planted AP %.3f", $0.heldOutLoss, $0.plantedAveragePrecision)
+      } ?? ""
+    return String(
+      format: "epoch %.1f  loss %.4f  reconstruction %.4f  KL %.0f nats%@  lr %.1e  %.0f patches/s  %@ left", p.epoch,
+      p.terms.loss, p.terms.reconstruction, p.terms.divergence, check, p.learningRate, p.patchesPerSecond,
+      Terminal.duration(p.secondsLeft))
+  }
+
+  static func summary(_ model: Model, output: String) -> String {
+    let r = model.record
+    let active = Collapse.activeChannels(divergences: r.divergences, activity: r.activity ?? [])
+    let lines =
+      [
+        "model           \(output)",
+        String(
+          format: "trained         %.1f epochs, %d steps, %@; the score %d steps", r.epochs, r.steps,
+          Terminal.duration(r.minutes * 60), r.scoreSteps),
+        "cases           \(r.trainingCases) for training, \(r.heldOutCases.count) held out",
+        "patches         \(model.architecture.patchSize) pixels, \(model.architecture.channels) channels, "
+          + "scans reduced by \(model.preparation.reduction)",
+        "planted lesions " + model.book.plantedSummary,
+        "latents         \(active) of \(r.divergences.joined().count) channels in use, "
+          + String(format: "%.0f nats a patch", r.divergences.joined().reduce(0, +)),
+        "compute         \(r.compute), \(r.threads) threads",
+      ] + r.warnings.map { "warning         \($0)" }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,165 @@
+import Anomaly
+import ArgumentParser
+import Foundation
+
+/// What a user can set about training; shared by `train` and `demo`.
+struct TrainingOptions: ParsableArguments {
+  @Option(
+    help: "Kind of scan whose settings to start from: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var preset: Preset = .general
+
+  @Option(help: ArgumentHelp("Time to train, in minutes.", valueName: "minutes"))
+  var minutes: Double?
+
+  @Option(help: "Passes over the training scans, instead of a time.")
+  var epochs: Double?
+
+  @Option(help: "Seed of all random numbers.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Patches a training step.")
+  var batchSize = 16
+
+  @Option(help: "Largest learning rate.")
+  var learningRate: Float = 2e-3
+
+  @Option(
+    help: """
+      What is learned: elbo (the evidence lower bound of clean patches), beta (the same with --beta) or denoising (clean
+      patches from corrupted ones, with --beta).
+      """)
+  var objective: Objective.Kind = .denoising
+
+  @Option(help: "Weight of the KL divergence. (default: 1)")
+  var beta: Float?
+
+  @Option(
+    help: """
+      Likelihood of a value given its reconstruction: laplace, gaussian or bernoulli. bernoulli, the cross-entropy,
+      charges little for an error: lower --beta to about 0.01 with it.
+      """)
+  var likelihood: Objective.Likelihood = .laplace
+
+  @Option(help: "Spread of the likelihood: one a channel, or predicted for every pixel.")
+  var variance: Objective.Variance = .channel
+
+  @Option(
+    help: ArgumentHelp(
+      "Latent channels of each stage, finest first; 0,0,0,16 has one resolution. (default: 0,4,8,16)",
+      valueName: "numbers"))
+  var latents: LatentChannels?
+
+  @Option(help: "Divergence that a latent channel may have for nothing, in nats a patch. (default: 0.5, 0 for elbo)")
+  var freeNats: Double?
+
+  @Option(
+    help: ArgumentHelp("Steps over which the weight of the KL divergence grows from nothing.", valueName: "steps"))
+  var warmUp = 300
+
+  @Option(help: "How patches are varied: mirror (and gain), or mild (also turned and scaled a little).")
+  var augmentation: Augmentation = .mirror
+
+  @Option(
+    help: ArgumentHelp(
+      "Stop early after this many checks, of twelve, that brought nothing. By default the whole time is used.",
+      valueName: "checks"))
+  var patience: Int?
+
+  @Option(
+    help: """
+      How intensities are brought to a common scale: robust (median and spread of each scan's tissue), percentile, zscore
+      or none.
+      """)
+  var normalization: NormalizationName = .robust
+
+  @Option(help: "Whole factor by which scans are reduced first. By default the shorter edge keeps 128 pixels or more.")
+  var reduction: Int?
+
+  @Option(help: "Share of the cases held out to choose the checkpoint and to calibrate.")
+  var heldOut = 0.4
+
+  @Option(
+    parsing: .unconditional,
+    help: """
+      Direction in which a lesion shifts the channels, a number a channel: 0,1,0 for "in the second". Without it any
+      direction counts.
+      """)
+  var channelWeights: ChannelWeights?
+
+  @Option(help: "Which sign of a shift is abnormal: bright, dark or both.")
+  var polarity: EvidenceRule.Polarity?
+
+  @Option(
+    help: """
+      Radii of the lesions that the learned score is trained on, in pixels of the model's grid: 2-32.
+      """)
+  var lesionSizes: NumberRange?
+
+  @Option(help: "Size of their contrast, in normalized intensity, where 0.12 is the spread of tissue: 0.1-0.7.")
+  var lesionContrast: NumberRange?
+
+  @Option(
+    help: """
+      Subtract the mean over a neighbourhood of this many pixels of the model's grid, for an uneven background. 0 does not.
+      """)
+  var localContrast: Float?
+
+  @Option(help: "Share of the time, or of the epochs, that goes into the learned score.")
+  var scoreShare = 0.5
+
+  @Option(help: "Draws of the latent to average over when scoring; 0 takes the posterior's mean.")
+  var samples = 0
+
+  @Flag(help: "Also see every patch mirrored when scoring, and average.")
+  var flips = false
+
+  @Option(help: "Share of its edge that a patch has in common with the next when scoring.")
+  var overlap = 0.25
+
+  var inference: Inference.Settings {
+    var settings = Inference.Settings()
+    settings.samples = samples
+    settings.flips = flips
+    settings.overlap = overlap
+    return settings
+  }
+
+  func validate() throws {
+    if let fault = inference.fault { throw ValidationError("--samples, --overlap: \(fault).") }
+    if minutes != nil, epochs != nil { throw ValidationError("Give --minutes or --epochs, not both.") }
+    if let minutes, !(minutes > 0) { throw ValidationError("--minutes is \(minutes); a number above 0 is expected.") }
+    if let epochs, !(epochs > 0) { throw ValidationError("--epochs is \(epochs); a number above 0 is expected.") }
+    if !(1...256).contains(batchSize) { throw ValidationError("--batch-size is \(batchSize); 1 to 256 is expected.") }
+    if !(learningRate > 0) { throw ValidationError("--learning-rate is \(learningRate); above 0 is expected.") }
+    if let beta, !(beta >= 0 && beta.isFinite) {
+      throw ValidationError("--beta is \(beta); 0 or more is expected.")
+    }
+    if objective == .elbo, beta != nil {
+      throw ValidationError(
+        "--beta is given with --objective elbo, which has no weight; give --objective beta or leave it out.")
+    }
+    if let freeNats, !(freeNats >= 0 && freeNats.isFinite) {
+      throw ValidationError("--free-nats is \(freeNats); 0 or more is expected.")
+    }
+    if objective == .elbo, let freeNats, freeNats > 0 {
+      throw ValidationError(
+        "--free-nats is given with --objective elbo, which counts every nat; give --objective beta or leave it out.")
+    }
+    if warmUp < 0 { throw ValidationError("--warm-up is \(warmUp); 0 steps or more are expected.") }
+    if let patience, patience < 1 { throw ValidationError("--patience is \(patience); 1 check or more is expected.") }
+    if let fault = architecture(channels: 1, patchSize: 128).fault { throw ValidationError("--latents: \(fault).") }
+    if let fault = trainingObjective(stages: 1).fault { throw ValidationError("--variance: \(fault).") }
+    if let reduction, !(1...64).contains(reduction) {
+      throw ValidationError("--reduction is \(reduction); a whole number from 1 to 64 is expected.")
+    }
+    if let localContrast, !(0...256).contains(localContrast) {
+      throw ValidationError("--local-contrast is \(localContrast); 0 to 256 is expected.")
+    }
+    if !(scoreShare >= 0 && scoreShare < 1) {
+      throw ValidationError("--score-share is \(scoreShare); a share from 0 to below 1 is expected.")
+    }
+    if !(heldOut > 0 && heldOut < 1) {
+      throw ValidationError("--held-out is \(heldOut); a share between 0 and 1 is expected.")
+    }
+  }
+}
