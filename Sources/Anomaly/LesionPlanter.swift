@@ -8,14 +8,25 @@ import Imaging
 /// the user has told what lesions look like (`EvidenceRule`), the offset follows the weighted channels and the sign, and
 /// the other channels change at random; else every channel does.
 /// Source of the idea: Zavrtanik et al. 2021, arXiv:2108.07610 (DRAEM).
-struct LesionPlanter: Sendable {
+package struct LesionPlanter: Sendable {
   /// Radii in pixels of the model's grid.
-  let radii: ClosedRange<Float>
+  package let radii: ClosedRange<Float>
   /// Size of the offset, in normalized intensity.
-  let contrast: ClosedRange<Float>
-  let rule: EvidenceRule
-  let edge: Int
-  let channels: Int
+  package let contrast: ClosedRange<Float>
+  package let rule: EvidenceRule
+  /// Edge of a patch in pixels.
+  package let edge: Int
+  package let channels: Int
+
+  package init(
+    radii: ClosedRange<Float>, contrast: ClosedRange<Float>, rule: EvidenceRule, edge: Int, channels: Int
+  ) {
+    self.radii = radii
+    self.contrast = contrast
+    self.rule = rule
+    self.edge = edge
+    self.channels = channels
+  }
 
   /// Share of the patches that get a lesion.
   private static let share: Float = 0.75
@@ -26,7 +37,7 @@ struct LesionPlanter: Sendable {
   ///   - patch: `[edge, edge, channels]`, changed in place; `NaN` stays.
   ///   - tissue: `[edge, edge]`, 1 where lesions may be.
   /// - Returns: 1 where at least half of the full change was made, `[edge, edge]`.
-  func plant(
+  package func plant(
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
     using random: inout RandomGenerator
   ) -> [Float] {

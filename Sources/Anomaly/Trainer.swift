@@ -75,6 +75,8 @@ package final class Trainer {
   var best: [[Float]]
 
   private static let checks = 12
+  /// Latents that have hardly been trained carry as little as collapsed ones.
+  private static let checksBeforeAlarm = 3
   private static let warmUpSteps: Float = 100
   private static let secondsBetweenCheckpoints = 60.0
 
@@ -256,7 +258,11 @@ package final class Trainer {
       best = adam.averages
     }
     state.collapse = Collapse.warning(divergences: heldOut.divergences, activity: heldOut.activity)
-    guard let collapse = state.collapse, !state.warnedOfCollapse else { return .checked(found, warnings: []) }
+    guard let collapse = state.collapse, !state.warnedOfCollapse,
+      state.history.count >= Self.checksBeforeAlarm
+    else {
+      return .checked(found, warnings: [])
+    }
     state.warnedOfCollapse = true
     return .checked(found, warnings: [collapse])
   }

@@ -52,7 +52,7 @@ struct Comparison {
       }
       let width = max(22, rows.map(\.name.count).max() ?? 0) + 2
       var lines = [
-        "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases",
+        "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases"
       ]
       // Beside each other up to three fit a terminal.
       for first in stride(from: 0, to: rows.count, by: 3) {

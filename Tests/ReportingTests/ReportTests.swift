@@ -142,7 +142,8 @@ struct ReportTests {
     let files = try FileManager.default.contentsOfDirectory(atPath: report.folder.file("cases/a")).sorted()
     #expect(
       files == [
-        "1.difference.png", "1.heatmap.png", "1.heatmap.tif", "1.overlay.png", "1.reconstruction.png", "1.scan.png",
+        "1.difference.png", "1.heatmap.png", "1.heatmap.tif", "1.overlay.png", "1.reconstruction.png", "1.residual.png",
+        "1.scan.png",
         "1.thumbnail.png", "index.html", "notes.txt",
       ])
   }

@@ -1,0 +1,88 @@
+import Anomaly
+import Compute
+import Testing
+
+struct LesionPlanterTests {
+  private static let edge = 64
+
+  private struct Planted {
+    var before: [Float]
+    var after: [Float]
+    var lesion: [Float]
+    var tissue: [UInt8]
+  }
+
+  /// A patch of constant intensity in three channels, a disk of tissue in it and one pixel without data.
+  private func plant(
+    _ rule: EvidenceRule, radii: ClosedRange<Float> = 3...12, seed: UInt64
+  ) -> Planted {
+    let n = Self.edge
+    let planter = LesionPlanter(
+      radii: radii, contrast: 0.2...0.4, rule: rule, edge: n, channels: 3)
+    var random = RandomGenerator(seed: seed)
+    var tissue = [UInt8](repeating: 0, count: n * n)
+    for i in tissue.indices {
+      let (x, y) = (Float(i % n) - 31.5, Float(i / n) - 31.5)
+      if x * x + y * y < 28 * 28 { tissue[i] = 1 }
+    }
+    var patch = [Float](repeating: 0.5, count: n * n * 3)
+    patch[(32 * n + 32) * 3] = .nan
+    let before = patch
+    let lesion = patch.withUnsafeMutableBufferPointer { patch in
+      tissue.withUnsafeBufferPointer { planter.plant(into: patch, tissue: $0, using: &random) }
+    }
+    return Planted(before: before, after: patch, lesion: lesion, tissue: tissue)
+  }
+
+  @Test func `lesions lie in tissue, missing data stays missing, and the rest is as it was`() {
+    for seed in 0..<60 {
+      let p = plant(EvidenceRule(), seed: UInt64(seed))
+      #expect(p.after[(32 * Self.edge + 32) * 3].isNaN)
+      for i in p.tissue.indices where p.tissue[i] == 0 {
+        #expect(p.lesion[i] == 0 && p.after[i * 3 + 1] == p.before[i * 3 + 1])
+      }
+      #expect(p.lesion.allSatisfy { $0 == 0 || $0 == 1 })
+    }
+  }
+
+  /// Three patches in four get a lesion; of 400 the share is off by 0.1 once in a million.
+  @Test func `most patches get a lesion, some stay healthy`() {
+    let planted = (0..<400).count { plant(EvidenceRule(), seed: UInt64($0)).lesion.contains(1) }
+    #expect(planted > 250 && planted < 340)
+  }
+
+  /// Texture takes at most 0.8 of a deviation from an offset; on average the sign is the one that was told.
+  @Test(arguments: [EvidenceRule.Polarity.bright, .dark])
+  func `lesions change the told channel in the told direction`(polarity: EvidenceRule.Polarity) {
+    var (sum, count) = (Float(0), Float(0))
+    for seed in 0..<100 {
+      let p = plant(EvidenceRule(channelWeights: [0, 2, 0], polarity: polarity), seed: UInt64(seed))
+      for i in p.lesion.indices where p.lesion[i] == 1 {
+        sum += p.after[i * 3 + 1] - p.before[i * 3 + 1]
+        count += 1
+      }
+    }
+    let mean = sum / count * (polarity == .bright ? 1 : -1)
+    #expect(mean > 0.15 && mean < 0.45)
+  }
+
+  @Test func `told nothing, every channel changes in both directions`() {
+    var (up, down) = ([0, 0, 0], [0, 0, 0])
+    for seed in 0..<100 {
+      let p = plant(EvidenceRule(), seed: UInt64(seed))
+      guard let i = p.lesion.firstIndex(of: 1) else { continue }
+      for c in 0..<3 where !p.after[i * 3 + c].isNaN {
+        if p.after[i * 3 + c] > 0.55 { up[c] += 1 }
+        if p.after[i * 3 + c] < 0.45 { down[c] += 1 }
+      }
+    }
+    #expect((up + down).allSatisfy { $0 >= 8 })
+  }
+
+  @Test func `larger radii make larger lesions`() {
+    func area(_ radii: ClosedRange<Float>) -> Float {
+      (0..<100).reduce(0) { $0 + plant(EvidenceRule(), radii: radii, seed: UInt64($1)).lesion.reduce(0, +) }
+    }
+    #expect(area(10...14) > 1.5 * area(1.5...2))
+  }
+}
