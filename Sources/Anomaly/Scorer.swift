@@ -32,11 +32,6 @@ package final class Scorer {
       takesGradient: needed.contains(.divergenceGradient))
   }
 
-  /// What the model takes healthy tissue to look like in these scans, on its grid.
-  package func reconstructions(of scans: [PreparedScan]) throws(ComputeError) -> [Image] {
-    try inference.maps(of: scans).map(\.reconstruction)
-  }
-
   /// Heatmaps by several scores, at the scans' own size.
   ///
   /// - Parameter scores: among those the scorer was made for.

@@ -9,7 +9,9 @@ extension Trainer {
     for (parameter, values) in zip(network.parameters, best) { parameter.set(values) }
     var scoreNetwork: ScoreNetwork?
     var scoreSteps = 0
+    let start = Date()
     if let scoring = settings.score {
+      try observe(.checkpoint)
       let judge = ScoreNetwork(
         ScoreNetwork.Architecture(inputs: ScoreInput(architecture).count), seed: settings.seed, engine: engine)
       let trainer = ScoreTrainer(
@@ -17,6 +19,7 @@ extension Trainer {
       scoreSteps = try trainer.run { try observe(.score($0)) }
       scoreNetwork = judge
     }
+    let scoreSeconds = Date().timeIntervalSince(start)
     let inference = Inference(
       network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference,
       takesGradient: true)
@@ -44,7 +47,7 @@ extension Trainer {
       record: Model.Record(
         toolVersion: toolVersion, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step, epochs: epochs,
-        minutes: state.seconds / 60, threads: Parallel.threads, compute: Engine.description,
+        minutes: (state.seconds + scoreSeconds) / 60, threads: Parallel.threads, compute: Engine.description,
         objective: settings.objective, scoreSteps: scoreSteps, plantedAveragePrecision: state.bestPlanted,
         divergences: divergences, warnings: warnings(divergences)),
       weights: Dictionary(

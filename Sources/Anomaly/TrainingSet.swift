@@ -81,8 +81,8 @@ package struct TrainingSet: Sendable {
     if let weights = settings.channelWeights, weights.count != channels {
       throw StudyError(
         path: study.path,
-        found: "its scans have \(channels) channels, --channel-weights gives \(weights.count) numbers",
-        remedy: "Give one number a channel")
+        found: "its scans have \(channels) channels, --channel-weights or the preset gives \(weights.count) numbers",
+        remedy: "Give one number a channel, or another --preset")
     }
     let preparation = Preparation(
       normalization: settings.normalization, reduction: reduction, channels: channels,

@@ -21,7 +21,7 @@ struct DemoCommand: ParsableCommand {
   var seed: UInt64 = 0
 
   @Option(help: "Time to train, in minutes.")
-  var minutes = 3.0
+  var minutes = 4.0
 
   func validate() throws {
     guard minutes > 0 else {

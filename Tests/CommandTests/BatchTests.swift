@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 import Testing
 
 /// One small study trained and analyzed by the built program; the tests look at what came out.
@@ -142,4 +143,42 @@ func `the report has its files`(name: String) throws {
     return data.dropFirst(8 + header)
   }
   #expect(try weights("model.safetensors") == weights("again.safetensors"))
+}
+
+@Test func `the reconstruction error is kept where it is asked for, and is the heatmap of that score`() throws {
+  let batch = try Batch.shared.get()
+  let options = ["analyze", "patients", "--model", "model.safetensors", "--output", "errors", "--score", "residual"]
+  _ = try Program.run(options, in: batch.folder)
+  #expect(!batch.exists("errors/cases/ill/slice.residual.tif"))
+  _ = try Program.run(options + ["--keep", "residual"], in: batch.folder)
+  let folder = batch.folder.file("errors/cases/ill/")
+  let residual = try TIFFFile(path: folder + "slice.residual.tif").image(page: 1)
+  let heatmap = try TIFFFile(path: folder + "slice.heatmap.tif").image(page: 1)
+  #expect(residual == heatmap)
+  #expect(residual.samples.contains { $0 > 0 })
+}
+
+@Test func `a score that the model cannot give is refused with those it can`() throws {
+  let batch = try Batch.shared.get()
+  let result = try Program.run(
+    ["analyze", "patients", "--model", "model.safetensors", "--output", "none", "--score", "variance"], in: batch.folder)
+  #expect(result.status == 1)
+  #expect(result.errors.contains("this model has no score 'variance'. Choose one of ensemble, "))
+}
+
+@Test func `every score of the model is compared where that is asked for`() throws {
+  let batch = try Batch.shared.get()
+  let result = try Program.run(
+    ["evaluate", "report", "--masks", "masks", "--scores", "--json", "--resamples", "2"], in: batch.folder)
+  let object = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+  let rows = try #require(object?["rows"] as? [[String: Any]])
+  let names = rows.compactMap { ($0["name"] as? String)?.split(separator: ",").first.map(String.init) }
+  #expect(names.first == "norma" && names.last == "untrained intensity")
+  #expect(Set(names).isSuperset(of: ["ensemble", "learned", "residual", "absolute", "ssim", "kl", "kl-gradient"]))
+  // The report shows the ensemble: both rows are of the same heatmaps.
+  func precision(_ name: String) -> Double? {
+    let row = rows.first { ($0["name"] as? String) == name }
+    return ((row?["figures"] as? [String: Any])?["pixel_ap"] as? [String: Any])?["value"] as? Double
+  }
+  #expect(precision("norma") != nil && precision("norma") == precision("ensemble"))
 }
