@@ -161,7 +161,8 @@ func `the report has its files`(name: String) throws {
 @Test func `a score that the model cannot give is refused with those it can`() throws {
   let batch = try Batch.shared.get()
   let result = try Program.run(
-    ["analyze", "patients", "--model", "model.safetensors", "--output", "none", "--score", "variance"], in: batch.folder)
+    ["analyze", "patients", "--model", "model.safetensors", "--output", "none", "--score", "variance"], in: batch.folder
+  )
   #expect(result.status == 1)
   #expect(result.errors.contains("this model has no score 'variance'. Choose one of ensemble, "))
 }
