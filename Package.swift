@@ -39,6 +39,12 @@ let package = Package(
         "Anomaly", "Imaging", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
+    .executableTarget(
+      name: "benchmarks",
+      dependencies: [
+        "Anomaly", "Compute", "Imaging",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tests/Benchmarks", exclude: ["peers"], swiftSettings: strict),
     .testTarget(name: "ImagingTests", dependencies: ["Imaging"], swiftSettings: strict),
     .testTarget(name: "ComputeTests", dependencies: ["Compute"], swiftSettings: strict),
     .testTarget(

@@ -1,5 +1,6 @@
 import Compute
 import Foundation
+import Imaging
 
 /// How healthy patches are varied, so that a network does not learn their poses and gains by heart.
 package enum Augmentation: String, Codable, Sendable, CaseIterable {
@@ -8,6 +9,18 @@ package enum Augmentation: String, Codable, Sendable, CaseIterable {
   /// The same, and turned by up to 8 degrees and scaled by up to 10 % about the patch's center. Never upside down:
   /// anatomy is not.
   case mild
+  /// For photographs, which have no upright pose and uneven light: turned by any angle, scaled by up to a quarter,
+  /// brightness that drifts over the patch, contrast and color cast, sometimes out of focus.
+  case photograph
+
+  /// How far a patch is turned either way, in radians, and by what share it is scaled; `nil` where it keeps its pose.
+  var pose: (angle: Float, scaling: Float)? {
+    switch self {
+    case .mirror: nil
+    case .mild: (8 * Float.pi / 180, 0.1)
+    case .photograph: (Float.pi, 0.25)
+    }
+  }
 }
 
 /// Where the pixels of a patch are taken from: the patch mirrored, turned and scaled about its center.
@@ -18,15 +31,16 @@ struct PatchPose {
   private let center: SIMD2<Float>
   private let middle: Float
 
-  static let largestAngle = 8 * Float.pi / 180
-  static let largestScaling: Float = 0.1
-
   /// - Parameters:
   ///   - origin: the patch's upper left corner in the scan were it not turned, in pixels.
   ///   - edge: of the patch in pixels.
-  init(origin: (x: Int, y: Int), edge: Int, flips: Bool, using random: inout RandomGenerator) {
-    let angle = random.uniform(-Self.largestAngle, Self.largestAngle)
-    let scale = 1 + random.uniform(-Self.largestScaling, Self.largestScaling)
+  ///   - limits: see `Augmentation.pose`.
+  init(
+    origin: (x: Int, y: Int), edge: Int, flips: Bool, limits: (angle: Float, scaling: Float),
+    using random: inout RandomGenerator
+  ) {
+    let angle = random.uniform(-limits.angle, limits.angle)
+    let scale = 1 + random.uniform(-limits.scaling, limits.scaling)
     middle = Float(edge - 1) / 2
     center = SIMD2(Float(origin.x) + middle, Float(origin.y) + middle)
     right = SIMD2(cos(angle), sin(angle)) / scale * (flips ? -1 : 1)

@@ -32,6 +32,9 @@ package final class Inference {
     package var scales: Image?
     /// Absolute gradient of the divergence by each value; `nil` where it was not asked for.
     package var divergenceGradient: Image?
+    /// The scan brought towards healthy tissue, see `Restoration`, in its normalized units; `nil` where it was not asked
+    /// for.
+    package var restored: Image?
     /// Log-odds of a lesion; `nil` without a score network.
     package var logit: Image?
   }
@@ -42,6 +45,7 @@ package final class Inference {
   let settings: Settings
   private let scoreInput: ScoreInput
   private let takesGradient: Bool
+  private let restoration: Restoration?
   private let layout: Layout
   private var batches: [Int: Batch] = [:]
 
@@ -53,14 +57,16 @@ package final class Inference {
     let divergence: Range<Int>
     let scales: Range<Int>
     let gradient: Range<Int>
+    let restored: Range<Int>
     let logit: Range<Int>
 
-    init(channels c: Int, stages: Int, hasScales: Bool, takesGradient: Bool, hasScore: Bool) {
+    init(channels c: Int, stages: Int, hasScales: Bool, takesGradient: Bool, restores: Bool, hasScore: Bool) {
       reconstruction = 0..<c
       divergence = c..<c + stages
       scales = divergence.upperBound..<divergence.upperBound + (hasScales ? c : 0)
       gradient = scales.upperBound..<scales.upperBound + (takesGradient ? c : 0)
-      logit = gradient.upperBound..<gradient.upperBound + (hasScore ? 1 : 0)
+      restored = gradient.upperBound..<gradient.upperBound + (restores ? c : 0)
+      logit = restored.upperBound..<restored.upperBound + (hasScore ? 1 : 0)
     }
 
     var count: Int { logit.upperBound }
@@ -70,14 +76,18 @@ package final class Inference {
     let scan: Tensor
     let zero: Tensor
     let score: Tensor?
+    let workspace: Restoration.Workspace?
     let output: UnsafeMutableBufferPointer<Float>
   }
 
-  /// - Parameter takesGradient: whether the gradient of the divergence is computed, which costs a pass backwards.
+  /// - Parameters:
+  ///   - takesGradient: whether the gradient of the divergence is computed, which costs a pass backwards.
+  ///   - restoration: how scans are restored, which costs as much as eight of those; `nil` does not.
   package init(
     network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings(),
-    takesGradient: Bool = false
+    takesGradient: Bool = false, restoration: Restoration? = nil
   ) {
+    self.restoration = restoration
     self.network = network
     self.scoreNetwork = scoreNetwork
     self.preparation = preparation
@@ -86,7 +96,7 @@ package final class Inference {
     self.takesGradient = takesGradient
     layout = Layout(
       channels: preparation.channels, stages: scoreInput.stages, hasScales: network.architecture.predictsScales,
-      takesGradient: takesGradient, hasScore: scoreNetwork != nil)
+      takesGradient: takesGradient, restores: restoration != nil, hasScore: scoreNetwork != nil)
   }
 
   deinit { for batch in batches.values { batch.output.deallocate() } }
@@ -151,25 +161,37 @@ package final class Inference {
       func map(_ range: Range<Int>) -> Image? { range.isEmpty ? nil : all.channels(Array(range)) }
       return Maps(
         reconstruction: map(layout.reconstruction)!, divergence: map(layout.divergence)!, scales: map(layout.scales),
-        divergenceGradient: map(layout.gradient), logit: map(layout.logit))
+        divergenceGradient: map(layout.gradient), restored: map(layout.restored), logit: map(layout.logit))
     }
+  }
+
+  /// Runs the networks over patches.
+  ///
+  /// - Parameters:
+  ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
+  ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue.
+  ///   - input: room for what the score network is shown, `[n, h, w, inputs]`; `nil` where there is none.
+  /// - Returns: the reconstruction and the log-odds of a lesion, valid until the networks run again.
+  package func run(
+    _ scan: Tensor, depth: UnsafeBufferPointer<Float>, input: Tensor?, sampling generator: inout RandomGenerator?
+  ) throws(ComputeError) -> (reconstruction: Tensor, logits: Tensor?) {
+    let y = try network.forward(scan, sampling: &generator)
+    guard let scoreNetwork, let input else { return (y, nil) }
+    scoreInput.fill(
+      scan: scan, reconstruction: y, divergences: network.divergenceMaps, depth: depth, into: input)
+    return (y, try scoreNetwork.forward(input))
   }
 
   /// Fills the batch's output, `[n, size, size, outputs]`.
   private func run(
     _ batch: Batch, depth: [Float], isMirrored: Bool, sampling generator: inout RandomGenerator?
   ) throws(ComputeError) {
-    let y = try network.forward(batch.scan, sampling: &generator)
-    let maps = network.divergenceMaps
-    var logits: Tensor?
-    if let scoreNetwork, let input = batch.score {
-      depth.withUnsafeBufferPointer {
-        scoreInput.fill(
-          scan: batch.scan, reconstruction: y, divergences: maps,
-          depth: UnsafeBufferPointer(rebasing: $0[..<batch.scan.shape.pixels]), into: input)
-      }
-      logits = try scoreNetwork.forward(input)
+    let (y, logits) = try depth.withUnsafeBufferPointer { depth throws(ComputeError) in
+      try run(
+        batch.scan, depth: UnsafeBufferPointer(rebasing: depth[..<batch.scan.shape.pixels]), input: batch.score,
+        sampling: &generator)
     }
+    let maps = network.divergenceMaps
     let scales = network.scales
     let gradient =
       takesGradient
@@ -197,6 +219,16 @@ package final class Inference {
         }
       }
     }
+    guard let restoration, let workspace = batch.workspace else { return }
+    // Last, since it runs the network anew, whose outputs above are then gone.
+    try restoration.restore(batch.scan, by: network, in: workspace)
+    for row in 0..<shape.n * shape.h {
+      for column in 0..<shape.w {
+        let from = row * shape.w + (isMirrored ? shape.w - 1 - column : column)
+        let to = batch.output.baseAddress! + (row * shape.w + column) * layout.count + layout.restored.lowerBound
+        for c in 0..<shape.c { to[c] = workspace.restored.values[from * shape.c + c] }
+      }
+    }
   }
 
   private func batch(of n: Int) throws(ComputeError) -> Batch {
@@ -207,6 +239,9 @@ package final class Inference {
       zero: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
       score: scoreNetwork == nil
         ? nil : try Tensor(Shape(n, size, size, scoreInput.count), engine: network.engine),
+      workspace: restoration == nil
+        ? nil
+        : try Restoration.Workspace(Shape(n, size, size, preparation.channels), engine: network.engine),
       output: .allocate(capacity: n * size * size * layout.count))
     batches[n] = made
     return made

@@ -17,10 +17,21 @@ package struct LesionPlanter: Sendable {
   /// Edge of a patch in pixels.
   package let edge: Int
   package let channels: Int
+  /// The most kinds of lesions that a patch gets; each has its own size, direction and contents.
+  package let kinds: Int
+  /// Half of the lesions whose direction was not told shift the channels as healthy tissue varies: brighter tissue is
+  /// brighter in most channels. `nil` draws all channels on their own.
+  package let healthy: ChannelCovariance?
+  /// See `LesionShape.borders`.
+  package let borders: ClosedRange<Float>?
 
   package init(
-    radii: ClosedRange<Float>, contrast: ClosedRange<Float>, rule: EvidenceRule, edge: Int, channels: Int
+    radii: ClosedRange<Float>, contrast: ClosedRange<Float>, rule: EvidenceRule, edge: Int, channels: Int,
+    kinds: Int = 1, healthy: ChannelCovariance? = nil, borders: ClosedRange<Float>? = nil
   ) {
+    self.borders = borders
+    self.kinds = kinds
+    self.healthy = healthy
     self.radii = radii
     self.contrast = contrast
     self.rule = rule
@@ -30,19 +41,40 @@ package struct LesionPlanter: Sendable {
 
   /// Share of the patches that get a lesion.
   private static let share: Float = 0.75
+  /// A change below this is not called a lesion, in normalized intensity: a sixth of the spread of tissue.
+  private static let leastChange: Float = 0.02
 
   private enum Content: CaseIterable { case offset, flattened, blurred }
 
   /// - Parameters:
   ///   - patch: `[edge, edge, channels]`, changed in place; `NaN` stays.
   ///   - tissue: `[edge, edge]`, 1 where lesions may be.
-  /// - Returns: 1 where at least half of the full change was made, `[edge, edge]`.
+  /// - Returns: 1 where at least half of the full change was made and something has changed, `[edge, edge]`.
   package func plant(
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
     using random: inout RandomGenerator
   ) -> [Float] {
-    guard random.chance(Self.share) else { return [Float](repeating: 0, count: edge * edge) }
-    let strength = LesionShape(radii: radii, edge: edge).draw(on: tissue, using: &random)
+    var lesions = [Float](repeating: 0, count: edge * edge)
+    guard random.chance(Self.share) else { return lesions }
+    let before = Array(patch)
+    for _ in 0...random.integer(below: kinds) {
+      let strength = plantKind(into: patch, tissue: tissue, using: &random)
+      for i in lesions.indices where strength[i] > 0.5 { lesions[i] = 1 }
+    }
+    for i in lesions.indices where lesions[i] > 0 {
+      // Nobody could learn to see what changed nothing: texture can undo an offset, and intensities end at black.
+      let values = i * channels..<(i + 1) * channels
+      if !values.contains(where: { abs(patch[$0] - before[$0]) > Self.leastChange }) { lesions[i] = 0 }
+    }
+    return lesions
+  }
+
+  /// - Returns: share of the full change, `[edge, edge]`.
+  private func plantKind(
+    into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
+    using random: inout RandomGenerator
+  ) -> [Float] {
+    let strength = LesionShape(radii: radii, edge: edge, borders: borders).draw(on: tissue, using: &random)
     let offsets = direction(using: &random)
     let (low, high) = (contrast.lowerBound, contrast.upperBound)
     let size = low * exp(random.uniform() * log(high / low))
@@ -69,7 +101,7 @@ package struct LesionPlanter: Sendable {
         patch[i * channels + c] = value + (base + size * offsets[c] * texture - value) * strength[i]
       }
     }
-    return strength.map { $0 > 0.5 ? 1 : 0 }
+    return strength
   }
 
   /// Direction of the change over the channels; its largest part is about 1.
@@ -84,7 +116,12 @@ package struct LesionPlanter: Sendable {
         }
       return weights.map { $0 == 0 ? 0.5 * random.normal() : sign * $0 / largest }
     }
-    var offsets = (0..<channels).map { _ in random.chance(0.75) ? random.normal() : 0 }
+    var offsets =
+      if let healthy, random.chance(0.5) {
+        healthy.direction(using: &random)
+      } else {
+        (0..<channels).map { _ in random.chance(0.75) ? random.normal() : 0 }
+      }
     if offsets.allSatisfy({ $0 == 0 }) { offsets[random.integer(below: channels)] = random.normal() }
     let strongest = offsets.max { abs($0) < abs($1) }!
     let scale: Float =

@@ -9,6 +9,9 @@ struct LesionShape: Sendable {
   let radii: ClosedRange<Float>
   /// Edge of a patch in pixels.
   let edge: Int
+  /// How far a lesion's border reaches, in pixels: the scale of a logistic function of the distance to it. `nil` makes the
+  /// borders of large lesions softer than those of small ones.
+  var borders: ClosedRange<Float>?
 
   private static let mostMasses: Float = 12
 
@@ -34,7 +37,9 @@ struct LesionShape: Sendable {
     let coarse = NoiseField.smooth(cells: cells(128 / radius), edge: edge, using: &random)
     let fine = NoiseField.smooth(cells: cells(256 / radius), edge: edge, using: &random)
     let (coarseWarp, fineWarp) = (0.35 * random.uniform(), 0.2 * random.uniform())
-    let sharpness = (1.5 + 5 * random.uniform()) * max(1, radius / 4).squareRoot()
+    let softness = random.uniform()
+    let grown = (1.5 + 5 * softness) * max(1, radius / 4).squareRoot()
+    let sharpness = borders.map { radius / Self.between($0, softness) } ?? grown
     let first = places[random.integer(below: places.count)]
     let scattered = random.chance(0.5)
     for k in 0..<count {
@@ -72,7 +77,9 @@ struct LesionShape: Sendable {
     let (x, y) = (Float(place % edge), Float(place / edge))
     let reach = radius * (2 + 10 * random.uniform())
     let level = 0.6 + 1.2 * random.uniform()
-    let sharpness = 3 + 8 * random.uniform()
+    let softness = random.uniform()
+    // The field falls by about its deviation over a radius.
+    let sharpness = borders.map { max(3, radius / Self.between($0, softness)) } ?? 3 + 8 * softness
     for py in 0..<edge {
       for px in 0..<edge {
         let (dx, dy) = (Float(px) - x, Float(py) - y)
@@ -89,6 +96,10 @@ struct LesionShape: Sendable {
   private func within(_ low: Float, _ high: Float) -> Range<Int> {
     let first = Int(min(max(low, 0), Float(edge)))
     return first..<max(first, Int(min(max(high + 1, 0), Float(edge))))
+  }
+
+  private static func between(_ range: ClosedRange<Float>, _ share: Float) -> Float {
+    range.lowerBound + share * (range.upperBound - range.lowerBound)
   }
 
   private func cells(_ wanted: Float) -> Int { Int(min(max(wanted, 3), Float(edge) / 2)) }

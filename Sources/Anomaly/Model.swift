@@ -29,6 +29,9 @@ package struct Model: Sendable {
     package var activity: [[Double]]?
     /// What every check during training found, oldest first; `nil` in models made before it was kept.
     package var history: [Check]?
+    /// Spread of each channel's reconstruction error that the likelihood ended with; `nil` in models made before it was
+    /// kept, and 0 where the likelihood has none.
+    package var spread: [Float]?
     package var warnings: [String]
 
     /// What a check of the averaged weights on held-out healthy scans found.
@@ -121,7 +124,7 @@ package struct Model: Sendable {
       }) ?? true, book.available.allSatisfy({ calibrations[$0] != nil }),
       calibrations.values.allSatisfy({
         !$0.caseScores.isEmpty && (0...1 << 30).contains($0.minimumRegionArea)
-      }), domain?.fits(channels: c) ?? true
+      }), domain?.fits(channels: c) ?? true, record.spread.map({ $0.count == c }) ?? true
     else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
   }
 

@@ -13,11 +13,12 @@ struct PlantedScans: Sendable {
 
   private static let patches = 64
 
-  init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule) {
+  /// - Parameter radii: of the lesions, in pixels.
+  init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule, radii: ClosedRange<Float>?) {
     let scans = set.heldOut.flatMap(\.scans)
     let edge = architecture.patchSize
     let c = architecture.channels
-    let generator = SyntheticLesions(edge: edge, channels: c)
+    let generator = SyntheticLesions(edge: edge, channels: c, radii: radii)
     var random = RandomGenerator(seed: 0xC0FFEE)
     var clean: [PreparedScan] = []
     var planted: [PreparedScan] = []
@@ -25,7 +26,7 @@ struct PlantedScans: Sendable {
     for k in 0..<Self.patches {
       let scan = scans[k * scans.count / Self.patches]
       let grid = PatchGrid(width: scan.image.width, height: scan.image.height, patchSize: edge, overlap: 0)
-      let patch = grid.count / 2
+      let patch = Self.patch(of: grid, in: scan, using: &random)
       var samples = [Float](repeating: 0, count: edge * edge * c)
       samples.withUnsafeMutableBufferPointer { grid.cut(scan.image, into: $0, patches: patch..<patch + 1) }
       let cut = Image(width: edge, height: edge, channels: c, samples: samples)
@@ -45,6 +46,16 @@ struct PlantedScans: Sendable {
     self.clean = clean
     self.scans = planted
     self.lesions = lesions
+  }
+
+  /// The one in the middle where scans are hardly larger than a patch, else one with tissue in it.
+  private static func patch(of grid: PatchGrid, in scan: PreparedScan, using random: inout RandomGenerator) -> Int {
+    guard grid.count > 4 else { return grid.count / 2 }
+    for _ in 0..<8 {
+      let patch = random.integer(below: grid.count)
+      if tissue(scan, grid, patch).share > 0.3 { return patch }
+    }
+    return grid.count / 2
   }
 
   private static func tissue(_ scan: PreparedScan, _ grid: PatchGrid, _ patch: Int) -> TissueMask {

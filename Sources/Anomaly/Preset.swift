@@ -19,6 +19,12 @@ package enum Preset: String, CaseIterable, Sendable {
     package var localContrast: Float?
     /// `nil` chooses by the scans' size.
     package var reduction: Int?
+    package var augmentation = Augmentation.mirror
+    /// Kinds of lesions that a patch of training may have at once.
+    package var kinds = 1
+    /// See `LesionShape.borders`.
+    package var borders: ClosedRange<Float>?
+    package var inference = Inference.Settings()
   }
 
   package var values: Values {
@@ -29,12 +35,17 @@ package enum Preset: String, CaseIterable, Sendable {
       values.rule = EvidenceRule(channelWeights: [0, 1, 0], polarity: .bright)
       values.radii = 4...36
     case .fundus:
-      values.rule.smoothing = 1
+      values.rule.smoothing = 1.5
       values.rule.erosion = 6
-      values.radii = 1.2...16
-      values.contrast = 0.15...1.2
-      values.localContrast = 16
+      values.radii = 1.2...40
+      values.contrast = 0.12...1.2
       values.reduction = 2
+      values.augmentation = .photograph
+      values.kinds = 4
+      // Exudates and haemorrhages end abruptly; what changes over many pixels is light.
+      values.borders = 0.4...2
+      values.inference.flips = true
+      values.inference.overlap = 0.5
     }
     return values
   }

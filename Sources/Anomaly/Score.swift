@@ -21,18 +21,24 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   /// Gradient of that divergence by the pixel, times the absolute residual. Source: Zimmerer et al. 2019,
   /// arXiv:1907.12258, section 2.3.
   case divergenceGradient = "kl-gradient"
+  /// Signed difference of the scan and its restoration, `Restoration`, channels combined by `EvidenceRule`.
+  case restoration
   /// Residual over the spread that the network expects there, squared; for models with `--variance pixel`.
   case variance
 
   /// Those that stand for themselves.
   static let members = allCases.filter { $0 != .ensemble }
 
+  /// Whether its map has a signed value for every channel of the scan, to be combined by the rule; the others have one.
+  var keepsChannels: Bool { self == .residual || self == .intensity || self == .restoration }
+
   /// How this score's map is turned into `z`.
   func rule(_ rule: EvidenceRule) -> EvidenceRule {
-    if self == .residual || self == .intensity { return rule }
+    if keepsChannels { return rule }
     var own = EvidenceRule(channelWeights: [1], polarity: .bright)
     own.erosion = rule.erosion
-    own.smoothing = self == .learned ? min(rule.smoothing, 1) : rule.smoothing
+    // The score network has seen its neighbourhood already.
+    own.smoothing = self == .learned ? min(rule.smoothing / 3, 1) : rule.smoothing
     own.isStandardized = self != .learned
     return own
   }
@@ -44,6 +50,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     case .ensemble: return nil
     case .residual: return Residual(of: scan, reconstruction: maps.reconstruction, rule: own)
     case .intensity: return Residual(of: scan, reconstruction: nil, rule: own)
+    case .restoration: return maps.restored.map { Residual(of: scan, reconstruction: $0, rule: own) }
     case .learned: return maps.logit.map { Residual(of: scan, map: $0, rule: own) }
     case .absolute:
       return Residual(

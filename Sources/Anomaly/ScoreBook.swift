@@ -92,7 +92,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// Whether all parts, read from a file, fit a model of so many channels.
   func fits(channels: Int) -> Bool {
     members.allSatisfy { score, statistics in
-      statistics.fits(channels: score == .residual || score == .intensity ? channels : 1)
+      statistics.fits(channels: score.keepsChannels ? channels : 1)
     } && combined.fits(channels: 1) && !weights.isEmpty && weights.keys.allSatisfy { members[$0] != nil }
       && members[.intensity] != nil
       && weights.values.allSatisfy { $0 > 0 && $0 <= 1 } && rule.channelWeights.map { $0.count == channels } ?? true

@@ -35,24 +35,31 @@ struct ScoreInput: Sendable {
     let (c, k) = (channels, count)
     let target = result.values.baseAddress!
     Parallel.run(chunks: shape.n) { n in
-      for y in 0..<shape.h {
-        for x in 0..<shape.w {
-          let pixel = (n * shape.h + y) * shape.w + x
-          let output = target + pixel * k
-          guard depth[pixel] > 0 else {
-            for i in 0..<k { output[i] = 0 }
-            continue
-          }
-          for channel in 0..<c {
-            let value = scan.values[pixel * c + channel]
-            output[channel] = value
-            output[c + channel] = Self.residualScale * (value - reconstruction.values[pixel * c + channel])
-          }
-          output[2 * c] = min(depth[pixel] / Self.depthScale, 2)
-          for (stage, map) in divergences.enumerated() {
-            let (h, w) = (map.shape.h, map.shape.w)
-            let nats = map.values[(n * h + y * h / shape.h) * w + x * w / shape.w]
-            output[2 * c + 1 + stage] = 0.25 * log1p(max(nats, 0))
+      let pixels = shape.h * shape.w
+      let (values, expected) = (scan.values.baseAddress!, reconstruction.values.baseAddress!)
+      for pixel in n * pixels..<(n + 1) * pixels {
+        let output = target + pixel * k
+        guard depth[pixel] > 0 else {
+          for i in 0..<k { output[i] = 0 }
+          continue
+        }
+        for channel in 0..<c {
+          let value = values[pixel * c + channel]
+          output[channel] = value
+          output[c + channel] = Self.residualScale * (value - expected[pixel * c + channel])
+        }
+        output[2 * c] = min(depth[pixel] / Self.depthScale, 2)
+      }
+      for (stage, map) in divergences.enumerated() {
+        let (rows, columns) = (shape.h / map.shape.h, shape.w / map.shape.w)
+        for cell in 0..<map.shape.h * map.shape.w {
+          let surprise = 0.25 * log1p(max(map.values[n * map.shape.h * map.shape.w + cell], 0))
+          let (y, x) = (cell / map.shape.w * rows, cell % map.shape.w * columns)
+          for row in y..<y + rows {
+            for column in x..<x + columns {
+              let pixel = n * pixels + row * shape.w + column
+              if depth[pixel] > 0 { target[pixel * k + 2 * c + 1 + stage] = surprise }
+            }
           }
         }
       }

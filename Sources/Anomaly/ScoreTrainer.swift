@@ -5,17 +5,24 @@ import Imaging
 /// Trains the score network on lesions planted in healthy patches, behind a VAE whose weights stay as they are.
 package final class ScoreTrainer {
   package struct Settings: Codable, Sendable, Equatable {
-    package var budget: Trainer.Settings.Budget
+    package var budget: TrainingBudget
     package var batchSize = 16
     package var learningRate: Float = 2e-3
     /// Radii of planted lesions, in pixels of the model's grid.
     package var radii: ClosedRange<Float>
     /// Size of their offset, in normalized intensity.
     package var contrast: ClosedRange<Float>
+    /// Kinds of lesions that a patch may have at once.
+    package var kinds: Int
+    /// How far the borders of lesions reach, in pixels of the model's grid; `nil` lets them grow with the lesion.
+    package var borders: ClosedRange<Float>?
 
     package init(
-      budget: Trainer.Settings.Budget, radii: ClosedRange<Float> = 3...36, contrast: ClosedRange<Float> = 0.1...0.7
+      budget: TrainingBudget, radii: ClosedRange<Float> = 3...36, contrast: ClosedRange<Float> = 0.1...0.7,
+      kinds: Int = 1, borders: ClosedRange<Float>? = nil
     ) {
+      self.borders = borders
+      self.kinds = kinds
       self.budget = budget
       self.radii = radii
       self.contrast = contrast
@@ -31,18 +38,18 @@ package final class ScoreTrainer {
   private let planter: LesionPlanter
   private let input: ScoreInput
 
-  private static let warmUpSteps: Float = 100
   /// A lesion pixel counts as much as this many healthy ones in the cross-entropy.
   private static let lesionWeight: Float = 2
   private static let diceWeight: Float = 0.3
 
   package init(
     _ set: TrainingSet, network: VAE, scoreNetwork: ScoreNetwork, rule: EvidenceRule, settings: Settings,
-    seed: UInt64
+    augmentation: Augmentation, seed: UInt64
   ) {
     let architecture = network.architecture
     source = PatchSource(
-      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels)
+      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
+      augmentation: augmentation)
     self.network = network
     self.scoreNetwork = scoreNetwork
     self.settings = settings
@@ -50,7 +57,8 @@ package final class ScoreTrainer {
     adam = Adam(scoreNetwork.parameters)
     planter = LesionPlanter(
       radii: settings.radii, contrast: settings.contrast, rule: rule, edge: architecture.patchSize,
-      channels: architecture.channels)
+      channels: architecture.channels, kinds: settings.kinds,
+      healthy: ChannelCovariance(of: set.training.flatMap(\.scans)), borders: settings.borders)
     input = ScoreInput(architecture)
   }
 
@@ -81,11 +89,8 @@ package final class ScoreTrainer {
     var (sum, counted) = (0.0, 0)
     var watch = DivergenceWatch()
     while true {
-      let fraction =
-        switch settings.budget {
-        case .minutes(let minutes): Date().timeIntervalSince(start) / (minutes * 60)
-        case .epochs(let epochs): Double(adam.step) / (epochs * stepsPerEpoch)
-        }
+      let fraction = settings.budget.fraction(
+        seconds: Date().timeIntervalSince(start), steps: adam.step, stepsPerEpoch: stepsPerEpoch)
       if fraction >= 1 { break }
       source.fillPlanted(clean, lesions: &lesions, depth: &depth, planter: planter, using: &random)
       var none: RandomGenerator?
@@ -97,8 +102,7 @@ package final class ScoreTrainer {
       let logits = try scoreNetwork.forward(shown)
       let loss = Self.loss(logits, lesions: lesions, gradient: gradient)
       try scoreNetwork.backward(gradient)
-      let warm = min(1, Float(adam.step + 1) / Self.warmUpSteps)
-      let rate = settings.learningRate * warm * Float(0.5 * (1 + cos(Double.pi * fraction))) + 1e-6
+      let rate = LearningRate.rate(peak: settings.learningRate, step: adam.step, fraction: fraction)
       let norm = loss.isFinite ? adam.update(learningRate: rate) : .nan
       if let reason = watch.reasonToGoBack(loss: loss, gradientNorm: norm) {
         throw TrainingDiverged(step: adam.step, recoveries: 0, reason: reason)
@@ -130,28 +134,43 @@ package final class ScoreTrainer {
   ///   - gradient: receives the loss's gradient by the logits.
   package static func loss(_ logits: Tensor, lesions: [Float], gradient: Tensor) -> Double {
     let count = logits.shape.count
-    var entropy = 0.0
-    var (both, found, present) = (0.0, 0.0, 0.0)
-    for i in 0..<count {
-      let x = logits.values[i]
-      let y = lesions[i]
-      let softplus = max(x, 0) + log1p(exp(-abs(x)))
-      let probability = 1 / (1 + exp(-x))
-      entropy += Double(y * lesionWeight * (softplus - x) + (1 - y) * softplus)
-      both += Double(y * probability)
-      found += Double(probability)
-      present += Double(y)
+    let (patches, pixels) = (logits.shape.n, count / logits.shape.n)
+    let (x, g) = (logits.values.baseAddress!, gradient.values.baseAddress!)
+    // Cross-entropy, lesion found, found, lesion: a sum each for every patch, so that threads change no bit.
+    var sums = [SIMD4<Double>](repeating: .zero, count: patches)
+    return lesions.withUnsafeBufferPointer { lesions in
+      sums.withUnsafeMutableBufferPointer { sums in
+        nonisolated(unsafe) let sums = sums
+        Parallel.run(chunks: patches) { n in
+          var sum = SIMD4<Double>.zero
+          for i in n * pixels..<(n + 1) * pixels {
+            let y = lesions[i]
+            let decay = exp(-abs(x[i]))
+            let softplus = max(x[i], 0) + log1p(decay)
+            let probability = (x[i] < 0 ? decay : 1) / (1 + decay)
+            g[i] = probability
+            sum += SIMD4(
+              Double(y * lesionWeight * (softplus - x[i]) + (1 - y) * softplus), Double(y * probability),
+              Double(probability), Double(y))
+          }
+          sums[n] = sum
+        }
+      }
+      let total = sums.reduce(.zero, +)
+      let (both, denominator) = (total[1], total[2] + total[3] + 1)
+      let scale = 1 / Float(count)
+      let byMiss = -Float((2 * denominator - (2 * both + 1)) / (denominator * denominator))
+      let byFalse = Float((2 * both + 1) / (denominator * denominator))
+      Parallel.run(chunks: patches) { n in
+        for i in n * pixels..<(n + 1) * pixels {
+          let (y, probability) = (lesions[i], g[i])
+          let byEntropy = ((1 - y) * probability - y * lesionWeight * (1 - probability)) * scale
+          let byDice = y > 0 ? byMiss : byFalse
+          g[i] = byEntropy + diceWeight * byDice * probability * (1 - probability)
+        }
+      }
+      return total[0] / Double(count) + Double(diceWeight) * (1 - (2 * both + 1) / denominator)
     }
-    let scale = 1 / Float(count)
-    let denominator = found + present + 1
-    for i in 0..<count {
-      let y = lesions[i]
-      let probability = 1 / (1 + exp(-logits.values[i]))
-      let byEntropy = ((1 - y) * probability - y * lesionWeight * (1 - probability)) * scale
-      let byDice = -Float((2 * Double(y) * denominator - (2 * both + 1)) / (denominator * denominator))
-      gradient.values[i] = byEntropy + diceWeight * byDice * probability * (1 - probability)
-    }
-    return entropy / Double(count) + Double(diceWeight) * (1 - (2 * both + 1) / denominator)
   }
 }
 

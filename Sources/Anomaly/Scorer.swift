@@ -6,7 +6,8 @@ import Imaging
 package final class Scorer {
   private let inference: Inference
   private let book: ScoreBook
-  private let calibration: Calibration
+  /// Of the score that heatmaps show.
+  package let calibration: Calibration
   private let score: Score
 
   /// - Parameters:
@@ -29,7 +30,11 @@ package final class Scorer {
       network: try model.network(engine: engine, path: path),
       scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
       preparation: model.preparation, settings: model.inference,
-      takesGradient: needed.contains(.divergenceGradient))
+      takesGradient: needed.contains(.divergenceGradient),
+      restoration: needed.contains(.restoration)
+        ? Restoration(
+          objective: model.record.objective,
+          spread: model.record.spread ?? [Float](repeating: 0, count: model.preparation.channels)) : nil)
   }
 
   /// Heatmaps by several scores, at the scans' own size.

@@ -11,10 +11,20 @@ package struct SyntheticLesions: Sendable {
   /// Edge of a patch in pixels.
   package let edge: Int
   package let channels: Int
+  /// Cells of the noise along an edge, of which one is drawn a lesion: few give large blobs.
+  private let cells: [Int]
 
-  package init(edge: Int, channels: Int) {
+  /// - Parameter radii: of the blobs, in pixels; `nil` goes from a seventh to a twentieth of the edge.
+  package init(edge: Int, channels: Int, radii: ClosedRange<Float>? = nil) {
     self.edge = edge
     self.channels = channels
+    cells =
+      radii.map { radii in
+        (0..<5).map { k in
+          let radius = radii.lowerBound * pow(radii.upperBound / radii.lowerBound, Float(k) / 4)
+          return Int(min(max((Float(edge) / (2.5 * radius)).rounded(), 2), Float(edge) / 2))
+        }
+      } ?? [2, 3, 4, 6, 9]
   }
 
   /// Plants lesions into a patch.
@@ -29,8 +39,7 @@ package struct SyntheticLesions: Sendable {
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
     along rule: EvidenceRule? = nil, using random: inout RandomGenerator
   ) -> [Bool] {
-    let sizes = [2, 3, 4, 6, 9]
-    let shape = NoiseField.smooth(cells: sizes[random.integer(below: sizes.count)], edge: edge, using: &random)
+    let shape = NoiseField.smooth(cells: cells[random.integer(below: cells.count)], edge: edge, using: &random)
     let level = 0.8 + 1.3 * random.uniform()
     let sharpness = 2 + 14 * random.uniform()
     let texture = NoiseField.smooth(cells: max(8, edge / 4), edge: edge, using: &random)

@@ -15,14 +15,15 @@ extension Trainer {
       let judge = ScoreNetwork(
         ScoreNetwork.Architecture(inputs: ScoreInput(architecture).count), seed: settings.seed, engine: engine)
       let trainer = ScoreTrainer(
-        set, network: network, scoreNetwork: judge, rule: settings.rule, settings: scoring, seed: settings.seed)
+        set, network: network, scoreNetwork: judge, rule: settings.rule, settings: scoring,
+        augmentation: settings.augmentation, seed: settings.seed)
       scoreSteps = try trainer.run { try observe(.score($0)) }
       scoreNetwork = judge
     }
     let scoreSeconds = Date().timeIntervalSince(start)
     let inference = Inference(
       network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference,
-      takesGradient: true)
+      takesGradient: true, restoration: Restoration(objective: settings.objective, spread: state.spread))
     let heldOut = Array(set.heldOut.map(\.scans).joined())
     let maps = try inference.maps(of: heldOut)
     let divergences = state.bestLatents?.divergences ?? network.divergences
@@ -47,9 +48,10 @@ extension Trainer {
       record: Model.Record(
         toolVersion: toolVersion, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step, epochs: epochs,
-        minutes: (state.seconds + scoreSeconds) / 60, threads: Parallel.threads, compute: Engine.description,
+        minutes: (state.seconds + scoreSeconds) / 60, threads: Parallel.threads,
+        compute: "\(Engine.description), \(engine.precision.rawValue)",
         objective: settings.objective, scoreSteps: scoreSteps, plantedAveragePrecision: state.bestPlanted,
-        divergences: divergences, warnings: warnings(divergences)),
+        divergences: divergences, spread: state.spread, warnings: warnings(divergences)),
       weights: Dictionary(
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))

@@ -5,13 +5,7 @@ import Imaging
 /// Trains the network on healthy patches and chooses the weights that find planted lesions best.
 package final class Trainer {
   package struct Settings: Codable, Sendable, Equatable {
-    package enum Budget: Codable, Sendable, Equatable {
-      case minutes(Double)
-      /// Passes over the training patches.
-      case epochs(Double)
-    }
-
-    package var budget = Budget.minutes(10)
+    package var budget = TrainingBudget.minutes(10)
     package var seed: UInt64 = 0
     package var batchSize = 16
     package var learningRate: Float = 2e-3
@@ -77,7 +71,6 @@ package final class Trainer {
   private static let checks = 12
   /// Latents that have hardly been trained carry as little as collapsed ones.
   private static let checksBeforeAlarm = 3
-  private static let warmUpSteps: Float = 100
   private static let secondsBetweenCheckpoints = 60.0
 
   /// - Parameter architecture: has to suit the settings' objective, see `VAE.Architecture.suit`.
@@ -97,7 +90,8 @@ package final class Trainer {
     source = PatchSource(
       set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
       augmentation: settings.augmentation)
-    planted = PlantedScans(set, architecture: architecture, rule: settings.rule)
+    planted = PlantedScans(
+      set, architecture: architecture, rule: settings.rule, radii: settings.score?.radii)
     heldOutCheck = try HeldOutCheck(
       set, architecture: architecture, objective: settings.objective, engine: engine)
     state = TrainingState(seed: settings.seed, channels: architecture.channels)
@@ -115,9 +109,8 @@ package final class Trainer {
     let shape = Shape(n, edge, edge, architecture.channels)
     let clean = try Tensor(shape, engine: engine)
     let corrupted = try Tensor(shape, engine: engine)
-    let gradient = try Tensor(shape, engine: engine)
-    let scaleGradient = architecture.predictsScales ? try Tensor(shape, engine: engine) : nil
     let objective = settings.objective
+    let update = try TrainingStep(network: network, adam: adam, objective: objective, shape: shape)
     let start = Date()
     let earlier = state.seconds
     var lastCheckpoint = start
@@ -150,18 +143,11 @@ package final class Trainer {
       let fraction = self.fraction
       if fraction >= 1 { break }
 
-      let rate = learningRate(fraction)
+      let rate = LearningRate.rate(
+        peak: state.rateScale * settings.learningRate, step: adam.step, fraction: fraction)
       source.fill(clean: clean, corrupted: corrupted, corrupting: objective.corrupts, using: &state.random)
-      var sampler: RandomGenerator? = RandomGenerator(seed: state.random.next())
-      let reconstruction = try network.forward(corrupted, sampling: &sampler)
-      let terms = objective.terms(
-        of: clean, reconstruction: reconstruction, scales: network.scales, divergences: network.divergences,
-        step: adam.step, spread: &state.spread, gradient: gradient, scaleGradient: scaleGradient)
-      try network.backward(
-        gradient, scaleGradient: scaleGradient,
-        divergenceWeights: objective.weights(step: adam.step, values: shape.count / n, batch: n),
-        freeNats: objective.freeNats)
-      let norm = terms.loss.isFinite ? adam.update(learningRate: rate) : .nan
+      let (terms, norm) = try update.run(
+        clean: clean, corrupted: corrupted, learningRate: rate, seed: state.random.next(), spread: &state.spread)
       if let reason = state.watch.reasonToGoBack(loss: terms.settled, gradientNorm: norm) {
         try goBack(reason)
         continue
@@ -190,10 +176,7 @@ package final class Trainer {
 
   /// Share of the budget that is used up; may pass 1.
   private var fraction: Double {
-    switch settings.budget {
-    case .minutes(let minutes): state.seconds / (minutes * 60)
-    case .epochs(let epochs): Double(adam.step) / (epochs * stepsPerEpoch)
-    }
+    settings.budget.fraction(seconds: state.seconds, steps: adam.step, stepsPerEpoch: stepsPerEpoch)
   }
 
   private var checksDue: Int { Int(min(fraction, 1) * Double(Self.checks)) }
@@ -229,12 +212,6 @@ package final class Trainer {
         loss: sums.terms.loss * scale, settled: sums.terms.settled * scale), learningRate: rate,
       patchesPerSecond: speed * Double(settings.batchSize),
       secondsLeft: left, lastCheck: state.history.last)
-  }
-
-  /// Linear warm-up, then half a cosine down to nothing. Source: Loshchilov & Hutter 2017, arXiv:1608.03983.
-  private func learningRate(_ fraction: Double) -> Float {
-    let warm = min(1, Float(adam.step + 1) / Self.warmUpSteps)
-    return state.rateScale * settings.learningRate * warm * Float(0.5 * (1 + cos(Double.pi * min(1, fraction)))) + 1e-6
   }
 
   /// Measures the averaged weights, a dozen times over the budget, and keeps the best.

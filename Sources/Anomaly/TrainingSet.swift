@@ -191,9 +191,12 @@ package final class PatchSource {
     let flips = random.chance(0.5)
     let gains = (0..<channels).map { _ in random.uniform(0.85, 1.15) }
     var tissue = [UInt8](repeating: 0, count: edge * edge)
-    if augmentation == .mild {
-      let pose = PatchPose(origin: origin, edge: edge, flips: flips, using: &random)
-      sample(scan, in: pose, gains: gains, into: target, tissue: &tissue)
+    if let limits = augmentation.pose {
+      let pose = PatchPose(origin: origin, edge: edge, flips: flips, limits: limits, using: &random)
+      sample(
+        scan, in: pose, gains: augmentation == .photograph ? [Float](repeating: 1, count: channels) : gains,
+        into: target, tissue: &tissue)
+      if augmentation == .photograph { PatchLight.vary(target, edge: edge, channels: channels, using: &random) }
       return tissue
     }
     for y in 0..<edge {
@@ -216,24 +219,33 @@ package final class PatchSource {
     tissue: inout [UInt8]
   ) {
     let (width, height) = (scan.image.width, scan.image.height)
-    func pixel(_ x: Int, _ y: Int) -> Int {
-      PatchGrid.reflected(y, in: height) * width + PatchGrid.reflected(x, in: width)
-    }
-    for y in 0..<edge {
-      for x in 0..<edge {
-        let place = pose.place(x: x, y: y)
-        let low = place.rounded(.down)
-        let (left, top) = (Int(low.x), Int(low.y))
-        let t = place - low
-        let corners = SIMD4(
-          pixel(left, top), pixel(left + 1, top), pixel(left, top + 1), pixel(left + 1, top + 1))
-        let weights = SIMD4((1 - t.x) * (1 - t.y), t.x * (1 - t.y), (1 - t.x) * t.y, t.x * t.y)
-        let nearest = pixel(left + (t.x < 0.5 ? 0 : 1), top + (t.y < 0.5 ? 0 : 1))
-        tissue[y * edge + x] = scan.tissue.isTissue[nearest] ? 1 : 0
-        for c in 0..<channels {
-          var sum: Float = 0
-          for k in 0..<4 where weights[k] > 0 { sum += weights[k] * scan.image.samples[corners[k] * channels + c] }
-          target[(y * edge + x) * channels + c] = sum * gains[c]
+    scan.image.samples.withUnsafeBufferPointer { samples in
+      scan.tissue.isTissue.withUnsafeBufferPointer { isTissue in
+        tissue.withUnsafeMutableBufferPointer { tissue in
+          for y in 0..<edge {
+            for x in 0..<edge {
+              let place = pose.place(x: x, y: y)
+              let low = place.rounded(.down)
+              let t = place - low
+              let columns = (
+                PatchGrid.reflected(Int(low.x), in: width), PatchGrid.reflected(Int(low.x) + 1, in: width)
+              )
+              let rows = (
+                PatchGrid.reflected(Int(low.y), in: height) * width,
+                PatchGrid.reflected(Int(low.y) + 1, in: height) * width
+              )
+              let corners = SIMD4(
+                rows.0 + columns.0, rows.0 + columns.1, rows.1 + columns.0, rows.1 + columns.1)
+              let weights = SIMD4((1 - t.x) * (1 - t.y), t.x * (1 - t.y), (1 - t.x) * t.y, t.x * t.y)
+              let nearest = (t.y < 0.5 ? rows.0 : rows.1) + (t.x < 0.5 ? columns.0 : columns.1)
+              tissue[y * edge + x] = isTissue[nearest] ? 1 : 0
+              for c in 0..<channels {
+                var sum: Float = 0
+                for k in 0..<4 where weights[k] > 0 { sum += weights[k] * samples[corners[k] * channels + c] }
+                target[(y * edge + x) * channels + c] = sum * gains[c]
+              }
+            }
+          }
         }
       }
     }

@@ -137,11 +137,7 @@ package final class VAE {
     let blockChannels = a.channels * a.blockSize * a.blockSize
 
     func block(_ name: String, _ from: Int, _ to: Int, stride: Int = 1) -> [any Layer] {
-      [
-        Convolution(
-          "\(name).conv", from: from, to: to, stride: stride, gain: 1.4, engine: engine, using: &random),
-        ChannelNormalization("\(name).norm", channels: to, engine: engine), Activation(engine: engine),
-      ]
+      convolutionBlock(name, from: from, to: to, stride: stride, engine: engine, using: &random)
     }
     encoders = a.widths.indices.map { stage in
       let from = stage == 0 ? blockChannels : a.widths[stage - 1]

@@ -57,6 +57,7 @@ package final class Convolution: Layer {
     private let forwardDescriptor: PrimitiveDescriptor
     private let forwardPrimitive: Primitive
     private let forwardWeights: Laid
+    private let source: Operand
     private let inputShape: Shape
     private var input: Tensor?
     private var training: Backward?
@@ -86,7 +87,33 @@ package final class Convolution: Layer {
       }
     }
 
+    /// Feature maps in the precision that a primitive multiplies.
+    private final class Operand {
+      private let rounded: (memory: Memory, reorder: Primitive)?
+
+      init(_ sizes: [Int], _ precision: Precision, engine: Engine) throws(ComputeError) {
+        guard precision != .float32 else {
+          rounded = nil
+          return
+        }
+        let layout = try OneDNN.layout(sizes, dnnl_nhwc, precision)
+        let reorder = try OneDNN.reorder(from: OneDNN.layout(sizes, dnnl_nhwc), to: layout, engine: engine)
+        rounded = (try Memory(allocating: layout, engine: engine), try Primitive(reorder, engine: engine))
+      }
+
+      /// Takes the values of a tensor in.
+      func take(_ x: Tensor) throws(ComputeError) -> Memory {
+        guard let rounded else { return x.memory }
+        try rounded.reorder.run([DNNL_ARG_SRC_0: x.memory, DNNL_ARG_DST_0: rounded.memory])
+        return rounded.memory
+      }
+
+      /// What was taken in last.
+      func memory(of x: Tensor) -> Memory { rounded?.memory ?? x.memory }
+    }
+
     private struct Backward {
+      let gradient: Operand
       let data: Primitive
       let dataWeights: Laid
       let weights: Primitive
@@ -108,10 +135,9 @@ package final class Convolution: Layer {
       let plain = try OneDNN.layout(dimensions, dnnl_oihw)
       let biasLayout = try OneDNN.layout([layer.outputs], dnnl_x)
       geometry = OneDNN.ConvolutionGeometry(
-        source: try OneDNN.layout([input.n, input.c, input.h, input.w], dnnl_nhwc),
-        weights: try OneDNN.layout(dimensions, dnnl_format_tag_any), bias: biasLayout,
-        destination: try OneDNN.layout([outputShape.n, outputShape.c, outputShape.h, outputShape.w], dnnl_nhwc),
-        stride: layer.stride, padding: padding)
+        input: [input.n, input.c, input.h, input.w], weights: dimensions,
+        output: [outputShape.n, outputShape.c, outputShape.h, outputShape.w], stride: layer.stride, padding: padding,
+        precision: engine.precision)
       plainWeights = try Memory(plain, at: layer.weights.value.baseAddress, engine: engine)
       plainGradient = try Memory(plain, at: layer.weights.gradient.baseAddress, engine: engine)
       biasMemory = try Memory(biasLayout, at: layer.bias.value.baseAddress, engine: engine)
@@ -120,13 +146,15 @@ package final class Convolution: Layer {
       forwardPrimitive = try Primitive(forwardDescriptor, engine: engine)
       forwardWeights = try Laid(
         forwardDescriptor.layout(dnnl_query_weights_md), plain: plain, at: plainWeights, engine: engine)
+      source = try Operand(geometry.input, geometry.precision, engine: engine)
     }
 
     func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
       input = x
+      engine.operations += geometry.operations
       try forwardWeights.refresh(from: plainWeights, version: weights.version)
       try forwardPrimitive.run([
-        DNNL_ARG_SRC_0: x.memory, DNNL_ARG_WEIGHTS_0: forwardWeights.memory, DNNL_ARG_BIAS: biasMemory,
+        DNNL_ARG_SRC_0: try source.take(x), DNNL_ARG_WEIGHTS_0: forwardWeights.memory, DNNL_ARG_BIAS: biasMemory,
         DNNL_ARG_DST_0: output.memory,
       ])
       return output
@@ -138,8 +166,10 @@ package final class Convolution: Layer {
       let b: Backward
       if let training { b = training } else { b = try makeBackward() }
       training = b
+      let incoming = try b.gradient.take(gradient)
+      engine.operations += 2 * geometry.operations  // by the weights, and by the input
       try b.weights.run([
-        DNNL_ARG_SRC_0: input.memory, DNNL_ARG_DIFF_DST_0: gradient.memory,
+        DNNL_ARG_SRC_0: source.memory(of: input), DNNL_ARG_DIFF_DST_0: incoming,
         DNNL_ARG_DIFF_WEIGHTS_0: b.weightGradient ?? plainGradient, DNNL_ARG_DIFF_BIAS: biasGradient,
       ])
       if let laid = b.weightGradient, let reorder = b.weightReorder {
@@ -147,7 +177,7 @@ package final class Convolution: Layer {
       }
       try b.dataWeights.refresh(from: plainWeights, version: weights.version)
       try b.data.run([
-        DNNL_ARG_DIFF_DST_0: gradient.memory, DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,
+        DNNL_ARG_DIFF_DST_0: incoming, DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,
         DNNL_ARG_DIFF_SRC_0: b.inputGradient.memory,
       ])
       return b.inputGradient
@@ -160,6 +190,7 @@ package final class Convolution: Layer {
       let laid = gradient.layout(dnnl_query_diff_weights_md)
       let isPlain = OneDNN.same(laid, plain)
       return Backward(
+        gradient: try Operand(geometry.output, geometry.precision, engine: engine),
         data: try Primitive(data, engine: engine),
         dataWeights: try Laid(data.layout(dnnl_query_weights_md), plain: plain, at: plainWeights, engine: engine),
         weights: try Primitive(gradient, engine: engine),

@@ -1,5 +1,18 @@
 internal import COneDNN
 
+/// Numbers that convolutions multiply; sums, activations and weights between steps are f32 always.
+package enum Precision: String, Codable, Sendable, CaseIterable {
+  case float32 = "f32"
+  /// Half the bits, of which the exponent keeps its range; twice the speed where the processor has it.
+  case bfloat16 = "bf16"
+
+  /// `bf16` where the processor multiplies it by itself, as far as oneDNN is allowed to use that.
+  package static var fastest: Precision {
+    let needed = dnnl_cpu_isa_avx512_core_bf16.rawValue
+    return dnnl_get_effective_cpu_isa().rawValue & needed == needed ? .bfloat16 : .float32
+  }
+}
+
 /// The processor as oneDNN sees it, with the scratch memory all primitives share.
 ///
 /// Not thread-safe: one engine belongs to one thread of work at a time, since primitives share its scratch memory.
@@ -11,7 +24,12 @@ package final class Engine {
   private var scratch: UnsafeMutableRawPointer?
   private var scratchSize = 0
 
-  package init() throws(ComputeError) {
+  package let precision: Precision
+  /// Multiplications and additions that convolutions have done so far, for a comparison with what the processor can do.
+  package internal(set) var operations = 0
+
+  package init(precision: Precision = .float32) throws(ComputeError) {
+    self.precision = precision
     var engine: dnnl_engine_t?
     try OneDNN.check(dnnl_engine_create(&engine, dnnl_cpu, 0), "dnnl_engine_create")
     var stream: dnnl_stream_t?
@@ -75,7 +93,10 @@ final class Memory {
   /// Allocates memory for a layout that oneDNN chose.
   init(allocating layout: dnnl_memory_desc_t, engine: Engine) throws(ComputeError) {
     var layout = layout
-    let storage = UnsafeMutableRawPointer.allocate(byteCount: OneDNN.size(of: layout), alignment: 64)
+    let size = OneDNN.size(of: layout)
+    let storage = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
+    // Padding that a layout adds must not hold numbers.
+    storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
     var result: dnnl_memory_t?
     let status = dnnl_memory_create(&result, &layout, engine.handle, storage)
     if status != dnnl_success { storage.deallocate() }

@@ -10,12 +10,15 @@ enum OneDNN {
     throw ComputeError(call: call(), status: String(cString: dnnl_status2str(status)).replacing("dnnl_", with: ""))
   }
 
-  /// A dense array of `Float` with the dimensions in oneDNN's logical order (batch, channels, height, width).
-  static func layout(_ dimensions: [Int], _ tag: dnnl_format_tag_t) throws(ComputeError) -> dnnl_memory_desc_t {
+  /// A dense array with the dimensions in oneDNN's logical order (batch, channels, height, width).
+  static func layout(
+    _ dimensions: [Int], _ tag: dnnl_format_tag_t, _ precision: Precision = .float32
+  ) throws(ComputeError) -> dnnl_memory_desc_t {
     var result = dnnl_memory_desc_t()
     let sizes = dimensions.map { dnnl_dim_t($0) }
+    let type = precision == .bfloat16 ? dnnl_bf16 : dnnl_f32
     try check(
-      dnnl_memory_desc_init_by_tag(&result, Int32(sizes.count), sizes, dnnl_f32, tag), "dnnl_memory_desc_init_by_tag")
+      dnnl_memory_desc_init_by_tag(&result, Int32(sizes.count), sizes, type, tag), "dnnl_memory_desc_init_by_tag")
     return result
   }
 
@@ -27,13 +30,18 @@ enum OneDNN {
     withUnsafePointer(to: a) { a in withUnsafePointer(to: b) { b in dnnl_memory_desc_equal(a, b) != 0 } }
   }
 
+  /// What is multiplied (source and weights forwards, the output's gradient and either backwards) has the precision, what
+  /// comes out is f32.
   struct ConvolutionGeometry {
-    var source: dnnl_memory_desc_t
-    var weights: dnnl_memory_desc_t
-    var bias: dnnl_memory_desc_t
-    var destination: dnnl_memory_desc_t
-    var stride: Int
-    var padding: Int
+    let input: [Int]  // [n, c, h, w]
+    let weights: [Int]  // [output, input, kernel, kernel]
+    let output: [Int]  // [n, c, h, w]
+    let stride: Int
+    let padding: Int
+    let precision: Precision
+
+    /// Multiplications and additions of one pass.
+    var operations: Int { 2 * weights.reduce(1, *) * output[0] * output[2] * output[3] }
   }
 
   enum Pass { case forward, backwardData, backwardWeights }
@@ -41,7 +49,12 @@ enum OneDNN {
   static func convolution(
     _ geometry: ConvolutionGeometry, _ pass: Pass, engine: Engine, hint: PrimitiveDescriptor? = nil
   ) throws(ComputeError) -> PrimitiveDescriptor {
-    var g = geometry
+    let g = geometry
+    // Maps keep nhwc, in which the layers between convolutions read them; weights take what the primitive likes best.
+    var source = try layout(g.input, dnnl_nhwc, pass == .backwardData ? .float32 : g.precision)
+    var weights = try layout(g.weights, dnnl_format_tag_any, pass == .backwardWeights ? .float32 : g.precision)
+    var bias = try layout([g.weights[0]], dnnl_x)
+    var destination = try layout(g.output, dnnl_nhwc, pass == .forward ? .float32 : g.precision)
     var description = dnnl_convolution_desc_t()
     let strides = [dnnl_dim_t](repeating: dnnl_dim_t(g.stride), count: 2)
     let padding = [dnnl_dim_t](repeating: dnnl_dim_t(g.padding), count: 2)
@@ -49,20 +62,32 @@ enum OneDNN {
     case .forward:
       try check(
         dnnl_convolution_forward_desc_init(
-          &description, dnnl_forward_training, dnnl_convolution_direct, &g.source, &g.weights, &g.bias,
-          &g.destination, strides, padding, padding), "dnnl_convolution_forward_desc_init")
+          &description, dnnl_forward_training, dnnl_convolution_direct, &source, &weights, &bias, &destination, strides,
+          padding, padding), "dnnl_convolution_forward_desc_init")
     case .backwardData:
       try check(
         dnnl_convolution_backward_data_desc_init(
-          &description, dnnl_convolution_direct, &g.source, &g.weights, &g.destination, strides, padding, padding),
+          &description, dnnl_convolution_direct, &source, &weights, &destination, strides, padding, padding),
         "dnnl_convolution_backward_data_desc_init")
     case .backwardWeights:
       try check(
         dnnl_convolution_backward_weights_desc_init(
-          &description, dnnl_convolution_direct, &g.source, &g.weights, &g.bias, &g.destination, strides, padding,
-          padding), "dnnl_convolution_backward_weights_desc_init")
+          &description, dnnl_convolution_direct, &source, &weights, &bias, &destination, strides, padding, padding),
+        "dnnl_convolution_backward_weights_desc_init")
     }
     return try PrimitiveDescriptor(&description, engine: engine, hint: hint)
+  }
+
+  /// A product of two square matrices, `[edge, edge]`.
+  static func matrixProduct(
+    edge: Int, precision: Precision, engine: Engine
+  ) throws(ComputeError) -> PrimitiveDescriptor {
+    var factor = try layout([edge, edge], dnnl_format_tag_any, precision)
+    var other = factor
+    var product = try layout([edge, edge], dnnl_ab)
+    var description = dnnl_matmul_desc_t()
+    try check(dnnl_matmul_desc_init(&description, &factor, &other, nil, &product), "dnnl_matmul_desc_init")
+    return try PrimitiveDescriptor(&description, engine: engine, hint: nil)
   }
 
   /// `x * sigmoid(x)`.

@@ -20,14 +20,16 @@ package final class Upsample: Layer {
     let row = shape.w * 2 * shape.c
     let source = x.values.baseAddress!
     let target = output.values.baseAddress!
-    for y in 0..<shape.n * shape.h {
-      let upper = target + y * 2 * row
-      for x in 0..<shape.w {
-        let pixel = source + (y * shape.w + x) * shape.c
-        (upper + x * 2 * shape.c).update(from: pixel, count: shape.c)
-        (upper + (x * 2 + 1) * shape.c).update(from: pixel, count: shape.c)
+    Parallel.run(chunks: shape.n) { n in
+      for y in n * shape.h..<(n + 1) * shape.h {
+        let upper = target + y * 2 * row
+        for x in 0..<shape.w {
+          let pixel = source + (y * shape.w + x) * shape.c
+          (upper + x * 2 * shape.c).update(from: pixel, count: shape.c)
+          (upper + (x * 2 + 1) * shape.c).update(from: pixel, count: shape.c)
+        }
+        (upper + row).update(from: upper, count: row)
       }
-      (upper + row).update(from: upper, count: row)
     }
     return output
   }
@@ -37,15 +39,17 @@ package final class Upsample: Layer {
     let row = shape.w * 2 * shape.c
     let source = gradient.values.baseAddress!
     let target = plan.inputGradient.values.baseAddress!
-    for y in 0..<shape.n * shape.h {
-      let upper = source + y * 2 * row
-      let lower = upper + row
-      for x in 0..<shape.w {
-        let left = x * 2 * shape.c
-        let pixel = target + (y * shape.w + x) * shape.c
-        for c in 0..<shape.c {
-          let right = left + shape.c
-          pixel[c] = (upper[left + c] + upper[right + c]) + (lower[left + c] + lower[right + c])
+    Parallel.run(chunks: shape.n) { n in
+      for y in n * shape.h..<(n + 1) * shape.h {
+        let upper = source + y * 2 * row
+        let lower = upper + row
+        for x in 0..<shape.w {
+          let left = x * 2 * shape.c
+          let pixel = target + (y * shape.w + x) * shape.c
+          for c in 0..<shape.c {
+            let right = left + shape.c
+            pixel[c] = (upper[left + c] + upper[right + c]) + (lower[left + c] + lower[right + c])
+          }
         }
       }
     }
@@ -72,12 +76,14 @@ package enum SpaceToDepth {
     precondition(fine.h % factor == 0 && fine.w % factor == 0, "\(fine) does not divide into blocks of \(factor)")
     let run = factor * fine.c  // a block's row lies together in both layouts
     let coarsePixel = factor * run
-    for row in 0..<fine.n * fine.h {
-      let (blockRow, offset) = row.quotientAndRemainder(dividingBy: factor)
-      for block in 0..<fine.w / factor {
-        copy(
-          row * fine.w * fine.c + block * run,
-          (blockRow * (fine.w / factor) + block) * coarsePixel + offset * run, run)
+    Parallel.run(chunks: fine.n) { n in
+      for row in n * fine.h..<(n + 1) * fine.h {
+        let (blockRow, offset) = row.quotientAndRemainder(dividingBy: factor)
+        for block in 0..<fine.w / factor {
+          copy(
+            row * fine.w * fine.c + block * run,
+            (blockRow * (fine.w / factor) + block) * coarsePixel + offset * run, run)
+        }
       }
     }
   }

@@ -41,13 +41,20 @@ package final class Tensor {
 
   package func copy(from other: Tensor) {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
-    _ = values.update(fromContentsOf: other.values)
+    let (target, source) = (values.baseAddress!, other.values.baseAddress!)
+    forEachChunk { (target + $0.lowerBound).update(from: source + $0.lowerBound, count: $0.count) }
   }
 
   package func add(_ other: Tensor) {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
-    let target = values.baseAddress!
-    let source = other.values.baseAddress!
-    for i in 0..<shape.count { target[i] += source[i] }
+    let (target, source) = (values.baseAddress!, other.values.baseAddress!)
+    forEachChunk { for i in $0 { target[i] += source[i] } }
+  }
+
+  private static let chunkSize = 1 << 14
+
+  private func forEachChunk(_ body: (Range<Int>) -> Void) {
+    let (count, size) = (shape.count, Self.chunkSize)
+    Parallel.run(chunks: (count + size - 1) / size) { body($0 * size..<min(count, ($0 + 1) * size)) }
   }
 }

@@ -81,17 +81,20 @@ extension Image {
     let kernel = weights.map { $0 / weights.reduce(0, +) }
     var result = self
     var half = [Float](repeating: 0, count: samples.count)
+    // A row with its edges repeated, so that every tap walks over samples that lie together.
+    var padded = [Float](repeating: 0, count: (width + 2 * radius) * channels)
     half.withUnsafeMutableBufferPointer { half in
       samples.withUnsafeBufferPointer { source in
-        // Along rows: the samples of a row are walked with the channels' stride.
-        for y in 0..<height {
-          let line = y * width * channels
-          for tap in -radius...radius {
-            let weight = kernel[tap + radius]
-            for x in 0..<width {
-              let from = line + min(max(x + tap, 0), width - 1) * channels
-              let to = line + x * channels
-              for channel in 0..<channels { half[to + channel] += weight * source[from + channel] }
+        padded.withUnsafeMutableBufferPointer { padded in
+          for y in 0..<height {
+            let line = y * width * channels
+            for x in 0..<width + 2 * radius {
+              let from = line + min(max(x - radius, 0), width - 1) * channels
+              for channel in 0..<channels { padded[x * channels + channel] = source[from + channel] }
+            }
+            for (tap, weight) in kernel.enumerated() {
+              let shift = tap * channels
+              for index in 0..<width * channels { half[line + index] += weight * padded[shift + index] }
             }
           }
         }

@@ -28,6 +28,9 @@ struct AnalyzeCommand: ParsableCommand {
   @Option(help: "What heatmaps show: \(Score.allCases.map(\.rawValue).joined(separator: ", ")).")
   var score: Score = .ensemble
 
+  @Option(help: Precision.help)
+  var precision: Precision = .fastest
+
   @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
   var keep: [KeptFile] = []
 
@@ -53,7 +56,7 @@ struct AnalyzeCommand: ParsableCommand {
     let result = try Analysis(
       study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
       score: score, keptFiles: keep,
-      minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }
+      precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }
     ).run(terminal: &terminal)
     print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
@@ -72,6 +75,7 @@ struct Analysis {
   let falsePositiveRate: Double
   var score = Score.ensemble
   var keptFiles: [KeptFile] = []
+  var precision = Precision.fastest
   /// `nil` for what the model was calibrated with.
   var minimumRegionArea: RegionArea?
 
@@ -101,11 +105,10 @@ struct Analysis {
     let start = Date()
     let trained = try Model(path: model)
     let study = try Study(path: study)
-    let engine = try Engine()
+    let engine = try Engine(precision: precision)
     let scorer = try Scorer(trained, path: model, score: score, engine: engine)
-    let calibration = trained.calibrations[score]!
     let modelDigest = Study.digest(ofFile: model) ?? ""
-    var context = context(of: trained, calibration: calibration, digest: modelDigest)
+    var context = context(of: trained, calibration: scorer.calibration, digest: modelDigest)
     var report = try Report(
       writingTo: output, context: context, toolVersion: Norma.version,
       modelSHA256: modelDigest, studyPath: self.study)
@@ -195,7 +198,7 @@ struct Analysis {
     }
     let scores = scans.compactMap { scan in if case .done(let findings) = scan.outcome { findings.score } else { nil } }
     let score = scores.max()
-    let calibration = model.calibrations[self.score]!
+    let calibration = scorer.calibration
     let pValue = score.map { Calibration.pValue($0, among: calibration.caseScores) }
     let appearances = scans.compactMap { scan in
       if case .done(let findings) = scan.outcome { findings.appearance } else { nil }
@@ -233,7 +236,8 @@ struct Analysis {
     var result = StudyContext(
       title: URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent,
       scoring:
-        "norma \(Norma.version); score \(score.rawValue); false-positive rate \(falsePositiveRate); domain shift; regions with p"
+        "norma \(Norma.version); score \(score.rawValue); \(precision.rawValue); "
+        + "false-positive rate \(falsePositiveRate); domain shift; regions with p"
         + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
       calibrationScores: c.caseScores, scoreThreshold: c.caseThreshold(rate: falsePositiveRate),
@@ -248,7 +252,7 @@ struct Analysis {
         .init("Normalization", "\(model.preparation.normalization.method), reduced by \(model.preparation.reduction)"),
         .init("Score", "\(Self.members(model.book, score)); \(weights ?? "any direction"), \(rule.polarity.rawValue)"),
         .init("Command", CommandLine.arguments.joined(separator: " ")),
-        .init("Compute", "\(Engine.description), \(Parallel.threads) threads"),
+        .init("Compute", "\(Engine.description), \(precision.rawValue), \(Parallel.threads) threads"),
         .init("Started", Date().formatted(.iso8601)),
       ])
     result.keepsResidual = keptFiles.contains(.residual)

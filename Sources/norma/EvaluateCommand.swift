@@ -56,6 +56,6 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   private func otherScores(of model: Model, path: String) throws -> Scorer? {
-    scores ? try Scorer(model, path: path, others: model.book.available, engine: try Engine()) : nil
+    scores ? try Scorer(model, path: path, others: model.book.available, engine: try Engine(precision: .fastest)) : nil
   }
 }

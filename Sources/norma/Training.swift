@@ -39,16 +39,18 @@ extension TrainingOptions {
     if scoreShare > 0 {
       settings.score = ScoreTrainer.Settings(
         budget: budget(share: scoreShare), radii: lesionSizes?.values ?? preset.radii,
-        contrast: lesionContrast?.values ?? preset.contrast)
+        contrast: lesionContrast?.values ?? preset.contrast, kinds: lesionKinds ?? preset.kinds,
+        borders: lesionBorders?.values ?? preset.borders)
     }
     settings.inference = inference
     settings.seed = seed
     settings.batchSize = batchSize
     settings.learningRate = learningRate
-    settings.augmentation = augmentation
+    settings.augmentation = augmentation ?? preset.augmentation
     settings.patience = patience
 
-    let trainer = try Trainer(set, architecture: architecture, settings: settings, engine: try Engine())
+    let trainer = try Trainer(
+      set, architecture: architecture, settings: settings, engine: try Engine(precision: precision))
     let checkpoint = output + ".checkpoint"
     if resume { try trainer.resume(from: checkpoint) }
     let model = try trainer.run(toolVersion: Norma.version) { event in
@@ -74,7 +76,7 @@ extension TrainingOptions {
     return (model, set.faults)
   }
 
-  private func budget(share: Double) -> Trainer.Settings.Budget {
+  private func budget(share: Double) -> TrainingBudget {
     epochs.map { .epochs($0 * share) } ?? .minutes((minutes ?? 10) * share)
   }
 

@@ -1,5 +1,6 @@
 import Anomaly
 import ArgumentParser
+import Compute
 import Foundation
 
 /// What a user can set about training; shared by `train` and `demo`.
@@ -16,6 +17,9 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(help: "Seed of all random numbers.")
   var seed: UInt64 = 0
+
+  @Option(help: Precision.help)
+  var precision: Precision = .fastest
 
   @Option(help: "Patches a training step.")
   var batchSize = 16
@@ -56,8 +60,12 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("Steps over which the weight of the KL divergence grows from nothing.", valueName: "steps"))
   var warmUp = 300
 
-  @Option(help: "How patches are varied: mirror (and gain), or mild (also turned and scaled a little).")
-  var augmentation: Augmentation = .mirror
+  @Option(
+    help: """
+      How patches are varied: mirror (and gain), mild (also turned and scaled a little) or photograph (turned by any angle,
+      uneven light, color cast, focus). (default: the preset's, mirror)
+      """)
+  var augmentation: Augmentation?
 
   @Option(
     help: ArgumentHelp(
@@ -100,6 +108,19 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
+      How far the borders of planted lesions reach, in pixels of the model's grid: 0.5-2. By default the preset's, or
+      softer the larger the lesion.
+      """)
+  var lesionBorders: NumberRange?
+
+  @Option(
+    help: ArgumentHelp(
+      "Kinds of planted lesions, each of its own size and contrast, that a patch may have. (default: the preset's, 1)",
+      valueName: "number"))
+  var lesionKinds: Int?
+
+  @Option(
+    help: """
       Subtract the mean over a neighbourhood of this many pixels of the model's grid, for an uneven background. 0 does not.
       """)
   var localContrast: Float?
@@ -107,20 +128,25 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Share of the time, or of the epochs, that goes into the learned score.")
   var scoreShare = 0.5
 
-  @Option(help: "Draws of the latent to average over when scoring; 0 takes the posterior's mean.")
-  var samples = 0
+  @Option(help: "Draws of the latent to average over when scoring; 0 takes the posterior's mean. (default: 0)")
+  var samples: Int?
 
-  @Flag(help: "Also see every patch mirrored when scoring, and average.")
-  var flips = false
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Also see every patch mirrored when scoring, and average. (default: the preset's, no)")
+  var flips: Bool?
 
-  @Option(help: "Share of its edge that a patch has in common with the next when scoring.")
-  var overlap = 0.25
+  @Option(
+    help: """
+      Share of its edge that a patch has in common with the next when scoring. (default: the preset's, 0.25)
+      """)
+  var overlap: Double?
 
   var inference: Inference.Settings {
-    var settings = Inference.Settings()
-    settings.samples = samples
-    settings.flips = flips
-    settings.overlap = overlap
+    var settings = preset.values.inference
+    if let samples { settings.samples = samples }
+    if let flips { settings.flips = flips }
+    if let overlap { settings.overlap = overlap }
     return settings
   }
 
@@ -154,6 +180,9 @@ struct TrainingOptions: ParsableArguments {
     }
     if let localContrast, !(0...256).contains(localContrast) {
       throw ValidationError("--local-contrast is \(localContrast); 0 to 256 is expected.")
+    }
+    if let lesionKinds, !(1...8).contains(lesionKinds) {
+      throw ValidationError("--lesion-kinds is \(lesionKinds); 1 to 8 is expected.")
     }
     if !(scoreShare >= 0 && scoreShare < 1) {
       throw ValidationError("--score-share is \(scoreShare); a share from 0 to below 1 is expected.")

@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Imaging
 import Testing
 
 struct LesionPlanterTests {
@@ -14,11 +15,13 @@ struct LesionPlanterTests {
 
   /// A patch of constant intensity in three channels, a disk of tissue in it and one pixel without data.
   private func plant(
-    _ rule: EvidenceRule, radii: ClosedRange<Float> = 3...12, seed: UInt64
+    _ rule: EvidenceRule, radii: ClosedRange<Float> = 3...12, kinds: Int = 1, healthy: ChannelCovariance? = nil,
+    borders: ClosedRange<Float>? = nil, seed: UInt64
   ) -> Planted {
     let n = Self.edge
     let planter = LesionPlanter(
-      radii: radii, contrast: 0.2...0.4, rule: rule, edge: n, channels: 3)
+      radii: radii, contrast: 0.2...0.4, rule: rule, edge: n, channels: 3, kinds: kinds,
+      healthy: healthy, borders: borders)
     var random = RandomGenerator(seed: seed)
     var tissue = [UInt8](repeating: 0, count: n * n)
     for i in tissue.indices {
@@ -77,6 +80,55 @@ struct LesionPlanterTests {
       }
     }
     #expect((up + down).allSatisfy { $0 >= 8 })
+  }
+
+  @Test func `several kinds of lesions fill more of a patch than one`() {
+    func area(_ kinds: Int) -> Float {
+      (0..<100).reduce(0) { $0 + plant(EvidenceRule(), kinds: kinds, seed: UInt64($1)).lesion.reduce(0, +) }
+    }
+    #expect(area(4) > 1.4 * area(1))
+  }
+
+  /// In these scans the first two channels rise and fall together and the third hardly varies.
+  @Test func `half of untold lesions shift the channels as healthy tissue varies`() {
+    var random = RandomGenerator(seed: 4)
+    var image = Image(width: 64, height: 64, channels: 3)
+    for pixel in 0..<64 * 64 {
+      let shared = random.normal()
+      for c in 0..<3 { image.samples[pixel * 3 + c] = 0.5 + (c < 2 ? 0.1 * shared : 0.001 * random.normal()) }
+    }
+    let tissue = TissueMask(width: 64, height: 64, isTissue: [Bool](repeating: true, count: 64 * 64))
+    let healthy = ChannelCovariance(of: [PreparedScan(image: image, tissue: tissue)])
+    func shareTogether(_ healthy: ChannelCovariance?) -> Double {
+      var (together, lesions) = (0, 0)
+      for seed in 0..<200 {
+        let p = plant(EvidenceRule(), healthy: healthy, seed: UInt64(seed))
+        guard let i = p.lesion.firstIndex(of: 1) else { continue }
+        lesions += 1
+        let change = (0..<3).map { p.after[i * 3 + $0] - p.before[i * 3 + $0] }
+        if abs(change[0] - change[1]) < 0.2 * abs(change[0]), abs(change[2]) < 0.2 * abs(change[0]) { together += 1 }
+      }
+      return Double(together) / Double(lesions)
+    }
+    #expect(shareTogether(healthy) > 0.35)
+    #expect(shareTogether(nil) < 0.15)
+  }
+
+  /// Pixels that are changed at all beside those that are changed by half: a border's width.
+  @Test func `large lesions end abruptly where borders are narrow`() {
+    func reach(_ borders: ClosedRange<Float>?) -> Float {
+      var (changed, lesion) = (Float(0), Float(0))
+      for seed in 0..<60 {
+        let p = plant(EvidenceRule(), radii: 9...12, borders: borders, seed: UInt64(seed))
+        for i in p.lesion.indices where p.tissue[i] != 0 {
+          lesion += p.lesion[i]
+          if p.after[i * 3 + 1] != p.before[i * 3 + 1] || p.after[i * 3 + 2] != p.before[i * 3 + 2] { changed += 1 }
+        }
+      }
+      return changed / lesion
+    }
+    #expect(reach(0.3...0.5) < 1.6)
+    #expect(reach(nil) > 1.2 * reach(0.3...0.5))
   }
 
   @Test func `larger radii make larger lesions`() {

@@ -62,7 +62,8 @@ struct ScoreBookTests {
     }
     #expect(
       error?.description == "m.safetensors: this model has no score 'learned'."
-        + " Choose one of ensemble, learned, residual, intensity, absolute, ssim, kl, kl-gradient.")
+        + " Choose one of ensemble, learned, residual, intensity, absolute, ssim, kl, kl-gradient,"
+        + " restoration.")
   }
 }
 

@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Imaging
 import Testing
 
 struct NoiseFieldTests {
@@ -150,6 +151,25 @@ struct SyntheticLesionsTests {
     let lesions = first.map(\.lesion).filter { $0.contains(true) }
     #expect(lesions.count > 20)
     #expect(Set(lesions).count == lesions.count)
+  }
+
+  @Test func `smaller radii make smaller blobs`() {
+    func largestBlob(_ radii: ClosedRange<Float>) -> Int {
+      let generator = SyntheticLesions(edge: 64, channels: 1, radii: radii)
+      let tissue = [UInt8](repeating: 1, count: 64 * 64)
+      var random = RandomGenerator(seed: 5)
+      var sum = 0
+      for _ in 0..<40 {
+        var patch = [Float](repeating: 0.5, count: 64 * 64)
+        let lesion = patch.withUnsafeMutableBufferPointer { patch in
+          tissue.withUnsafeBufferPointer { generator.plant(into: patch, tissue: $0, using: &random) }
+        }
+        let components = ConnectedComponents(of: lesion, width: 64, height: 64, connectivity: .four)
+        sum += components.components.map(\.pixels).max() ?? 0
+      }
+      return sum
+    }
+    #expect(largestBlob(16...24) > 3 * largestBlob(1...2))
   }
 
   /// The field has deviation 1 over the whole patch; over the 60 % of it that is tissue, and over 300 patches of at least

@@ -183,3 +183,18 @@ func `the report has its files`(name: String) throws {
   }
   #expect(precision("norma") != nil && precision("norma") == precision("ensemble"))
 }
+
+/// oneDNN takes the limit from its environment: what follows runs as on a processor without AVX-512.
+@Test func `a machine with AVX2 alone trains and analyzes in f32`() throws {
+  let folder = try TemporaryFolder()
+  for k in 0..<4 { try folder.writeScan("healthy/case\(k)/slice.tif") }
+  let avx2 = ["DNNL_MAX_CPU_ISA": "AVX2"]
+  let train = try Program.run(
+    ["train", "healthy", "--output", "model.safetensors", "--epochs", "4", "--held-out", "0.5"], in: folder,
+    environment: avx2)
+  #expect(train.status == 0, "\(train.errors)")
+  #expect(train.output.contains(", avx2, f32, "))
+  let analyze = try Program.run(
+    ["analyze", "healthy", "--model", "model.safetensors", "--output", "report"], in: folder, environment: avx2)
+  #expect(analyze.status == 0, "\(analyze.errors)")
+}

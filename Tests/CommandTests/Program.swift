@@ -26,8 +26,12 @@ struct Program {
     try run(arguments, in: folder)
   }
 
-  static func run(_ arguments: [String], in folder: TemporaryFolder) throws -> Result {
+  /// - Parameter environment: set beside what the tests run with.
+  static func run(
+    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
+  ) throws -> Result {
     let process = Process()
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.executableURL = url
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder.path)

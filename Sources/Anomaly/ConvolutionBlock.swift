@@ -1,0 +1,11 @@
+import Compute
+
+/// Convolution of 3 x 3, normalization over channels, SiLU.
+func convolutionBlock(
+  _ name: String, from: Int, to: Int, stride: Int = 1, engine: Engine, using random: inout RandomGenerator
+) -> [any Layer] {
+  [
+    Convolution("\(name).conv", from: from, to: to, stride: stride, gain: 1.4, engine: engine, using: &random),
+    ChannelNormalization("\(name).norm", channels: to, engine: engine), Activation(engine: engine),
+  ]
+}

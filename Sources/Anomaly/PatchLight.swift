@@ -1,0 +1,38 @@
+import Compute
+import Foundation
+import Imaging
+
+/// Varies how a healthy patch was lit and focused, so that a network does not take light for a lesion.
+enum PatchLight {
+  /// Normalization puts the median of tissue here and the spread of tissue at 0.12.
+  private static let middle: Float = 0.5
+  private static let range: ClosedRange<Float> = 0...1.5
+  private static let largestDrift: Float = 0.36
+  private static let largestCast: Float = 0.12
+  private static let shareOutOfFocus: Float = 0.3
+
+  /// - Parameter patch: normalized intensities, `[edge, edge, channels]`, changed in place; `NaN` stays.
+  static func vary(
+    _ patch: UnsafeMutableBufferPointer<Float>, edge: Int, channels: Int, using random: inout RandomGenerator
+  ) {
+    if random.chance(shareOutOfFocus), !patch.contains(where: \.isNaN) {
+      let picture = Image(width: edge, height: edge, channels: channels, samples: Array(patch))
+      _ = patch.update(fromContentsOf: picture.blurred(sigma: random.uniform(0.4, 1.2)).samples)
+    }
+    let contrast = exp(random.uniform(-0.35, 0.35))
+    let drift = largestDrift * random.uniform()
+    let shared = NoiseField.smooth(cells: 1 + random.integer(below: 3), edge: edge, using: &random)
+    for c in 0..<channels {
+      let gain = contrast * exp(random.uniform(-0.15, 0.15))
+      let cast = random.uniform(-largestCast, largestCast)
+      let own = NoiseField.smooth(cells: 1 + random.integer(below: 2), edge: edge, using: &random)
+      for i in 0..<edge * edge {
+        let light = cast + drift * (0.7 * shared[i] + 0.5 * own[i])
+        let value = middle + gain * (patch[i * channels + c] - middle) + light
+        // NaN fails both comparisons and stays.
+        patch[i * channels + c] =
+          value < range.lowerBound ? range.lowerBound : value > range.upperBound ? range.upperBound : value
+      }
+    }
+  }
+}

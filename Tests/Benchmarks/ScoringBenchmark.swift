@@ -1,0 +1,144 @@
+import Anomaly
+import ArgumentParser
+import Compute
+import Foundation
+
+struct ScoringBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "scoring",
+    abstract: "Reconstruction and learned score of patches beside PyTorch, ONNX Runtime and OpenVINO.")
+
+  @OptionGroup var conditions: Conditions
+
+  private static let variants = [
+    "eager", "channels_last", "bf16", "compile", "compile_bf16", "onnxruntime", "openvino", "openvino_bf16",
+  ]
+
+  func run() throws {
+    print(conditions.heading)
+    let model = try Model(path: conditions.model)
+    var contenders: [Contender] = []
+    var benches: [(name: String, bench: ScoringBench)] = []
+    for precision in Precision.allCases where precision == .float32 || Precision.fastest == precision {
+      let bench = try ScoringBench(model, path: conditions.model, precision: precision, batch: conditions.batch)
+      let name = "norma \(precision.rawValue)"
+      benches.append((name, bench))
+      contenders.append(Contender(name: name) { try bench.run($0) })
+      contenders.append(Contender(name: "peak \(precision.rawValue)") { try bench.runPeak($0) })
+    }
+    try checkAgreement(benches[0].bench)
+    for variant in Self.variants {
+      do {
+        let peer = try Peer(
+          variant, conditions, script: "score.py",
+          arguments: [
+            conditions.model, "--variant", variant, "--batch", "\(conditions.batch)", "--threads",
+            "\(Parallel.threads)",
+          ])
+        contenders.append(Contender(name: variant) { try peer.run($0) })
+      } catch { print("\(variant) is left out: \(error)") }
+    }
+    let contest = try Contest(
+      contenders, runs: conditions.runs, seconds: conditions.seconds, patches: conditions.batch)
+    for (name, bench) in benches {
+      print("\n" + contest.table(reference: name, unit: "patches/s"))
+      print(bench.summary)
+    }
+  }
+
+  /// Writes a batch with norma's answers and lets the peers compare; nothing is timed where they differ.
+  private func checkAgreement(_ bench: ScoringBench) throws {
+    let exchange = NSTemporaryDirectory() + "norma-exchange-\(ProcessInfo.processInfo.processIdentifier).safetensors"
+    defer { try? FileManager.default.removeItem(atPath: exchange) }
+    try bench.exchange().encoded().write(to: URL(fileURLWithPath: exchange))
+    let check = Process()
+    check.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    check.arguments = [conditions.python, "\(conditions.peers)/check.py", conditions.model, exchange]
+    try check.run()
+    check.waitUntilExit()
+    guard check.terminationStatus == 0 else {
+      throw Peer.Failure(description: "a peer's outputs differ from norma's by more than 1e-3")
+    }
+  }
+}
+
+/// Scoring of batches held in memory, and matrix products to measure it against.
+private final class ScoringBench {
+  private let engine: Engine
+  private let inference: Inference
+  private let scan: Tensor
+  private let input: Tensor
+  private let depth: [Float]
+  private let product: MatrixProduct
+  private var rates: [Double] = []
+  private var peaks: [Double] = []
+
+  init(_ model: Model, path: String, precision: Precision, batch: Int) throws {
+    engine = try Engine(precision: precision)
+    guard let scoreNetwork = try model.scoreNetwork(engine: engine, path: path) else {
+      throw Peer.Failure(description: "\(path) has no learned score; train with --score-share above 0")
+    }
+    inference = Inference(
+      network: try model.network(engine: engine, path: path), scoreNetwork: scoreNetwork,
+      preparation: model.preparation)
+    let a = model.architecture
+    let shape = Shape(batch, a.patchSize, a.patchSize, a.channels)
+    scan = try Tensor(shape, engine: engine)
+    input = try Tensor(Shape(shape.n, shape.h, shape.w, scoreNetwork.architecture.inputs), engine: engine)
+    var random = RandomGenerator(seed: 3)
+    for patch in 0..<batch {
+      for c in 0..<a.channels {
+        let field = NoiseField.smooth(cells: 9, edge: a.patchSize, using: &random)
+        for i in field.indices {
+          scan.values[(patch * field.count + i) * a.channels + c] = 0.5 + 0.12 * field[i] + 0.02 * random.normal()
+        }
+      }
+    }
+    depth = (0..<shape.pixels).map { Float($0 % a.patchSize) / 4 }  // a strip outside tissue, then deeper and deeper
+    product = try MatrixProduct(edge: 2048, engine: engine)
+  }
+
+  private func score() throws -> (reconstruction: Tensor, logits: Tensor?) {
+    var none: RandomGenerator?
+    return try depth.withUnsafeBufferPointer {
+      try inference.run(scan, depth: $0, input: input, sampling: &none)
+    }
+  }
+
+  func exchange() throws -> Safetensors {
+    let shape = [scan.shape.n, scan.shape.h, scan.shape.w]
+    let (reconstruction, logits) = try score()
+    return Safetensors(
+      arrays: [
+        "input": .init(shape: shape + [scan.shape.c], values: Array(scan.values)),
+        "depth": .init(shape: shape, values: depth),
+        "reconstruction": .init(shape: shape + [scan.shape.c], values: Array(reconstruction.values)),
+        "logit": .init(shape: shape, values: Array(logits!.values)),
+      ], metadata: [:])
+  }
+
+  func run(_ steps: Int) throws -> Double {
+    let before = engine.operations
+    let start = ContinuousClock.now
+    for _ in 0..<steps { _ = try score() }
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    rates.append(Double(engine.operations - before) / seconds)
+    return Double(steps * scan.shape.n) / seconds
+  }
+
+  func runPeak(_ steps: Int) throws -> Double {
+    let products = max(1, steps / 8)
+    let start = ContinuousClock.now
+    for _ in 0..<products { try product.run() }
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    peaks.append(Double(products * product.operations) / seconds)
+    return Double(steps * scan.shape.n) / seconds
+  }
+
+  var summary: String {
+    let (rate, peak) = (Contest.median(rates), Contest.median(peaks))
+    return String(
+      format: "convolutions %.0f GFLOP/s, matrix product %.0f GFLOP/s: %.2f of the peak", rate / 1e9, peak / 1e9,
+      rate / peak)
+  }
+}
