@@ -19,8 +19,8 @@ package struct LesionPlanter: Sendable {
   package let channels: Int
   /// The most kinds of lesions that a patch gets; each has its own size, direction and contents.
   package let kinds: Int
-  /// Half of the lesions whose direction was not told shift the channels as healthy tissue varies: brighter tissue is
-  /// brighter in most channels. `nil` draws all channels on their own.
+  /// Most lesions whose direction was not told shift the channels as healthy tissue varies: brighter tissue is brighter in
+  /// most channels. `nil` draws all channels on their own.
   package let healthy: ChannelCovariance?
   /// See `LesionShape.borders`.
   package let borders: ClosedRange<Float>?
@@ -41,6 +41,8 @@ package struct LesionPlanter: Sendable {
 
   /// Share of the patches that get a lesion.
   private static let share: Float = 0.75
+  /// Share of the untold lesions that shift channels as healthy tissue varies: those that no color gives away.
+  private static let healthyShare: Float = 0.8
   /// A change below this is not called a lesion, in normalized intensity: a sixth of the spread of tissue.
   private static let leastChange: Float = 0.02
 
@@ -117,7 +119,7 @@ package struct LesionPlanter: Sendable {
       return weights.map { $0 == 0 ? 0.5 * random.normal() : sign * $0 / largest }
     }
     var offsets =
-      if let healthy, random.chance(0.5) {
+      if let healthy, random.chance(Self.healthyShare) {
         healthy.direction(using: &random)
       } else {
         (0..<channels).map { _ in random.chance(0.75) ? random.normal() : 0 }

@@ -7,8 +7,8 @@ enum PatchLight {
   /// Normalization puts the median of tissue here and the spread of tissue at 0.12.
   private static let middle: Float = 0.5
   private static let range: ClosedRange<Float> = 0...1.5
-  private static let largestDrift: Float = 0.36
-  private static let largestCast: Float = 0.12
+  private static let largestDrift: Float = 0.25
+  private static let largestCast: Float = 0.08
   private static let shareOutOfFocus: Float = 0.3
 
   /// - Parameter patch: normalized intensities, `[edge, edge, channels]`, changed in place; `NaN` stays.

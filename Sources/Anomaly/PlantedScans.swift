@@ -13,12 +13,13 @@ struct PlantedScans: Sendable {
 
   private static let patches = 64
 
-  /// - Parameter radii: of the lesions, in pixels.
-  init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule, radii: ClosedRange<Float>?) {
+  /// - Parameter scoring: gives the lesions' radii and borders, where a score is learned.
+  init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule, scoring: ScoreTrainer.Settings?) {
     let scans = set.heldOut.flatMap(\.scans)
     let edge = architecture.patchSize
     let c = architecture.channels
-    let generator = SyntheticLesions(edge: edge, channels: c, radii: radii)
+    let generator = SyntheticLesions(edge: edge, channels: c, radii: scoring?.radii, borders: scoring?.borders)
+    let variation = ChannelCovariance(of: scans)
     var random = RandomGenerator(seed: 0xC0FFEE)
     var clean: [PreparedScan] = []
     var planted: [PreparedScan] = []
@@ -34,7 +35,7 @@ struct PlantedScans: Sendable {
       let tissue = healthy.tissue.isTissue.map { UInt8($0 ? 1 : 0) }
       let lesion = samples.withUnsafeMutableBufferPointer { patch in
         tissue.withUnsafeBufferPointer {
-          generator.plant(into: patch, tissue: $0, along: rule, using: &random)
+          generator.plant(into: patch, tissue: $0, along: rule, healthy: variation, using: &random)
         }
       }
       clean.append(healthy)

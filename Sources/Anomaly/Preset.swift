@@ -37,7 +37,8 @@ package enum Preset: String, CaseIterable, Sendable {
     case .fundus:
       values.rule.smoothing = 1.5
       values.rule.erosion = 6
-      values.radii = 1.2...40
+      values.radii = 1.2...24
+      values.localContrast = 24
       values.contrast = 0.12...1.2
       values.reduction = 2
       values.augmentation = .photograph

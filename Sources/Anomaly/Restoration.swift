@@ -26,11 +26,11 @@ package struct Restoration: Sendable {
   private static let softness: Float = 0.01
 
   /// What one batch needs: the restored scan, and the gradient by a reconstruction.
-  final class Workspace {
-    let restored: Tensor
+  package final class Workspace {
+    package let restored: Tensor
     let gradient: Tensor
 
-    init(_ shape: Shape, engine: Engine) throws(ComputeError) {
+    package init(_ shape: Shape, engine: Engine) throws(ComputeError) {
       restored = try Tensor(shape, engine: engine)
       gradient = try Tensor(shape, engine: engine)
     }
@@ -39,7 +39,7 @@ package struct Restoration: Sendable {
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - workspace: of the scan's shape; its `restored` holds the result, clipped to 0...1.5.
-  func restore(_ scan: Tensor, by network: VAE, in workspace: Workspace) throws(ComputeError) {
+  package func restore(_ scan: Tensor, by network: VAE, in workspace: Workspace) throws(ComputeError) {
     let (x, gradient) = (workspace.restored, workspace.gradient)
     x.copy(from: scan)
     let c = scan.shape.c

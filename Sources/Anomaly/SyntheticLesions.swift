@@ -13,11 +13,18 @@ package struct SyntheticLesions: Sendable {
   package let channels: Int
   /// Cells of the noise along an edge, of which one is drawn a lesion: few give large blobs.
   private let cells: [Int]
+  /// See `LesionShape.borders`.
+  private let borders: ClosedRange<Float>?
 
-  /// - Parameter radii: of the blobs, in pixels; `nil` goes from a seventh to a twentieth of the edge.
-  package init(edge: Int, channels: Int, radii: ClosedRange<Float>? = nil) {
+  /// - Parameters:
+  ///   - radii: of the blobs, in pixels; `nil` goes from a seventh to a twentieth of the edge.
+  ///   - borders: how far their borders reach, in pixels; `nil` lets them grow with the blob.
+  package init(
+    edge: Int, channels: Int, radii: ClosedRange<Float>? = nil, borders: ClosedRange<Float>? = nil
+  ) {
     self.edge = edge
     self.channels = channels
+    self.borders = borders
     cells =
       radii.map { radii in
         (0..<5).map { k in
@@ -33,15 +40,23 @@ package struct SyntheticLesions: Sendable {
   ///   - patch: `[edge, edge, channels]`, changed in place; `NaN` stays.
   ///   - tissue: `[edge, edge]`, 1 where lesions may be.
   ///   - rule: where it gives a direction, lesions shift the channels that have a weight along it; the others at random.
+  ///   - healthy: where no direction is told, half of the lesions shift the channels as healthy tissue varies.
   /// - Returns: which pixels are lesion, `[edge, edge]`: at least half strength and a visible change.
   @discardableResult
   package func plant(
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
-    along rule: EvidenceRule? = nil, using random: inout RandomGenerator
+    along rule: EvidenceRule? = nil, healthy: ChannelCovariance? = nil, using random: inout RandomGenerator
   ) -> [Bool] {
-    let shape = NoiseField.smooth(cells: cells[random.integer(below: cells.count)], edge: edge, using: &random)
+    let count = cells[random.integer(below: cells.count)]
+    let shape = NoiseField.smooth(cells: count, edge: edge, using: &random)
     let level = 0.8 + 1.3 * random.uniform()
-    let sharpness = 2 + 14 * random.uniform()
+    let softness = random.uniform()
+    let sharpness =
+      borders.map { borders in
+        // The field falls by about its deviation over a radius.
+        let border = borders.lowerBound + softness * (borders.upperBound - borders.lowerBound)
+        return max(3, Float(edge) / (2.5 * Float(count)) / border)
+      } ?? 2 + 14 * softness
     let texture = NoiseField.smooth(cells: max(8, edge / 4), edge: edge, using: &random)
     let roughness = 0.3 * random.uniform()
     var offsets = (0..<channels).map { _ -> Float in
@@ -50,6 +65,11 @@ package struct SyntheticLesions: Sendable {
     }
     if offsets.allSatisfy({ $0 == 0 }) {
       offsets[random.integer(below: channels)] = (random.chance(0.5) ? 1 : -1) * random.uniform(0.05, 0.5)
+    }
+    if let healthy, rule?.channelWeights == nil, random.chance(0.5) {
+      let direction = healthy.direction(using: &random)
+      let size = random.uniform(0.05, 0.5) / max(direction.map(abs).max() ?? 1, 1e-6)
+      offsets = direction.map { $0 * size }
     }
     if let weights = rule?.channelWeights, let polarity = rule?.polarity {
       let sign: Float = polarity == .bright || (polarity == .both && random.chance(0.5)) ? 1 : -1

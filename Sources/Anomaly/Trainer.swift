@@ -91,7 +91,7 @@ package final class Trainer {
       set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
       augmentation: settings.augmentation)
     planted = PlantedScans(
-      set, architecture: architecture, rule: settings.rule, radii: settings.score?.radii)
+      set, architecture: architecture, rule: settings.rule, scoring: settings.score)
     heldOutCheck = try HeldOutCheck(
       set, architecture: architecture, objective: settings.objective, engine: engine)
     state = TrainingState(seed: settings.seed, channels: architecture.channels)

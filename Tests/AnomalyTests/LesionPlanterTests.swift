@@ -48,10 +48,11 @@ struct LesionPlanterTests {
     }
   }
 
-  /// Three patches in four get a lesion; of 400 the share is off by 0.1 once in a million.
+  /// Three patches in four get a lesion; in every fourth or so of them no speck of a cloud rises to half strength, which
+  /// leaves 0.58 with a standard error of 0.011 over 2000.
   @Test func `most patches get a lesion, some stay healthy`() {
-    let planted = (0..<400).count { plant(EvidenceRule(), seed: UInt64($0)).lesion.contains(1) }
-    #expect(planted > 250 && planted < 340)
+    let share = Double((0..<2000).count { plant(EvidenceRule(), seed: UInt64($0)).lesion.contains(1) }) / 2000
+    #expect(share > 0.53 && share < 0.62, "\(share)")
   }
 
   /// Texture takes at most 0.8 of a deviation from an offset; on average the sign is the one that was told.
@@ -90,7 +91,7 @@ struct LesionPlanterTests {
   }
 
   /// In these scans the first two channels rise and fall together and the third hardly varies.
-  @Test func `half of untold lesions shift the channels as healthy tissue varies`() {
+  @Test func `most untold lesions shift the channels as healthy tissue varies`() {
     var random = RandomGenerator(seed: 4)
     var image = Image(width: 64, height: 64, channels: 3)
     for pixel in 0..<64 * 64 {
@@ -110,7 +111,7 @@ struct LesionPlanterTests {
       }
       return Double(together) / Double(lesions)
     }
-    #expect(shareTogether(healthy) > 0.35)
+    #expect(shareTogether(healthy) > 0.6)
     #expect(shareTogether(nil) < 0.15)
   }
 
