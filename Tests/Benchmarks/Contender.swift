@@ -5,10 +5,13 @@ struct Contender {
   let name: String
   /// Does so many steps; returns patches a second.
   let run: (Int) throws -> Double
+  /// Whether it does other work, whose speed stands for nothing in the table.
+  var isYardstick = false
   /// Steps that take about as long as a run should.
   var steps = 1
 
-  init(name: String, run: @escaping (Int) throws -> Double) {
+  init(name: String, isYardstick: Bool = false, run: @escaping (Int) throws -> Double) {
+    self.isYardstick = isYardstick
     self.name = name
     self.run = run
   }
@@ -51,7 +54,7 @@ struct Contest {
 
   /// A line a contender: median, least and greatest speed, and how many times as fast `reference` is.
   func table(reference: String, unit: String) -> String {
-    contenders.map { contender in
+    contenders.filter { !$0.isYardstick }.map { contender in
       let values = speeds[contender.name]!
       let name = contender.name.padding(toLength: 28, withPad: " ", startingAt: 0)
       return name

@@ -24,7 +24,7 @@ struct ScoringBenchmark: ParsableCommand {
       let name = "norma \(precision.rawValue)"
       benches.append((name, bench))
       contenders.append(Contender(name: name) { try bench.run($0) })
-      contenders.append(Contender(name: "peak \(precision.rawValue)") { try bench.runPeak($0) })
+      contenders.append(Contender(name: "peak \(precision.rawValue)", isYardstick: true) { try bench.runPeak($0) })
     }
     try checkAgreement(benches[0].bench)
     for variant in Self.variants {

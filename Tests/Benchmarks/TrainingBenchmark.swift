@@ -20,7 +20,7 @@ struct TrainingBenchmark: ParsableCommand {
       let name = "norma \(precision.rawValue)"
       let bench = try TrainingBench(model, precision: precision, batch: conditions.batch)
       contenders.append(Contender(name: name) { try bench.run($0) })
-      contenders.append(Contender(name: "peak \(precision.rawValue)") { try bench.runPeak($0) })
+      contenders.append(Contender(name: "peak \(precision.rawValue)", isYardstick: true) { try bench.runPeak($0) })
       shares[name] = { try bench.summary() }
     }
     for variant in Self.variants {
