@@ -52,6 +52,6 @@ let package = Package(
     .testTarget(
       name: "ReportingTests",
       dependencies: ["Reporting", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
-    .testTarget(name: "CommandTests", dependencies: ["Imaging", "norma"], swiftSettings: strict),
+    .testTarget(name: "CommandTests", dependencies: ["Compute", "Imaging", "norma"], swiftSettings: strict),
   ]
 )

@@ -21,6 +21,15 @@ package enum Augmentation: String, Codable, Sendable, CaseIterable {
     case .photograph: (Float.pi, 0.25)
     }
   }
+
+  /// Whether `PatchLight` varies how a patch was lit; its gains are then the only ones.
+  var variesLight: Bool { self == .photograph }
+
+  /// What every channel is multiplied by.
+  func gains(channels: Int, using random: inout RandomGenerator) -> [Float] {
+    let gains = (0..<channels).map { _ in random.uniform(0.85, 1.15) }
+    return variesLight ? [Float](repeating: 1, count: channels) : gains
+  }
 }
 
 /// Where the pixels of a patch are taken from: the patch mirrored, turned and scaled about its center.

@@ -1,7 +1,7 @@
 import Foundation
 
 extension Trainer {
-  private static let checkpointVersion = "2"
+  private static let checkpointVersion = "3"
 
   /// Writes everything needed to go on: weights, moments, averages, best weights, random numbers, time used.
   package func saveCheckpoint(to path: String) throws {
@@ -16,7 +16,7 @@ extension Trainer {
     encoder.outputFormatting = .sortedKeys
     file.metadata = [
       "format": "norma-checkpoint", "format_version": Self.checkpointVersion, "step": "\(adam.step)",
-      "training_set_sha256": set.digest,
+      "training_set_sha256": set.digest, "precision": engine.precision.rawValue,
       "architecture": String(decoding: try encoder.encode(architecture), as: UTF8.self),
       "settings": String(decoding: try encoder.encode(settings), as: UTF8.self),
       "state": String(decoding: try encoder.encode(state), as: UTF8.self),
@@ -36,7 +36,8 @@ extension Trainer {
     let savedArchitecture: VAE.Architecture = try ModelStorage.decode("architecture", of: file, path: path)
     var saved: Settings = try ModelStorage.decode("settings", of: file, path: path)
     saved.budget = settings.budget
-    guard savedArchitecture == architecture, saved == settings else {
+    guard savedArchitecture == architecture, saved == settings, file.metadata["precision"] == engine.precision.rawValue
+    else {
       throw ModelError(
         path: path, found: "this checkpoint was made with other settings than the ones given",
         remedy: "Give the same options as before, or train anew without --resume")

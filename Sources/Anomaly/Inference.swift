@@ -144,7 +144,7 @@ package final class Inference {
           // The same noise for the same patch, whatever it is batched with, is not needed: averages differ by less than
           // their own spread. The same run gives the same bits.
           var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
-          try run(batch, depth: depth, isMirrored: isMirrored, sampling: &generator)
+          try run(batch, depth: depth, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
           let values = size * size * layout.count
           for k in 0..<n {
             let job = jobs[next + k]
@@ -183,8 +183,11 @@ package final class Inference {
   }
 
   /// Fills the batch's output, `[n, size, size, outputs]`.
+  ///
+  /// - Parameter restores: whether restored scans are computed too; else those of the run before stay in place, since no
+  ///   draw of the latent changes them.
   private func run(
-    _ batch: Batch, depth: [Float], isMirrored: Bool, sampling generator: inout RandomGenerator?
+    _ batch: Batch, depth: [Float], isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
   ) throws(ComputeError) {
     let (y, logits) = try depth.withUnsafeBufferPointer { depth throws(ComputeError) in
       try run(
@@ -219,7 +222,7 @@ package final class Inference {
         }
       }
     }
-    guard let restoration, let workspace = batch.workspace else { return }
+    guard restores, let restoration, let workspace = batch.workspace else { return }
     // Last, since it runs the network anew, whose outputs above are then gone.
     try restoration.restore(batch.scan, by: network, in: workspace)
     for row in 0..<shape.n * shape.h {
@@ -241,7 +244,7 @@ package final class Inference {
         ? nil : try Tensor(Shape(n, size, size, scoreInput.count), engine: network.engine),
       workspace: restoration == nil
         ? nil
-        : try Restoration.Workspace(Shape(n, size, size, preparation.channels), engine: network.engine),
+        : try Restoration.Workspace(Shape(n, size, size, preparation.channels), network: network),
       output: .allocate(capacity: n * size * size * layout.count))
     batches[n] = made
     return made

@@ -46,5 +46,14 @@ extension Objective {
         return (-t * log(r) - (1 - t) * log(1 - r), (r - t) / (r * (1 - r)), 0)
       }
     }
+
+    /// Slope of the cost by the value itself, where `slope` is that by its reconstruction.
+    func slopeByValue(_ value: Float, reconstruction r: Float, slope: Float) -> Float {
+      switch self {
+      case .gaussian, .laplace: -slope
+      // Beyond 0 and 1 a value counts as those.
+      case .bernoulli: value < 0 || value > 1 ? 0 : log((1 - r) / r)
+      }
+    }
   }
 }

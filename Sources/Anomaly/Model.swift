@@ -17,6 +17,8 @@ package struct Model: Sendable {
     package var minutes: Double
     package var threads: Int
     package var compute: String
+    /// Of training and calibration; `nil` in models made when there was only f32.
+    package var precision: Precision?
     package var objective: Objective
     /// Steps of the score network.
     package var scoreSteps = 0
@@ -126,7 +128,13 @@ package struct Model: Sendable {
         !$0.caseScores.isEmpty && (0...1 << 30).contains($0.minimumRegionArea)
       }), domain?.fits(channels: c) ?? true, record.spread.map({ $0.count == c }) ?? true
     else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
+    guard record.objective.suits(architecture) else {
+      throw ModelStorage.damaged(path, "its objective does not fit its network")
+    }
   }
+
+  /// What to score in: that of training, as far as this processor has it.
+  package var precision: Precision { (record.precision ?? .float32).available }
 
   /// Puts the weights into a network.
   package func network(engine: Engine, path: String) throws(ModelError) -> VAE {

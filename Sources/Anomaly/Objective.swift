@@ -54,6 +54,14 @@ package struct Objective: Codable, Sendable, Equatable {
     return nil
   }
 
+  /// Whether a network of this architecture can be trained for it, and its numbers are usable.
+  func suits(_ architecture: VAE.Architecture) -> Bool {
+    var suited = architecture
+    suited.suit(self)
+    return fault == nil && suited == architecture && divergenceWeights.count == architecture.widths.count
+      && divergenceWeights.allSatisfy { $0 >= 0 } && largestSpread > 0 && freeNats >= 0 && warmUpSteps >= 0
+  }
+
   /// Whether the encoder sees a corrupted patch.
   package var corrupts: Bool { kind == .denoising }
 

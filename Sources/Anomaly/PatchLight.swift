@@ -4,16 +4,18 @@ import Imaging
 
 /// Varies how a healthy patch was lit and focused, so that a network does not take light for a lesion.
 enum PatchLight {
-  /// Normalization puts the median of tissue here and the spread of tissue at 0.12.
+  /// Intensity about which contrast is varied: nominally the middle of tissue.
   private static let middle: Float = 0.5
-  private static let range: ClosedRange<Float> = 0...1.5
   private static let largestDrift: Float = 0.25
   private static let largestCast: Float = 0.08
   private static let shareOutOfFocus: Float = 0.3
 
-  /// - Parameter patch: normalized intensities, `[edge, edge, channels]`, changed in place; `NaN` stays.
+  /// - Parameters:
+  ///   - patch: normalized intensities, `[edge, edge, channels]`, changed in place; `NaN` stays.
+  ///   - range: see `Normalization.range`; what is brought out of it is clipped.
   static func vary(
-    _ patch: UnsafeMutableBufferPointer<Float>, edge: Int, channels: Int, using random: inout RandomGenerator
+    _ patch: UnsafeMutableBufferPointer<Float>, edge: Int, channels: Int, range: ClosedRange<Float>,
+    using random: inout RandomGenerator
   ) {
     if random.chance(shareOutOfFocus), !patch.contains(where: \.isNaN) {
       let picture = Image(width: edge, height: edge, channels: channels, samples: Array(patch))
@@ -28,11 +30,17 @@ enum PatchLight {
       let own = NoiseField.smooth(cells: 1 + random.integer(below: 2), edge: edge, using: &random)
       for i in 0..<edge * edge {
         let light = cast + drift * (0.7 * shared[i] + 0.5 * own[i])
-        let value = middle + gain * (patch[i * channels + c] - middle) + light
-        // NaN fails both comparisons and stays.
-        patch[i * channels + c] =
-          value < range.lowerBound ? range.lowerBound : value > range.upperBound ? range.upperBound : value
+        patch[i * channels + c] = range.clip(middle + gain * (patch[i * channels + c] - middle) + light)
       }
     }
+  }
+}
+
+extension ClosedRange<Float> {
+  /// The nearest value in the range; `NaN` stays.
+  @inline(__always)
+  func clip(_ value: Float) -> Float {
+    // NaN fails both comparisons.
+    value < lowerBound ? lowerBound : value > upperBound ? upperBound : value
   }
 }

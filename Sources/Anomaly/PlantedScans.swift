@@ -18,7 +18,9 @@ struct PlantedScans: Sendable {
     let scans = set.heldOut.flatMap(\.scans)
     let edge = architecture.patchSize
     let c = architecture.channels
-    let generator = SyntheticLesions(edge: edge, channels: c, radii: scoring?.radii, borders: scoring?.borders)
+    let generator = SyntheticLesions(
+      edge: edge, channels: c, range: set.preparation.normalization.range, radii: scoring?.radii,
+      borders: scoring?.borders)
     let variation = ChannelCovariance(of: scans)
     var random = RandomGenerator(seed: 0xC0FFEE)
     var clean: [PreparedScan] = []

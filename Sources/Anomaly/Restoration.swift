@@ -12,10 +12,13 @@ package struct Restoration: Sendable {
   package let objective: Objective
   /// Spread of each channel's reconstruction error that training estimated; above 0.
   package let spread: [Float]
+  /// See `Normalization.range`.
+  package let range: ClosedRange<Float>
 
-  package init(objective: Objective, spread: [Float]) {
+  package init(objective: Objective, spread: [Float], range: ClosedRange<Float>) {
     self.objective = objective
     self.spread = spread.map { $0 > 0 ? $0 : objective.largestSpread }
+    self.range = range
   }
 
   private static let steps = 8
@@ -25,36 +28,33 @@ package struct Restoration: Sendable {
   /// A change this small is not yet an edge to the total variation.
   private static let softness: Float = 0.01
 
-  /// What one batch needs: the restored scan, and the gradient by a reconstruction.
+  /// What one batch needs.
   package final class Workspace {
     package let restored: Tensor
-    let gradient: Tensor
+    /// Of the negative log-likelihood and the divergence, by every value of the scan, in nats.
+    package let slope: Tensor
+    fileprivate let gradient: Tensor
+    fileprivate let scaleGradient: Tensor?
 
-    package init(_ shape: Shape, engine: Engine) throws(ComputeError) {
+    /// - Parameter network: which will restore.
+    package init(_ shape: Shape, network: VAE) throws(ComputeError) {
+      let engine = network.engine
       restored = try Tensor(shape, engine: engine)
+      slope = try Tensor(shape, engine: engine)
       gradient = try Tensor(shape, engine: engine)
+      scaleGradient = network.architecture.predictsScales ? try Tensor(shape, engine: engine) : nil
     }
   }
 
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
-  ///   - workspace: of the scan's shape; its `restored` holds the result, clipped to 0...1.5.
+  ///   - workspace: of the scan's shape; its `restored` holds the result, clipped to the range.
   package func restore(_ scan: Tensor, by network: VAE, in workspace: Workspace) throws(ComputeError) {
-    let (x, gradient) = (workspace.restored, workspace.gradient)
+    let x = workspace.restored
     x.copy(from: scan)
     let c = scan.shape.c
-    let likelihood = objective.likelihood
-    var none: RandomGenerator?
     for step in 0..<Self.steps {
-      let y = try network.forward(x, sampling: &none)
-      let scales = network.scales
-      for i in x.values.indices {
-        gradient.values[i] =
-          likelihood.cost(
-            of: x.values[i], reconstruction: y.values[i], spread: scales?.values[i] ?? spread[i % c]
-          ).slope
-      }
-      let byInput = try network.backward(gradient, divergenceWeights: objective.divergenceWeights, freeNats: 0)
+      try fillSlope(at: x, by: network, in: workspace)
       let size = Self.firstStep * (1 - 0.75 * Float(step) / Float(Self.steps - 1))
       let shape = scan.shape
       Parallel.run(chunks: shape.n) { n in
@@ -64,14 +64,33 @@ package struct Restoration: Sendable {
         for i in change.indices {
           let k = first + i
           let pull = Self.variationSlope(of: change, at: i, width: shape.w, height: shape.h, channels: c)
-          // A location family's slope by the value is the opposite of that by its reconstruction.
-          let slope = byInput.values[k] - gradient.values[k] + Self.variationWeight / spread[k % c] * pull
+          let slope = workspace.slope.values[k] + Self.variationWeight / spread[k % c] * pull
           // One value far out of range must not take a whole patch along.
           let move = min(max(spread[k % c] * slope, -3), 3)
-          x.values[k] = min(max(x.values[k] - size * move, 0), 1.5)
+          x.values[k] = range.clip(x.values[k] - size * move)
         }
       }
     }
+  }
+
+  /// Fills the workspace's `slope` for patches `x`, of the shape it was made for.
+  package func fillSlope(at x: Tensor, by network: VAE, in workspace: Workspace) throws(ComputeError) {
+    let c = x.shape.c
+    let likelihood = objective.likelihood
+    var none: RandomGenerator?
+    let y = try network.forward(x, sampling: &none)
+    let scales = network.scales
+    for i in x.values.indices {
+      let (value, reconstruction) = (x.values[i], y.values[i])
+      let cost = likelihood.cost(of: value, reconstruction: reconstruction, spread: scales?.values[i] ?? spread[i % c])
+      workspace.gradient.values[i] = cost.slope
+      workspace.scaleGradient?.values[i] = cost.slopeByLogSpread
+      workspace.slope.values[i] = likelihood.slopeByValue(value, reconstruction: reconstruction, slope: cost.slope)
+    }
+    let byInput = try network.backward(
+      workspace.gradient, scaleGradient: workspace.scaleGradient, divergenceWeights: objective.divergenceWeights,
+      freeNats: 0)
+    for i in x.values.indices { workspace.slope.values[i] += byInput.values[i] }
   }
 
   /// Derivative by one value of the sum of `sqrt(d^2 + softness^2)` over the differences `d` of neighbours.

@@ -33,7 +33,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   var keepsChannels: Bool { self == .residual || self == .intensity || self == .restoration }
 
   /// How this score's map is turned into `z`.
-  func rule(_ rule: EvidenceRule) -> EvidenceRule {
+  package func rule(_ rule: EvidenceRule) -> EvidenceRule {
     if keepsChannels { return rule }
     var own = EvidenceRule(channelWeights: [1], polarity: .bright)
     own.erosion = rule.erosion
@@ -44,8 +44,11 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   }
 
   /// The map before calibration; `nil` where the model cannot give it.
-  func evidence(of scan: PreparedScan, maps: Inference.Maps, rule: EvidenceRule) -> Residual? {
-    let own = self.rule(rule)
+  ///
+  /// - Parameters:
+  ///   - rule: that of the model, which says how much each channel counts.
+  ///   - own: that of this score, as it was calibrated.
+  func evidence(of scan: PreparedScan, maps: Inference.Maps, rule: EvidenceRule, own: EvidenceRule) -> Residual? {
     switch self {
     case .ensemble: return nil
     case .residual: return Residual(of: scan, reconstruction: maps.reconstruction, rule: own)

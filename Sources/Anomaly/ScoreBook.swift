@@ -25,13 +25,14 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     var healthyHeat: [Score: [[Float]]] = [:]
     var plantedHeat: [Score: [[Float]]] = [:]
     for score in Score.members {
-      let evidence = zip(healthy, maps).compactMap { score.evidence(of: $0, maps: $1, rule: rule) }
+      let own = score.rule(rule)
+      let evidence = zip(healthy, maps).compactMap { score.evidence(of: $0, maps: $1, rule: rule, own: own) }
       guard let channels = evidence.first?.channels else { continue }
-      let statistics = ResidualStatistics(healthy: evidence, channels: channels, rule: score.rule(rule))
+      let statistics = ResidualStatistics(healthy: evidence, channels: channels, rule: own)
       members[score] = statistics
       healthyHeat[score] = evidence.map { statistics.heat(of: $0) }
       plantedHeat[score] = zip(planted.scans, plantedMaps).compactMap { scan, maps in
-        score.evidence(of: scan, maps: maps, rule: rule).map { statistics.heat(of: $0) }
+        score.evidence(of: scan, maps: maps, rule: rule, own: own).map { statistics.heat(of: $0) }
       }
     }
     let truth = Array(planted.lesions.joined())
@@ -61,12 +62,13 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   }
 
   /// The scores whose maps an analysis by `score` needs.
-  func needed(for score: Score) -> Set<Score> { score == .ensemble ? Set(weights.keys) : [score] }
+  package func needed(for score: Score) -> Set<Score> { score == .ensemble ? Set(weights.keys) : [score] }
 
   /// Heatmap of one scan on the model's grid.
   func heatmap(_ score: Score, of scan: PreparedScan, maps: Inference.Maps) -> Heatmap {
     func heat(_ member: Score) -> [Float] {
-      guard let statistics = members[member], let evidence = member.evidence(of: scan, maps: maps, rule: rule)
+      guard let statistics = members[member],
+        let evidence = member.evidence(of: scan, maps: maps, rule: rule, own: statistics.rule)
       else { preconditionFailure("a model without the score '\(member.rawValue)' was asked for it") }
       return statistics.heat(of: evidence)
     }
@@ -84,8 +86,8 @@ package struct ScoreBook: Codable, Sendable, Equatable {
 
   /// Heatmap by the scan alone, `Score.intensity`: what the networks are to be compared with.
   func untrained(of scan: PreparedScan) -> Heatmap {
-    let rule = Score.intensity.rule(rule)
-    let values = members[.intensity]!.heat(of: Residual(of: scan, reconstruction: nil, rule: rule))
+    let statistics = members[.intensity]!
+    let values = statistics.heat(of: Residual(of: scan, reconstruction: nil, rule: statistics.rule))
     return Heatmap(width: scan.image.width, height: scan.image.height, values: values)
   }
 
@@ -102,12 +104,13 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   private static let leastGain = 0.002
 
   /// Greedy selection with replacement: the best score first, then again and again the one that helps the mean most.
+  /// Restoration costs as much as twenty others and is computed only where it is asked for.
   /// Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
   private static func select(
     from figures: [Score: Double], precision: ([Score: Float]) -> Double
   ) -> [Score: Float] {
     // A fixed order, since that of a dictionary changes from run to run.
-    let scores = Score.members.filter { figures[$0] != nil }
+    let scores = Score.members.filter { figures[$0] != nil && $0 != .restoration }
     guard let first = scores.max(by: { figures[$0]! < figures[$1]! }) else { return [:] }
     var picks: [Score: Float] = [first: 1]
     var best = figures[first]!

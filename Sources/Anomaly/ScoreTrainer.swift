@@ -47,8 +47,9 @@ package final class ScoreTrainer {
     augmentation: Augmentation, seed: UInt64
   ) {
     let architecture = network.architecture
+    let range = set.preparation.normalization.range
     source = PatchSource(
-      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
+      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels, range: range,
       augmentation: augmentation)
     self.network = network
     self.scoreNetwork = scoreNetwork
@@ -57,7 +58,7 @@ package final class ScoreTrainer {
     adam = Adam(scoreNetwork.parameters)
     planter = LesionPlanter(
       radii: settings.radii, contrast: settings.contrast, rule: rule, edge: architecture.patchSize,
-      channels: architecture.channels, kinds: settings.kinds,
+      channels: architecture.channels, range: range, kinds: settings.kinds,
       healthy: ChannelCovariance(of: set.training.flatMap(\.scans)), borders: settings.borders)
     input = ScoreInput(architecture)
   }

@@ -34,7 +34,8 @@ package final class Scorer {
       restoration: needed.contains(.restoration)
         ? Restoration(
           objective: model.record.objective,
-          spread: model.record.spread ?? [Float](repeating: 0, count: model.preparation.channels)) : nil)
+          spread: model.record.spread ?? [Float](repeating: 0, count: model.preparation.channels),
+          range: model.preparation.normalization.range) : nil)
   }
 
   /// Heatmaps by several scores, at the scans' own size.

@@ -15,14 +15,18 @@ package struct SyntheticLesions: Sendable {
   private let cells: [Int]
   /// See `LesionShape.borders`.
   private let borders: ClosedRange<Float>?
+  private let range: ClosedRange<Float>
 
   /// - Parameters:
-  ///   - radii: of the blobs, in pixels; `nil` goes from a seventh to a twentieth of the edge.
+  ///   - range: see `Normalization.range`.
+  ///   - radii: of the blobs, in pixels; `nil` goes from a fifth to about a twentieth of the edge.
   ///   - borders: how far their borders reach, in pixels; `nil` lets them grow with the blob.
   package init(
-    edge: Int, channels: Int, radii: ClosedRange<Float>? = nil, borders: ClosedRange<Float>? = nil
+    edge: Int, channels: Int, range: ClosedRange<Float>, radii: ClosedRange<Float>? = nil,
+    borders: ClosedRange<Float>? = nil
   ) {
     self.edge = edge
+    self.range = range
     self.channels = channels
     self.borders = borders
     cells =
@@ -52,10 +56,8 @@ package struct SyntheticLesions: Sendable {
     let level = 0.8 + 1.3 * random.uniform()
     let softness = random.uniform()
     let sharpness =
-      borders.map { borders in
-        // The field falls by about its deviation over a radius.
-        let border = borders.lowerBound + softness * (borders.upperBound - borders.lowerBound)
-        return max(3, Float(edge) / (2.5 * Float(count)) / border)
+      borders.map {
+        LesionShape.sharpness(radius: Float(edge) / (2.5 * Float(count)), borders: $0, softness: softness)
       } ?? 2 + 14 * softness
     let texture = NoiseField.smooth(cells: max(8, edge / 4), edge: edge, using: &random)
     let roughness = 0.3 * random.uniform()
@@ -95,7 +97,7 @@ package struct SyntheticLesions: Sendable {
           var changed = value + offsets[c] * (1 + roughness * texture[i])
           let other = before[elsewhere * channels + c]
           if blends, tissue[elsewhere] != 0, !other.isNaN { changed = 0.5 * (value + other) + 0.5 * offsets[c] }
-          let mixed = value + (min(max(changed, 0), 1.5) - value) * strength
+          let mixed = value + (range.clip(changed) - value) * strength
           patch[i * channels + c] = mixed
           change = max(change, abs(mixed - value))
         }

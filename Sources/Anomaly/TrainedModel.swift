@@ -23,7 +23,9 @@ extension Trainer {
     let scoreSeconds = Date().timeIntervalSince(start)
     let inference = Inference(
       network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference,
-      takesGradient: true, restoration: Restoration(objective: settings.objective, spread: state.spread))
+      takesGradient: true,
+      restoration: Restoration(
+        objective: settings.objective, spread: state.spread, range: set.preparation.normalization.range))
     let heldOut = Array(set.heldOut.map(\.scans).joined())
     let maps = try inference.maps(of: heldOut)
     let divergences = state.bestLatents?.divergences ?? network.divergences
@@ -48,8 +50,8 @@ extension Trainer {
       record: Model.Record(
         toolVersion: toolVersion, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step, epochs: epochs,
-        minutes: (state.seconds + scoreSeconds) / 60, threads: Parallel.threads,
-        compute: "\(Engine.description), \(engine.precision.rawValue)",
+        minutes: (state.seconds + scoreSeconds) / 60, threads: Parallel.threads, compute: Engine.description,
+        precision: engine.precision,
         objective: settings.objective, scoreSteps: scoreSteps, plantedAveragePrecision: state.bestPlanted,
         divergences: divergences, spread: state.spread, warnings: warnings(divergences)),
       weights: Dictionary(

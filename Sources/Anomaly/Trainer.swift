@@ -77,10 +77,9 @@ package final class Trainer {
   package init(_ set: TrainingSet, architecture: VAE.Architecture, settings: Settings, engine: Engine)
     throws(ComputeError)
   {
-    if let fault = settings.objective.fault { preconditionFailure(fault) }
-    var suited = architecture
-    suited.suit(settings.objective)
-    precondition(suited == architecture, "the network's outputs do not suit the objective")
+    precondition(
+      settings.objective.suits(architecture),
+      settings.objective.fault ?? "the network's outputs do not suit the objective")
     self.set = set
     self.architecture = architecture
     self.settings = settings
@@ -89,7 +88,7 @@ package final class Trainer {
     adam = Adam(network.parameters)
     source = PatchSource(
       set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
-      augmentation: settings.augmentation)
+      range: set.preparation.normalization.range, augmentation: settings.augmentation)
     planted = PlantedScans(
       set, architecture: architecture, rule: settings.rule, scoring: settings.score)
     heldOutCheck = try HeldOutCheck(

@@ -36,6 +36,8 @@ package struct TrainingSet: Sendable {
   }
 
   private static let grid = 128
+  /// Networks, planted lesions and learning rates are made for intensities of about 0 to 1.
+  private static let largestIntensity: Float = 10
 
   /// Reads and prepares all scans of a study.
   ///
@@ -100,6 +102,13 @@ package struct TrainingSet: Sendable {
           + "one to learn from and one to calibrate on, and 40 or more are recommended",
         remedy: "Add healthy cases")
     }
+    let reach = members.flatMap(\.scans).reduce(Float(0)) { $1.image.samples.reduce($0) { max($0, abs($1)) } }
+    if reach > Self.largestIntensity {
+      throw StudyError(
+        path: study.path,
+        found: "its intensities reach \(reach), which are not normalized; about 0 to 1 was expected",
+        remedy: "Choose a --normalization that brings them there, such as robust")
+    }
     // The split must not follow the order of names, which often is that of scanners or dates.
     var random = RandomGenerator(seed: settings.seed ^ 0x5EED)
     let order = members.indices.shuffled(using: &random)
@@ -128,10 +137,16 @@ package final class PatchSource {
   private let worth: [Float]
   private let lesions: SyntheticLesions
   private let augmentation: Augmentation
+  private let range: ClosedRange<Float>
 
-  /// - Parameter edge: of a patch, in pixels of the model's grid.
-  package init(_ scans: [PreparedScan], edge: Int, channels: Int, augmentation: Augmentation = .mirror) {
+  /// - Parameters:
+  ///   - edge: of a patch, in pixels of the model's grid.
+  ///   - range: see `Normalization.range`.
+  package init(
+    _ scans: [PreparedScan], edge: Int, channels: Int, range: ClosedRange<Float>, augmentation: Augmentation = .mirror
+  ) {
     self.augmentation = augmentation
+    self.range = range
     self.scans = scans
     self.edge = edge
     self.channels = channels
@@ -140,7 +155,7 @@ package final class PatchSource {
       sum += max(1, Float(scan.image.width * scan.image.height) / Float(edge * edge) * Float(scan.tissue.share))
       return sum
     }
-    lesions = SyntheticLesions(edge: edge, channels: channels)
+    lesions = SyntheticLesions(edge: edge, channels: channels, range: range)
   }
 
   /// Patches that make one pass over the scans.
@@ -189,14 +204,14 @@ package final class PatchSource {
       if scan.tissue.isTissue[middle] { break }
     }
     let flips = random.chance(0.5)
-    let gains = (0..<channels).map { _ in random.uniform(0.85, 1.15) }
+    let gains = augmentation.gains(channels: channels, using: &random)
     var tissue = [UInt8](repeating: 0, count: edge * edge)
     if let limits = augmentation.pose {
       let pose = PatchPose(origin: origin, edge: edge, flips: flips, limits: limits, using: &random)
-      sample(
-        scan, in: pose, gains: augmentation == .photograph ? [Float](repeating: 1, count: channels) : gains,
-        into: target, tissue: &tissue)
-      if augmentation == .photograph { PatchLight.vary(target, edge: edge, channels: channels, using: &random) }
+      sample(scan, in: pose, gains: gains, into: target, tissue: &tissue)
+      if augmentation.variesLight {
+        PatchLight.vary(target, edge: edge, channels: channels, range: range, using: &random)
+      }
       return tissue
     }
     for y in 0..<edge {

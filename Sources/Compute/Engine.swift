@@ -3,7 +3,7 @@ internal import COneDNN
 /// Numbers that convolutions multiply; sums, activations and weights between steps are f32 always.
 package enum Precision: String, Codable, Sendable, CaseIterable {
   case float32 = "f32"
-  /// Half the bits, of which the exponent keeps its range; twice the speed where the processor has it.
+  /// Half the bits, of which the exponent keeps its range; faster where the processor has it.
   case bfloat16 = "bf16"
 
   /// `bf16` where the processor multiplies it by itself, as far as oneDNN is allowed to use that.
@@ -11,6 +11,9 @@ package enum Precision: String, Codable, Sendable, CaseIterable {
     let needed = dnnl_cpu_isa_avx512_core_bf16.rawValue
     return dnnl_get_effective_cpu_isa().rawValue & needed == needed ? .bfloat16 : .float32
   }
+
+  /// This precision where the processor has it, else `f32`.
+  package var available: Precision { self == Self.fastest ? self : .float32 }
 }
 
 /// The processor as oneDNN sees it, with the scratch memory all primitives share.

@@ -6,12 +6,24 @@ package struct Normalization: Sendable, Equatable, Codable {
     case percentile(Double)
     /// Maps `low...high`, in the file's units, to 0...1.
     case window(low: Float, high: Float)
-    /// Subtracts the foreground's mean, divides by its standard deviation; result in -5...5.
-    case zScore
+    /// Puts the mean of the foreground at 0.5 and makes one standard deviation 0.12; result in 0...1.5.
+    case standardScore
     /// Puts the median of tissue at 0.5 and makes one robust standard deviation (1.4826 times the median absolute
     /// deviation) 0.12; result in 0...1.5. Hardly moved by a lesion, unlike the brightest percentile or the mean.
     case robust
   }
+
+  /// Where normalized intensities lie; without bounds for `none`.
+  package var range: ClosedRange<Float> {
+    switch method {
+    case .none: -Float.infinity...Float.infinity
+    case .window: 0...1
+    case .percentile, .standardScore, .robust: 0...1.5
+    }
+  }
+
+  /// What median and one deviation of tissue become, where a method sets them.
+  private static let (middle, deviation): (Float, Float) = (0.5, 0.12)
 
   package enum Scope: String, Sendable, Codable {
     case scan
@@ -41,10 +53,10 @@ package struct Normalization: Sendable, Equatable, Codable {
     case .none:
       return NormalizationParameters(channels: channels, offset: 0, scale: 1, range: nil)
     case .window(let low, let high):
-      return NormalizationParameters(channels: channels, offset: low, scale: Self.usable(high - low), range: 0...1)
+      return NormalizationParameters(channels: channels, offset: low, scale: Self.usable(high - low), range: range)
     case .percentile(let percent):
       precondition((0...100).contains(percent), "percentile \(percent)")
-      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: 0...1.5)
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
       for channel in 0..<channels {
         let sample = ChannelSample(of: images, channel: channel)
         let value = sample.foreground.quantile(percent / 100)
@@ -53,13 +65,13 @@ package struct Normalization: Sendable, Equatable, Codable {
       }
       return result
     case .robust:
-      return Self.robustParameters(of: images, tissue: tissue ?? Self.tissue(of: images), channels: channels)
-    case .zScore:
-      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: -5...5)
+      return robustParameters(of: images, tissue: tissue ?? Self.tissue(of: images), channels: channels)
+    case .standardScore:
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
       for channel in 0..<channels {
         let (mean, deviation) = ChannelSample(of: images, channel: channel).foreground.moments
-        result.offset[channel] = mean
-        result.scale[channel] = Self.usable(deviation)
+        result.scale[channel] = Self.usable(deviation / Self.deviation)
+        result.offset[channel] = mean - Self.middle * result.scale[channel]
       }
       return result
     }
@@ -78,10 +90,10 @@ package struct Normalization: Sendable, Equatable, Codable {
   }
 
   /// Median and median absolute deviation over the tissue of all images.
-  private static func robustParameters(
+  private func robustParameters(
     of images: [Image], tissue masks: [TissueMask], channels: Int
   ) -> NormalizationParameters {
-    var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: 0...1.5)
+    var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
     let reach = Normalization(method: .percentile(99)).parameters(of: images).scale
     for channel in 0..<channels {
       var values: [Float] = []
@@ -96,8 +108,8 @@ package struct Normalization: Sendable, Equatable, Codable {
       for i in values.indices { values[i] = abs(values[i] - median) }
       // A channel that is nearly constant is not blown up: its spread counts as at least 3 % of its reach.
       let spread = max(1.4826 * values.median(), 0.03 * reach[channel])
-      result.scale[channel] = usable(spread / 0.12)
-      result.offset[channel] = median - 0.5 * result.scale[channel]
+      result.scale[channel] = Self.usable(spread / Self.deviation)
+      result.offset[channel] = median - Self.middle * result.scale[channel]
     }
     return result
   }

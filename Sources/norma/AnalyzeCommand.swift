@@ -28,8 +28,8 @@ struct AnalyzeCommand: ParsableCommand {
   @Option(help: "What heatmaps show: \(Score.allCases.map(\.rawValue).joined(separator: ", ")).")
   var score: Score = .ensemble
 
-  @Option(help: Precision.help)
-  var precision: Precision = .fastest
+  @Option(help: ArgumentHelp("\(Precision.help.abstract) By default what the model was trained in, where it can be."))
+  var precision: Precision?
 
   @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
   var keep: [KeptFile] = []
@@ -41,6 +41,7 @@ struct AnalyzeCommand: ParsableCommand {
   var minimumRegionArea: String?
 
   func validate() throws {
+    try precision?.validate()
     if let minimumRegionArea, RegionArea(minimumRegionArea) == nil {
       throw ValidationError(
         "--minimum-region-area is '\(minimumRegionArea)'; a positive number with its unit, such as 5mm2 or 12px, is "
@@ -75,7 +76,8 @@ struct Analysis {
   let falsePositiveRate: Double
   var score = Score.ensemble
   var keptFiles: [KeptFile] = []
-  var precision = Precision.fastest
+  /// `nil` for that of the model.
+  var precision: Precision?
   /// `nil` for what the model was calibrated with.
   var minimumRegionArea: RegionArea?
 
@@ -105,10 +107,11 @@ struct Analysis {
     let start = Date()
     let trained = try Model(path: model)
     let study = try Study(path: study)
+    let precision = precision ?? trained.precision
     let engine = try Engine(precision: precision)
     let scorer = try Scorer(trained, path: model, score: score, engine: engine)
     let modelDigest = Study.digest(ofFile: model) ?? ""
-    var context = context(of: trained, calibration: scorer.calibration, digest: modelDigest)
+    var context = context(of: trained, calibration: scorer.calibration, precision: precision, digest: modelDigest)
     var report = try Report(
       writingTo: output, context: context, toolVersion: Norma.version,
       modelSHA256: modelDigest, studyPath: self.study)
@@ -221,7 +224,9 @@ struct Analysis {
       + "not left out there."
   }
 
-  private func context(of model: Model, calibration c: Calibration, digest: String) -> StudyContext {
+  private func context(
+    of model: Model, calibration c: Calibration, precision: Precision, digest: String
+  ) -> StudyContext {
     let r = model.record
     let rule = model.book.rule
     let rate = c.attainableRate(falsePositiveRate)
@@ -252,7 +257,8 @@ struct Analysis {
         .init("Normalization", "\(model.preparation.normalization.method), reduced by \(model.preparation.reduction)"),
         .init("Score", "\(Self.members(model.book, score)); \(weights ?? "any direction"), \(rule.polarity.rawValue)"),
         .init("Command", CommandLine.arguments.joined(separator: " ")),
-        .init("Compute", "\(Engine.description), \(precision.rawValue), \(Parallel.threads) threads"),
+        .init(Self.precisionFact, precision.rawValue),
+        .init("Compute", "\(Engine.description), \(Parallel.threads) threads"),
         .init("Started", Date().formatted(.iso8601)),
       ])
     result.keepsResidual = keptFiles.contains(.residual)
@@ -267,8 +273,9 @@ struct Analysis {
       + parts.map { String(format: "%.0f %% %@", $0.value * 100, $0.key.rawValue) }.joined(separator: ", ")
   }
 
-  /// Name of the provenance line under which `evaluate` finds the model again.
+  /// Names of the provenance lines under which `evaluate` finds the model and its precision again.
   static let modelFact = "Model file"
+  static let precisionFact = "Precision"
 }
 
 extension Score: ExpressibleByArgument {}

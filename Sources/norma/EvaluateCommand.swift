@@ -44,18 +44,24 @@ struct EvaluateCommand: ParsableCommand {
       throw StudyError(path: report, found: "its index holds no run", remedy: "Run `norma analyze` first")
     }
     let context = try run.context
-    let modelPath = model ?? context.provenance.first { $0.name == Analysis.modelFact }?.value ?? ""
+    func fact(_ name: String) -> String? { context.provenance.first { $0.name == name }?.value }
+    let modelPath = model ?? fact(Analysis.modelFact) ?? ""
     let trained = try Model(path: modelPath)
     let comparison = Comparison(
       index: index, folder: ReportFolder(report), masks: masks, study: study ?? run.studyPath,
       model: trained, threshold: context.threshold, baselineWeights: baselineWeights?.values,
-      resamples: resamples, scorer: try otherScores(of: trained, path: modelPath))
+      resamples: resamples,
+      scorer: try otherScores(
+        of: trained, path: modelPath,
+        precision: fact(Analysis.precisionFact).flatMap { Precision(rawValue: $0) } ?? trained.precision))
     let result = try comparison.run()
     for note in result.notes { Terminal.complain(note) }
     print(json ? try result.json() : result.table)
   }
 
-  private func otherScores(of model: Model, path: String) throws -> Scorer? {
-    scores ? try Scorer(model, path: path, others: model.book.available, engine: try Engine(precision: .fastest)) : nil
+  private func otherScores(of model: Model, path: String, precision: Precision) throws -> Scorer? {
+    scores
+      ? try Scorer(model, path: path, others: model.book.available, engine: try Engine(precision: precision.available))
+      : nil
   }
 }

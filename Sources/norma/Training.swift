@@ -140,7 +140,7 @@ extension TrainingOptions {
         "planted lesions " + model.book.plantedSummary,
         "latents         \(active) of \(r.divergences.joined().count) channels in use, "
           + String(format: "%.0f nats a patch", r.divergences.joined().reduce(0, +)),
-        "compute         \(r.compute), \(r.threads) threads",
+        "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(r.threads) threads",
       ] + r.warnings.map { "warning         \($0)" }
     return lines.joined(separator: "\n")
   }

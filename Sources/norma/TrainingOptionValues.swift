@@ -12,7 +12,7 @@ enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
     switch self {
     case .robust: Normalization(method: .robust, scope: .scan)
     case .percentile: Normalization(method: .percentile(99), scope: .wholeCase)
-    case .zscore: Normalization(method: .zScore, scope: .wholeCase)
+    case .zscore: Normalization(method: .standardScore, scope: .wholeCase)
     case .none: Normalization(method: .none)
     }
   }
@@ -49,7 +49,13 @@ struct LatentChannels: ExpressibleByArgument {
 
 extension Precision: ExpressibleByArgument {
   static let help = ArgumentHelp(
-    "Numbers that the network multiplies: f32, or bf16 at twice the speed. By default bf16 where the processor has it.")
+    "Numbers that the network multiplies: f32, or bf16, faster on processors that have it and refused on others.")
+
+  /// Fails where this processor would only imitate what was asked for.
+  func validate() throws {
+    guard self == .bfloat16, Precision.fastest != .bfloat16 else { return }
+    throw ValidationError("--precision is bf16, which this processor does not have; f32 is expected.")
+  }
 }
 extension EvidenceRule.Polarity: ExpressibleByArgument {}
 extension Objective.Likelihood: ExpressibleByArgument {}

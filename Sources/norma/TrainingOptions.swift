@@ -76,7 +76,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     help: """
       How intensities are brought to a common scale: robust (median and spread of each scan's tissue), percentile, zscore
-      or none.
+      (mean and deviation of each case's foreground), or none, for scans that are stored as about 0 to 1.
       """)
   var normalization: NormalizationName = .robust
 
@@ -99,7 +99,8 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      Radii of the lesions that the learned score is trained on, in pixels of the model's grid: 2-32.
+      Radii of planted lesions, in pixels of the model's grid: 2-32. The learned score is trained on them; checkpoint and
+      ensemble are chosen by others of the same sizes.
       """)
   var lesionSizes: NumberRange?
 
@@ -108,8 +109,8 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      How far the borders of planted lesions reach, in pixels of the model's grid: 0.5-2. By default the preset's, or
-      softer the larger the lesion.
+      How far the borders of planted lesions reach, in pixels of the model's grid: 0.5-2; never more than a third of a
+      lesion's radius. By default the preset's, or softer the larger the lesion.
       """)
   var lesionBorders: NumberRange?
 
@@ -152,6 +153,7 @@ struct TrainingOptions: ParsableArguments {
 
   func validate() throws {
     if let fault = inference.fault { throw ValidationError("--samples, --overlap: \(fault).") }
+    try precision.validate()
     if minutes != nil, epochs != nil { throw ValidationError("Give --minutes or --epochs, not both.") }
     if let minutes, !(minutes > 0) { throw ValidationError("--minutes is \(minutes); a number above 0 is expected.") }
     if let epochs, !(epochs > 0) { throw ValidationError("--epochs is \(epochs); a number above 0 is expected.") }
@@ -180,6 +182,12 @@ struct TrainingOptions: ParsableArguments {
     }
     if let localContrast, !(0...256).contains(localContrast) {
       throw ValidationError("--local-contrast is \(localContrast); 0 to 256 is expected.")
+    }
+    if let lesionBorders, !(0.1...64).contains(lesionBorders.values.lowerBound) || lesionBorders.values.upperBound > 64
+    {
+      throw ValidationError(
+        "--lesion-borders is \(lesionBorders.values.lowerBound)-\(lesionBorders.values.upperBound); pixels from 0.1 to 64 "
+          + "are expected.")
     }
     if let lesionKinds, !(1...8).contains(lesionKinds) {
       throw ValidationError("--lesion-kinds is \(lesionKinds); 1 to 8 is expected.")

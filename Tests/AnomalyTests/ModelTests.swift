@@ -235,19 +235,43 @@ struct ModelTests {
   func `a preparation or calibration that would fail later is refused`(
     key: String, place: [String], value: any Sendable
   ) throws {
+    #expect(
+      try message(setting: place, of: key, to: value)
+        == "model.safetensors: its preparation or calibration does not fit its 1 channels."
+        + " Copy the file again or train anew.")
+  }
+
+  @Test(
+    arguments: [
+      (["divergenceWeights"], [1]), (["divergenceWeights"], [1, -1]), (["variance"], "pixel"),
+      (["likelihood"], "bernoulli"), (["largestSpread"], 0), (["freeNats"], -1),
+    ] as [([String], any Sendable)])
+  func `an objective that would fail later is refused`(place: [String], value: any Sendable) throws {
+    #expect(
+      try message(setting: ["objective"] + place, of: "training", to: value)
+        == "model.safetensors: its objective does not fit its network. Copy the file again or train anew.")
+  }
+
+  @Test func `a model of which no precision is known is scored in f32`() throws {
+    var old = model
+    old.record.precision = nil
+    #expect(old.precision == .float32)
+    old.record.precision = .bfloat16
+    #expect(old.precision == .fastest)
+  }
+
+  /// What `message` says of a model of which one value was changed.
+  private func message(setting place: [String], of key: String, to value: any Sendable) throws -> String {
     func changed(_ object: Any, _ place: ArraySlice<String>) throws -> Any {
       guard let name = place.first else { return value }
       var fields = try #require(object as? [String: Any])
       fields[name] = try changed(fields[name] ?? 0, place.dropFirst())
       return fields
     }
-    let text = try message {
+    return try message {
       let object = try JSONSerialization.jsonObject(with: Data($0.metadata[key]!.utf8))
       let data = try JSONSerialization.data(withJSONObject: changed(object, place[...]))
       $0.metadata[key] = String(decoding: data, as: UTF8.self)
     }
-    #expect(
-      text == "model.safetensors: its preparation or calibration does not fit its 1 channels."
-        + " Copy the file again or train anew.")
   }
 }

@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Foundation
 import Imaging
 import Testing
 
@@ -25,7 +26,7 @@ struct PatchSourceTests {
   }()
 
   private static func source(_ augmentation: Augmentation) -> PatchSource {
-    PatchSource([scan], edge: edge, channels: 3, augmentation: augmentation)
+    PatchSource([scan], edge: edge, channels: 3, range: 0...1.5, augmentation: augmentation)
   }
 
   /// A patch, and where it is tissue.
@@ -71,39 +72,64 @@ struct PatchSourceTests {
     }
   }
 
-  /// Light moves a value by at most half of its distance from the middle plus the drift; tissue at 1 and surround at 0 stay
-  /// apart on average, and no patch is lit as another.
-  @Test func `a photograph's light and pose vary, and values stay in their range`() {
-    var contrasts: [Float] = []
-    for seed in 0..<60 as Range<UInt64> {
-      let (values, tissue) = Self.cut(.photograph, seed: seed)
-      #expect(values.indices.allSatisfy { values[$0].isNaN ? $0 % 3 == 2 : (0...1.5).contains(values[$0]) })
-      func mean(_ isTissue: Bool) -> Float {
+  /// Mean of tissue, 1 in the scan, less that of the surround, 0, for those patches that have enough of both.
+  private static func contrasts(_ augmentation: Augmentation) -> [Float] {
+    (0..<60 as Range<UInt64>).compactMap { seed in
+      let (values, tissue) = cut(augmentation, seed: seed)
+      func mean(_ isTissue: Bool) -> Float? {
         let chosen = tissue.indices.filter { (tissue[$0] != 0) == isTissue }.map { values[$0 * 3] }
-        return chosen.reduce(0, +) / Float(max(1, chosen.count))
+        return chosen.count > 100 ? chosen.reduce(0, +) / Float(chosen.count) : nil
       }
-      guard tissue.count(where: { $0 != 0 }) > 100, tissue.count(where: { $0 == 0 }) > 100 else { continue }
-      contrasts.append(mean(true) - mean(false))
+      guard let inside = mean(true), let outside = mean(false) else { return nil }
+      return inside - outside
     }
-    #expect(contrasts.count > 30 && contrasts.allSatisfy { $0 > 0.2 })
-    #expect(contrasts.max()! > 1.3 * contrasts.min()!)
+  }
+
+  /// Gains of 0.85 to 1.15 alone make no patch more than 1.36 times as contrasted as another.
+  @Test func `a photograph's light varies by more than gains do, and values stay in their range`() {
+    for seed in 0..<60 as Range<UInt64> {
+      let values = Self.cut(.photograph, seed: seed).values
+      #expect(values.indices.allSatisfy { values[$0].isNaN ? $0 % 3 == 2 : (0...1.5).contains(values[$0]) })
+    }
+    let (photograph, mirror) = (Self.contrasts(.photograph), Self.contrasts(.mirror))
+    #expect(photograph.count > 30 && photograph.allSatisfy { $0 > 0.2 })
+    #expect(photograph.max()! > 1.6 * photograph.min()!)
+    #expect(mirror.count > 30 && mirror.max()! < 1.4 * mirror.min()!)
     #expect(Self.cut(.photograph, seed: 3).tissue == Self.cut(.photograph, seed: 3).tissue)
   }
 
-  @Test func `a photograph is turned by any angle`() {
-    // The mask's long straight sides are upright in the scan: lying ones are seen only by turning.
-    func isWider(_ tissue: [UInt8]) -> Bool? {
-      let places = tissue.indices.filter { tissue[$0] != 0 }
-      guard places.count > 60 else { return nil }
-      func spread(_ coordinate: (Int) -> Int) -> Double {
-        let values = places.map { Double(coordinate($0)) }
-        let mean = values.reduce(0, +) / Double(values.count)
-        return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+  /// Tissue is the right half of the scan; the way from the middle of what is none to the middle of what is tells how a
+  /// patch was turned.
+  private static func angles(_ augmentation: Augmentation) -> [Float] {
+    let size = 64
+    let half = PreparedScan(
+      image: Image(width: size, height: size, channels: 1, filledWith: 0.5),
+      tissue: TissueMask(width: size, height: size, isTissue: (0..<size * size).map { $0 % size >= size / 2 }))
+    let source = PatchSource([half], edge: edge, channels: 1, range: 0...1.5, augmentation: augmentation)
+    return (0..<300 as Range<UInt64>).compactMap { seed in
+      var random = RandomGenerator(seed: seed)
+      var values = [Float](repeating: 0, count: edge * edge)
+      let tissue = values.withUnsafeMutableBufferPointer { source.cut(into: $0, using: &random) }
+      func middle(_ isTissue: Bool) -> SIMD2<Float>? {
+        // A disk, so that a turned border is as long on either side.
+        let places = tissue.indices.filter {
+          (tissue[$0] != 0) == isTissue && hypot(Float($0 % edge) - 15.5, Float($0 / edge) - 15.5) < 15
+        }
+        guard places.count > 100 else { return nil }
+        let sum = places.reduce(SIMD2<Float>.zero) { $0 + SIMD2(Float($1 % edge), Float($1 / edge)) }
+        return sum / Float(places.count)
       }
-      return spread { $0 % Self.edge } > spread { $0 / Self.edge }
+      guard let inside = middle(true), let outside = middle(false) else { return nil }
+      return atan2(inside.y - outside.y, inside.x - outside.x)
     }
-    let wide = (0..<200).compactMap { isWider(Self.cut(.photograph, seed: $0).tissue) }
-    #expect(wide.count > 50 && wide.contains(true) && wide.contains(false))
+  }
+
+  @Test func `a photograph is turned by any angle, others are mirrored at most`() {
+    let (photograph, mirror) = (Self.angles(.photograph), Self.angles(.mirror))
+    let octants = Set(photograph.map { Int((($0 / .pi + 1) * 4).rounded(.down)) % 8 })
+    #expect(photograph.count > 80 && octants.count == 8, "\(octants.sorted())")
+    #expect(mirror.count > 80 && mirror.allSatisfy { abs(sin($0)) < 0.01 })
+    #expect(mirror.contains { cos($0) < 0 } && mirror.contains { cos($0) > 0 })
   }
 
   @Test func `mild turns and scales by little, mirror not at all`() {

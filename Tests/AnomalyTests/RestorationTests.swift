@@ -17,7 +17,7 @@ struct RestorationTests {
     set = try TinyStudy.trainingSet(in: folder)
     engine = try Engine()
     network = VAE(TinyStudy.architecture, seed: 3, engine: engine)
-    let source = PatchSource(set.training.flatMap(\.scans), edge: TinyStudy.edge, channels: 1)
+    let source = PatchSource(set.training.flatMap(\.scans), edge: TinyStudy.edge, channels: 1, range: 0...1.5)
     let shape = Shape(4, TinyStudy.edge, TinyStudy.edge, 1)
     let (clean, corrupted) = (try Tensor(shape, engine: engine), try Tensor(shape, engine: engine))
     let step = try TrainingStep(
@@ -30,8 +30,8 @@ struct RestorationTests {
   }
 
   private func restore(_ scan: Tensor) throws -> [Float] {
-    let workspace = try Restoration.Workspace(scan.shape, engine: engine)
-    try Restoration(objective: objective, spread: spread).restore(scan, by: network, in: workspace)
+    let workspace = try Restoration.Workspace(scan.shape, network: network)
+    try Restoration(objective: objective, spread: spread, range: 0...1.5).restore(scan, by: network, in: workspace)
     return Array(workspace.restored.values)
   }
 
@@ -75,6 +75,50 @@ struct RestorationTests {
         of: x, reconstruction: y, scales: nil, divergences: network.divergences, spread: spread)
     }
     #expect(try loss(restored) < loss(lesion))
+  }
+
+  /// Along the gradient itself the objective rises by the gradient's square norm.
+  @Test(arguments: [
+    (Objective.Likelihood.gaussian, Objective.Variance.channel), (.gaussian, .pixel), (.bernoulli, .channel),
+  ])
+  func `the slope is that of likelihood and divergence`(
+    likelihood: Objective.Likelihood, variance: Objective.Variance
+  ) throws {
+    var objective = Objective(stages: 2)
+    (objective.likelihood, objective.variance) = (likelihood, variance)
+    objective.divergenceWeights = [0.5, 2]
+    var architecture = TinyStudy.architecture
+    architecture.suit(objective)
+    let network = VAE(architecture, seed: 9, engine: engine)
+    let (_, x, _) = try scans()
+    for i in x.values.indices { x.values[i] = 0.1 + 0.8 * min(x.values[i], 1) }
+    func cost() throws -> Double {
+      var none: RandomGenerator?
+      let y = try network.forward(x, sampling: &none)
+      let nats = x.values.indices.reduce(0.0) {
+        $0
+          + Double(
+            likelihood.cost(
+              of: x.values[$1], reconstruction: y.values[$1], spread: network.scales?.values[$1] ?? 0.1
+            ).nats)
+      }
+      return zip(network.divergences, objective.divergenceWeights).reduce(nats) {
+        $0 + Double($1.1) * $1.0.reduce(0, +)
+      }
+    }
+    let workspace = try Restoration.Workspace(x.shape, network: network)
+    try Restoration(objective: objective, spread: [0.1], range: 0...1.5).fillSlope(at: x, by: network, in: workspace)
+    let slope = Array(workspace.slope.values)
+    let norm = slope.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    // The objective bends: at four times this length differences are off by sixteen times as much.
+    let step: Float = 0.005
+    func cost(moved: Float) throws -> Double {
+      for i in slope.indices { x.values[i] += moved * slope[i] / norm }
+      defer { for i in slope.indices { x.values[i] -= moved * slope[i] / norm } }
+      return try cost()
+    }
+    let measured = try (cost(moved: step) - cost(moved: -step)) / Double(2 * step)
+    #expect(abs(measured / Double(norm) - 1) < 0.005, "\(measured) measured, \(norm) computed")
   }
 
   @Test func `the same scan is restored to the same bits`() throws {

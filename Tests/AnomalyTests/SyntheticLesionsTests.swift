@@ -72,7 +72,7 @@ struct SyntheticLesionsTests {
       for y in 0..<edge { before[(y * edge + 12) * 3 + 1] = .nan }
       var patch = before
       let tissue = tissue
-      let generator = SyntheticLesions(edge: edge, channels: 3)
+      let generator = SyntheticLesions(edge: edge, channels: 3, range: 0...1.5)
       lesion = patch.withUnsafeMutableBufferPointer { patch in
         tissue.withUnsafeBufferPointer { generator.plant(into: patch, tissue: $0, along: rule, using: &random) }
       }
@@ -155,7 +155,7 @@ struct SyntheticLesionsTests {
 
   @Test func `smaller radii make smaller blobs`() {
     func largestBlob(_ radii: ClosedRange<Float>) -> Int {
-      let generator = SyntheticLesions(edge: 64, channels: 1, radii: radii)
+      let generator = SyntheticLesions(edge: 64, channels: 1, range: 0...1.5, radii: radii)
       let tissue = [UInt8](repeating: 1, count: 64 * 64)
       var random = RandomGenerator(seed: 5)
       var sum = 0
@@ -176,7 +176,7 @@ struct SyntheticLesionsTests {
   /// 16 independent blobs and 3 channels, the estimate is within a few percent.
   @Test(arguments: [0.05, 0.25] as [Float])
   func `coarse noise has the deviation asked for and stays in tissue`(deviation: Float) {
-    let generator = SyntheticLesions(edge: Self.edge, channels: 3)
+    let generator = SyntheticLesions(edge: Self.edge, channels: 3, range: 0...1.5)
     let tissue = Planted(seed: 0).tissue
     var random = RandomGenerator(seed: 12)
     var (sum, squares, count) = (0.0, 0.0, 0.0)

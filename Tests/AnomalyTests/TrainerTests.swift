@@ -154,13 +154,15 @@ struct TrainerTests {
   }
 
   @Test(arguments: [
-    "seed", "batch size", "learning rate", "objective", "augmentation", "patience", "rule", "network", "none",
+    "seed", "batch size", "learning rate", "objective", "augmentation", "patience", "rule", "network", "precision",
+    "none",
   ])
   func `a checkpoint of other settings is refused`(other: String) throws {
     let set = try set()
     try TinyStudy.trainer(set).saveCheckpoint(to: checkpoint)
     var settings = TinyStudy.settings()
     var architecture = TinyStudy.architecture
+    var precision = Precision.float32
     switch other {
     case "seed": settings.seed += 1
     case "batch size": settings.batchSize += 1
@@ -170,9 +172,11 @@ struct TrainerTests {
     case "patience": settings.patience = 3
     case "rule": settings.rule.polarity = .dark
     case "network": architecture.widths = [8, 16]
+    case "precision": precision = .bfloat16
     default: settings.budget = .minutes(5)
     }
-    let trainer = try Trainer(set, architecture: architecture, settings: settings, engine: Engine())
+    let trainer = try Trainer(
+      set, architecture: architecture, settings: settings, engine: Engine(precision: precision))
     #expect(
       message(trainer)
         == (other == "none"

@@ -9,7 +9,8 @@ struct Benchmarks: ParsableCommand {
     commandName: "benchmarks", abstract: "Measure norma beside its peers; print medians and ratios.",
     discussion: """
       The peers are Python programs beside this one; peers/requirements.txt says what they need. They build their network
-      from the model file, and nothing is timed before their outputs agree with norma's.
+      from the model file. Before scoring is timed their outputs have to agree with norma's in f32; training starts from
+      fresh weights, and what is timed of it is the same network, loss and optimizer.
       """,
     subcommands: [TrainingBenchmark.self, ScoringBenchmark.self, WholeBenchmark.self])
 }

@@ -24,7 +24,8 @@ struct ScoringBenchmark: ParsableCommand {
       let name = "norma \(precision.rawValue)"
       benches.append((name, bench))
       contenders.append(Contender(name: name) { try bench.run($0) })
-      contenders.append(Contender(name: "peak \(precision.rawValue)", isYardstick: true) { try bench.runPeak($0) })
+      contenders.append(
+        Contender(name: "peak \(precision.rawValue)", isYardstick: true) { try bench.yardstick.measureProducts($0) })
     }
     try checkAgreement(benches[0].bench)
     for variant in Self.variants {
@@ -42,7 +43,7 @@ struct ScoringBenchmark: ParsableCommand {
       contenders, runs: conditions.runs, seconds: conditions.seconds, patches: conditions.batch)
     for (name, bench) in benches {
       print("\n" + contest.table(reference: name, unit: "patches/s"))
-      print(bench.summary)
+      print(bench.yardstick.summary)
     }
   }
 
@@ -64,17 +65,14 @@ struct ScoringBenchmark: ParsableCommand {
 
 /// Scoring of batches held in memory, and matrix products to measure it against.
 private final class ScoringBench {
-  private let engine: Engine
   private let inference: Inference
   private let scan: Tensor
   private let input: Tensor
   private let depth: [Float]
-  private let product: MatrixProduct
-  private var rates: [Double] = []
-  private var peaks: [Double] = []
+  let yardstick: Yardstick
 
   init(_ model: Model, path: String, precision: Precision, batch: Int) throws {
-    engine = try Engine(precision: precision)
+    let engine = try Engine(precision: precision)
     guard let scoreNetwork = try model.scoreNetwork(engine: engine, path: path) else {
       throw Peer.Failure(description: "\(path) has no learned score; train with --score-share above 0")
     }
@@ -95,7 +93,7 @@ private final class ScoringBench {
       }
     }
     depth = (0..<shape.pixels).map { Float($0 % a.patchSize) / 4 }  // a strip outside tissue, then deeper and deeper
-    product = try MatrixProduct(edge: 2048, engine: engine)
+    yardstick = try Yardstick(engine: engine, patches: batch, productsPerStep: 0.125)
   }
 
   private func score() throws -> (reconstruction: Tensor, logits: Tensor?) {
@@ -117,28 +115,5 @@ private final class ScoringBench {
       ], metadata: [:])
   }
 
-  func run(_ steps: Int) throws -> Double {
-    let before = engine.operations
-    let start = ContinuousClock.now
-    for _ in 0..<steps { _ = try score() }
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
-    rates.append(Double(engine.operations - before) / seconds)
-    return Double(steps * scan.shape.n) / seconds
-  }
-
-  func runPeak(_ steps: Int) throws -> Double {
-    let products = max(1, steps / 8)
-    let start = ContinuousClock.now
-    for _ in 0..<products { try product.run() }
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
-    peaks.append(Double(products * product.operations) / seconds)
-    return Double(steps * scan.shape.n) / seconds
-  }
-
-  var summary: String {
-    let (rate, peak) = (Contest.median(rates), Contest.median(peaks))
-    return String(
-      format: "convolutions %.0f GFLOP/s, matrix product %.0f GFLOP/s: %.2f of the peak", rate / 1e9, peak / 1e9,
-      rate / peak)
-  }
+  func run(_ steps: Int) throws -> Double { try yardstick.measure(steps) { _ = try score() } }
 }

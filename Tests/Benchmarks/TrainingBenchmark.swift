@@ -15,13 +15,14 @@ struct TrainingBenchmark: ParsableCommand {
     print(conditions.heading)
     let model = try Model(path: conditions.model)
     var contenders: [Contender] = []
-    var shares: [String: () throws -> String] = [:]
+    var yardsticks: [(name: String, yardstick: Yardstick)] = []
     for precision in Precision.allCases where precision == .float32 || Precision.fastest == precision {
       let name = "norma \(precision.rawValue)"
       let bench = try TrainingBench(model, precision: precision, batch: conditions.batch)
       contenders.append(Contender(name: name) { try bench.run($0) })
-      contenders.append(Contender(name: "peak \(precision.rawValue)", isYardstick: true) { try bench.runPeak($0) })
-      shares[name] = { try bench.summary() }
+      contenders.append(
+        Contender(name: "peak \(precision.rawValue)", isYardstick: true) { try bench.yardstick.measureProducts($0) })
+      yardsticks.append((name, bench.yardstick))
     }
     for variant in Self.variants {
       do {
@@ -36,27 +37,24 @@ struct TrainingBenchmark: ParsableCommand {
     }
     let contest = try Contest(
       contenders, runs: conditions.runs, seconds: conditions.seconds, patches: conditions.batch)
-    for (name, summary) in shares.sorted(by: { $0.key < $1.key }) {
+    for (name, yardstick) in yardsticks {
       print("\n" + contest.table(reference: name, unit: "patches/s"))
-      print(try summary())
+      print(yardstick.summary)
     }
   }
 }
 
 /// Training steps on batches held in memory, and matrix products to measure them against.
 private final class TrainingBench {
-  private let engine: Engine
   private let step: TrainingStep
   private let clean: Tensor
   private let corrupted: Tensor
-  private let product: MatrixProduct
+  let yardstick: Yardstick
   private var spread: [Float]
   private var seed: UInt64 = 0
-  private var rates: [Double] = []
-  private var peaks: [Double] = []
 
   init(_ model: Model, precision: Precision, batch: Int) throws {
-    engine = try Engine(precision: precision)
+    let engine = try Engine(precision: precision)
     let a = model.architecture
     let network = VAE(a, seed: 1, engine: engine)
     let shape = Shape(batch, a.patchSize, a.patchSize, a.channels)
@@ -70,36 +68,14 @@ private final class TrainingBench {
       clean.values[i] = 0.5 + 0.12 * random.normal()
       corrupted.values[i] = clean.values[i] + 0.1 * random.normal()
     }
-    product = try MatrixProduct(edge: 2048, engine: engine)
+    yardstick = try Yardstick(engine: engine, patches: batch, productsPerStep: 0.25)
   }
 
   /// - Returns: patches a second.
   func run(_ steps: Int) throws -> Double {
-    let before = engine.operations
-    let start = ContinuousClock.now
-    for _ in 0..<steps {
+    try yardstick.measure(steps) {
       seed += 1
       _ = try step.run(clean: clean, corrupted: corrupted, learningRate: 1e-3, seed: seed, spread: &spread)
     }
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
-    rates.append(Double(engine.operations - before) / seconds)
-    return Double(steps * clean.shape.n) / seconds
-  }
-
-  /// - Returns: products a second, times the batch, so that a run lasts as long.
-  func runPeak(_ steps: Int) throws -> Double {
-    let products = max(1, steps / 4)
-    let start = ContinuousClock.now
-    for _ in 0..<products { try product.run() }
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
-    peaks.append(Double(products * product.operations) / seconds)
-    return Double(steps * clean.shape.n) / seconds
-  }
-
-  func summary() throws -> String {
-    let (rate, peak) = (Contest.median(rates), Contest.median(peaks))
-    return String(
-      format: "convolutions %.0f GFLOP/s, matrix product %.0f GFLOP/s: %.2f of the peak", rate / 1e9, peak / 1e9,
-      rate / peak)
   }
 }

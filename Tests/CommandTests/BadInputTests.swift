@@ -109,6 +109,7 @@ func `a wrong command line ends with status 2`(arguments: [String]) throws {
     (["--patience", "0"], "--patience is 0; 1 check or more is expected."),
     (["--free-nats", "inf"], "--free-nats is inf; 0 or more is expected."),
     (["--beta", "nan"], "--beta is nan; 0 or more is expected."),
+    (["--lesion-borders", "1-65"], "--lesion-borders is 1.0-65.0; pixels from 0.1 to 64 are expected."),
   ] as [([String], String)])
 func `training options that contradict each other are named`(options: [String], message: String) throws {
   let result = try Program.run(["train", "s", "--output", "o"] + options, in: try TemporaryFolder())
@@ -168,4 +169,16 @@ func `help and version end with status 0`(arguments: [String]) throws {
   let result = try Program.run("inspect", "a.tif", in: folder)
   #expect(result.status == 1)
   #expect(result.errors.hasPrefix("norma: a.tif: "))
+}
+
+@Test func `scans that nothing normalizes have to be near 0 to 1`() throws {
+  let folder = try TemporaryFolder()
+  for name in ["a", "b", "c"] { try folder.writeScan("study/\(name).tif") }
+  let result = try Program.run(
+    "train", "study", "--output", "m.safetensors", "--epochs", "1", "--normalization", "none", in: folder)
+  #expect(result.status == 1)
+  #expect(
+    result.errors.contains(
+      "study: its intensities reach 145.0, which are not normalized; about 0 to 1 was expected. Choose a --normalization "
+        + "that brings them there, such as robust."))
 }

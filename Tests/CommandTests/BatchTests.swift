@@ -1,3 +1,4 @@
+import Compute
 import Foundation
 import Imaging
 import Testing
@@ -194,7 +195,43 @@ func `the report has its files`(name: String) throws {
     environment: avx2)
   #expect(train.status == 0, "\(train.errors)")
   #expect(train.output.contains(", avx2, f32, "))
+  let refused = try Program.run(
+    ["train", "healthy", "--output", "other.safetensors", "--precision", "bf16"], in: folder, environment: avx2)
+  #expect(refused.status == 2)
+  #expect(
+    refused.errors.hasPrefix(
+      "Error: --precision is bf16, which this processor does not have; f32 is expected.\n"))
   let analyze = try Program.run(
     ["analyze", "healthy", "--model", "model.safetensors", "--output", "report"], in: folder, environment: avx2)
   #expect(analyze.status == 0, "\(analyze.errors)")
+}
+
+@Test func `a model is applied in the precision it was trained in, and compared in that of the report`() throws {
+  let folder = try TemporaryFolder()
+  for k in 0..<4 { try folder.writeScan("healthy/case\(k)/slice.tif") }
+  try folder.writeMask("masks/case0/slice_mask.tif", lesion: (x: 28, y: 22, radius: 5))
+  let train = try Program.run(
+    ["train", "healthy", "--output", "model.safetensors", "--epochs", "4", "--held-out", "0.5", "--precision", "f32"],
+    in: folder)
+  #expect(train.status == 0, "\(train.errors)")
+  func analyze(_ output: String, _ options: [String]) throws -> Data {
+    let result = try Program.run(
+      ["analyze", "healthy", "--model", "model.safetensors", "--output", output] + options, in: folder)
+    #expect(result.status == 0, "\(result.errors)")
+    return try Data(contentsOf: URL(fileURLWithPath: folder.file("\(output)/cases/case0/slice.heatmap.tif")))
+  }
+  let byDefault = try analyze("default", [])
+  #expect(try byDefault == analyze("f32", ["--precision", "f32"]))
+  guard Precision.fastest == .bfloat16 else { return }
+  #expect(try byDefault != analyze("bf16", ["--precision", "bf16"]))
+  // The report's own row and the same score computed anew agree to the last digit only in the same precision.
+  for report in ["f32", "bf16"] {
+    let result = try Program.run(
+      ["evaluate", report, "--masks", "masks", "--scores", "--json", "--resamples", "2"], in: folder)
+    let rows = (try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])?["rows"]
+    let figures = try #require(rows as? [[String: Any]]).filter {
+      ["norma", "ensemble"].contains(($0["name"] as? String)?.split(separator: ",").first)
+    }.map { ($0["figures"] as? [String: Any])?["pixel_auroc"] as? [String: Any] }
+    #expect(figures.count == 2 && figures[0]?["value"] as? Double == figures[1]?["value"] as? Double, "\(report)")
+  }
 }

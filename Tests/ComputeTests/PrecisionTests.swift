@@ -27,8 +27,9 @@ private struct Passes {
   }
 }
 
-/// bf16 keeps 8 bits: every factor is rounded by at most 2^-9 of itself. Over many products the errors are independent, so
-/// that a sum is off by about 2^-9 of its own spread; 1 % is five times that.
+/// bf16 keeps 8 bits: every factor is off by at most 2^-9 of itself where it is rounded to the nearest, 2^-8 otherwise.
+/// Over many products the errors are independent, so that a sum is off by about as much of its own spread; 1 % is twice
+/// the larger.
 @Test(.enabled(if: hasBFloat16, "this processor, or DNNL_MAX_CPU_ISA, has no bf16"), arguments: [1, 2])
 func `a convolution in bf16 agrees with f32 to one percent of its spread`(stride: Int) throws {
   let full = try Passes(.float32, stride: stride)
