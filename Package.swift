@@ -15,9 +15,10 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+    .systemLibrary(name: "COpenJPEG", pkgConfig: "libopenjp2", providers: [.apt(["libopenjp2-7-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
-    .target(name: "Imaging", dependencies: ["CTIFF", "CPNG"], swiftSettings: strict),
+    .target(name: "Imaging", dependencies: ["COpenJPEG", "CPNG", "CTIFF"], swiftSettings: strict),
     .target(name: "Compute", dependencies: ["COneDNN"], swiftSettings: strict),
     .target(
       name: "Anomaly",
@@ -45,7 +46,10 @@ let package = Package(
         "Anomaly", "Compute", "Imaging",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Benchmarks", exclude: ["peers"], swiftSettings: strict),
-    .testTarget(name: "ImagingTests", dependencies: ["Imaging"], swiftSettings: strict),
+    .testTarget(
+      name: "ImagingTests",
+      dependencies: ["Imaging", .product(name: "Crypto", package: "swift-crypto")], exclude: ["Fixtures", "Peers"],
+      swiftSettings: strict),
     .testTarget(name: "ComputeTests", dependencies: ["Compute"], swiftSettings: strict),
     .testTarget(
       name: "AnomalyTests", dependencies: ["Anomaly"], exclude: ["Peers"], swiftSettings: strict),

@@ -40,6 +40,15 @@ package struct SourceScan: Sendable {
   package var content: Result<Image, ScanFault>
 }
 
+extension SourceScan {
+  /// How much of it is missing, as a sentence; `nil` where all is there or nothing is.
+  package func incompleteness(in study: Study) -> String? {
+    guard case .success(let image) = content, image.missingShare > 0 else { return nil }
+    let share = max(1, (100 * image.missingShare).rounded())
+    return "\(study.path)/\(path): \(Int(share)) % of it is missing or broken and counts as no data."
+  }
+}
+
 /// Why a scan cannot be used, as a sentence for the report.
 package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
   package var description: String
@@ -78,21 +87,20 @@ extension Study {
       do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: limits) } catch {
         return fault(error.description)
       }
-      let slices = tiff.pages.filter { !$0.isReducedResolution && !$0.isMask }
-      guard !slices.isEmpty else {
+      guard !tiff.scans.isEmpty else {
         return fault(
-          "\(full): all of its \(tiff.pages.count) pages are thumbnails or masks; a full-resolution page was expected. "
-            + "Export the scan itself.")
+          "\(full): all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
+            + "expected. Export the scan itself.")
       }
       // Pages that cannot be found are told of as one scan.
-      let stacked = slices.count > 1 || tiff.defect != nil
+      let stacked = tiff.scans.count > 1 || tiff.defect != nil
       func suffix(_ page: Int) -> String {
         stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
       }
-      var scans = slices.map { page in
+      var scans = tiff.scans.map { scan in
         let content: Result<Image, ScanFault>
         do throws(ImagingError) {
-          let image = try tiff.image(page: page.number)
+          let image = try tiff.image(of: scan)
           if let channels, image.channels != channels {
             content = .failure(
               ScanFault(
@@ -105,7 +113,7 @@ extension Study {
           content = .failure(ScanFault(error.description))
         }
         return SourceScan(
-          name: name + suffix(page.number), path: file, page: stacked ? page.number : nil, sha256: digest,
+          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
           content: content)
       }
       if let defect = tiff.defect {

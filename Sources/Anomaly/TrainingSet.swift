@@ -17,6 +17,8 @@ package struct TrainingSet: Sendable {
   package let digest: String
   /// Files that could not be used, each with its reason.
   package let faults: [String]
+  /// Scans of which a part is missing, as sentences.
+  package let incomplete: [String]
 
   /// How the scans of a study are read and divided.
   package struct Settings: Sendable {
@@ -49,6 +51,7 @@ package struct TrainingSet: Sendable {
     var pictures: [(name: String, images: [Image])] = []
     var hash = SHA256()
     var faults: [String] = []
+    var incomplete: [String] = []
     var channels: Int?
     for (index, item) in study.cases.enumerated() {
       var images: [Image] = []
@@ -60,6 +63,7 @@ package struct TrainingSet: Sendable {
           channels = expected
           if image.channels == expected {
             images.append(image)
+            if let note = scan.incompleteness(in: study) { incomplete.append(note) }
           } else {
             faults.append(
               "\(study.path)/\(scan.path): it has \(image.channels) channels, the scans before it have \(expected). "
@@ -119,6 +123,7 @@ package struct TrainingSet: Sendable {
     digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
     self.preparation = preparation
     self.faults = faults
+    self.incomplete = incomplete
   }
 
   /// A patch edge that suits the scans: 128, or less where they are smaller.

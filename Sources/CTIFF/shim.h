@@ -69,6 +69,20 @@ static inline int norma_tiff_get_palette(
   return TIFFGetField(tiff, TIFFTAG_COLORMAP, red, green, blue);
 }
 
+static inline int norma_tiff_get_sub_ifds(TIFF *tiff, uint16_t *count, const uint64_t **offsets) {
+  return TIFFGetField(tiff, TIFFTAG_SUBIFD, count, offsets);
+}
+/* The first value of a float tag that libtiff has no name for. */
+static inline int norma_tiff_get_private_float(TIFF *tiff, uint32_t tag, float *value) {
+  const TIFFField *field = TIFFFindField(tiff, tag, TIFF_FLOAT);
+  const float *values = NULL;
+  uint32_t count = 0;
+  if (field == NULL || !TIFFFieldPassCount(field) || TIFFFieldReadCount(field) != TIFF_VARIABLE2) return 0;
+  if (TIFFGetField(tiff, tag, &count, &values) != 1 || count == 0 || values == NULL) return 0;
+  *value = values[0];
+  return 1;
+}
+
 /* Variadic arguments narrower than int travel as int, floats as double: one setter serves each family. */
 static inline int norma_tiff_set_u16(TIFF *tiff, uint32_t tag, uint16_t value) {
   return TIFFSetField(tiff, tag, (int)value);

@@ -23,6 +23,8 @@ package struct Image: Sendable, Equatable {
   package var samples: [Float]
   /// `nil` where the file does not say; never a guess.
   package var pixelSize: PixelSize?
+  /// Share of the strips or tiles it was read from that were missing or broken, in 0...1; their pixels are no data.
+  package var missingShare = 0.0
 
   package init(width: Int, height: Int, channels: Int, samples: [Float], pixelSize: PixelSize? = nil) {
     precondition(

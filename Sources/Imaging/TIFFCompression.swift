@@ -6,6 +6,14 @@ package struct TIFFCompression: RawRepresentable, Sendable, Hashable {
 
   package static let jpeg = TIFFCompression(rawValue: 7)
   package static let deflate = TIFFCompression(rawValue: 8)
+  static let none = TIFFCompression(rawValue: 1)
+  /// Components that are luminance and colour differences.
+  static let aperioYCbCr = TIFFCompression(rawValue: 33003)
+
+  /// Whether libtiff leaves differences between neighbours as they are: none and PackBits.
+  var hasNoPredictor: Bool { [1, 32773].contains(rawValue) }
+
+  var isJPEG2000: Bool { [33003, 33004, 33005, 34712].contains(rawValue) }
 
   package var name: String {
     switch rawValue {

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Decodes regions of one page.
 struct TIFFDecoder {
   let page: TIFFPage
@@ -63,8 +65,19 @@ struct TIFFDecoder {
     }
   }
 
-  /// - Parameter region: within the upright page.
-  func image(of region: PixelRectangle) throws(ImagingError) -> Image {
+  /// How many decoders of the page, each on a handle of its own, decode a region faster than one.
+  func workers(for region: PixelRectangle) -> Int {
+    guard !isReadByRow, region.width.multipliedReportingOverflow(by: region.height).partialValue >= Self.worthSharing
+    else { return 1 }
+    let area = page.orientation.stored(region, width: page.width, height: page.height)
+    return min(rows(of: area).count, ProcessInfo.processInfo.activeProcessorCount)
+  }
+  private static let worthSharing = 1 << 20
+
+  /// - Parameters:
+  ///   - region: within the upright page.
+  ///   - helpers: decoders of the same page on other handles, which take a part of the work each.
+  func image(of region: PixelRectangle, with helpers: [TIFFDecoder] = []) throws(ImagingError) -> Image {
     let (pixels, isOverflown) = region.width.multipliedReportingOverflow(by: region.height)
     guard !isOverflown, pixels <= limits.maximumPixels else {
       throw failure(
@@ -82,19 +95,22 @@ struct TIFFDecoder {
         "Raise the limit or crop the scan")
     }
     var error: ImagingError?
+    var missing = 0.0
     // Memory is left untouched until it is decoded into: a file that only declares a large page costs nothing.
     let samples = [Float](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
       do throws(ImagingError) {
         guard pixels > 0, let start = buffer.baseAddress else { return }
-        try decode(region, into: start)
+        missing = try decode(region, with: helpers, into: start)
         count = pixels * channels
       } catch let failure {
         error = failure
       }
     }
     if let error { throw error }
-    return Image(
+    var image = Image(
       width: region.width, height: region.height, channels: channels, samples: samples, pixelSize: page.pixelSize)
+    image.missingShare = missing
+    return image
   }
 
   // MARK: Chunks
@@ -109,6 +125,8 @@ struct TIFFDecoder {
   /// A page of one large strip is decoded row by row, so that it is not in memory twice.
   private var isReadByRow: Bool {
     if case .displayColor = rendering { return false }
+    if page.compression.isJPEG2000 { return false }
+    if page.contiguousOffset != nil { return true }
     let bytes = rowBytes.multipliedReportingOverflow(by: chunkHeight)
     return unit == "strip" && (bytes.overflow || bytes.partialValue > Self.largeStrip)
   }
@@ -117,41 +135,148 @@ struct TIFFDecoder {
   private var chunksAcross: Int { (page.storedWidth - 1) / chunkWidth + 1 }
   private var chunksDown: Int { (page.storedHeight - 1) / chunkHeight + 1 }
 
-  private func decode(_ region: PixelRectangle, into output: UnsafeMutablePointer<Float>) throws(ImagingError) {
+  /// Buffers that every strip or tile is decoded through.
+  private struct Buffers {
+    let chunk: UnsafeMutableRawBufferPointer
+    let row: UnsafeMutablePointer<Float>
+  }
+
+  /// Rows of strips or tiles that a rectangle of the stored page touches.
+  private func rows(of area: PixelRectangle) -> ClosedRange<Int> {
+    (area.y / chunkHeight)...((area.y + area.height - 1) / chunkHeight)
+  }
+
+  /// - Returns: share of the strips or tiles that are missing or broken; their pixels are `NaN`.
+  private func decode(
+    _ region: PixelRectangle, with helpers: [TIFFDecoder], into output: UnsafeMutablePointer<Float>
+  ) throws(ImagingError) -> Double {
+    let area = page.orientation.stored(region, width: page.width, height: page.height)
+    let rows = rows(of: area)
+    let workers = [self] + helpers
+    if workers.count == 1 { return try decode(region, rows: rows, into: output) }
+    var results = [Result<Double, ImagingError>](repeating: .success(0), count: workers.count)
+    results.withUnsafeMutableBufferPointer { results in
+      // Every worker has its own handle, its own rows and its own result.
+      nonisolated(unsafe) let (results, workers, output) = (results, workers, output)
+      DispatchQueue.concurrentPerform(iterations: workers.count) { k in
+        let first = rows.lowerBound + rows.count * k / workers.count
+        let last = rows.lowerBound + rows.count * (k + 1) / workers.count - 1
+        do throws(ImagingError) {
+          results[k] = .success(try workers[k].decode(region, rows: first...last, into: output))
+        } catch { results[k] = .failure(error) }
+      }
+    }
+    var missing = 0.0
+    // Of several errors the first in the file counts, as if one worker had met them in turn.
+    for result in results { missing += try result.get() }
+    guard missing <= limits.toleratedMissing else {
+      throw failure(
+        .malformed, "\(Int((missing * 100).rounded())) % of its \(unit)s are missing or broken",
+        "Copy or export it again, or tolerate more")
+    }
+    return missing
+  }
+
+  /// Decodes some rows of the strips or tiles of a region.
+  ///
+  /// - Returns: of all that the region has, the share that is missing or broken.
+  private func decode(
+    _ region: PixelRectangle, rows: ClosedRange<Int>, into output: UnsafeMutablePointer<Float>
+  ) throws(ImagingError) -> Double {
     let area = page.orientation.stored(region, width: page.width, height: page.height)
     let walk = page.orientation.walk(width: region.width, height: region.height)
-    let bytes = rowBytes * (isReadByRow ? 1 : chunkHeight)
-    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: 16)
+    let chunk = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: rowBytes * (isReadByRow ? 1 : chunkHeight), alignment: 16)
     defer { chunk.deallocate() }
-    let rowSamples = min(chunkWidth, area.width) * samplesPerChunkPixel
-    let row = UnsafeMutablePointer<Float>.allocate(capacity: rowSamples)
+    let row = UnsafeMutablePointer<Float>.allocate(capacity: min(chunkWidth, area.width) * samplesPerChunkPixel)
     defer { row.deallocate() }
+    let buffers = Buffers(chunk: chunk, row: row)
 
+    let columns = (area.x / chunkWidth)...((area.x + area.width - 1) / chunkWidth)
+    let planes = planes
+    let total = self.rows(of: area).count * columns.count * planes.count
+    var missing = 0
     for plane in planes {
-      for chunkY in (area.y / chunkHeight)...((area.y + area.height - 1) / chunkHeight) {
-        for chunkX in (area.x / chunkWidth)...((area.x + area.width - 1) / chunkWidth) {
-          let x = chunkX * chunkWidth
-          let y = chunkY * chunkHeight
-          let index = ((plane ?? 0) * chunksDown + chunkY) * chunksAcross + chunkX
-          let left = max(x, area.x)
-          let width = min(x + chunkWidth, area.x + area.width) - left
-          let top = max(y, area.y)
-          let bottom = min(y + chunkHeight, area.y + area.height)
-          try check(index)
-          if !isReadByRow { try readChunk(index, x: x, y: y, into: chunk) }
-          // Within a strip rows can only be decoded in order, from its first.
-          for line in (isReadByRow ? y : top)..<bottom {
-            if isReadByRow { try readRow(line, of: index, plane: plane, into: chunk) }
-            guard line >= top else { continue }
-            let start = walk.start + (left - area.x) * walk.right + (line - area.y) * walk.down
-            place(
-              chunk, row: isReadByRow ? 0 : line - y, rowWidth: min(chunkWidth, page.storedWidth - x), column: left - x,
-              width: width,
-              plane: plane, scratch: row, into: output + start * rendering.channels,
-              step: walk.right * rendering.channels)
+      for chunkY in rows {
+        for chunkX in columns {
+          let place = Chunk(
+            index: ((plane ?? 0) * chunksDown + chunkY) * chunksAcross + chunkX, x: chunkX * chunkWidth,
+            y: chunkY * chunkHeight, plane: plane)
+          do throws(ImagingError) {
+            try decode(place, of: area, walk: walk, through: buffers, into: output)
+          } catch {
+            missing += 1
+            guard Double(missing) <= limits.toleratedMissing * Double(total) else {
+              throw missing == 1 ? error : tooMuchMissing(missing, of: total, last: error)
+            }
+            blank(place, of: area, walk: walk, in: output)
           }
         }
       }
+    }
+    return Double(missing) / Double(total)
+  }
+
+  /// A strip or tile, and where its first pixel lies on the stored page.
+  private struct Chunk {
+    let index: Int
+    let x: Int
+    let y: Int
+    let plane: Int?
+  }
+
+  private func tooMuchMissing(_ count: Int, of total: Int, last: ImagingError) -> ImagingError {
+    failure(
+      last.fault,
+      "more than \(Int(limits.toleratedMissing * 100)) % of its \(total) \(unit)s are missing or broken; the last that was "
+        + "tried: " + last.detail, "Copy or export it again, or tolerate more")
+  }
+
+  private func decode(
+    _ place: Chunk, of area: PixelRectangle, walk: (start: Int, right: Int, down: Int), through buffers: Buffers,
+    into output: UnsafeMutablePointer<Float>
+  ) throws(ImagingError) {
+    let left = max(place.x, area.x)
+    let width = min(place.x + chunkWidth, area.x + area.width) - left
+    let top = max(place.y, area.y)
+    let bottom = min(place.y + chunkHeight, area.y + area.height)
+    try check(place.index)
+    if !isReadByRow { try readChunk(place.index, x: place.x, y: place.y, into: buffers.chunk) }
+    // Within a strip rows can only be decoded in order, from its first.
+    for line in (isReadByRow ? place.y : top)..<bottom {
+      if isReadByRow { try readRow(line, of: place.index, plane: place.plane, into: buffers.chunk) }
+      guard line >= top else { continue }
+      let start = walk.start + (left - area.x) * walk.right + (line - area.y) * walk.down
+      self.place(
+        buffers.chunk, row: isReadByRow ? 0 : line - place.y, rowWidth: min(chunkWidth, page.storedWidth - place.x),
+        column: left - place.x, width: width, plane: place.plane, scratch: buffers.row,
+        into: output + start * rendering.channels, step: walk.right * rendering.channels)
+    }
+  }
+
+  /// Puts no data where a strip or tile should be.
+  private func blank(
+    _ place: Chunk, of area: PixelRectangle, walk: (start: Int, right: Int, down: Int),
+    in output: UnsafeMutablePointer<Float>
+  ) {
+    let channels = rendering.channels
+    for y in max(place.y, area.y)..<min(place.y + chunkHeight, area.y + area.height) {
+      for x in max(place.x, area.x)..<min(place.x + chunkWidth, area.x + area.width) {
+        let pixel = walk.start + (x - area.x) * walk.right + (y - area.y) * walk.down
+        for c in 0..<channels where place.plane == nil || holds(channel: c, plane: place.plane!) {
+          output[pixel * channels + c] = .nan
+        }
+      }
+    }
+  }
+
+  /// Whether a channel of the picture is made from a plane of its own, or from this one among others.
+  private func holds(channel: Int, plane: Int) -> Bool {
+    switch rendering {
+    case .samples(let kept, _, _): kept[channel] == plane
+    // Black is multiplied into all channels; an ink that is missing leaves its own without data.
+    case .inks: plane == channel || plane == 3
+    case .palette, .displayColor: true
     }
   }
 
@@ -167,6 +292,8 @@ struct TIFFDecoder {
   }
 
   private func check(_ index: Int) throws(ImagingError) {
+    // Rows without a directory were counted against the file's length when they were found.
+    if page.contiguousOffset != nil { return }
     let stored = handle.storedExtent(ofChunk: index)
     guard stored.bytes > 0 else {
       throw failure(
@@ -184,7 +311,26 @@ struct TIFFDecoder {
   private func readRow(
     _ row: Int, of index: Int, plane: Int?, into buffer: UnsafeMutableRawBufferPointer
   ) throws(ImagingError) {
-    if let reason = handle.decode(row: row, plane: plane ?? 0, into: buffer) { throw undecodable(index, reason) }
+    let reason =
+      if let start = page.contiguousOffset {
+        handle.read(
+          at: start + UInt64(row * rowBytes), sampleBytes: page.bitsPerSample / 8, into: buffer)
+      } else {
+        handle.decode(row: row, plane: plane ?? 0, into: buffer)
+      }
+    if let reason { throw undecodable(index, reason) }
+    addUp(buffer, rows: 1)
+  }
+
+  /// Turns differences between neighbours back into samples. Source: TIFF 6.0, section 14.
+  private func addUp(_ buffer: UnsafeMutableRawBufferPointer, rows: Int) {
+    guard page.holdsDifferences else { return }
+    if case .displayColor = rendering { return }
+    for row in 0..<rows {
+      let samples = UnsafeMutableRawBufferPointer(rebasing: buffer[row * rowBytes..<(row + 1) * rowBytes])
+      PackedSamples(samples, bits: page.bitsPerSample).addUp(
+        count: chunkWidth * samplesPerChunkPixel, stride: samplesPerChunkPixel)
+    }
   }
 
   private func readChunk(
@@ -199,11 +345,26 @@ struct TIFFDecoder {
       let area = PixelRectangle(
         x: x, y: y, width: min(chunkWidth, page.storedWidth - x), height: min(rows, page.storedHeight - y))
       reason = handle.decodeDisplayColor(area, into: raster.baseAddress!)
+    } else if page.compression.isJPEG2000 {
+      reason = decodeJPEG2000(index, rows: rows, into: buffer)
     } else {
       let bytes = rowBytes * rows
       reason = handle.decode(chunk: index, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<bytes]))
     }
     if let reason { throw undecodable(index, reason) }
+    addUp(buffer, rows: rows)
+  }
+
+  private func decodeJPEG2000(_ index: Int, rows: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+    guard [8, 16].contains(page.bitsPerSample) else {
+      return ": its samples have \(page.bitsPerSample) bits, which is unsupported in JPEG 2000; 8 or 16 are expected"
+    }
+    let stored = handle.stored(chunk: index)
+    if let reason = stored.reason { return reason }
+    let form = JPEG2000.Form(
+      width: chunkWidth, height: rows, samples: samplesPerChunkPixel, bits: page.bitsPerSample,
+      isYCbCr: page.compression == .aperioYCbCr)
+    return stored.bytes.withUnsafeBytes { JPEG2000.decode($0, as: form, into: buffer) }
   }
 
   private func undecodable(_ index: Int, _ reason: String) -> ImagingError {

@@ -4,21 +4,62 @@
 /// only the region. Not thread-safe: open a file once for each thread.
 package final class TIFFFile {
   package let path: String
+  /// The chain of pages, then those that pages own (tag 330), page by page.
   package let pages: [TIFFPage]
+  /// The pictures to analyze.
+  package let scans: [TIFFScan]
   /// Why there are no further pages, where the file has more that cannot be found.
   ///
   /// The pages before are good; a caller reports the rest as one failed scan.
   package let defect: ImagingError?
   private let handle: TIFFHandle
+  private var helpers: [TIFFHandle] = []
   private let limits: TIFFLimits
 
   /// - Throws: `ImagingError` where the file cannot be opened, is no TIFF, or where its chain of pages loops or is longer
   ///   than the limit.
   package init(path: String, limits: TIFFLimits = .default) throws(ImagingError) {
     handle = try TIFFHandle(path: path, limits: limits)
-    (pages, defect) = try Self.pages(of: handle, limits: limits)
+    var (chain, defect) = try Self.chain(of: handle, limits: limits)
+    if defect == nil { chain += Self.contiguousPages(behind: chain, of: handle, limits: limits) }
+    let owned = try Self.ownedPages(of: chain, in: handle, limits: limits)
+    if defect == nil { defect = owned.defect }
+    let structure = TIFFStructure(chain + owned.pages, chained: chain.count, file: Self.name(of: path))
+    if defect == nil, let lack = structure.lack {
+      defect = ImagingError(.malformed, path: path, detail: lack, remedy: ImagingError.reexport)
+    }
+    (pages, scans, self.defect) = (structure.pages, structure.scans, defect)
     self.path = path
     self.limits = limits
+  }
+
+  private static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
+  /// A whole scan, upright, in the values the file stores, its channels in their order.
+  package func image(of scan: TIFFScan) throws(ImagingError) -> Image {
+    let first = page(scan.pages[0])
+    if scan.pages.count == 1 { return try image(page: first.number) }
+    var parts: [Image] = []
+    // One page's limit holds for all of them together.
+    guard first.width * first.height <= 4 * limits.maximumPixels / scan.pages.count else {
+      throw ImagingError(
+        .limitExceeded, path: path, page: first.number,
+        detail: "\(first.width)x\(first.height) pixels of \(scan.pages.count) channels are declared; up to "
+          + "\(4 * limits.maximumPixels) samples are allowed", remedy: "Raise the limit or crop the scan")
+    }
+    for number in scan.pages { parts.append(try image(page: number)) }
+    let channels = parts.reduce(0) { $0 + $1.channels }
+    var result = Image(width: first.width, height: first.height, channels: channels, pixelSize: parts[0].pixelSize)
+    var channel = 0
+    for part in parts {
+      for c in 0..<part.channels {
+        for pixel in 0..<first.width * first.height {
+          result.samples[pixel * channels + channel] = part.samples[pixel * part.channels + c]
+        }
+        channel += 1
+      }
+    }
+    return result
   }
 
   /// A whole page, upright, in the values the file stores.
@@ -43,7 +84,26 @@ package final class TIFFFile {
       x >= 0 && y >= 0 && x + width <= page.width && y + height <= page.height,
       "region \(width)x\(height) at \(x),\(y) leaves the page of \(page.width)x\(page.height)")
     let decoder = try TIFFDecoder(page: page, of: handle, limits: limits)
-    return try decoder.image(of: PixelRectangle(x: x, y: y, width: width, height: height))
+    let area = PixelRectangle(x: x, y: y, width: width, height: height)
+    var decoders: [TIFFDecoder] = []
+    for k in 1..<decoder.workers(for: area) {
+      decoders.append(try TIFFDecoder(page: page, of: helper(k), limits: limits))
+    }
+    return try decoder.image(of: area, with: decoders)
+  }
+
+  /// A further handle on the file; libtiff's serve one thread each.
+  private func helper(_ k: Int) throws(ImagingError) -> TIFFHandle {
+    while helpers.count < k {
+      let another = try TIFFHandle(path: path, limits: limits)
+      guard another.isOfSameFile(as: handle) else {
+        throw ImagingError(
+          .system, path: path, detail: "the file was replaced while it was read",
+          remedy: "Run again when nothing writes to it")
+      }
+      helpers.append(another)
+    }
+    return helpers[k - 1]
   }
 
   private func page(_ number: Int) -> TIFFPage {
@@ -51,27 +111,67 @@ package final class TIFFFile {
     return pages[number - 1]
   }
 
-  private static func pages(
+  /// Planes that ImageJ appends to the only page of a stack, uncompressed and without directories of their own.
+  private static func contiguousPages(
+    behind chain: [TIFFPage], of handle: TIFFHandle, limits: TIFFLimits
+  ) -> [TIFFPage] {
+    guard chain.count == 1, let first = chain.first, let imageJ = ImageJDescription(first.description ?? ""),
+      imageJ.images > 1, first.compression == .none, !first.isPlanar, !first.isTiled, first.bitsPerSample % 8 == 0,
+      handle.readPage(at: first.offset) == nil
+    else { return [] }
+    let (bytes, isOverflown) = first.storedWidth.multipliedReportingOverflow(by: first.storedHeight)
+    guard !isOverflown, bytes > 0, bytes < 1 << 40 else { return [] }
+    let plane = UInt64(bytes * first.samplesPerPixel * first.bitsPerSample / 8)
+    let start = handle.storedExtent(ofChunk: 0).offset
+    let held = start < handle.fileBytes ? Int((handle.fileBytes - start) / max(plane, 1)) : 0
+    return (1..<max(1, min(imageJ.images, held, limits.maximumPages))).map {
+      TIFFPage(number: $0 + 1, of: handle, contiguousOffset: start + UInt64($0) * plane)
+    }
+  }
+
+  /// Pages that others own, such as the smaller levels of a pyramid.
+  private static func ownedPages(
+    of chain: [TIFFPage], in handle: TIFFHandle, limits: TIFFLimits
+  ) throws(ImagingError) -> (pages: [TIFFPage], defect: ImagingError?) {
+    var pages: [TIFFPage] = []
+    var seen = Set(chain.map(\.offset))
+    for owner in chain where owner.hasOwnedPages {
+      if let reason = handle.readPage(at: owner.offset) { return (pages, unreadable(owner.number, reason, handle)) }
+      for offset in handle.ownedPages {
+        let number = chain.count + pages.count + 1
+        guard number <= limits.maximumPages else { throw tooMany(handle, limits) }
+        guard seen.insert(offset).inserted else { throw loop(to: number, of: handle) }
+        if let reason = handle.readPage(at: offset) { return (pages, unreadable(number, reason, handle)) }
+        pages.append(TIFFPage(number: number, of: handle, owner: owner.number))
+      }
+    }
+    return (pages, nil)
+  }
+
+  private static func unreadable(_ number: Int, _ reason: String, _ handle: TIFFHandle) -> ImagingError {
+    ImagingError(
+      .malformed, path: handle.path, page: number, detail: "the page's directory cannot be read" + reason,
+      remedy: ImagingError.reexport)
+  }
+
+  private static func tooMany(_ handle: TIFFHandle, _ limits: TIFFLimits) -> ImagingError {
+    ImagingError(
+      .limitExceeded, path: handle.path, detail: "the file has more than \(limits.maximumPages) pages, the limit",
+      remedy: "Split it")
+  }
+
+  private static func chain(
     of handle: TIFFHandle, limits: TIFFLimits
   ) throws(ImagingError) -> (pages: [TIFFPage], defect: ImagingError?) {
     var pages = [TIFFPage(number: 1, of: handle)]
     var offsets: Set<UInt64> = [handle.pageOffset]
     while !handle.isLastPage {
       let number = pages.count + 1
-      guard number <= limits.maximumPages else {
-        throw ImagingError(
-          .limitExceeded, path: handle.path, detail: "the file has more than \(limits.maximumPages) pages, the limit",
-          remedy: "Split it")
-      }
+      guard number <= limits.maximumPages else { throw tooMany(handle, limits) }
       if let reason = handle.readNextPage() {
         // libtiff refuses directories it has read before, and says nothing then.
         if reason.isEmpty { throw loop(to: number, of: handle) }
-        return (
-          pages,
-          ImagingError(
-            .malformed, path: handle.path, page: number, detail: "the page's directory cannot be read" + reason,
-            remedy: ImagingError.reexport)
-        )
+        return (pages, unreadable(number, reason, handle))
       }
       guard offsets.insert(handle.pageOffset).inserted else {
         throw loop(to: number, of: handle)

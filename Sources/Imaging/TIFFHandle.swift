@@ -9,6 +9,8 @@ final class TIFFHandle {
   let fileBytes: UInt64
   private let tiff: OpaquePointer
   private let log: TIFFLog
+  private let largestChunk: Int
+  private let identity: (device: dev_t, file: ino_t)
 
   init(path: String, limits: TIFFLimits) throws(ImagingError) {
     // O_NONBLOCK: opening a named pipe would otherwise wait for its writer.
@@ -47,11 +49,15 @@ final class TIFFHandle {
     isOwned = false
     self.path = path
     self.fileBytes = UInt64(status.st_size)
+    identity = (status.st_dev, status.st_ino)
     self.tiff = tiff
     self.log = log
+    largestChunk = limits.maximumChunkBytes
   }
 
   deinit { TIFFClose(tiff) }
+
+  func isOfSameFile(as other: TIFFHandle) -> Bool { identity == other.identity && fileBytes == other.fileBytes }
 
   // MARK: Pages
 
@@ -94,6 +100,47 @@ final class TIFFHandle {
     return String(cString: value)
   }
 
+  /// The first value of a tag of two-byte integers, read past libtiff, which drops tags that it has no use for with the
+  /// page's compression.
+  func rawInteger(_ tag: Int32) -> UInt16? {
+    let isBig = TIFFIsBigTIFF(tiff) != 0
+    let isBigEndian = TIFFIsBigEndian(tiff) != 0
+    func number(_ bytes: some Collection<UInt8>) -> UInt64 {
+      (isBigEndian ? Array(bytes) : bytes.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    func read(_ count: Int, at offset: UInt64) -> [UInt8]? {
+      guard let place = off_t(exactly: offset) else { return nil }
+      var bytes = [UInt8](repeating: 0, count: count)
+      return pread(TIFFFileno(tiff), &bytes, count, place) == count ? bytes : nil
+    }
+    let (countBytes, entryBytes) = isBig ? (8, 20) : (2, 12)
+    guard let head = read(countBytes, at: pageOffset), case let count = number(head), count <= 4096,
+      let entries = read(Int(count) * entryBytes, at: pageOffset + UInt64(countBytes))
+    else { return nil }
+    for start in stride(from: 0, to: entries.count, by: entryBytes) {
+      guard number(entries[start..<start + 2]) == UInt64(tag), number(entries[start + 2..<start + 4]) == 3 else {
+        continue
+      }
+      let value = start + entryBytes - (isBig ? 8 : 4)
+      return UInt16(number(entries[value..<value + 2]))
+    }
+    return nil
+  }
+
+  /// The first value of a tag that only its maker knows.
+  func privateFloat(_ tag: UInt32) -> Float? {
+    var value: Float = 0
+    return norma_tiff_get_private_float(tiff, tag, &value) == 1 ? value : nil
+  }
+
+  /// Where the directories of pages lie that the current one owns (tag 330).
+  var ownedPages: [UInt64] {
+    var count: UInt16 = 0
+    var offsets: UnsafePointer<UInt64>?
+    guard norma_tiff_get_sub_ifds(tiff, &count, &offsets) == 1, let offsets else { return [] }
+    return Array(UnsafeBufferPointer(start: offsets, count: Int(count)))
+  }
+
   var extraSamples: [UInt16] {
     var count: UInt16 = 0
     var kinds: UnsafePointer<UInt16>?
@@ -112,7 +159,9 @@ final class TIFFHandle {
 
   var isTiled: Bool { TIFFIsTiled(tiff) != 0 }
 
-  func canDecode(_ compression: TIFFCompression) -> Bool { TIFFIsCODECConfigured(compression.rawValue) != 0 }
+  func canDecode(_ compression: TIFFCompression) -> Bool {
+    compression.isJPEG2000 || TIFFIsCODECConfigured(compression.rawValue) != 0
+  }
 
   // MARK: Strips and tiles of the current page
 
@@ -134,6 +183,40 @@ final class TIFFHandle {
       : TIFFReadEncodedStrip(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(buffer.count))
     if read < 0 { return log.explanation }
     return read == tmsize_t(buffer.count) ? nil : ": it holds \(read) of \(buffer.count) bytes"
+  }
+
+  /// A strip or tile as it is stored; a reason in place of it where it cannot be read.
+  func stored(chunk: Int) -> (bytes: [UInt8], reason: String?) {
+    let (_, count) = storedExtent(ofChunk: chunk)
+    guard count <= UInt64(largestChunk) else {
+      return ([], ": it has \(count) bytes; up to \(largestChunk) are allowed")
+    }
+    log.clear()
+    var read: tmsize_t = -1
+    let bytes = [UInt8](unsafeUninitializedCapacity: Int(count)) { buffer, size in
+      read =
+        isTiled
+        ? TIFFReadRawTile(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(count))
+        : TIFFReadRawStrip(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(count))
+      size = max(0, Int(read))
+    }
+    return (bytes, read == tmsize_t(count) ? nil : log.explanation)
+  }
+
+  /// Reads uncompressed samples of `size` bytes from a place in the file, in native byte order.
+  func read(at offset: UInt64, sampleBytes size: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+    var done = 0
+    while done < buffer.count {
+      let n = pread(TIFFFileno(tiff), buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+      guard n > 0 else { return n < 0 ? ": " + String(cString: strerror(errno)) : ": the file ends before it" }
+      done += n
+    }
+    if TIFFIsByteSwapped(tiff) != 0, size > 1 {
+      for start in stride(from: 0, through: buffer.count - size, by: size) {
+        for i in 0..<size / 2 { buffer.swapAt(start + i, start + size - 1 - i) }
+      }
+    }
+    return nil
   }
 
   /// Decodes one row of a page in strips; rows of a strip must be asked for in order.

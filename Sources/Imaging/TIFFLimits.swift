@@ -5,8 +5,14 @@ package struct TIFFLimits: Sendable, Equatable {
   /// Decoded bytes of one strip or tile.
   package var maximumChunkBytes: Int
   package var maximumPages: Int
+  /// Share of a picture's strips or tiles that may be missing or broken, in 0...1; they become no data.
+  package var toleratedMissing: Double
 
-  package init(maximumPixels: Int = 1 << 28, maximumChunkBytes: Int = 1 << 29, maximumPages: Int = 1 << 14) {
+  package init(
+    maximumPixels: Int = 1 << 28, maximumChunkBytes: Int = 1 << 29, maximumPages: Int = 1 << 14,
+    toleratedMissing: Double = 0
+  ) {
+    self.toleratedMissing = toleratedMissing
     self.maximumPixels = maximumPixels
     self.maximumChunkBytes = maximumChunkBytes
     self.maximumPages = maximumPages

@@ -1,7 +1,7 @@
 internal import CTIFF
 
 /// What a TIFF file says about one of its pages, before anything is decoded.
-package struct TIFFPage: Sendable, Equatable {
+package struct TIFFPage: Sendable {
   package enum Layout: Sendable, Equatable {
     case strips(rows: Int)
     case tiles(width: Int, height: Int)
@@ -10,11 +10,15 @@ package struct TIFFPage: Sendable, Equatable {
   package enum Role: String, Sendable, Codable {
     case image
     case pyramidLevel = "pyramid level"
-    case mask
+    case thumbnail, label, macro, mask
   }
 
   package enum PixelSizeSource: String, Sendable, Codable {
     case resolutionTags = "resolution tags"
+    case omeXML = "OME-XML"
+    case imageJ = "ImageJ description"
+    case aperio = "Aperio MPP"
+    case philips = "DICOM pixel spacing"
   }
 
   /// One-based.
@@ -37,19 +41,38 @@ package struct TIFFPage: Sendable, Equatable {
   package let isPlanar: Bool
   package let layout: Layout
   package let orientation: TIFFOrientation
-  /// `nil` where the resolution has no unit or none is given.
-  package let pixelSize: PixelSize?
-  package let pixelSizeSource: PixelSizeSource?
+  /// `nil` where the file does not say. From the tags at first; `TIFFStructure` puts in what descriptions know better.
+  package internal(set) var pixelSize: PixelSize?
+  package internal(set) var pixelSizeSource: PixelSizeSource?
+  /// Pixels of a stored row and column in the page's unit, whatever that is.
+  let resolution: (x: Double, y: Double)?
   package let isReducedResolution: Bool
   package let isMask: Bool
   package let description: String?
+  /// Whether it owns pages (tag 330).
+  let hasOwnedPages: Bool
+  let software: String?
+  let make: String?
+  /// Magnification of the lens as Hamamatsu notes it; -1 for a macro image, -2 for a map.
+  let sourceLens: Float?
+  /// What the page is to the others. From tag 254 at first; `TIFFStructure` sees the whole file.
+  package internal(set) var role: Role
+  /// Number of the page that owns this one (tag 330); `nil` in the chain of pages.
+  package let owner: Int?
+  /// Whether samples are stored as differences that libtiff leaves as they are: it knows predictors (tag 317) with
+  /// dictionary codecs alone.
+  let holdsDifferences: Bool
+  /// Where its rows lie when they are behind those of the page before, without a directory of their own.
+  let contiguousOffset: UInt64?
   /// Where the page's directory lies in the file.
   let offset: UInt64
 
   /// Channels of the decoded picture; `nil` where norma cannot decode the page.
   package var channels: Int? { rendering?.channels }
 
-  package var role: Role { isMask ? .mask : isReducedResolution ? .pyramidLevel : .image }
+  var isTiled: Bool { if case .tiles = layout { true } else { false } }
+
+  var area: Double { Double(width) * Double(height) }
 
   /// "strips of 16 rows" or "tiles of 256x256", and whether colours lie apart.
   package var layoutDescription: String {
@@ -62,8 +85,14 @@ package struct TIFFPage: Sendable, Equatable {
   }
 
   /// Reads the handle's current page.
-  init(number: Int, of handle: TIFFHandle) {
+  ///
+  /// - Parameters:
+  ///   - owner: number of the page that names it among its own.
+  ///   - contiguousOffset: see the property.
+  init(number: Int, of handle: TIFFHandle, owner: Int? = nil, contiguousOffset: UInt64? = nil) {
     self.number = number
+    self.owner = owner
+    self.contiguousOffset = contiguousOffset
     offset = handle.pageOffset
     storedWidth = Int(handle.wideInteger(TIFFTAG_IMAGEWIDTH) ?? 0)
     storedHeight = Int(handle.wideInteger(TIFFTAG_IMAGELENGTH) ?? 0)
@@ -90,22 +119,35 @@ package struct TIFFPage: Sendable, Equatable {
     orientation = TIFFOrientation(rawValue: Int(handle.integer(TIFFTAG_ORIENTATION) ?? 1)) ?? .topLeft
     width = orientation.isTransposed ? storedHeight : storedWidth
     height = orientation.isTransposed ? storedWidth : storedHeight
-    let stored = Self.storedPixelSize(of: handle)
+    resolution = Self.resolution(of: handle)
+    let stored = Self.storedPixelSize(of: handle, resolution)
     pixelSize = stored.map { [orientation] in orientation.isTransposed ? PixelSize(x: $0.y, y: $0.x) : $0 }
     pixelSizeSource = stored == nil ? nil : .resolutionTags
     let kind = Int32(bitPattern: handle.wideInteger(TIFFTAG_SUBFILETYPE) ?? 0)
     isReducedResolution = kind & FILETYPE_REDUCEDIMAGE != 0
     isMask = kind & FILETYPE_MASK != 0 || photometric == .mask
+    role = isMask ? .mask : isReducedResolution ? .pyramidLevel : .image
     description = handle.text(TIFFTAG_IMAGEDESCRIPTION)
+    hasOwnedPages = !handle.ownedPages.isEmpty
+    software = handle.text(TIFFTAG_SOFTWARE)
+    make = handle.text(TIFFTAG_MAKE)
+    sourceLens = handle.privateFloat(65421)
+    holdsDifferences =
+      compression.hasNoPredictor && handle.rawInteger(TIFFTAG_PREDICTOR) == UInt16(PREDICTOR_HORIZONTAL)
   }
 
-  private static func storedPixelSize(of handle: TIFFHandle) -> PixelSize? {
+  private static func resolution(of handle: TIFFHandle) -> (x: Double, y: Double)? {
     guard let x = handle.float(TIFFTAG_XRESOLUTION), let y = handle.float(TIFFTAG_YRESOLUTION),
       x.isFinite, y.isFinite, x > 0, y > 0
     else { return nil }
+    return (Double(x), Double(y))
+  }
+
+  private static func storedPixelSize(of handle: TIFFHandle, _ resolution: (x: Double, y: Double)?) -> PixelSize? {
+    guard let (x, y) = resolution else { return nil }
     switch Int32(handle.integer(TIFFTAG_RESOLUTIONUNIT) ?? 0) {
-    case RESUNIT_INCH: return PixelSize(x: 25_400 / Double(x), y: 25_400 / Double(y))
-    case RESUNIT_CENTIMETER: return PixelSize(x: 10_000 / Double(x), y: 10_000 / Double(y))
+    case RESUNIT_INCH: return PixelSize(x: 25_400 / x, y: 25_400 / y)
+    case RESUNIT_CENTIMETER: return PixelSize(x: 10_000 / x, y: 10_000 / y)
     default: return nil
     }
   }

@@ -24,7 +24,7 @@ extension TIFFPage {
     if photometric == .logL { return .displayColor(channels: 1) }
     if [.cieLab, .logLuv].contains(photometric) { return .displayColor(channels: 3) }
     // JPEG pages that are not planar have their YCbCr turned to RGB by the codec, which keeps its speed.
-    let isDecodedByCodec = compression == .jpeg && !isPlanar
+    let isDecodedByCodec = (compression == .jpeg || compression == .aperioYCbCr) && !isPlanar
     if photometric == .yCbCr && !isDecodedByCodec { return .displayColor(channels: 3) }
     guard let sampleFormat, let type = TIFFSampleType(bits: bitsPerSample, format: sampleFormat) else { return nil }
     switch photometric {

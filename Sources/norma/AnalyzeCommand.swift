@@ -31,6 +31,8 @@ struct AnalyzeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("\(Precision.help.abstract) By default what the model was trained in, where it can be."))
   var precision: Precision?
 
+  @OptionGroup var loader: LoaderOptions
+
   @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
   var keep: [KeptFile] = []
 
@@ -57,7 +59,7 @@ struct AnalyzeCommand: ParsableCommand {
     let result = try Analysis(
       study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
       score: score, keptFiles: keep,
-      precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }
+      precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }, limits: loader.limits
     ).run(terminal: &terminal)
     print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
@@ -80,6 +82,7 @@ struct Analysis {
   var precision: Precision?
   /// `nil` for what the model was calibrated with.
   var minimumRegionArea: RegionArea?
+  var limits = TIFFLimits.default
 
   struct Outcome {
     var output: String
@@ -90,6 +93,8 @@ struct Analysis {
     var failedScans = 0
     var seconds = 0.0
     var domain = ""
+    /// Scans of which a part is missing, as sentences.
+    var incomplete: [String] = []
 
     var summary: String {
       func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
@@ -133,7 +138,7 @@ struct Analysis {
     let domain = try DomainComparison(model: trained).compare(study, in: report.index)
     outcome.domain = domain.summary
     context.domainShift = domain.warning
-    let notes = [domain.strangeCases, try noteOnPixelSize(report.index)].compactMap { $0 }
+    let notes = [domain.strangeCases, try noteOnPixelSize(report.index)].compactMap { $0 } + outcome.incomplete
     context.warnings += notes
     for text in [domain.warning].compactMap({ $0 }) + notes { terminal.say("warning: \(text)") }
     context.provenance.append(.init("Domain shift", domain.summary))
@@ -155,7 +160,10 @@ struct Analysis {
         outcome.current += 1
         continue
       }
-      let result = try analyze(item, of: study, model: model, scorer: scorer, report: report, terminal: &terminal)
+      let sources = study.scans(of: item, channels: model.preparation.channels, limits: limits)
+      outcome.incomplete += sources.compactMap { $0.incompleteness(in: study) }
+      let result = try analyze(
+        item, sources: sources, model: model, scorer: scorer, report: report, terminal: &terminal)
       try report.finishCase(result)
       outcome.scans += result.scans.count
     }
@@ -164,9 +172,8 @@ struct Analysis {
   }
 
   private func analyze(
-    _ item: Study.Case, of study: Study, model: Model, scorer: Scorer, report: Report, terminal: inout Terminal
+    _ item: Study.Case, sources: [SourceScan], model: Model, scorer: Scorer, report: Report, terminal: inout Terminal
   ) throws -> CaseResult {
-    let sources = study.scans(of: item, channels: model.preparation.channels)
     var readable: [Int] = []
     var pictures: [Image] = []
     for (index, source) in sources.enumerated() {

@@ -5,18 +5,31 @@ struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Show what the loader sees in a file.")
 
-  @Argument(help: ArgumentHelp("A TIFF scan.", valueName: "scan"))
-  var scan: String
+  @Argument(help: ArgumentHelp("TIFF scans.", valueName: "scans"))
+  var scans: [String]
+
+  @OptionGroup var loader: LoaderOptions
 
   @Flag(help: "Print JSON.")
   var json = false
 
   func run() throws {
-    let inspection = ScanInspection(of: try TIFFFile(path: scan))
-    print(json ? try inspection.json() : inspection.text)
-    if inspection.problem != nil || inspection.pages.contains(where: { $0.problem != nil }) {
-      throw ExitCode(ExitStatus.failed)
+    var isSound = true
+    var texts: [String] = []
+    for scan in scans {
+      do {
+        let inspection = ScanInspection(of: try TIFFFile(path: scan, limits: loader.limits))
+        isSound = isSound && inspection.problem == nil && !inspection.pages.contains { $0.problem != nil }
+        texts.append(json ? try inspection.json() : inspection.text)
+      } catch let error as ImagingError where scans.count > 1 {
+        // One scan that cannot be opened does not hide the others.
+        Terminal.complain(error.description)
+        isSound = false
+      }
     }
+    // One scan is one object, several are a list.
+    print(json && scans.count > 1 ? "[\(texts.joined(separator: ",\n"))]" : texts.joined(separator: "\n"))
+    if !isSound { throw ExitCode(ExitStatus.failed) }
   }
 }
 
@@ -35,11 +48,15 @@ extension ScanInspection {
       ]
       for (index, channel) in page.statistics.enumerated() {
         guard let low = channel.min, let high = channel.max, let mean = channel.mean else {
-          lines.append("  channel \(index + 1)    no data")
+          lines.append("  channel \(index + 1)    no data" + (channel.name.map { ", \($0)" } ?? ""))
           continue
         }
         lines.append(
-          "  channel \(index + 1)    " + String(format: "minimum %.6g, maximum %.6g, mean %.6g", low, high, mean))
+          "  channel \(index + 1)    " + String(format: "minimum %.6g, maximum %.6g, mean %.6g", low, high, mean)
+            + (channel.name.map { ", \($0)" } ?? ""))
+      }
+      if page.missingShare > 0 {
+        lines.append(String(format: "  missing      %.0f %% of its strips or tiles", 100 * page.missingShare))
       }
       if let problem = page.problem { lines.append("  cannot be decoded: \(problem)") }
       return lines

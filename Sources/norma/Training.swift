@@ -19,6 +19,7 @@ extension TrainingOptions {
     setSettings.reduction = reduction ?? preset.reduction
     setSettings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
     setSettings.heldOutShare = heldOut
+    setSettings.limits = loader.limits
     setSettings.seed = seed
     setSettings.channelWeights = rule.channelWeights
     let set = try TrainingSet(study, settings: setSettings) { done, all in
@@ -26,6 +27,7 @@ extension TrainingOptions {
     }
     terminal.finish()
     for fault in set.faults { terminal.say("left out: \(fault)") }
+    for note in set.incomplete { terminal.say(note) }
     let scans = { (members: [TrainingSet.Member]) in members.reduce(0) { $0 + $1.scans.count } }
     terminal.say(
       "learning from \(scans(set.training)) scans of \(set.training.count) cases; \(scans(set.heldOut)) scans of "

@@ -9,6 +9,8 @@ struct TrainingOptions: ParsableArguments {
     help: "Kind of scan whose settings to start from: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
   var preset: Preset = .general
 
+  @OptionGroup var loader: LoaderOptions
+
   @Option(help: ArgumentHelp("Time to train, in minutes.", valueName: "minutes"))
   var minutes: Double?
 

@@ -12,7 +12,7 @@ struct Benchmarks: ParsableCommand {
       from the model file. Before scoring is timed their outputs have to agree with norma's in f32; training starts from
       fresh weights, and what is timed of it is the same network, loss and optimizer.
       """,
-    subcommands: [TrainingBenchmark.self, ScoringBenchmark.self, WholeBenchmark.self])
+    subcommands: [TrainingBenchmark.self, ScoringBenchmark.self, WholeBenchmark.self, DecodingBenchmark.self])
 }
 
 /// What all rows share.
@@ -39,7 +39,7 @@ struct Conditions: ParsableArguments {
     "\(Engine.description), \(Parallel.threads) threads; \(Self.processor); median of \(runs) alternating runs"
   }
 
-  private static var processor: String {
+  static var processor: String {
     let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
     return line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"

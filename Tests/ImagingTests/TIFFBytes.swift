@@ -6,6 +6,8 @@ struct TIFFBytes {
     var tags: [UInt16: [Int]] = [:]
     /// Strips or tiles, in order.
     var chunks: [[UInt8]] = []
+    /// Pages that only this one leads to (tag 330).
+    var owned: [Page] = []
 
     /// A gray page of one strip.
     init(width: Int, height: Int, bits: Int = 8, _ pixels: [UInt8], tags more: [UInt16: [Int]] = [:]) {
@@ -26,9 +28,9 @@ struct TIFFBytes {
   init(_ pages: Page...) { self.pages = pages }
 
   /// Tags whose values have four bytes; 282, 283 are rationals, 320 and the others two bytes.
-  private static let wide: Set<UInt16> = [254, 256, 257, 273, 278, 279, 322, 323, 324, 325]
+  private static let wide: Set<UInt16> = [254, 256, 257, 273, 278, 279, 322, 323, 324, 325, 330]
   private static let rational: Set<UInt16> = [282, 283]
-  private static let text: Set<UInt16> = [270]
+  private static let text: Set<UInt16> = [270, 271, 305]
 
   var bytes: [UInt8] {
     var file: [UInt8] = isBigEndian ? [0x4D, 0x4D] : [0x49, 0x49]
@@ -41,52 +43,10 @@ struct TIFFBytes {
     append(0, offsetBytes, to: &file)
     var first = 0
     for page in pages {
-      var tags = page.tags
-      let isTiled = tags[322] != nil
-      let offsets = page.chunks.map { chunk -> Int in
-        defer { file += chunk }
-        return file.count
-      }
-      if tags[isTiled ? 324 : 273] == nil { tags[isTiled ? 324 : 273] = offsets }
-      if tags[isTiled ? 325 : 279] == nil { tags[isTiled ? 325 : 279] = page.chunks.map(\.count) }
-      var entries: [(tag: UInt16, type: Int, count: Int, data: [UInt8])] = []
-      for (tag, values) in tags.sorted(by: { $0.key < $1.key }) {
-        var data: [UInt8] = []
-        let type = Self.rational.contains(tag) ? 5 : Self.wide.contains(tag) ? 4 : Self.text.contains(tag) ? 2 : 3
-        for value in values {
-          switch type {
-          case 5:
-            append(value, 4, to: &data)
-            append(1, 4, to: &data)
-          case 4: append(value, 4, to: &data)
-          case 2: append(value, 1, to: &data)
-          default: append(value, 2, to: &data)
-          }
-        }
-        entries.append((tag, type, values.count, data))
-      }
-      // Values that do not fit into their entry come before the directory.
-      var places: [Int] = []
-      for entry in entries {
-        places.append(file.count)
-        if entry.data.count > offsetBytes { file += entry.data }
-      }
-      if file.count % 2 == 1 { file.append(0) }
-      overwrite(link, with: file.count, in: &file)
-      if first == 0 { first = file.count }
-      append(entries.count, isBigTIFF ? 8 : 2, to: &file)
-      for (entry, place) in zip(entries, places) {
-        append(Int(entry.tag), 2, to: &file)
-        append(entry.type, 2, to: &file)
-        append(entry.count, offsetBytes, to: &file)
-        if entry.data.count > offsetBytes {
-          append(place, offsetBytes, to: &file)
-        } else {
-          file += entry.data + [UInt8](repeating: 0, count: offsetBytes - entry.data.count)
-        }
-      }
-      link = file.count
-      append(0, offsetBytes, to: &file)
+      let (directory, next) = append(page, to: &file)
+      overwrite(link, with: directory, in: &file)
+      if first == 0 { first = directory }
+      link = next
     }
     switch lastNext {
     case .end: break
@@ -94,6 +54,56 @@ struct TIFFBytes {
     case .offset(let offset): overwrite(link, with: offset, in: &file)
     }
     return file
+  }
+
+  /// Appends a page and what it owns; returns where its directory lies, and where that leads on from.
+  private func append(_ page: Page, to file: inout [UInt8]) -> (directory: Int, next: Int) {
+    var tags = page.tags
+    if !page.owned.isEmpty { tags[330] = page.owned.map { append($0, to: &file).directory } }
+    let isTiled = tags[322] != nil
+    let offsets = page.chunks.map { chunk -> Int in
+      defer { file += chunk }
+      return file.count
+    }
+    if tags[isTiled ? 324 : 273] == nil { tags[isTiled ? 324 : 273] = offsets }
+    if tags[isTiled ? 325 : 279] == nil { tags[isTiled ? 325 : 279] = page.chunks.map(\.count) }
+    var entries: [(tag: UInt16, type: Int, count: Int, data: [UInt8])] = []
+    for (tag, values) in tags.sorted(by: { $0.key < $1.key }) {
+      var data: [UInt8] = []
+      let type = Self.rational.contains(tag) ? 5 : Self.wide.contains(tag) ? 4 : Self.text.contains(tag) ? 2 : 3
+      for value in values {
+        switch type {
+        case 5:
+          append(value, 4, to: &data)
+          append(1, 4, to: &data)
+        case 4: append(value, 4, to: &data)
+        case 2: append(value, 1, to: &data)
+        default: append(value, 2, to: &data)
+        }
+      }
+      entries.append((tag, type, values.count, data))
+    }
+    // Values that do not fit into their entry come before the directory.
+    var places: [Int] = []
+    for entry in entries {
+      places.append(file.count)
+      if entry.data.count > offsetBytes { file += entry.data }
+    }
+    if file.count % 2 == 1 { file.append(0) }
+    let directory = file.count
+    append(entries.count, isBigTIFF ? 8 : 2, to: &file)
+    for (entry, place) in zip(entries, places) {
+      append(Int(entry.tag), 2, to: &file)
+      append(entry.type, 2, to: &file)
+      append(entry.count, offsetBytes, to: &file)
+      if entry.data.count > offsetBytes {
+        append(place, offsetBytes, to: &file)
+      } else {
+        file += entry.data + [UInt8](repeating: 0, count: offsetBytes - entry.data.count)
+      }
+    }
+    append(0, offsetBytes, to: &file)
+    return (directory, file.count - offsetBytes)
   }
 
   private var offsetBytes: Int { isBigTIFF ? 8 : 4 }

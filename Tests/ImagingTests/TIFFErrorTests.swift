@@ -167,8 +167,8 @@ struct TIFFErrorTests {
           + " gray, palette, RGB, CMYK, YCbCr, CIE L*a*b* and LogLuv are supported. Re-export it."
       ),
       (
-        [259: [34712]],
-        "Compression is JPEG 2000, which libtiff was built without. Re-export it with LZW or Deflate."
+        [259: [50002]],
+        "Compression is JPEG XL, which libtiff was built without. Re-export it with LZW or Deflate."
       ),
     ] as [([UInt16: [Int]], String)])
   func `what norma cannot read is named`(tags: [UInt16: [Int]], expected: String) throws {

@@ -101,6 +101,20 @@ struct TIFFReadingTests {
     #expect(try image(TIFFBytes(page)).samples == [1, 3, 5, 2, 4, 6])
   }
 
+  /// Predictor 2 on pages that are not compressed, where libtiff hands the differences out.
+  @Test(
+    arguments: [(8, [10, 5, 250, 1, 2, 3]), (16, [10, 0, 5, 0, 0xFF, 0xFF]), (4, [0x1F, 0x30])] as [(Int, [UInt8])])
+  func `differences of uncompressed samples are added up`(bits: Int, bytes: [UInt8]) throws {
+    let expected: [Float] = bits == 8 ? [10, 15, 9, 10, 12, 15] : bits == 16 ? [10, 15, 14] : [1, 0, 3]
+    let page = TIFFBytes.Page(width: expected.count, height: 1, bits: bits, bytes, tags: [317: [2]])
+    #expect(try image(TIFFBytes(page)).samples == expected)
+    // Of several samples a pixel each adds to its own.
+    if bits == 8 {
+      let color = TIFFBytes.Page(width: 2, height: 1, bytes, tags: [317: [2], 277: [3], 262: [2], 258: [8, 8, 8]])
+      #expect(try image(TIFFBytes(color)).samples == [10, 5, 250, 11, 7, 253])
+    }
+  }
+
   @Test func `every orientation is turned upright`() throws {
     // The upright picture is 123/456; what each orientation stores follows from TIFF 6.0, tag 274.
     let stored: [(orientation: Int, width: Int, pixels: [UInt8])] = [
@@ -137,7 +151,7 @@ struct TIFFReadingTests {
       .init(width: 2, height: 1, [1, 2]), .init(width: 1, height: 1, [7], tags: [254: [1]]),
       .init(width: 8, height: 1, bits: 1, [0xF0], tags: [254: [4], 262: [4]]))
     let opened = try TIFFFile(path: folder.write(file))
-    #expect(opened.pages.map(\.role) == [.image, .pyramidLevel, .mask])
+    #expect(opened.pages.map(\.role) == [.image, .thumbnail, .mask])
     #expect(opened.pages.map(\.number) == [1, 2, 3])
     // Out of order, to leave the current page and come back.
     #expect(try opened.image(page: 3).samples == [1, 1, 1, 1, 0, 0, 0, 0])

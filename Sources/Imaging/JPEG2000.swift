@@ -1,0 +1,181 @@
+internal import COpenJPEG
+
+/// Decodes JPEG 2000 in tiles and strips, which libtiff leaves to others. Source: ISO/IEC 15444-1, annexes A and I.
+enum JPEG2000 {
+  /// What the page says a strip or tile holds.
+  struct Form {
+    var width: Int
+    var height: Int
+    /// Samples a pixel, interleaved in the result.
+    var samples: Int
+    /// 8 or 16, of a sample in the result.
+    var bits: Int
+    /// Whether the components are luminance and colour differences whatever the codestream says; they become RGB.
+    var isYCbCr: Bool
+  }
+
+  /// - Parameters:
+  ///   - stored: a codestream, or a JP2 file around one.
+  ///   - buffer: receives `height * width * samples` unsigned integers in native order.
+  /// - Returns: `nil` on success, else what went wrong, to be put after "cannot be decoded".
+  static func decode(
+    _ stored: UnsafeRawBufferPointer, as form: Form, into buffer: UnsafeMutableRawBufferPointer
+  ) -> String? {
+    guard let codestream = codestream(in: stored) else { return ": it holds no JPEG 2000 codestream" }
+    let source = Source(codestream)
+    let log = Log()
+    // OpenJPEG holds no references of its own.
+    defer { withExtendedLifetime((source, log)) {} }
+    guard let codec = opj_create_decompress(OPJ_CODEC_J2K) else {
+      return ": OpenJPEG cannot be set up"
+    }
+    defer { opj_destroy_codec(codec) }
+    opj_set_error_handler(codec, Log.note, Unmanaged.passUnretained(log).toOpaque())
+    var parameters = opj_dparameters_t()
+    opj_set_default_decoder_parameters(&parameters)
+    guard opj_setup_decoder(codec, &parameters) != 0, let stream = source.stream() else {
+      return ": OpenJPEG cannot be set up"
+    }
+    defer { opj_stream_destroy(stream) }
+    var header: UnsafeMutablePointer<opj_image_t>?
+    guard opj_read_header(stream, codec, &header) != 0, let picture = header else {
+      opj_image_destroy(header)
+      return log.explanation
+    }
+    defer { opj_image_destroy(picture) }
+    // Before anything is decoded: a codestream can declare what no tile holds.
+    let image = picture.pointee
+    let (width, height) = (Int(image.x1) - Int(image.x0), Int(image.y1) - Int(image.y0))
+    guard width == form.width, height == form.height, Int(image.numcomps) >= form.samples else {
+      return ": it holds \(width)x\(height) pixels of \(image.numcomps) components;"
+        + " \(form.width)x\(form.height) of \(form.samples) are expected"
+    }
+    guard opj_decode(codec, stream, picture) != 0, opj_end_decompress(codec, stream) != 0 else {
+      return log.explanation
+    }
+    return interleave(picture.pointee, form, into: buffer)
+  }
+
+  private static let start: [UInt8] = [0xFF, 0x4F, 0xFF, 0x51]
+
+  /// The codestream alone: OpenJPEG's reader of the boxes around it ends the process on some that are cut short.
+  private static func codestream(in stored: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    var place = 0
+    // Boxes: length and type of four bytes each; a length of 1 is followed by one of eight bytes, 0 reaches to the end.
+    while !stored[place...].starts(with: start) {
+      guard place + 16 <= stored.count else { return nil }
+      func number(at offset: Int, bytes: Int) -> UInt64 {
+        (0..<bytes).reduce(0) { $0 << 8 | UInt64(stored[place + offset + $1]) }
+      }
+      let short = number(at: 0, bytes: 4)
+      let (head, length) = short == 1 ? (16, number(at: 8, bytes: 8)) : (8, short)
+      if stored[(place + 4)...].starts(with: "jp2c".utf8) {
+        place += head
+        return stored[place...].starts(with: start) ? UnsafeRawBufferPointer(rebasing: stored[place...]) : nil
+      }
+      guard length >= UInt64(head), length < UInt64(stored.count - place) else { return nil }
+      place += Int(length)
+    }
+    return UnsafeRawBufferPointer(rebasing: stored[place...])
+  }
+
+  private static func interleave(
+    _ image: opj_image_t, _ form: Form, into buffer: UnsafeMutableRawBufferPointer
+  ) -> String? {
+    for sample in 0..<form.samples {
+      let component = image.comps[sample]
+      let (w, h) = (Int(component.w), Int(component.h))
+      guard let data = component.data, w > 0, h > 0, component.dx > 0, component.dy > 0 else {
+        return ": component \(sample + 1) is empty"
+      }
+      guard component.prec <= form.bits else {
+        return ": component \(sample + 1) has \(component.prec) bits; up to \(form.bits) are expected"
+      }
+      let (dx, dy) = (Int(component.dx), Int(component.dy))
+      let shift: Int32 = component.sgnd != 0 ? 1 << (Int32(component.prec) - 1) : 0
+      let largest: Int32 = 1 << Int32(component.prec) - 1
+      for y in 0..<form.height {
+        let row = data + min(y / dy, h - 1) * w
+        for x in 0..<form.width {
+          let value = min(max(row[min(x / dx, w - 1)] + shift, 0), largest)
+          let i = (y * form.width + x) * form.samples + sample
+          if form.bits == 8 {
+            buffer.storeBytes(of: UInt8(value), toByteOffset: i, as: UInt8.self)
+          } else {
+            buffer.storeBytes(of: UInt16(value), toByteOffset: 2 * i, as: UInt16.self)
+          }
+        }
+      }
+    }
+    if form.isYCbCr, form.samples >= 3, form.bits == 8 { convertToRGB(buffer, samples: form.samples) }
+    return nil
+  }
+
+  /// Full-range ITU-R BT.601. Source: JFIF 1.02, page 3.
+  private static func convertToRGB(_ buffer: UnsafeMutableRawBufferPointer, samples: Int) {
+    func byte(_ value: Float) -> UInt8 { UInt8(min(max(value.rounded(), 0), 255)) }
+    for i in stride(from: 0, to: buffer.count - 2, by: samples) {
+      let (y, cb, cr) = (Float(buffer[i]), Float(buffer[i + 1]) - 128, Float(buffer[i + 2]) - 128)
+      buffer[i] = byte(y + 1.402 * cr)
+      buffer[i + 1] = byte(y - 0.344_136 * cb - 0.714_136 * cr)
+      buffer[i + 2] = byte(y + 1.772 * cb)
+    }
+  }
+
+  /// Bytes in memory as a stream of OpenJPEG's.
+  private final class Source {
+    private let bytes: UnsafeRawBufferPointer
+    private var position = 0
+
+    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    private static func of(_ user: UnsafeMutableRawPointer?) -> Source {
+      Unmanaged<Source>.fromOpaque(user!).takeUnretainedValue()
+    }
+
+    /// The source has to outlive it.
+    func stream() -> UnsafeMutablePointer<opj_stream_t?>? {
+      guard let stream = opj_stream_default_create(1) else { return nil }
+      opj_stream_set_user_data(stream, Unmanaged.passUnretained(self).toOpaque(), nil)
+      opj_stream_set_user_data_length(stream, UInt64(bytes.count))
+      opj_stream_set_read_function(stream) { target, count, user in
+        let source = Source.of(user)
+        let left = source.bytes.count - source.position
+        guard left > 0, let target else { return -1 }
+        let n = min(Int(count), left)
+        target.copyMemory(from: source.bytes.baseAddress! + source.position, byteCount: n)
+        source.position += n
+        return OPJ_SIZE_T(n)
+      }
+      opj_stream_set_skip_function(stream) { count, user in
+        let source = Source.of(user)
+        guard count > 0, source.position < source.bytes.count else { return -1 }
+        let n = min(Int(count), source.bytes.count - source.position)
+        source.position += n
+        return OPJ_OFF_T(n)
+      }
+      opj_stream_set_seek_function(stream) { position, user in
+        let source = Source.of(user)
+        guard (0...Int64(source.bytes.count)).contains(position) else { return 0 }
+        source.position = Int(position)
+        return 1
+      }
+      return stream
+    }
+  }
+
+  /// The first thing that OpenJPEG found wrong.
+  private final class Log {
+    private var text = ""
+
+    static let note: opj_msg_callback = { message, user in
+      guard let message, let user else { return }
+      let log = Unmanaged<Log>.fromOpaque(user).takeUnretainedValue()
+      if log.text.isEmpty { log.text = String(cString: message) }
+    }
+
+    var explanation: String {
+      text.isEmpty ? ": it is damaged" : ": " + TIFFLog.sentence(text)
+    }
+  }
+}

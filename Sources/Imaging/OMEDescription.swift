@@ -1,0 +1,155 @@
+import Foundation
+
+#if canImport(FoundationXML)
+  internal import FoundationXML
+#endif
+
+/// What an OME-XML description says of the pictures in its file. Source: the OME-TIFF specification and OME schema
+/// 2016-06, elements Image, Pixels, Channel and TiffData.
+struct OMEDescription {
+  struct Series {
+    var name: String?
+    /// Letters of the dimensions after X and Y, fastest first, such as "ZCT".
+    var order = "ZCT"
+    var sizeZ = 1
+    var sizeC = 1
+    var sizeT = 1
+    var pixelSize: PixelSize?
+    var channels: [(name: String?, samples: Int)] = []
+    fileprivate var blocks: [Block] = []
+  }
+
+  /// Consecutive planes, and the page that the first of them is.
+  fileprivate struct Block {
+    var page: Int?
+    var first: [Character: Int] = [:]
+    var count: Int?
+    var file: String?
+  }
+
+  /// Where one plane of a series lies.
+  struct Plane {
+    /// Zero-based, in the file's chain of pages.
+    var page: Int
+    var z: Int
+    /// Of pages, each of which may hold several samples.
+    var c: Int
+    var t: Int
+  }
+
+  private(set) var series: [Series] = []
+
+  /// - Returns: `nil` where the text is no OME-XML that can be understood.
+  init?(_ text: String) {
+    guard text.contains("<OME"), let data = text.data(using: .utf8) else { return nil }
+    let reader = Reader()
+    let parser = XMLParser(data: data)
+    parser.shouldResolveExternalEntities = false
+    parser.delegate = reader
+    guard parser.parse(), !reader.series.isEmpty else { return nil }
+    series = reader.series
+  }
+
+  /// The planes of a series that lie in this file.
+  ///
+  /// - Parameters:
+  ///   - file: name of the file without its folders; planes of other files are left out.
+  ///   - pages: pages of the file; more planes are not looked for, whatever is declared.
+  ///   - next: page of the first plane where no block says which, see `TiffData`.
+  func planes(of index: Int, file: String, pages: Int, from next: Int) -> [Plane] {
+    let series = series[index]
+    let c = series.pagesPerPlane
+    let sizes: [Character: Int] = ["Z": series.sizeZ, "C": c, "T": series.sizeT]
+    let letters = series.order.filter { "ZCT".contains($0) }
+    guard letters.count == 3, sizes.values.allSatisfy({ $0 > 0 }) else { return [] }
+    let blocks = series.blocks.isEmpty ? [Block(page: next)] : series.blocks
+    var result: [Plane] = []
+    for block in blocks where block.file == nil || block.file == file {
+      var place = letters.map { block.first[$0] ?? 0 }
+      let page = block.page ?? (blocks.count == 1 ? next : 0)
+      let count = block.count ?? (block.page == nil || series.blocks.isEmpty ? Int.max : 1)
+      for k in 0..<max(0, min(count, pages - page)) {
+        guard zip(letters, place).allSatisfy({ $1 >= 0 && $1 < sizes[$0]! }) else { break }
+        func at(_ letter: Character) -> Int {
+          place[letters.distance(from: letters.startIndex, to: letters.firstIndex(of: letter)!)]
+        }
+        result.append(Plane(page: page + k, z: at("Z"), c: at("C"), t: at("T")))
+        for (i, letter) in letters.enumerated() {
+          place[i] += 1
+          if place[i] < sizes[letter]! || i == 2 { break }
+          place[i] = 0
+        }
+      }
+    }
+    return result
+  }
+
+  private final class Reader: NSObject, XMLParserDelegate {
+    var series: [Series] = []
+    func parser(
+      _ parser: XMLParser, didStartElement element: String, namespaceURI: String?, qualifiedName: String?,
+      attributes: [String: String]
+    ) {
+      func number(_ key: String) -> Int? { attributes[key].flatMap { Int($0) } }
+      let name = element.split(separator: ":").last.map(String.init) ?? element
+      switch name {
+      case "Image": series.append(Series(name: attributes["Name"]))
+      case "Pixels" where !series.isEmpty:
+        let last = series.count - 1
+        series[last].order = String((attributes["DimensionOrder"] ?? "XYZCT").dropFirst(2))
+        series[last].sizeZ = number("SizeZ") ?? 1
+        series[last].sizeC = number("SizeC") ?? 1
+        series[last].sizeT = number("SizeT") ?? 1
+        func length(_ key: String) -> Double? {
+          guard let value = attributes[key].flatMap(Double.init), value > 0, value.isFinite,
+            let unit = LengthUnit(attributes[key + "Unit"] ?? "µm")
+          else { return nil }
+          return value * unit.micrometers
+        }
+        if let x = length("PhysicalSizeX"), let y = length("PhysicalSizeY") {
+          series[last].pixelSize = PixelSize(x: x, y: y)
+        }
+      case "Channel" where !series.isEmpty:
+        series[series.count - 1].channels.append((attributes["Name"], number("SamplesPerPixel") ?? 1))
+      case "TiffData" where !series.isEmpty:
+        var block = Block(page: number("IFD"), count: number("PlaneCount"))
+        for letter in "ZCT" { block.first[letter] = number("First\(letter)") }
+        series[series.count - 1].blocks.append(block)
+      case "UUID" where series.last?.blocks.isEmpty == false:
+        let last = series.count - 1
+        series[last].blocks[series[last].blocks.count - 1].file = attributes["FileName"]
+      default: break
+      }
+    }
+  }
+}
+
+extension OMEDescription.Series {
+  /// Pages that hold one plane's channels: a page of three samples holds three.
+  var pagesPerPlane: Int {
+    guard !channels.isEmpty, channels.reduce(0, { $0 + $1.samples }) == sizeC else { return sizeC }
+    return channels.count
+  }
+}
+
+/// A unit of length as files name it.
+struct LengthUnit {
+  let micrometers: Double
+
+  init?(_ name: String) {
+    switch name.trimmingCharacters(in: .whitespacesAndNewlines).lowercased() {
+    case "µm", "μm", "um", "micron", "microns", "micrometer", "micrometers", "\\u00b5m", "micrometre": micrometers = 1
+    case "nm", "nanometer": micrometers = 1e-3
+    case "pm", "picometer": micrometers = 1e-6
+    case "å", "angstrom": micrometers = 1e-4
+    case "mm", "millimeter", "millimeters", "millimetre": micrometers = 1e3
+    case "cm", "centimeter": micrometers = 1e4
+    case "dm": micrometers = 1e5
+    case "m", "meter": micrometers = 1e6
+    case "in", "inch", "inches": micrometers = 25_400
+    case "mil", "thou": micrometers = 25.4
+    case "pt": micrometers = 25_400 / 72
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Foundation
+
+struct DecodingBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "decoding",
+    abstract:
+      "Whole processes: every page of files decoded, with minimum, maximum and mean of its channels, beside tifffile.")
+
+  @Argument(help: "TIFF files, all of which both can read.")
+  var files: [String]
+
+  @Option(help: "The Python that has the peers' requirements.")
+  var python = "python3"
+
+  @Option(help: "Folder of the peers.")
+  var peers = "Tests/Benchmarks/peers"
+
+  @Option(help: "Alternating runs, of which the median counts.")
+  var runs = 5
+
+  @Option(help: "The norma to measure.")
+  var norma = ".build/release/norma"
+
+  func run() throws {
+    print("\(Conditions.processor); \(files.count) files; median of \(runs) alternating runs")
+    var runs: (ours: [Measured], theirs: [Measured]) = ([], [])
+    for _ in 0..<self.runs {
+      runs.ours.append(try Measured([norma, "inspect", "--json"] + files))
+      runs.theirs.append(try Measured([python, "\(peers)/decode.py"] + files))
+    }
+    print(Measured.line("norma inspect", runs.ours), Measured.line("tifffile", runs.theirs), separator: "\n")
+    print(
+      String(
+        format: "norma is %.2f x as fast", Contest.median(zip(runs.theirs, runs.ours).map { $0.seconds / $1.seconds })))
+  }
+}
