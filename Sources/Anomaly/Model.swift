@@ -116,10 +116,9 @@ package struct Model: Sendable {
       throw ModelStorage.damaged(path, "it describes \(fault)")
     }
     let c = architecture.channels
-    let percentile = if case .percentile(let percent) = preparation.normalization.method { percent } else { 0.0 }
     guard preparation.channels == c,
       preparation.tissueChannels.map({ $0.allSatisfy((0..<c).contains) && !$0.isEmpty }) ?? true,
-      (1...64).contains(preparation.reduction), (0...100).contains(percentile),
+      (1...64).contains(preparation.reduction), preparation.normalization.fits(channels: c),
       book.fits(channels: c), book.available.contains(.learned) == (scoreArchitecture != nil),
       scoreArchitecture.map({
         $0.inputs == ScoreInput(architecture).count && architecture.patchSize % $0.granularity == 0

@@ -15,11 +15,14 @@ package struct Preparation: Codable, Sendable, Equatable {
   /// before normalization, for scans whose background varies more than their lesions. Source of the idea: Graham 2015,
   /// "Kaggle diabetic retinopathy detection competition report".
   package var localContrast: Float?
+  /// `nil`, as in models made before it could be chosen, is `bright`.
+  package var tissueAppearance: TissueMask.Appearance?
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
-    localContrast: Float? = nil
+    localContrast: Float? = nil, tissueAppearance: TissueMask.Appearance? = nil
   ) {
+    self.tissueAppearance = tissueAppearance
     self.localContrast = localContrast
     self.normalization = normalization
     self.reduction = reduction
@@ -160,7 +163,7 @@ extension Preparation {
   /// Brings the scans of one case onto the model's grid and finds their tissue.
   package func prepare(_ images: [Image]) -> [PreparedImage] {
     var reduced = images.map { $0.reduced(by: reduction) }
-    let masks = Normalization.tissue(of: reduced, channels: tissueChannels)
+    let masks = Normalization.tissue(of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
     let appearances = zip(reduced, masks).map { Appearance(of: $0, tissue: $1) }
     var backgrounds = [Image?](repeating: nil, count: images.count)
     if let localContrast {
@@ -173,7 +176,7 @@ extension Preparation {
     let parameters: [NormalizationParameters]
     switch normalization.scope {
     case .scan: parameters = zip(reduced, masks).map { normalization.parameters(of: [$0], tissue: [$1]) }
-    case .wholeCase:
+    case .wholeCase, .trainingSet:
       let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks)
       parameters = reduced.map { _ in shared! }
     }

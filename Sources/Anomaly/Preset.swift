@@ -3,14 +3,24 @@ import Imaging
 /// Settings that suit a kind of scan, to start from. Every one of them can be set by itself.
 package enum Preset: String, CaseIterable, Sendable {
   /// Makes no assumption about the scan or about what a lesion looks like.
-  case general
+  case generic
+  /// MR slices of any contrast: intensities have no unit, a lesion may be brighter or darker.
+  case mri
   /// Slices with three channels, pre-contrast, FLAIR and post-contrast: lesions are bright in FLAIR.
   case flair
+  /// CT slices in Hounsfield units, soft tissue.
+  case ct
+  /// Radiographs: the same pose every time, but never quite.
+  case xray
+  /// Stained slides: no pose, colors that differ from batch to batch, bright glass around tissue.
+  case histology
   /// Fundus photographs: many small lesions, dark or bright, on a background that varies more than they do.
   case fundus
 
   package struct Values: Sendable, Equatable {
     package var rule = EvidenceRule()
+    package var normalization = Normalization(method: .robust, scope: .scan)
+    package var tissueAppearance = TissueMask.Appearance.bright
     /// Radii of planted lesions, in pixels of the model's grid.
     package var radii: ClosedRange<Float> = 2...32
     /// Size of their offset, in normalized intensity.
@@ -30,7 +40,15 @@ package enum Preset: String, CaseIterable, Sendable {
   package var values: Values {
     var values = Values()
     switch self {
-    case .general: break
+    case .generic: break
+    case .mri: values.normalization = Normalization(method: .robust, scope: .wholeCase)
+    case .ct: values.normalization = Normalization(method: .window(low: -160, high: 240), scope: .trainingSet)
+    case .xray: values.augmentation = .mild
+    case .histology:
+      values.normalization = Normalization(method: .macenko, scope: .wholeCase)
+      values.tissueAppearance = .stained
+      values.augmentation = .photograph
+      values.kinds = 2
     case .flair:
       values.rule = EvidenceRule(channelWeights: [0, 1, 0], polarity: .bright)
       values.radii = 4...36

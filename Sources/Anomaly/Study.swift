@@ -21,7 +21,7 @@ package struct Study: Sendable {
   /// Sorted by name.
   package let cases: [Case]
 
-  package static let endings = ["tif", "tiff", "svs", "btf"]
+  package static let endings = ["tif", "tiff", "btf", "svs", "ndpi", "qptiff"]
 
   /// - Throws: `StudyError` where the folder cannot be read or holds no scan.
   package init(path: String) throws(StudyError) {

@@ -32,6 +32,7 @@ package struct TrainingSet: Sendable {
     package var channelWeights: [Float]?
     /// See `Preparation.localContrast`.
     package var localContrast: Float?
+    package var tissueAppearance = TissueMask.Appearance.bright
     package var limits = TIFFLimits.default
 
     package init() {}
@@ -90,10 +91,19 @@ package struct TrainingSet: Sendable {
         found: "its scans have \(channels) channels, --channel-weights or the preset gives \(weights.count) numbers",
         remedy: "Give one number a channel, or another --preset")
     }
+    if let needed = settings.normalization.neededChannels, needed != channels {
+      throw StudyError(
+        path: study.path,
+        found:
+          "its scans have \(channels) channel\(channels == 1 ? "" : "s"), the normalization of stained slides needs "
+          + "\(needed)", remedy: "Choose another --normalization or --preset")
+    }
+    let reduced = pictures.map { $0.images.map { $0.reduced(by: reduction) } }
     let preparation = Preparation(
-      normalization: settings.normalization, reduction: reduction, channels: channels,
+      normalization: settings.normalization.learned(from: reduced, appearing: settings.tissueAppearance),
+      reduction: reduction, channels: channels,
       tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
-      localContrast: settings.localContrast)
+      localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance)
     var members: [Member] = []
     for picture in pictures {
       let scans = preparation.prepare(picture.images).map(\.scan).filter { $0.tissue.share > 0.02 }

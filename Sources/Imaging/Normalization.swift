@@ -11,6 +11,12 @@ package struct Normalization: Sendable, Equatable, Codable {
     /// Puts the median of tissue at 0.5 and makes one robust standard deviation (1.4826 times the median absolute
     /// deviation) 0.12; result in 0...1.5. Hardly moved by a lesion, unlike the brightest percentile or the mean.
     case robust
+    /// Brings the histogram of the foreground onto one learned from the training scans; result in 0...1.5.
+    case histogram
+    /// Optical density of a stained slide, natural logarithm; result in 0...1.5.
+    case opticalDensity
+    /// Light through a stained slide whose stains are brought to a standard; result in 0...1.5, glass at 1.
+    case macenko
   }
 
   /// Where normalized intensities lie; without bounds for `none`.
@@ -18,7 +24,7 @@ package struct Normalization: Sendable, Equatable, Codable {
     switch method {
     case .none: -Float.infinity...Float.infinity
     case .window: 0...1
-    case .percentile, .standardScore, .robust: 0...1.5
+    case .percentile, .standardScore, .robust, .histogram, .opticalDensity, .macenko: 0...1.5
     }
   }
 
@@ -29,14 +35,53 @@ package struct Normalization: Sendable, Equatable, Codable {
     case scan
     /// All scans of a case share their parameters, so that slices of a volume stay comparable.
     case wholeCase = "case"
+    /// All scans, those to come too, have the parameters that the training scans gave.
+    case trainingSet = "training-set"
   }
 
   package var method: Method
   package var scope: Scope
+  /// What `learned(from:)` found, for the scope `trainingSet`.
+  package private(set) var fixed: NormalizationParameters?
+  /// What `learned(from:)` found, for the method `histogram`.
+  package private(set) var standard: HistogramStandard?
 
   package init(method: Method = .percentile(99), scope: Scope = .scan) {
     self.method = method
     self.scope = scope
+  }
+
+  /// Channels that the method works on; `nil` where any number will do.
+  package var neededChannels: Int? {
+    switch method {
+    case .opticalDensity, .macenko: 3
+    default: nil
+    }
+  }
+
+  /// Whether it holds what it needs, read from a file, for so many channels.
+  package func fits(channels: Int) -> Bool {
+    if case .percentile(let percent) = method, !(0...100).contains(percent) { return false }
+    if let neededChannels, neededChannels != channels { return false }
+    if scope == .trainingSet, fixed?.fits(channels: channels) != true { return false }
+    return method != .histogram || standard?.fits(channels: channels) == true
+  }
+
+  /// The same with what it has to know of the training scans.
+  ///
+  /// - Parameters:
+  ///   - cases: the images of each case; at least one case with at least one image.
+  ///   - look: what sets their tissue apart.
+  package func learned(from cases: [[Image]], appearing look: TissueMask.Appearance = .bright) -> Normalization {
+    var result = self
+    if method == .histogram {
+      result.standard = HistogramStandard(learnedFrom: scope == .scan ? cases.joined().map { [$0] } : cases)
+    }
+    if scope == .trainingSet {
+      let images = Array(cases.joined())
+      result.fixed = result.parameters(of: images, tissue: Self.tissue(of: images, appearing: look))
+    }
+    return result
   }
 
   /// What to do to each channel of these images, all of which have the same number of channels.
@@ -49,6 +94,7 @@ package struct Normalization: Sendable, Equatable, Codable {
   package func parameters(of images: [Image], tissue: [TissueMask]? = nil) -> NormalizationParameters {
     let channels = images.first?.channels ?? 0
     precondition(images.allSatisfy { $0.channels == channels }, "images of one scope differ in their channels")
+    if scope == .trainingSet, let fixed { return fixed }
     switch method {
     case .none:
       return NormalizationParameters(channels: channels, offset: 0, scale: 1, range: nil)
@@ -66,6 +112,16 @@ package struct Normalization: Sendable, Equatable, Codable {
       return result
     case .robust:
       return robustParameters(of: images, tissue: tissue ?? Self.tissue(of: images), channels: channels)
+    case .histogram:
+      guard let standard else { preconditionFailure("a histogram's standard was not learned") }
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
+      result.curves = (0..<channels).map { standard.curve(of: images, channel: $0) }
+      return result
+    case .opticalDensity, .macenko:
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
+      result.stain =
+        method == .macenko ? StainTransform.macenko(of: images) : StainTransform.density(of: images)
+      return result
     case .standardScore:
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
       for channel in 0..<channels {
@@ -81,8 +137,11 @@ package struct Normalization: Sendable, Equatable, Codable {
   /// measure in it.
   ///
   /// - Parameter channels: those that show tissue; `nil` for all.
-  package static func tissue(of images: [Image], channels: [Int]? = nil) -> [TissueMask] {
+  package static func tissue(
+    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Appearance = .bright
+  ) -> [TissueMask] {
     guard !images.isEmpty else { return [] }
+    if look == .stained { return images.map { TissueMask(of: $0.stainedness) } }
     let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
     let seen = images.map { image in channels.map { image.channels($0) } ?? image }
     let shared = coarse.parameters(of: seen)
@@ -118,15 +177,16 @@ package struct Normalization: Sendable, Equatable, Codable {
     precondition(
       parameters.offset.count == image.channels,
       "parameters for \(parameters.offset.count) channels, image has \(image.channels)")
-    var result = image
+    var result = parameters.stain?.apply(to: image) ?? image
     let channels = image.channels
     let low = parameters.range?.lowerBound ?? -.infinity
     let high = parameters.range?.upperBound ?? .infinity
     result.samples.withUnsafeMutableBufferPointer { samples in
       for channel in 0..<channels {
         let (offset, scale) = (parameters.offset[channel], 1 / parameters.scale[channel])
+        let curve = parameters.curves?[channel]
         for index in stride(from: channel, to: samples.count, by: channels) {
-          let value = (samples[index] - offset) * scale
+          let value = curve?(samples[index]) ?? (samples[index] - offset) * scale
           // NaN fails both comparisons and stays.
           samples[index] = value < low ? low : value > high ? high : value
         }

@@ -1,13 +1,23 @@
-/// `(value - offset) / scale` for each channel, clipped to the range.
+/// `(value - offset) / scale` for each channel, clipped to the range; or what stands in its place.
 package struct NormalizationParameters: Sendable, Equatable, Codable {
   package var offset: [Float]
   package var scale: [Float]
   /// `nil`: not clipped.
   package var range: ClosedRange<Float>?
+  /// A map for each channel, in place of offset and scale.
+  package var curves: [IntensityCurve]?
+  /// A map of all channels together, in place of offset and scale.
+  package var stain: StainTransform?
 
   init(channels: Int, offset: Float, scale: Float, range: ClosedRange<Float>?) {
     self.offset = [Float](repeating: offset, count: channels)
     self.scale = [Float](repeating: scale, count: channels)
     self.range = range
+  }
+
+  /// Whether it was read from a file undamaged.
+  func fits(channels: Int) -> Bool {
+    offset.count == channels && scale.count == channels && scale.allSatisfy { $0.isFinite && $0 != 0 }
+      && curves.map { $0.count == channels } ?? true && (stain == nil || channels == 3)
   }
 }

@@ -17,6 +17,14 @@ package struct TissueMask: Sendable, Equatable {
     self.isTissue = isTissue
   }
 
+  /// What sets tissue apart from what lies around it.
+  package enum Appearance: String, Sendable, Codable {
+    /// It is brighter.
+    case bright
+    /// It is colored, or darker than the glass around it.
+    case stained
+  }
+
   /// Finds tissue that is brighter than its background.
   ///
   /// The brightest channel is blurred and split by Otsu's threshold, moved halfway to the background's mean so that dark
@@ -155,5 +163,31 @@ package struct TissueMask: Sendable, Equatable {
     let smallest = max((pieces.components.map(\.pixels).max() ?? 0) / 100, width * height / 1000)
     let kept = pieces.labels.map { $0 != 0 && pieces.components[Int($0) - 1].pixels >= smallest }
     return TissueMask(width: width, height: height, isTissue: kept)
+  }
+}
+
+extension Image {
+  /// How far each pixel is from clear glass: the larger of saturation and half of what light is lost; 0.4 of that is 1.
+  fileprivate static let fullStain: Float = 0.4
+
+  /// One channel near 1 in stained tissue and near 0 on glass, whatever the scale of the samples.
+  var stainedness: Image {
+    let white = (0..<channels).map {
+      max(ChannelSample(of: [self], channel: $0).quantile(0.999), .leastNormalMagnitude)
+    }
+    var result = Image(width: width, height: height, channels: 1)
+    for pixel in 0..<width * height {
+      var (low, high) = (Float.infinity, -Float.infinity)
+      for c in 0..<channels {
+        let light = samples[pixel * channels + c] / white[c]
+        // NaN fails both comparisons: a pixel of which one channel is missing is judged by the others.
+        if light < low { low = light }
+        if light > high { high = light }
+      }
+      let saturation = high > 0 ? (high - low) / high : 0
+      result.samples[pixel] =
+        low.isFinite ? min(max(saturation, (1 - high) / 2) / Self.fullStain, 1) : .nan
+    }
+    return result
   }
 }

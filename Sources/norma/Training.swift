@@ -15,7 +15,8 @@ extension TrainingOptions {
     if let channelWeights { rule.channelWeights = channelWeights.values }
     if let polarity { rule.polarity = polarity }
     var setSettings = TrainingSet.Settings()
-    setSettings.normalization = normalization.normalization
+    setSettings.normalization = chosenNormalization
+    setSettings.tissueAppearance = tissue ?? preset.tissueAppearance
     setSettings.reduction = reduction ?? preset.reduction
     setSettings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
     setSettings.heldOutShare = heldOut

@@ -6,15 +6,52 @@ import Imaging
 
 /// The normalizations a user can name.
 enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
-  case robust, percentile, zscore, none
+  case robust, percentile, zscore, histogram, window, none, macenko
+  case opticalDensity = "optical-density"
+}
 
-  var normalization: Normalization {
-    switch self {
-    case .robust: Normalization(method: .robust, scope: .scan)
-    case .percentile: Normalization(method: .percentile(99), scope: .wholeCase)
-    case .zscore: Normalization(method: .standardScore, scope: .wholeCase)
-    case .none: Normalization(method: .none)
+extension TrainingOptions {
+  /// What the options say, or else the preset.
+  var chosenNormalization: Normalization {
+    var result = preset.values.normalization
+    if let method = method(normalization ?? (window == nil ? nil : .window)) {
+      result.method = method
+      // A window is the same for all scans; what else is chosen goes by the preset's scope only if that was no window's.
+      if preset.values.normalization.scope == .trainingSet { result.scope = .scan }
     }
+    if let normalizationScope { result.scope = normalizationScope }
+    return result
+  }
+
+  private func method(_ name: NormalizationName?) -> Normalization.Method? {
+    switch name {
+    case nil: nil
+    case .robust: .robust
+    case .percentile: .percentile(99)
+    case .zscore: .standardScore
+    case .histogram: .histogram
+    case .window: window.map { .window(low: $0.low, high: $0.high) }
+    case .some(.none): Normalization.Method.none
+    case .macenko: .macenko
+    case .opticalDensity: .opticalDensity
+    }
+  }
+}
+
+extension Normalization.Scope: ExpressibleByArgument {}
+extension TissueMask.Appearance: ExpressibleByArgument {}
+
+/// Two intensities with a comma between them, the smaller first.
+struct IntensityWindow: ExpressibleByArgument {
+  let low: Float
+  let high: Float
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) }
+    guard parts.count == 2, let low = parts[0], let high = parts[1], low.isFinite, high.isFinite, low < high else {
+      return nil
+    }
+    (self.low, self.high) = (low, high)
   }
 }
 
@@ -75,4 +112,9 @@ struct NumberRange: ExpressibleByArgument {
   }
 }
 
-extension Preset: ExpressibleByArgument {}
+extension Preset: ExpressibleByArgument {
+  public init?(argument: String) {
+    // What `generic` was called in norma 0.1.
+    self.init(rawValue: argument == "general" ? Preset.generic.rawValue : argument)
+  }
+}

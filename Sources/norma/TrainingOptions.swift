@@ -2,12 +2,13 @@ import Anomaly
 import ArgumentParser
 import Compute
 import Foundation
+import Imaging
 
 /// What a user can set about training; shared by `train` and `demo`.
 struct TrainingOptions: ParsableArguments {
   @Option(
     help: "Kind of scan whose settings to start from: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
-  var preset: Preset = .general
+  var preset: Preset = .generic
 
   @OptionGroup var loader: LoaderOptions
 
@@ -77,10 +78,26 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      How intensities are brought to a common scale: robust (median and spread of each scan's tissue), percentile, zscore
-      (mean and deviation of each case's foreground), or none, for scans that are stored as about 0 to 1.
+      How intensities are brought to a common scale: robust (median and spread of tissue), percentile or zscore (of the
+      foreground), histogram (landmarks of the training scans' histograms, Nyul and Udupa), window (with --window), none
+      (for scans stored as about 0 to 1); for stained slides optical-density or macenko. (default: the preset's, robust)
       """)
-  var normalization: NormalizationName = .robust
+  var normalization: NormalizationName?
+
+  @Option(help: "What shares a normalization: scan, case or training-set. (default: the preset's, scan)")
+  var normalizationScope: Normalization.Scope?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Intensities that become 0 and 1, in the file's units, such as -160,240 in Hounsfield units.")
+  var window: IntensityWindow?
+
+  @Option(
+    help: """
+      What sets tissue apart: bright (it is brighter than what is around it) or stained (it is colored, or darker than
+      glass). (default: the preset's, bright)
+      """)
+  var tissue: TissueMask.Appearance?
 
   @Option(help: "Whole factor by which scans are reduced first. By default the shorter edge keeps 128 pixels or more.")
   var reduction: Int?
@@ -179,6 +196,20 @@ struct TrainingOptions: ParsableArguments {
     if let patience, patience < 1 { throw ValidationError("--patience is \(patience); 1 check or more is expected.") }
     if let fault = architecture(channels: 1, patchSize: 128).fault { throw ValidationError("--latents: \(fault).") }
     if let fault = trainingObjective(stages: 1).fault { throw ValidationError("--variance: \(fault).") }
+    if window != nil, normalization != nil, normalization != .window {
+      throw ValidationError("--window is given with --normalization \(normalization!.rawValue), which has none.")
+    }
+    if normalization == .window, window == nil {
+      throw ValidationError("--normalization window needs --window, two intensities such as -160,240.")
+    }
+    let chosen = chosenNormalization
+    if localContrast ?? preset.values.localContrast ?? 0 > 0,
+      chosen.scope == .trainingSet || [.histogram, .macenko, .opticalDensity].contains(chosen.method)
+    {
+      throw ValidationError(
+        "--local-contrast subtracts what this normalization goes by; give --local-contrast 0, or another --normalization."
+      )
+    }
     if let reduction, !(1...64).contains(reduction) {
       throw ValidationError("--reduction is \(reduction); a whole number from 1 to 64 is expected.")
     }

@@ -41,7 +41,7 @@ struct StudyTests {
       ])
   }
 
-  @Test(arguments: ["tif", "TIF", "Tiff", "tiff", "SVS", "svs", "btf", "BTF"])
+  @Test(arguments: ["tif", "TIF", "Tiff", "tiff", "SVS", "svs", "btf", "BTF", "ndpi", "QPTIFF"])
   func `an ending counts in any letter case`(ending: String) throws {
     try touch("scan.\(ending)", "notes.txt", "scan.\(ending).bak")
     #expect(try Study(path: folder.path).cases == [.init(name: "scan", files: ["scan.\(ending)"])])
@@ -100,7 +100,7 @@ struct StudyTests {
     try FileManager.default.createDirectory(atPath: folder.path + "/a/b", withIntermediateDirectories: true)
     #expect(
       message()
-        == "STUDY: the folder holds no files; files ending in .tif, .tiff, .svs, .btf were expected."
+        == "STUDY: the folder holds no files; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected."
         + " Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.")
   }
 
@@ -108,7 +108,7 @@ struct StudyTests {
     try touch("a/notes.txt", "a/scan.png", "tif", ".hidden.tif")
     #expect(
       message()
-        == "STUDY: none of its 3 files is a scan; files ending in .tif, .tiff, .svs, .btf were expected."
+        == "STUDY: none of its 3 files is a scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected."
         + " Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.")
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Imaging
 import Testing
 
 @Test func `a missing study is named`() throws {
@@ -16,7 +17,7 @@ import Testing
   #expect(result.status == 1)
   #expect(
     result.errors
-      == "norma: study: none of its 1 files is a scan; files ending in .tif, .tiff, .svs, .btf were expected. "
+      == "norma: study: none of its 1 files is a scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected. "
       + "Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.\n")
 }
 
@@ -109,6 +110,16 @@ func `a wrong command line ends with status 2`(arguments: [String]) throws {
     (["--patience", "0"], "--patience is 0; 1 check or more is expected."),
     (["--free-nats", "inf"], "--free-nats is inf; 0 or more is expected."),
     (["--beta", "nan"], "--beta is nan; 0 or more is expected."),
+    (
+      ["--preset", "fundus", "--normalization", "histogram"],
+      "--local-contrast subtracts what this normalization goes by; give --local-contrast 0, or another --normalization."
+    ),
+    (["--normalization", "window"], "--normalization window needs --window, two intensities such as -160,240."),
+    (
+      ["--window", "0,1", "--normalization", "robust"], "--window is given with --normalization robust, which has none."
+    ),
+    (["--max-pixels", "0"], "--max-pixels is 0; 1 or more is expected."),
+    (["--tolerate-missing", "2"], "--tolerate-missing is 2.0; a share from 0 to 1 is expected."),
     (["--lesion-borders", "1-65"], "--lesion-borders is 1.0-65.0; pixels from 0.1 to 64 are expected."),
   ] as [([String], String)])
 func `training options that contradict each other are named`(options: [String], message: String) throws {
@@ -122,6 +133,8 @@ func `training options that contradict each other are named`(options: [String], 
     ["--objective", "elbo"], ["--objective", "beta", "--beta", "0.5", "--free-nats", "0"],
     ["--variance", "pixel", "--augmentation", "mild", "--warm-up", "2"],
     ["--likelihood", "bernoulli", "--beta", "0.01", "--latents", "0,0,0,16"],
+    ["--normalization", "histogram"], ["--window", "0,150"], ["--preset", "mri"], ["--preset", "xray"],
+    ["--normalization", "zscore", "--normalization-scope", "training-set"], ["--preset", "ct", "--window", "0,200"],
   ])
 func `a model of every objective can be trained and applied`(options: [String]) throws {
   let folder = try TemporaryFolder()
@@ -181,4 +194,34 @@ func `help and version end with status 0`(arguments: [String]) throws {
     result.errors.contains(
       "study: its intensities reach 145.0, which are not normalized; about 0 to 1 was expected. Choose a --normalization "
         + "that brings them there, such as robust."))
+}
+
+/// Glass with tissue on it, as a slide's region.
+@Test(arguments: [["--preset", "histology"], ["--normalization", "optical-density", "--tissue", "stained"]])
+func `slides are trained on and analyzed, and gray scans are refused there`(options: [String]) throws {
+  let folder = try TemporaryFolder()
+  for (k, name) in ["a", "b", "c", "d"].enumerated() {
+    var image = Image(width: 64, height: 64, channels: 3, filledWith: 240)
+    for y in 8..<56 {
+      for x in 8..<56 {
+        let isNucleus = (x * 7 + y * 11 + k) % 5 == 0
+        for c in 0..<3 { image[x, y, c] = isNucleus ? [110, 90, 160][c] : [225, 160, 205][c] - Float((x + y) % 4) }
+      }
+    }
+    try folder.makeFolder(of: "slides/\(name).tif")
+    try TIFFWriter.write(image, as: .uint8, to: folder.file("slides/\(name).tif"))
+    try folder.writeScan("gray/\(name).tif")
+  }
+  func train(_ study: String) throws -> Program.Result {
+    try Program.run(
+      ["train", study, "--output", "m.safetensors", "--epochs", "2", "--batch-size", "2"] + options, in: folder)
+  }
+  let refused = try train("gray")
+  #expect(
+    refused.status == 1
+      && refused.errors.contains("gray: its scans have 1 channel, the normalization of stained slides needs 3."))
+  let trained = try train("slides")
+  #expect(trained.status == 0, "\(trained.errors)")
+  let result = try Program.run("analyze", "slides", "--model", "m.safetensors", "--output", "r", in: folder)
+  #expect(result.status == 0, "\(result.errors)")
 }

@@ -107,7 +107,7 @@ final class TemporaryFolder {
     try TIFFWriter.write(image, as: .uint8, to: file(name))
   }
 
-  private func makeFolder(of name: String) throws {
+  func makeFolder(of name: String) throws {
     try FileManager.default.createDirectory(
       atPath: (file(name) as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
   }

@@ -1,0 +1,155 @@
+import Foundation
+
+/// Turns the light that came through a stained slide into optical density, and its stains into those of a standard slide.
+///
+/// `OD = -log(I / white)`, by channel, natural logarithm. Macenko's method takes the two directions in which the densities
+/// of tissue reach farthest for hematoxylin and eosin, and re-mixes what each contributes at the standard's color and
+/// strength. Source: Macenko et al. 2009, "A method for normalizing histology slides for quantitative analysis",
+/// doi:10.1109/ISBI.2009.5193250, algorithm 1; the standard's numbers are those of its authors' implementation.
+package struct StainTransform: Sendable, Equatable, Codable {
+  /// Light without a slide, of red, green and blue.
+  let white: [Float]
+  /// What densities are multiplied by, row by row, 3x3.
+  let matrix: [Float]
+  /// Whether the result is density, else the share of light that comes through.
+  let isDensity: Bool
+
+  private static let identity: [Float] = [1, 0, 0, 0, 1, 0, 0, 0, 1]
+  /// Hematoxylin and eosin: densities of red, green and blue.
+  private static let standard: [SIMD3<Double>] = [SIMD3(0.5626, 0.7201, 0.4062), SIMD3(0.2159, 0.8012, 0.5581)]
+  private static let standardStrength = SIMD2(1.9705, 1.0308)
+  /// Fainter pixels are glass.
+  private static let leastDensity = 0.15
+  private static let leastPixels = 200
+  private static let mostPixels = 1 << 17
+
+  /// Optical density alone.
+  static func density(of images: [Image]) -> StainTransform {
+    StainTransform(white: white(of: images), matrix: identity, isDensity: true)
+  }
+
+  /// Stains brought to the standard; as they are where there is too little tissue to tell them.
+  static func macenko(of images: [Image]) -> StainTransform {
+    let white = white(of: images)
+    let densities = densities(of: images, white: white)
+    guard densities.count >= leastPixels, let stains = stains(of: densities) else {
+      return StainTransform(white: white, matrix: identity, isDensity: false)
+    }
+    let unmix = pseudoInverse(of: stains)
+    let strengths = densities.map { SIMD2(($0 * unmix.0).sum(), ($0 * unmix.1).sum()) }
+    let strength = SIMD2(quantile(strengths.map(\.x), 0.99), quantile(strengths.map(\.y), 0.99))
+    guard strength.x > 1e-3, strength.y > 1e-3 else {
+      return StainTransform(white: white, matrix: identity, isDensity: false)
+    }
+    let gain = standardStrength / strength
+    let matrix = (0..<3).flatMap { row in
+      (0..<3).map { column in
+        Float(standard[0][row] * gain.x * unmix.0[column] + standard[1][row] * gain.y * unmix.1[column])
+      }
+    }
+    return StainTransform(white: white, matrix: matrix, isDensity: false)
+  }
+
+  /// - Parameter image: of three channels; `NaN` stays.
+  func apply(to image: Image) -> Image {
+    precondition(image.channels == 3, "a stain needs three channels, the image has \(image.channels)")
+    var result = image
+    result.samples.withUnsafeMutableBufferPointer { samples in
+      for i in stride(from: 0, to: samples.count, by: 3) {
+        var density = SIMD3<Float>.zero
+        for c in 0..<3 { density[c] = Self.density(samples[i + c], white: white[c]) }
+        for row in 0..<3 {
+          let mixed = (density * SIMD3(matrix[3 * row], matrix[3 * row + 1], matrix[3 * row + 2])).sum()
+          samples[i + row] = isDensity ? mixed : exp(-mixed)
+        }
+      }
+    }
+    return result
+  }
+
+  /// Density of a value; a white of a million levels has the blackest at 14.
+  private static func density(_ value: Float, white: Float) -> Float {
+    value.isNaN ? value : -log(max(value / white, 1e-6))
+  }
+
+  /// Of each channel the brightest but for a thousandth.
+  private static func white(of images: [Image]) -> [Float] {
+    (0..<3).map { max(ChannelSample(of: images, channel: $0).quantile(0.999), .leastNormalMagnitude) }
+  }
+
+  private static func densities(of images: [Image], white: [Float]) -> [SIMD3<Double>] {
+    let pixels = images.reduce(0) { $0 + $1.width * $1.height }
+    let step = max(1, pixels / mostPixels)
+    var result: [SIMD3<Double>] = []
+    for image in images {
+      for pixel in stride(from: 0, to: image.width * image.height, by: step) {
+        var density = SIMD3<Double>.zero
+        for c in 0..<3 { density[c] = Double(self.density(image.samples[3 * pixel + c], white: white[c])) }
+        if density.x >= leastDensity, density.y >= leastDensity, density.z >= leastDensity { result.append(density) }
+      }
+    }
+    return result
+  }
+
+  /// Unit vectors of hematoxylin and eosin; `nil` where the densities have one direction only.
+  private static func stains(of densities: [SIMD3<Double>]) -> (SIMD3<Double>, SIMD3<Double>)? {
+    let n = Double(densities.count)
+    let mean = densities.reduce(.zero, +) / n
+    var covariance = [[Double]](repeating: [0, 0, 0], count: 3)
+    for density in densities {
+      let d = density - mean
+      for i in 0..<3 { for j in 0..<3 { covariance[i][j] += d[i] * d[j] / n } }
+    }
+    let (values, vectors) = SymmetricMatrix.eigen(covariance)
+    guard values[1] > 1e-9 else { return nil }
+    // Density is never negative: the plane's first axis points to where tissue is.
+    let first = vectors[0].sum() < 0 ? -vectors[0] : vectors[0]
+    let second = vectors[1]
+    let angles = densities.map { atan2(($0 * second).sum(), ($0 * first).sum()) }
+    func direction(_ angle: Double) -> SIMD3<Double> {
+      let v = first * cos(angle) + second * sin(angle)
+      return v / (v * v).sum().squareRoot()
+    }
+    let (a, b) = (direction(quantile(angles, 0.01)), direction(quantile(angles, 0.99)))
+    guard ((a - b) * (a - b)).sum() > 1e-6 else { return nil }
+    // Hematoxylin takes more red away.
+    return a.x > b.x ? (a, b) : (b, a)
+  }
+
+  /// Rows that give what each of two directions contributes to a density, by least squares.
+  private static func pseudoInverse(
+    of stains: (SIMD3<Double>, SIMD3<Double>)
+  ) -> (SIMD3<Double>, SIMD3<Double>) {
+    let (aa, bb) = ((stains.0 * stains.0).sum(), (stains.1 * stains.1).sum())
+    let ab = (stains.0 * stains.1).sum()
+    let determinant = aa * bb - ab * ab
+    return ((stains.0 * bb - stains.1 * ab) / determinant, (stains.1 * aa - stains.0 * ab) / determinant)
+  }
+
+  private static func quantile(_ values: [Double], _ share: Double) -> Double {
+    let sorted = values.sorted()
+    return sorted[Int((share * Double(sorted.count - 1)).rounded())]
+  }
+}
+
+/// Source: Jacobi 1846; Golub & Van Loan 2013, "Matrix Computations", section 8.5.
+package enum SymmetricMatrix {
+  /// Eigenvalues of a symmetric 3x3 matrix, largest first, and their unit vectors.
+  package static func eigen(_ matrix: [[Double]]) -> (values: [Double], vectors: [SIMD3<Double>]) {
+    var a = matrix
+    var v: [[Double]] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    for _ in 0..<32 {
+      for (p, q) in [(0, 1), (0, 2), (1, 2)] where abs(a[p][q]) > 1e-300 {
+        let theta = (a[q][q] - a[p][p]) / (2 * a[p][q])
+        let t = (theta < 0 ? -1.0 : 1.0) / (abs(theta) + (theta * theta + 1).squareRoot())
+        let c = 1 / (t * t + 1).squareRoot()
+        let s = t * c
+        for k in 0..<3 { (a[k][p], a[k][q]) = (c * a[k][p] - s * a[k][q], s * a[k][p] + c * a[k][q]) }
+        for k in 0..<3 { (a[p][k], a[q][k]) = (c * a[p][k] - s * a[q][k], s * a[p][k] + c * a[q][k]) }
+        for k in 0..<3 { (v[k][p], v[k][q]) = (c * v[k][p] - s * v[k][q], s * v[k][p] + c * v[k][q]) }
+      }
+    }
+    let order = (0..<3).sorted { a[$0][$0] > a[$1][$1] }
+    return (order.map { a[$0][$0] }, order.map { SIMD3(v[0][$0], v[1][$0], v[2][$0]) })
+  }
+}
