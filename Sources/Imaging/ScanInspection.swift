@@ -45,12 +45,11 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     let names = Self.channelNames(in: file)
     pages = file.pages.map { page in
       do throws(ImagingError) {
-        let image = try file.image(page: page.number)
-        var statistics = Self.statistics(of: image)
+        var (statistics, missing) = try Self.statistics(of: page, in: file)
         for (c, name) in (names[page.number] ?? []).enumerated() where c < statistics.count {
           statistics[c].name = name
         }
-        return Page(page, statistics: statistics, missingShare: image.missingShare, problem: nil)
+        return Page(page, statistics: statistics, missingShare: missing, problem: nil)
       } catch {
         return Page(page, statistics: [], missingShare: 0, problem: error.description)
       }
@@ -80,18 +79,97 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     return result
   }
 
-  private static func statistics(of image: Image) -> [Channel] {
-    (0..<image.channels).map { channel in
-      var (low, high, sum, count) = (Float.infinity, -Float.infinity, 0.0, 0)
-      for index in stride(from: channel, to: image.samples.count, by: image.channels) {
-        let value = image.samples[index]
-        guard value.isFinite else { continue }
-        low = Swift.min(low, value)
-        high = Swift.max(high, value)
-        sum += Double(value)
-        count += 1
+  /// Page by page a few rows at a time, so that a slide costs no more memory than a photograph.
+  private static func statistics(
+    of page: TIFFPage, in file: TIFFFile
+  ) throws(ImagingError) -> (channels: [Channel], missing: Double) {
+    // What may be missing is a share of the whole.
+    let bands = file.limits.toleratedMissing == 0 ? try file.bands(ofPage: page.number) : [0..<page.height]
+    var sums = [RunningStatistics](repeating: RunningStatistics(), count: page.channels ?? 0)
+    var missing = 0.0
+    for band in bands {
+      let image = try file.region(page: page.number, x: 0, y: band.lowerBound, width: page.width, height: band.count)
+      missing += image.missingShare * Double(band.count) / Double(page.height)
+      RunningStatistics.add(image, to: &sums)
+    }
+    return (sums.map(\.channel), missing)
+  }
+
+  private struct RunningStatistics {
+    private var low = Float.infinity
+    private var high = -Float.infinity
+    private var sum = 0.0
+    private var count = 0
+
+    /// Parts of an image that are added up apart, fixed so that the sum does not depend on the number of threads.
+    private static let parts = 8
+
+    static func add(_ image: Image, to totals: inout [RunningStatistics]) {
+      let channels = image.channels
+      var found = [RunningStatistics](repeating: RunningStatistics(), count: parts * channels)
+      found.withUnsafeMutableBufferPointer { found in
+        image.samples.withUnsafeBufferPointer { samples in
+          let pixels = samples.count / channels
+          nonisolated(unsafe) let (found, samples) = (found, samples)
+          DispatchQueue.concurrentPerform(iterations: pixels < 1 << 16 ? 1 : parts) { part in
+            let range = pixels < 1 << 16 ? 0..<pixels : pixels * part / parts..<pixels * (part + 1) / parts
+            let own = UnsafeMutableBufferPointer(rebasing: found[part * channels..<(part + 1) * channels])
+            add(UnsafeBufferPointer(rebasing: samples[range.lowerBound * channels..<range.upperBound * channels]), to: own)
+          }
+        }
       }
-      return count == 0
+      for (k, own) in found.enumerated() { totals[k % channels].add(own) }
+    }
+
+    private typealias Lanes = SIMD8<Float>
+    /// Samples that are added up in single precision before the sum is.
+    private static let run = 256
+
+    /// As many vectors side by side as there are channels: then every lane keeps to one channel.
+    private static func add(_ samples: UnsafeBufferPointer<Float>, to own: UnsafeMutableBufferPointer<RunningStatistics>) {
+      let channels = own.count
+      let step = channels * Lanes.scalarCount
+      let whole = samples.count / step
+      for vector in 0..<channels {
+        var (low, high) = (Lanes(repeating: .infinity), Lanes(repeating: -.infinity))
+        var sums = SIMD8<Double>.zero
+        var counts = SIMD8<Int32>.zero
+        for first in stride(from: 0, to: whole, by: run) {
+          var sum = Lanes.zero
+          for k in first..<Swift.min(first + run, whole) {
+            let place = samples.baseAddress! + k * step + vector * Lanes.scalarCount
+            let value = UnsafeRawPointer(place).loadUnaligned(as: Lanes.self)
+            let isNumber = value .== value
+            low.replace(with: value, where: value .< low)
+            high.replace(with: value, where: value .> high)
+            sum += Lanes.zero.replacing(with: value, where: isNumber)
+            counts &-= SIMD8<Int32>.zero.replacing(with: -1, where: isNumber)
+          }
+          sums += SIMD8<Double>(sum)
+        }
+        for lane in 0..<Lanes.scalarCount where counts[lane] > 0 {
+          var found = RunningStatistics()
+          (found.low, found.high) = (low[lane], high[lane])
+          (found.sum, found.count) = (sums[lane], Int(counts[lane]))
+          own[(vector * Lanes.scalarCount + lane) % channels].add(found)
+        }
+      }
+      for i in whole * step..<samples.count where !samples[i].isNaN {
+        var found = RunningStatistics()
+        (found.low, found.high, found.sum, found.count) = (samples[i], samples[i], Double(samples[i]), 1)
+        own[i % channels].add(found)
+      }
+    }
+
+    private mutating func add(_ other: RunningStatistics) {
+      low = Swift.min(low, other.low)
+      high = Swift.max(high, other.high)
+      sum += other.sum
+      count += other.count
+    }
+
+    var channel: Channel {
+      count == 0
         ? Channel(min: nil, max: nil, mean: nil)
         : Channel(min: Double(low), max: Double(high), mean: sum / Double(count))
     }

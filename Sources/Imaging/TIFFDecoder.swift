@@ -69,9 +69,19 @@ struct TIFFDecoder {
   func workers(for region: PixelRectangle) -> Int {
     guard !isReadByRow, region.width.multipliedReportingOverflow(by: region.height).partialValue >= Self.worthSharing
     else { return 1 }
-    let area = page.orientation.stored(region, width: page.width, height: page.height)
-    return min(rows(of: area).count, ProcessInfo.processInfo.activeProcessorCount)
+    return min(grid(of: region).count, ProcessInfo.processInfo.activeProcessorCount)
   }
+
+  /// Rows of the upright page, from the top, that can be decoded one range after the other at hardly more cost than all at
+  /// once.
+  var bands: [Range<Int>] {
+    let isTile = if case .tiles = page.layout { true } else { false }
+    let isTurned = page.orientation.isTransposed
+    let unit = isReadByRow || (isTurned && !isTile) ? page.height : isTurned ? chunkWidth : chunkHeight
+    let rows = max(1, Self.bandPixels / page.width / unit) * unit
+    return stride(from: 0, to: page.height, by: rows).map { $0..<min($0 + rows, page.height) }
+  }
+  private static let bandPixels = 1 << 22
   private static let worthSharing = 1 << 20
 
   /// - Parameters:
@@ -141,28 +151,40 @@ struct TIFFDecoder {
     let row: UnsafeMutablePointer<Float>
   }
 
-  /// Rows of strips or tiles that a rectangle of the stored page touches.
-  private func rows(of area: PixelRectangle) -> ClosedRange<Int> {
-    (area.y / chunkHeight)...((area.y + area.height - 1) / chunkHeight)
+  /// Strips or tiles that a region of the upright page touches, row by row.
+  private struct Grid {
+    let rows: ClosedRange<Int>
+    let columns: ClosedRange<Int>
+
+    var count: Int { rows.count * columns.count }
+
+    subscript(index: Int) -> (row: Int, column: Int) {
+      (rows.lowerBound + index / columns.count, columns.lowerBound + index % columns.count)
+    }
+  }
+
+  private func grid(of region: PixelRectangle) -> Grid {
+    let area = page.orientation.stored(region, width: page.width, height: page.height)
+    return Grid(
+      rows: (area.y / chunkHeight)...((area.y + area.height - 1) / chunkHeight),
+      columns: (area.x / chunkWidth)...((area.x + area.width - 1) / chunkWidth))
   }
 
   /// - Returns: share of the strips or tiles that are missing or broken; their pixels are `NaN`.
   private func decode(
     _ region: PixelRectangle, with helpers: [TIFFDecoder], into output: UnsafeMutablePointer<Float>
   ) throws(ImagingError) -> Double {
-    let area = page.orientation.stored(region, width: page.width, height: page.height)
-    let rows = rows(of: area)
+    let grid = grid(of: region)
     let workers = [self] + helpers
-    if workers.count == 1 { return try decode(region, rows: rows, into: output) }
+    if workers.count == 1 { return try decode(region, part: 0..<grid.count, of: grid, into: output) }
     var results = [Result<Double, ImagingError>](repeating: .success(0), count: workers.count)
     results.withUnsafeMutableBufferPointer { results in
-      // Every worker has its own handle, its own rows and its own result.
+      // Every worker has its own handle, its own part and its own result.
       nonisolated(unsafe) let (results, workers, output) = (results, workers, output)
       DispatchQueue.concurrentPerform(iterations: workers.count) { k in
-        let first = rows.lowerBound + rows.count * k / workers.count
-        let last = rows.lowerBound + rows.count * (k + 1) / workers.count - 1
+        let part = grid.count * k / workers.count..<grid.count * (k + 1) / workers.count
         do throws(ImagingError) {
-          results[k] = .success(try workers[k].decode(region, rows: first...last, into: output))
+          results[k] = .success(try workers[k].decode(region, part: part, of: grid, into: output))
         } catch { results[k] = .failure(error) }
       }
     }
@@ -177,11 +199,11 @@ struct TIFFDecoder {
     return missing
   }
 
-  /// Decodes some rows of the strips or tiles of a region.
+  /// Decodes some of the strips or tiles of a region.
   ///
   /// - Returns: of all that the region has, the share that is missing or broken.
   private func decode(
-    _ region: PixelRectangle, rows: ClosedRange<Int>, into output: UnsafeMutablePointer<Float>
+    _ region: PixelRectangle, part: Range<Int>, of grid: Grid, into output: UnsafeMutablePointer<Float>
   ) throws(ImagingError) -> Double {
     let area = page.orientation.stored(region, width: page.width, height: page.height)
     let walk = page.orientation.walk(width: region.width, height: region.height)
@@ -192,25 +214,23 @@ struct TIFFDecoder {
     defer { row.deallocate() }
     let buffers = Buffers(chunk: chunk, row: row)
 
-    let columns = (area.x / chunkWidth)...((area.x + area.width - 1) / chunkWidth)
     let planes = planes
-    let total = self.rows(of: area).count * columns.count * planes.count
+    let total = grid.count * planes.count
     var missing = 0
     for plane in planes {
-      for chunkY in rows {
-        for chunkX in columns {
-          let place = Chunk(
-            index: ((plane ?? 0) * chunksDown + chunkY) * chunksAcross + chunkX, x: chunkX * chunkWidth,
-            y: chunkY * chunkHeight, plane: plane)
-          do throws(ImagingError) {
-            try decode(place, of: area, walk: walk, through: buffers, into: output)
-          } catch {
-            missing += 1
-            guard Double(missing) <= limits.toleratedMissing * Double(total) else {
-              throw missing == 1 ? error : tooMuchMissing(missing, of: total, last: error)
-            }
-            blank(place, of: area, walk: walk, in: output)
+      for k in part {
+        let (row, column) = grid[k]
+        let place = Chunk(
+          index: ((plane ?? 0) * chunksDown + row) * chunksAcross + column, x: column * chunkWidth,
+          y: row * chunkHeight, plane: plane)
+        do throws(ImagingError) {
+          try decode(place, of: area, walk: walk, through: buffers, into: output)
+        } catch {
+          missing += 1
+          guard Double(missing) <= limits.toleratedMissing * Double(total) else {
+            throw missing == 1 ? error : tooMuchMissing(missing, of: total, last: error)
           }
+          blank(place, of: area, walk: walk, in: output)
         }
       }
     }

@@ -14,7 +14,7 @@ package final class TIFFFile {
   package let defect: ImagingError?
   private let handle: TIFFHandle
   private var helpers: [TIFFHandle] = []
-  private let limits: TIFFLimits
+  let limits: TIFFLimits
 
   /// - Throws: `ImagingError` where the file cannot be opened, is no TIFF, or where its chain of pages loops or is longer
   ///   than the limit.
@@ -90,6 +90,11 @@ package final class TIFFFile {
       decoders.append(try TIFFDecoder(page: page, of: helper(k), limits: limits))
     }
     return try decoder.image(of: area, with: decoders)
+  }
+
+  /// Rows of a page, from the top, to decode one range after the other where not all are wanted at once.
+  package func bands(ofPage number: Int) throws(ImagingError) -> [Range<Int>] {
+    try TIFFDecoder(page: page(number), of: handle, limits: limits).bands
   }
 
   /// A further handle on the file; libtiff's serve one thread each.
