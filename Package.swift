@@ -15,10 +15,11 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+    .systemLibrary(name: "CSystem"),
     .systemLibrary(name: "COpenJPEG", pkgConfig: "libopenjp2", providers: [.apt(["libopenjp2-7-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
-    .target(name: "Imaging", dependencies: ["COpenJPEG", "CPNG", "CTIFF"], swiftSettings: strict),
+    .target(name: "Imaging", dependencies: ["COpenJPEG", "CPNG", "CSystem", "CTIFF"], swiftSettings: strict),
     .target(name: "Compute", dependencies: ["COneDNN"], swiftSettings: strict),
     .target(
       name: "Anomaly",
@@ -37,7 +38,7 @@ let package = Package(
     .executableTarget(
       name: "norma",
       dependencies: [
-        "Anomaly", "Imaging", "Reporting",
+        "Anomaly", "CSystem", "Imaging", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(

@@ -100,13 +100,13 @@ private struct Channel {
 
   init(_ image: Image, tissue: TissueMask) {
     let inside = tissue.isTissue.indices.filter { tissue.isTissue[$0] }
-    let all = image.samples.filter(\.isFinite).sorted().map(Double.init)
+    let all = image.samples.filter(\.isFinite).sortedByBits().map(Double.init)
     guard let darkest = Appearance.quantile(0.001, of: all), let brightest = Appearance.quantile(0.999, of: all) else {
       (empty, height, shape) = (inside.isEmpty ? nil : 1, nil, nil)
       return
     }
     let isConstant = !(brightest > darkest)
-    let values = inside.map { image.samples[$0] }.filter(\.isFinite).sorted().map(Double.init)
+    let values = inside.map { image.samples[$0] }.filter(\.isFinite).sortedByBits().map(Double.init)
     // What lies at the darkest value is a missing part of the field of view, not dark tissue.
     let nothing = inside.count { !(image.samples[$0].isFinite && Double(image.samples[$0]) > darkest) }
     empty = inside.isEmpty ? nil : isConstant ? 1 : Double(nothing) / Double(inside.count)
@@ -117,7 +117,8 @@ private struct Channel {
     func quantile(_ share: Double) -> Double { Appearance.quantile(share, of: values)! }
     let median = quantile(0.5)
     let least = 0.01 * (brightest - darkest)
-    let deviation = Appearance.quantile(0.5, of: values.map { abs($0 - median) }.sorted())!
+    let deviation = Appearance.quantile(
+      0.5, of: values.map { Float(abs($0 - median)) }.sortedByBits().map(Double.init))!
     let spread = max(1.4826 * deviation, least)
     let quartiles = max(quantile(0.75) - quantile(0.25), least)
     height = max(median - darkest, least)

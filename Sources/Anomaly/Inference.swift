@@ -49,7 +49,8 @@ package final class Inference {
   private let layout: Layout
   private var batches: [Int: Batch] = [:]
 
-  private static let largestBatch = 16
+  /// Patches at once, the largest first: every size that occurs keeps buffers of its own.
+  private static let batchSizes = [8, 2, 1]
 
   /// Where each map lies among the channels of what is stitched.
   private struct Layout {
@@ -119,12 +120,10 @@ package final class Inference {
     var stitchers = grids.map { PatchStitcher(grid: $0, channels: layout.count) }
     let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { Job(scan: scan, patch: $0) } }
     var cut = [Float](repeating: 0, count: size * size * (c + 1))
-    var depth = [Float](repeating: 0, count: size * size * Self.largestBatch)
+    var depth = [Float](repeating: 0, count: size * size * Self.batchSizes[0])
     var next = 0
     while next < jobs.count {
-      // Powers of two alone, so that few batch sizes have to be prepared for.
-      var n = Self.largestBatch
-      while n > jobs.count - next { n /= 2 }
+      let n = Self.batchSizes.first { $0 <= jobs.count - next }!
       let batch = try batch(of: n)
       for isMirrored in settings.flips ? [false, true] : [false] {
         for k in 0..<n {

@@ -1,3 +1,4 @@
+import Compute
 import Crypto
 import Foundation
 import Imaging
@@ -162,9 +163,9 @@ package struct PreparedImage: Sendable {
 extension Preparation {
   /// Brings the scans of one case onto the model's grid and finds their tissue.
   package func prepare(_ images: [Image]) -> [PreparedImage] {
-    var reduced = images.map { $0.reduced(by: reduction) }
+    var reduced = Parallel.map(images.count) { images[$0].reduced(by: reduction) }
     let masks = Normalization.tissue(of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
-    let appearances = zip(reduced, masks).map { Appearance(of: $0, tissue: $1) }
+    let appearances = Parallel.map(reduced.count) { [reduced] in Appearance(of: reduced[$0], tissue: masks[$0]) }
     var backgrounds = [Image?](repeating: nil, count: images.count)
     if let localContrast {
       for i in reduced.indices {
@@ -175,12 +176,15 @@ extension Preparation {
     }
     let parameters: [NormalizationParameters]
     switch normalization.scope {
-    case .scan: parameters = zip(reduced, masks).map { normalization.parameters(of: [$0], tissue: [$1]) }
+    case .scan:
+      parameters = Parallel.map(reduced.count) { [reduced] in
+        normalization.parameters(of: [reduced[$0]], tissue: [masks[$0]])
+      }
     case .wholeCase, .trainingSet:
       let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks)
       parameters = reduced.map { _ in shared! }
     }
-    return reduced.indices.map { i in
+    return Parallel.map(reduced.count) { [reduced, backgrounds] i in
       let image = normalization.apply(parameters[i], to: reduced[i])
       let scan = PreparedScan(image: image, tissue: masks[i], appearance: appearances[i])
       return PreparedImage(scan: scan, parameters: parameters[i], background: backgrounds[i])

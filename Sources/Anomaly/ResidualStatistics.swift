@@ -59,7 +59,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       let map = Self.evidence(scan, z, combination, rule)
       for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion { evidence.append(map[pixel]) }
     }
-    evidence.sort()
+    evidence = evidence.sortedByBits()
     quantiles = Self.tails.map { tail in
       evidence.isEmpty ? 0 : evidence[min(evidence.count - 1, Int((1 - tail) * Double(evidence.count)))]
     }

@@ -45,7 +45,7 @@ package final class Scorer {
     by scores: [Score], of images: [Image], prepared: [PreparedImage]
   ) throws(ComputeError) -> [[Score: Heatmap]] {
     let maps = try inference.maps(of: prepared.map(\.scan))
-    return prepared.indices.map { i in
+    return Parallel.map(prepared.count) { i in
       var result: [Score: Heatmap] = [:]
       for score in scores {
         result[score] = book.heatmap(score, of: prepared[i].scan, maps: maps[i])
@@ -70,7 +70,7 @@ package final class Scorer {
     let maps = try inference.maps(of: prepared.map(\.scan))
     let threshold = calibration.regionThreshold(rate: rate)
     let factor = preparation.reduction
-    return prepared.indices.map { i in
+    return Parallel.map(prepared.count) { i in
       let image = preparation.normalized(images[i], as: prepared[i])
       let heat = book.heatmap(score, of: prepared[i].scan, maps: maps[i])
       let score = heat.score

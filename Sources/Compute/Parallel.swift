@@ -64,3 +64,26 @@ package enum Parallel {
     }
   }
 }
+
+extension Parallel {
+  /// `body` of every index in `0..<count`, on all threads, in the order of the indices.
+  ///
+  /// - Throws: of several errors that of the lowest index.
+  package static func map<T>(_ count: Int, _ body: (Int) throws -> T) throws -> [T] {
+    var results = [Result<T, any Error>?](repeating: nil, count: count)
+    results.withUnsafeMutableBufferPointer { results in
+      nonisolated(unsafe) let results = results
+      run(chunks: count) { index in results[index] = Result { try body(index) } }
+    }
+    return try results.map { try $0!.get() }
+  }
+
+  package static func map<T>(_ count: Int, _ body: (Int) -> T) -> [T] {
+    var results = [T?](repeating: nil, count: count)
+    results.withUnsafeMutableBufferPointer { results in
+      nonisolated(unsafe) let results = results
+      run(chunks: count) { index in results[index] = body(index) }
+    }
+    return results.map { $0! }
+  }
+}

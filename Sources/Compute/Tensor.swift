@@ -1,4 +1,5 @@
 internal import COneDNN
+internal import Glibc
 
 /// Dimensions of a batch of feature maps, in the order in which the numbers lie in memory.
 package struct Shape: Hashable, Sendable, CustomStringConvertible {
@@ -26,18 +27,22 @@ package final class Tensor {
   package let values: UnsafeMutableBufferPointer<Float>
   let memory: Memory
 
-  /// Zero-filled.
+  /// Zero-filled; a gradient that is never computed takes no memory, since only pages that are written to do.
   package init(_ shape: Shape, engine: Engine) throws(ComputeError) {
     precondition(shape.count > 0, "a tensor needs at least one element, its shape is \(shape)")
     self.shape = shape
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: shape.count * MemoryLayout<Float>.stride, alignment: 64)
-    let pointer = raw.initializeMemory(as: Float.self, repeating: 0, count: shape.count)
-    values = UnsafeMutableBufferPointer(start: pointer, count: shape.count)
+    // Pages come from the system zeroed, one by one when they are first written to.
+    let bytes = shape.count * MemoryLayout<Float>.stride
+    let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let raw, raw != MAP_FAILED else {
+      throw ComputeError(call: "memory of \(bytes) bytes", status: "out_of_memory")
+    }
+    values = UnsafeMutableBufferPointer(start: raw.assumingMemoryBound(to: Float.self), count: shape.count)
     let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc)
     memory = try Memory(layout, at: raw, engine: engine)
   }
 
-  deinit { values.deallocate() }
+  deinit { munmap(values.baseAddress, values.count * MemoryLayout<Float>.stride) }
 
   package func copy(from other: Tensor) {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")

@@ -1,9 +1,10 @@
+internal import CSystem
 internal import Glibc
 
 /// A file that appears under its name only when it is complete.
 ///
 /// It is written aside in the same folder, synced and renamed; left alone, it removes itself.
-final class AtomicFile {
+package final class AtomicFile {
   let path: String
   /// Open for reading and writing; multi-page TIFF writing reads back its own directories.
   let descriptor: Int32
@@ -43,10 +44,25 @@ final class AtomicFile {
     }
   }
 
-  func commit() throws(ImagingError) {
-    guard fsync(descriptor) == 0 else { throw failure(code: errno) }
+  /// Gives the file its name.
+  ///
+  /// - Parameter isSynced: whether it has to be on the disk before; else `syncAll` has to follow before anything relies on
+  ///   it.
+  func commit(isSynced: Bool = true) throws(ImagingError) {
+    guard !isSynced || fsync(descriptor) == 0 else { throw failure(code: errno) }
     guard rename(temporaryPath, path) == 0 else { throw failure(code: errno) }
     isCommitted = true
+  }
+
+  /// Brings all that was written in a folder's file system onto the disk, at the cost of one wait for many files.
+  package static func syncAll(in folder: String) throws(ImagingError) {
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    guard descriptor >= 0, syncfs(descriptor) == 0 else {
+      throw .system(
+        path: folder, doing: "its files cannot be brought onto the disk", code: errno,
+        remedy: "Check the disk's space and rights")
+    }
   }
 
   func failure(code: Int32) -> ImagingError {

@@ -21,7 +21,7 @@ struct ChannelSample {
         pixel += step == 1 ? 1 : Int.random(in: 1...(2 * step - 1), using: &generator)
       }
     }
-    values.sort()
+    values = values.sortedByBits()
     self.values = values[...]
   }
 

@@ -12,14 +12,6 @@ package enum PNGWriter {
       case .rgba: 4
       }
     }
-
-    fileprivate var format: UInt32 {
-      switch self {
-      case .gray: norma_png_gray
-      case .rgb: norma_png_rgb
-      case .rgba: norma_png_rgba
-      }
-    }
   }
 
   /// The bytes of a PNG file.
@@ -29,28 +21,25 @@ package enum PNGWriter {
     precondition(
       pixels.count == width * height * color.channels, "\(pixels.count) bytes for \(width)x\(height)x\(color.channels)")
     precondition(width > 0 && height > 0, "a PNG picture of \(width)x\(height) pixels")
-    var image = png_image()
-    image.version = UInt32(PNG_IMAGE_VERSION)
-    image.width = UInt32(width)
-    image.height = UInt32(height)
-    image.format = color.format
     // Every row may grow by its filter byte; deflate's stored blocks and the chunks add little.
     let rawBytes = pixels.count + height
-    let capacity = rawBytes + rawBytes / 1000 + 4096
+    let capacity = rawBytes + rawBytes / 100 + 4096
     return [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-      var size = png_alloc_size_t(capacity)
-      let isWritten = png_image_write_to_memory(&image, buffer.baseAddress, &size, 0, pixels, 0, nil)
-      precondition(isWritten == 1, "libpng refuses \(width)x\(height) pixels; the buffer has \(capacity) bytes")
-      count = Int(size)
+      // Overlays are clear almost everywhere; long runs of nothing are what a search for repetitions is good at.
+      count = norma_png_encode(
+        pixels, UInt32(width), UInt32(height), Int32(color.channels), color == .rgba ? 1 : 0,
+        buffer.baseAddress, capacity)
+      precondition(count > 0, "libpng refuses \(width)x\(height) pixels; the buffer has \(capacity) bytes")
     }
   }
 
+  /// - Parameter isSynced: see `AtomicFile.commit`.
   /// - Throws: `ImagingError` where the file cannot be written; it then is as it was before.
   package static func write(
-    _ pixels: [UInt8], width: Int, height: Int, color: Color, to path: String
+    _ pixels: [UInt8], width: Int, height: Int, color: Color, to path: String, isSynced: Bool = true
   ) throws(ImagingError) {
     let file = try AtomicFile(path: path)
     try file.write(encode(pixels, width: width, height: height, color: color))
-    try file.commit()
+    try file.commit(isSynced: isSynced)
   }
 }

@@ -92,9 +92,8 @@ extension Image {
               let from = line + min(max(x - radius, 0), width - 1) * channels
               for channel in 0..<channels { padded[x * channels + channel] = source[from + channel] }
             }
-            for (tap, weight) in kernel.enumerated() {
-              let shift = tap * channels
-              for index in 0..<width * channels { half[line + index] += weight * padded[shift + index] }
+            Self.weighted(kernel, count: width * channels, into: half.baseAddress! + line) {
+              UnsafePointer(padded.baseAddress!) + $0 * channels
             }
           }
         }
@@ -102,17 +101,34 @@ extension Image {
       result.samples.withUnsafeMutableBufferPointer { target in
         let stride = width * channels
         for y in 0..<height {
-          let to = y * stride
-          for index in 0..<stride { target[to + index] = 0 }
-          for tap in -radius...radius {
-            let weight = kernel[tap + radius]
-            let from = min(max(y + tap, 0), height - 1) * stride
-            for index in 0..<stride { target[to + index] += weight * half[from + index] }
+          Self.weighted(kernel, count: stride, into: target.baseAddress! + y * stride) {
+            UnsafePointer(half.baseAddress!) + min(max(y + $0 - radius, 0), height - 1) * stride
           }
         }
       }
     }
     return result
+  }
+
+  /// Sums `count` samples of each tap's row, weighted; sums stay in registers from tap to tap.
+  private static func weighted(
+    _ kernel: [Float], count: Int, into target: UnsafeMutablePointer<Float>, row: (Int) -> UnsafePointer<Float>
+  ) {
+    typealias Lanes = SIMD16<Float>
+    let rows = kernel.indices.map(row)
+    let whole = count - count % Lanes.scalarCount
+    for first in stride(from: 0, to: whole, by: Lanes.scalarCount) {
+      var sum = Lanes.zero
+      for tap in kernel.indices {
+        sum += kernel[tap] * UnsafeRawPointer(rows[tap] + first).loadUnaligned(as: Lanes.self)
+      }
+      UnsafeMutableRawPointer(target + first).storeBytes(of: sum, as: Lanes.self)
+    }
+    for index in whole..<count {
+      var sum: Float = 0
+      for tap in kernel.indices { sum += kernel[tap] * rows[tap][index] }
+      target[index] = sum
+    }
   }
 
   private static func mix(_ a: Float, _ b: Float, _ share: Float) -> Float {

@@ -114,7 +114,9 @@ package struct ScanInspection: Sendable, Equatable, Codable {
           DispatchQueue.concurrentPerform(iterations: pixels < 1 << 16 ? 1 : parts) { part in
             let range = pixels < 1 << 16 ? 0..<pixels : pixels * part / parts..<pixels * (part + 1) / parts
             let own = UnsafeMutableBufferPointer(rebasing: found[part * channels..<(part + 1) * channels])
-            add(UnsafeBufferPointer(rebasing: samples[range.lowerBound * channels..<range.upperBound * channels]), to: own)
+            add(
+              UnsafeBufferPointer(rebasing: samples[range.lowerBound * channels..<range.upperBound * channels]), to: own
+            )
           }
         }
       }
@@ -126,7 +128,9 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     private static let run = 256
 
     /// As many vectors side by side as there are channels: then every lane keeps to one channel.
-    private static func add(_ samples: UnsafeBufferPointer<Float>, to own: UnsafeMutableBufferPointer<RunningStatistics>) {
+    private static func add(
+      _ samples: UnsafeBufferPointer<Float>, to own: UnsafeMutableBufferPointer<RunningStatistics>
+    ) {
       let channels = own.count
       let step = channels * Lanes.scalarCount
       let whole = samples.count / step

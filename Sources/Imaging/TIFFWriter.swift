@@ -36,14 +36,18 @@ package enum TIFFWriter {
 
   /// Writes one picture: gray with one channel, RGB with three, else as many channels as it has.
   package static func write(
-    _ image: Image, as samples: Samples, description: String? = nil, to path: String
+    _ image: Image, as samples: Samples, description: String? = nil, to path: String, isSynced: Bool = true
   ) throws(ImagingError) {
-    try write([Page(image, as: samples, description: description)], to: path)
+    try write([Page(image, as: samples, description: description)], to: path, isSynced: isSynced)
   }
 
-  /// - Parameter tileSize: edge of square tiles, a multiple of 16; strips where `nil`.
+  /// - Parameters:
+  ///   - tileSize: edge of square tiles, a multiple of 16; strips where `nil`.
+  ///   - isSynced: see `AtomicFile.commit`.
   /// - Throws: `ImagingError` where the file cannot be written; it then is as it was before.
-  package static func write(_ pages: [Page], tileSize: Int? = nil, to path: String) throws(ImagingError) {
+  package static func write(
+    _ pages: [Page], tileSize: Int? = nil, to path: String, isSynced: Bool = true
+  ) throws(ImagingError) {
     precondition(!pages.isEmpty, "a TIFF file needs a page")
     precondition(tileSize.map { $0 > 0 && $0 % 16 == 0 } ?? true, "tiles of \(tileSize ?? 0) pixels")
     let file = try AtomicFile(path: path)
@@ -65,7 +69,7 @@ package enum TIFFWriter {
     }
     TIFFClose(tiff)
     guard isWritten && log.isEmpty else { throw failure(of: file, log) }
-    try file.commit()
+    try file.commit(isSynced: isSynced)
   }
 
   private static func failure(of file: AtomicFile, _ log: TIFFLog) -> ImagingError {

@@ -17,9 +17,10 @@ package struct Picture: Sendable, Equatable {
     self.samples = samples
   }
 
+  /// Not synced: `Report.finishCase` does that for all files of a case at once.
   func write(to path: String) throws(ImagingError) {
     let color: PNGWriter.Color = channels == 1 ? .gray : channels == 3 ? .rgb : .rgba
-    try PNGWriter.write(samples, width: width, height: height, color: color, to: path)
+    try PNGWriter.write(samples, width: width, height: height, color: color, to: path, isSynced: false)
   }
 
   /// The mean of every `factor` by `factor` block; blocks at the right and lower border may be smaller.

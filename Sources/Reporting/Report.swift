@@ -4,8 +4,8 @@ import Imaging
 
 /// A report being written: files scan by scan, a page and an index transaction case by case, the study page last.
 ///
-/// Every file is written aside and renamed, and the index row of a case comes after its files: a crash at any moment
-/// leaves no case recorded whose files are missing.
+/// Every file is written aside and renamed, all files of a case are brought onto the disk, and only then comes its row in
+/// the index: a crash at any moment leaves no case recorded whose files are missing or cut short.
 package struct Report: Sendable {
   package let folder: ReportFolder
   package let index: CaseIndex
@@ -57,7 +57,7 @@ package struct Report: Sendable {
     func write(_ map: Heatmap, to path: String) throws {
       let image = Image(
         width: map.width, height: map.height, channels: 1, samples: map.values, pixelSize: layers.scan.pixelSize)
-      try TIFFWriter.write(image, as: .float32, to: path)
+      try TIFFWriter.write(image, as: .float32, to: path, isSynced: false)
     }
     let pictures = ScanPictures(layers, scale: HeatScale(threshold: context.threshold), display: context.display)
     do {
@@ -75,6 +75,7 @@ package struct Report: Sendable {
   package func finishCase(_ result: CaseResult) throws(ReportingError) {
     let caseFolder = folder.folder(ofCase: result.name)
     try Self.makeFolder(folder.file(caseFolder))
+    do { try AtomicFile.syncAll(in: folder.file(caseFolder)) } catch { throw .writing(folder.file(caseFolder), error) }
     try index.record(
       result, run: run, scoring: context.scoringKey, reportPath: folder.page(ofCase: result.name),
       heatmapPath: { folder.heatmap(ofScan: $0.name, inCase: result.name) },

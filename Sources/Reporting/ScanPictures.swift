@@ -152,7 +152,7 @@ package struct ScanPictures: Sendable {
 
   /// No data is black.
   private static func byte(_ value: Float) -> UInt8 {
-    value.isNaN ? 0 : UInt8((min(1, max(0, value)) * 255).rounded())
+    value.isNaN ? 0 : UInt8(min(1, max(0, value)) * 255 + 0.5)
   }
 }
 

@@ -191,11 +191,11 @@ struct Analysis {
       let results = try scorer.analyze(
         Array(pictures[members]), prepared: Array(prepared[members]), rate: falsePositiveRate,
         minimumArea: minimumRegionArea)
-      for (member, result) in zip(members, results) {
-        let index = readable[member]
-        try report.writeScan(result.layers, name: sources[index].name, inCase: item.name)
-        outcomes[index] = .done(result.findings)
+      _ = try Parallel.map(results.count) { k in
+        let name = sources[readable[members.lowerBound + k]].name
+        try report.writeScan(results[k].layers, name: name, inCase: item.name)
       }
+      for (member, result) in zip(members, results) { outcomes[readable[member]] = .done(result.findings) }
     }
     let scans = sources.enumerated().map { index, source in
       var outcome = outcomes[index]

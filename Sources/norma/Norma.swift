@@ -1,4 +1,5 @@
 import ArgumentParser
+import CSystem
 import Foundation
 
 /// The command line: parses, runs, and turns every error into one sentence and an exit status.
@@ -22,6 +23,10 @@ struct Norma: ParsableCommand {
     ])
 
   static func main() {
+    // A batch allocates pictures of the same sizes again and again: memory that goes back to the system in between has to
+    // be cleared by it each time.
+    mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(M_TRIM_THRESHOLD, 1 << 28)
     var isRunning = false
     do {
       var command = try parseAsRoot()
