@@ -77,11 +77,14 @@ struct TIFFDecoder {
   var bands: [Range<Int>] {
     let isTile = if case .tiles = page.layout { true } else { false }
     let isTurned = page.orientation.isTransposed
-    let unit = isReadByRow || (isTurned && !isTile) ? page.height : isTurned ? chunkWidth : chunkHeight
-    let rows = max(1, Self.bandPixels / page.width / unit) * unit
+    // Rows of a strip can be decoded one after the other, but not again.
+    let isInOrder = isReadByRow && !isTurned && !page.isPlanar && !page.orientation.isMirroredDown
+    let unit =
+      isInOrder ? 1 : isReadByRow || (isTurned && !isTile) ? page.height : isTurned ? chunkWidth : chunkHeight
+    let rows = max(1, Self.bandSamples / page.width / rendering.channels / unit) * unit
     return stride(from: 0, to: page.height, by: rows).map { $0..<min($0 + rows, page.height) }
   }
-  private static let bandPixels = 1 << 22
+  private static let bandSamples = 3 << 22
   private static let worthSharing = 1 << 20
 
   /// - Parameters:
@@ -263,7 +266,8 @@ struct TIFFDecoder {
     try check(place.index)
     if !isReadByRow { try readChunk(place.index, x: place.x, y: place.y, into: buffers.chunk) }
     // Within a strip rows can only be decoded in order, from its first.
-    for line in (isReadByRow ? place.y : top)..<bottom {
+    let first = isReadByRow ? handle.row(toGoOnFrom: place.index, of: page, within: place.y...top) : top
+    for line in first..<bottom {
       if isReadByRow { try readRow(line, of: place.index, plane: place.plane, into: buffers.chunk) }
       guard line >= top else { continue }
       let start = walk.start + (left - area.x) * walk.right + (line - area.y) * walk.down
@@ -336,7 +340,7 @@ struct TIFFDecoder {
         handle.read(
           at: start + UInt64(row * rowBytes), sampleBytes: page.bitsPerSample / 8, into: buffer)
       } else {
-        handle.decode(row: row, plane: plane ?? 0, into: buffer)
+        handle.decode(row: row, of: index, plane: plane ?? 0, into: buffer)
       }
     if let reason { throw undecodable(index, reason) }
     addUp(buffer, rows: 1)

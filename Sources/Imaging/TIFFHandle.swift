@@ -10,6 +10,8 @@ final class TIFFHandle {
   private let tiff: OpaquePointer
   private let log: TIFFLog
   private let largestChunk: Int
+  /// What the next row would be of the strip that is being decoded row by row.
+  private var next: (page: UInt64, strip: Int, row: Int)?
   private let identity: (device: dev_t, file: ino_t)
 
   init(path: String, limits: TIFFLimits) throws(ImagingError) {
@@ -73,6 +75,7 @@ final class TIFFHandle {
   /// As `readNextPage`, for the page at a known offset.
   func readPage(at offset: UInt64) -> String? {
     guard offset != pageOffset else { return nil }
+    next = nil
     log.clear()
     return TIFFSetSubDirectory(tiff, offset) == 1 ? nil : log.explanation
   }
@@ -219,13 +222,26 @@ final class TIFFHandle {
     return nil
   }
 
+  /// The row from which decoding of a strip can go on: the one after the last that was decoded, else its first.
+  ///
+  /// - Parameter rows: from the strip's first row to the first that is wanted.
+  func row(toGoOnFrom strip: Int, of page: TIFFPage, within rows: ClosedRange<Int>) -> Int {
+    guard let next, next.page == page.offset, next.strip == strip, rows.contains(next.row) else {
+      return rows.lowerBound
+    }
+    return next.row
+  }
+
   /// Decodes one row of a page in strips; rows of a strip must be asked for in order.
-  func decode(row: Int, plane: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+  func decode(row: Int, of strip: Int, plane: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+    next = nil
     // libtiff writes this many bytes, whatever was expected.
     let bytes = Int(TIFFScanlineSize(tiff))
     guard bytes == buffer.count else { return ": its rows have \(bytes) bytes; \(buffer.count) are expected" }
     log.clear()
-    return TIFFReadScanline(tiff, buffer.baseAddress, UInt32(row), UInt16(plane)) == 1 ? nil : log.explanation
+    guard TIFFReadScanline(tiff, buffer.baseAddress, UInt32(row), UInt16(plane)) == 1 else { return log.explanation }
+    next = (pageOffset, strip, row + 1)
+    return nil
   }
 
   /// Why libtiff has no conversion of its own to RGB for the page; `nil` where it has one.

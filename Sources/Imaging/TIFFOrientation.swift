@@ -7,7 +7,7 @@ package enum TIFFOrientation: Int, Sendable, Codable {
   package var isTransposed: Bool { rawValue >= 5 }
 
   private var isMirroredAcross: Bool { [.topRight, .bottomRight, .rightTop, .rightBottom].contains(self) }
-  private var isMirroredDown: Bool { [.bottomRight, .bottomLeft, .rightBottom, .leftBottom].contains(self) }
+  var isMirroredDown: Bool { [.bottomRight, .bottomLeft, .rightBottom, .leftBottom].contains(self) }
 
   package var name: String {
     switch self {

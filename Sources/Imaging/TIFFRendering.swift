@@ -21,6 +21,7 @@ enum TIFFRendering: Equatable {
 extension TIFFPage {
   /// `nil` where norma has none for this page; `unsupportedReason` then says why.
   var rendering: TIFFRendering? {
+    if samplesPerPixel > Self.mostSamples { return nil }
     if photometric == .logL { return .displayColor(channels: 1) }
     if [.cieLab, .logLuv].contains(photometric) { return .displayColor(channels: 3) }
     // JPEG pages that are not planar have their YCbCr turned to RGB by the codec, which keeps its speed.
@@ -51,8 +52,14 @@ extension TIFFPage {
     return Array(0..<colours) + (colours == 3 && extras.count == 1 ? [] : extras)
   }
 
+  /// More samples a pixel than any scanner or microscope gives are a damaged tag.
+  static let mostSamples = 256
+
   /// What was found and what is supported, where `rendering` is `nil`.
   var unsupportedReason: String {
+    if samplesPerPixel > Self.mostSamples {
+      return "SamplesPerPixel is \(samplesPerPixel); up to \(Self.mostSamples) are supported"
+    }
     guard let sampleFormat else { return "SampleFormat is unknown; integers and floating point are supported" }
     if [.complexInteger, .complexFloat].contains(sampleFormat) {
       return "the samples are \(sampleFormat.name) numbers; integers and floating point are supported"

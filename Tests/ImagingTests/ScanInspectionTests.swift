@@ -64,4 +64,30 @@ struct ScanInspectionTests {
         }
         """)
   }
+
+  /// One strip larger than is decoded at once, whose rows can only be had in order.
+  @Test func `a page is decoded a few rows at a time, each row once and in its place`() throws {
+    let (width, height) = (4096, 4000)
+    let page = TIFFBytes.Page(
+      width: width, height: height,
+      [UInt8](unsafeUninitializedCapacity: width * height) { buffer, count in
+        count = width * height
+        for i in 0..<count { buffer[i] = UInt8(truncatingIfNeeded: i / width + i % width * 3) }
+      })
+    let folder = try TemporaryFolder()
+    let file = try TIFFFile(path: folder.write(TIFFBytes(page)))
+    let bands = try file.bands(ofPage: 1)
+    #expect(bands.count > 1 && bands.first?.lowerBound == 0 && bands.last?.upperBound == height)
+    // Back to the start and out of order, too.
+    for band in bands + [bands[0], bands[1], bands[0]] {
+      let image = try file.region(page: 1, x: 5, y: band.lowerBound, width: 3, height: band.count)
+      for row in [0, band.count / 2, band.count - 1] {
+        let expected = (5..<8).map { Float(UInt8(truncatingIfNeeded: band.lowerBound + row + $0 * 3)) }
+        #expect((0..<3).map { image[$0, row] } == expected)
+      }
+    }
+    let mean = ScanInspection(of: file).pages[0].statistics[0].mean
+    let expected = page.chunks[0].reduce(0) { $0 + Int($1) }
+    #expect(abs(mean! - Double(expected) / Double(width * height)) < 1e-6)
+  }
 }
