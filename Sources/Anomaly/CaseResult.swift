@@ -52,6 +52,8 @@ package struct ScanResult: Sendable, Equatable {
     package var regions: [Region]
     /// What the case's appearance is made from; not kept once there is one.
     package var appearance: Appearance?
+    /// Share of the file's strips or tiles that were missing or broken, in 0...1.
+    package var missingShare = 0.0
 
     package init(
       width: Int, height: Int, channels: Int, pixelSize: PixelSize?, score: Double, pValue: Double, regions: [Region],

@@ -18,6 +18,7 @@ extension Trainer {
       "format": "norma-checkpoint", "format_version": Self.checkpointVersion, "step": "\(adam.step)",
       "training_set_sha256": set.digest, "precision": engine.precision.rawValue,
       "architecture": String(decoding: try encoder.encode(architecture), as: UTF8.self),
+      "preparation": String(decoding: try encoder.encode(set.preparation), as: UTF8.self),
       "settings": String(decoding: try encoder.encode(settings), as: UTF8.self),
       "state": String(decoding: try encoder.encode(state), as: UTF8.self),
     ]
@@ -34,9 +35,11 @@ extension Trainer {
         remedy: "Train anew without --resume")
     }
     let savedArchitecture: VAE.Architecture = try ModelStorage.decode("architecture", of: file, path: path)
+    let savedPreparation: Preparation = try ModelStorage.decode("preparation", of: file, path: path)
     var saved: Settings = try ModelStorage.decode("settings", of: file, path: path)
     saved.budget = settings.budget
-    guard savedArchitecture == architecture, saved == settings, file.metadata["precision"] == engine.precision.rawValue
+    guard savedArchitecture == architecture, savedPreparation == set.preparation, saved == settings,
+      file.metadata["precision"] == engine.precision.rawValue
     else {
       throw ModelError(
         path: path, found: "this checkpoint was made with other settings than the ones given",

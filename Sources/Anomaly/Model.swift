@@ -17,7 +17,7 @@ package struct Model: Sendable {
     package var minutes: Double
     package var threads: Int
     package var compute: String
-    /// Of training and calibration; `nil` in models made when there was only f32.
+    /// Of training and calibration; `nil` in models of an older norma, which noted it at the end of `compute`.
     package var precision: Precision?
     package var objective: Objective
     /// Steps of the score network.
@@ -133,7 +133,9 @@ package struct Model: Sendable {
   }
 
   /// What to score in: that of training, as far as this processor has it.
-  package var precision: Precision { (record.precision ?? .float32).available }
+  package var precision: Precision {
+    (record.precision ?? (record.compute.hasSuffix(", bf16") ? .bfloat16 : .float32)).available
+  }
 
   /// Puts the weights into a network.
   package func network(engine: Engine, path: String) throws(ModelError) -> VAE {

@@ -121,7 +121,7 @@ extension Study {
           content: content)
       }
       if let defect = tiff.defect {
-        let number = defect.page ?? tiff.pages.count + 1
+        let number = tiff.pages.count + 1
         scans.append(
           SourceScan(
             name: name + suffix(number), path: file, page: number, sha256: digest,

@@ -87,10 +87,11 @@ package final class Scorer {
       let regions = calibration.withPValues(
         full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize), in: full, of: heat,
         factor: factor)
-      let findings = ScanResult.Findings(
+      var findings = ScanResult.Findings(
         width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: score,
         pValue: Calibration.pValue(score, among: calibration.scanScores), regions: regions,
         appearance: prepared[i].scan.appearance(reconstruction: maps[i].reconstruction))
+      findings.missingShare = images[i].missingShare
       return (layers, findings)
     }
   }

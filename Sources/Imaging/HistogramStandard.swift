@@ -16,13 +16,17 @@ package struct HistogramStandard: Sendable, Equatable, Codable {
     let channels = groups[0][0].channels
     landmarks = (0..<channels).map { channel in
       var sums = [Float](repeating: 0, count: Self.shares.count)
+      var count: Float = 0
       for images in groups {
         let found = Self.landmarks(of: images, channel: channel)
         let span = found.last! - found.first!
-        let scale = span > 0 ? (Self.ends.upperBound - Self.ends.lowerBound) / span : 0
+        // A constant channel, such as an empty slice's, has no histogram.
+        guard span > 0 else { continue }
+        let scale = (Self.ends.upperBound - Self.ends.lowerBound) / span
         for i in sums.indices { sums[i] += Self.ends.lowerBound + scale * (found[i] - found.first!) }
+        count += 1
       }
-      return sums.map { $0 / Float(groups.count) }
+      return count > 0 ? sums.map { $0 / count } : [Float](repeating: Self.ends.lowerBound, count: sums.count)
     }
   }
 
@@ -32,7 +36,10 @@ package struct HistogramStandard: Sendable, Equatable, Codable {
   }
 
   func curve(of images: [Image], channel: Int) -> IntensityCurve {
-    IntensityCurve(from: Self.landmarks(of: images, channel: channel), to: landmarks[channel])
+    let found = Self.landmarks(of: images, channel: channel)
+    // Where nothing varies it is as dark as the darkest, wherever that lies.
+    guard found.first! < found.last! else { return IntensityCurve(from: [found[0]], to: [Self.ends.lowerBound]) }
+    return IntensityCurve(from: found, to: landmarks[channel])
   }
 
   private static func landmarks(of images: [Image], channel: Int) -> [Float] {
@@ -60,6 +67,9 @@ package struct IntensityCurve: Sendable, Equatable, Codable {
       }
     }
   }
+
+  /// Whether it was read from a file undamaged.
+  var isSound: Bool { x.count == y.count && !x.isEmpty && zip(x, x.dropFirst()).allSatisfy { $0 < $1 } }
 
   /// `NaN` stays.
   func callAsFunction(_ value: Float) -> Float {

@@ -22,6 +22,7 @@ enum JPEG2000 {
     _ stored: UnsafeRawBufferPointer, as form: Form, into buffer: UnsafeMutableRawBufferPointer
   ) -> String? {
     guard let codestream = codestream(in: stored) else { return ": it holds no JPEG 2000 codestream" }
+    if let reason = unfit(codestream, form) { return reason }
     let source = Source(codestream)
     let log = Log()
     // OpenJPEG holds no references of its own.
@@ -43,13 +44,6 @@ enum JPEG2000 {
       return log.explanation
     }
     defer { opj_image_destroy(picture) }
-    // Before anything is decoded: a codestream can declare what no tile holds.
-    let image = picture.pointee
-    let (width, height) = (Int(image.x1) - Int(image.x0), Int(image.y1) - Int(image.y0))
-    guard width == form.width, height == form.height, Int(image.numcomps) >= form.samples else {
-      return ": it holds \(width)x\(height) pixels of \(image.numcomps) components;"
-        + " \(form.width)x\(form.height) of \(form.samples) are expected"
-    }
     guard opj_decode(codec, stream, picture) != 0, opj_end_decompress(codec, stream) != 0 else {
       return log.explanation
     }
@@ -77,6 +71,25 @@ enum JPEG2000 {
       place += Int(length)
     }
     return UnsafeRawBufferPointer(rebasing: stored[place...])
+  }
+
+  private static let mostTiles = 4096
+
+  /// What the codestream's first marker, SIZ, declares that the page does not hold. OpenJPEG sets memory aside by it.
+  private static func unfit(_ stream: UnsafeRawBufferPointer, _ form: Form) -> String? {
+    guard stream.count >= 42 else { return ": it ends within its first marker" }
+    func number(_ place: Int, _ bytes: Int = 4) -> Int { (0..<bytes).reduce(0) { $0 << 8 | Int(stream[place + $1]) } }
+    let (width, height) = (number(8) - number(16), number(12) - number(20))
+    let components = number(40, 2)
+    // One more is transparency.
+    guard width == form.width, height == form.height, (form.samples...form.samples + 1).contains(components) else {
+      return ": it holds \(width)x\(height) pixels of \(components) components;"
+        + " \(form.width)x\(form.height) of \(form.samples) are expected"
+    }
+    let (tileWidth, tileHeight) = (number(24), number(28))
+    guard tileWidth > 0, tileHeight > 0 else { return ": its tiles are empty" }
+    let tiles = ((number(8) - number(32)) / tileWidth + 1) * ((number(12) - number(36)) / tileHeight + 1)
+    return (0...mostTiles).contains(tiles) ? nil : ": it is cut into \(tiles) tiles; up to \(mostTiles) are expected"
   }
 
   private static func interleave(

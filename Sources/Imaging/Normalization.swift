@@ -63,7 +63,11 @@ package struct Normalization: Sendable, Equatable, Codable {
   package func fits(channels: Int) -> Bool {
     if case .percentile(let percent) = method, !(0...100).contains(percent) { return false }
     if let neededChannels, neededChannels != channels { return false }
-    if scope == .trainingSet, fixed?.fits(channels: channels) != true { return false }
+    if scope == .trainingSet {
+      guard let fixed, fixed.fits(channels: channels), (neededChannels != nil) == (fixed.stain != nil),
+        (method == .histogram) == (fixed.curves != nil)
+      else { return false }
+    }
     return method != .histogram || standard?.fits(channels: channels) == true
   }
 

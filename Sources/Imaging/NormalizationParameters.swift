@@ -18,6 +18,7 @@ package struct NormalizationParameters: Sendable, Equatable, Codable {
   /// Whether it was read from a file undamaged.
   func fits(channels: Int) -> Bool {
     offset.count == channels && scale.count == channels && scale.allSatisfy { $0.isFinite && $0 != 0 }
-      && curves.map { $0.count == channels } ?? true && (stain == nil || channels == 3)
+      && curves.map { $0.count == channels && $0.allSatisfy(\.isSound) } ?? true
+      && stain.map { $0.isSound && channels == 3 } ?? true
   }
 }

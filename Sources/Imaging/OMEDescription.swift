@@ -38,6 +38,8 @@ struct OMEDescription {
   }
 
   private(set) var series: [Series] = []
+  /// All that blocks name.
+  private let fileNames: Set<String>
 
   /// - Returns: `nil` where the text is no OME-XML that can be understood.
   init?(_ text: String) {
@@ -48,9 +50,10 @@ struct OMEDescription {
     parser.delegate = reader
     guard parser.parse(), !reader.series.isEmpty else { return nil }
     series = reader.series
+    fileNames = Set(reader.series.flatMap { $0.blocks.compactMap(\.file) })
   }
 
-  /// The planes of a series that lie in this file.
+  /// The planes of a series that lie in this file, at most as many as it has pages.
   ///
   /// - Parameters:
   ///   - file: name of the file without its folders; planes of other files are left out.
@@ -58,21 +61,19 @@ struct OMEDescription {
   ///   - next: page of the first plane where no block says which, see `TiffData`.
   func planes(of index: Int, file: String, pages: Int, from next: Int) -> [Plane] {
     let series = series[index]
-    let c = series.pagesPerPlane
-    let sizes: [Character: Int] = ["Z": series.sizeZ, "C": c, "T": series.sizeT]
-    let letters = series.order.filter { "ZCT".contains($0) }
-    guard letters.count == 3, sizes.values.allSatisfy({ $0 > 0 }) else { return [] }
+    let sizes: [Character: Int] = ["Z": series.sizeZ, "C": series.pagesPerPlane, "T": series.sizeT]
+    let letters = Array(series.order.filter { "ZCT".contains($0) })
+    guard letters.count == 3, Set(letters).count == 3, sizes.values.allSatisfy({ $0 > 0 }) else { return [] }
     let blocks = series.blocks.isEmpty ? [Block(page: next)] : series.blocks
     var result: [Plane] = []
-    for block in blocks where block.file == nil || block.file == file {
+    for block in blocks where block.file == nil || isThis(block.file!, file) {
       var place = letters.map { block.first[$0] ?? 0 }
       let page = block.page ?? (blocks.count == 1 ? next : 0)
-      let count = block.count ?? (block.page == nil || series.blocks.isEmpty ? Int.max : 1)
+      guard (0..<pages).contains(page) else { continue }
+      let count = block.count ?? (block.page == nil || series.blocks.isEmpty ? pages : 1)
       for k in 0..<max(0, min(count, pages - page)) {
-        guard zip(letters, place).allSatisfy({ $1 >= 0 && $1 < sizes[$0]! }) else { break }
-        func at(_ letter: Character) -> Int {
-          place[letters.distance(from: letters.startIndex, to: letters.firstIndex(of: letter)!)]
-        }
+        guard result.count < pages, zip(letters, place).allSatisfy({ $1 >= 0 && $1 < sizes[$0]! }) else { break }
+        func at(_ letter: Character) -> Int { place[letters.firstIndex(of: letter)!] }
         result.append(Plane(page: page + k, z: at("Z"), c: at("C"), t: at("T")))
         for (i, letter) in letters.enumerated() {
           place[i] += 1
@@ -84,13 +85,20 @@ struct OMEDescription {
     return result
   }
 
+  /// Whether a block's file is the one being read: by its name, or because no block names another, as in a file that was
+  /// renamed.
+  private func isThis(_ named: String, _ file: String) -> Bool {
+    named == file || (fileNames.count == 1 && !fileNames.contains(file))
+  }
+
   private final class Reader: NSObject, XMLParserDelegate {
     var series: [Series] = []
     func parser(
       _ parser: XMLParser, didStartElement element: String, namespaceURI: String?, qualifiedName: String?,
       attributes: [String: String]
     ) {
-      func number(_ key: String) -> Int? { attributes[key].flatMap { Int($0) } }
+      // Larger numbers mean nothing, and could not be added up.
+      func number(_ key: String) -> Int? { attributes[key].flatMap { Int($0) }.map { min(max($0, -1), 1 << 24) } }
       let name = element.split(separator: ":").last.map(String.init) ?? element
       switch name {
       case "Image": series.append(Series(name: attributes["Name"]))

@@ -149,7 +149,17 @@ package struct ScanInspection: Sendable, Equatable, Codable {
             sum += Lanes.zero.replacing(with: value, where: isNumber)
             counts &-= SIMD8<Int32>.zero.replacing(with: -1, where: isNumber)
           }
-          sums += SIMD8<Double>(sum)
+          if sum.sum().isFinite {
+            sums += SIMD8<Double>(sum)
+          } else {
+            // The largest numbers that single precision holds cannot be added up in it.
+            for k in first..<Swift.min(first + run, whole) {
+              for lane in 0..<Lanes.scalarCount {
+                let value = samples[k * step + vector * Lanes.scalarCount + lane]
+                if !value.isNaN { sums[lane] += Double(value) }
+              }
+            }
+          }
         }
         for lane in 0..<Lanes.scalarCount where counts[lane] > 0 {
           var found = RunningStatistics()

@@ -15,7 +15,9 @@ enum SlideDescription {
       return role(named: String(text.prefix { $0.isLetter }))
     }
     if first.make?.hasPrefix("Hamamatsu") == true, let lens = page.sourceLens {
-      return lens == -1 ? .macro : lens == -2 ? .thumbnail : nil
+      if lens < 0 { return lens == -1 ? .macro : .thumbnail }
+      // Levels are strips as the picture is, and no tag but the lens's magnification tells them apart.
+      return page.width < first.width ? .pyramidLevel : nil
     }
     return nil
   }

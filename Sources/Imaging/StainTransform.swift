@@ -14,6 +14,9 @@ package struct StainTransform: Sendable, Equatable, Codable {
   /// Whether the result is density, else the share of light that comes through.
   let isDensity: Bool
 
+  /// Whether it was read from a file undamaged.
+  var isSound: Bool { white.count == 3 && white.allSatisfy { $0 > 0 } && matrix.count == 9 }
+
   private static let identity: [Float] = [1, 0, 0, 0, 1, 0, 0, 0, 1]
   /// Hematoxylin and eosin: densities of red, green and blue.
   private static let standard: [SIMD3<Double>] = [SIMD3(0.5626, 0.7201, 0.4062), SIMD3(0.2159, 0.8012, 0.5581)]

@@ -179,8 +179,11 @@ struct TIFFDecoder {
   ) throws(ImagingError) -> Double {
     let grid = grid(of: region)
     let workers = [self] + helpers
-    if workers.count == 1 { return try decode(region, part: 0..<grid.count, of: grid, into: output) }
-    var results = [Result<Double, ImagingError>](repeating: .success(0), count: workers.count)
+    let total = grid.count * planes.count
+    if workers.count == 1 {
+      return Double(try decode(region, part: 0..<grid.count, of: grid, into: output)) / Double(total)
+    }
+    var results = [Result<Int, ImagingError>](repeating: .success(0), count: workers.count)
     results.withUnsafeMutableBufferPointer { results in
       // Every worker has its own handle, its own part and its own result.
       nonisolated(unsafe) let (results, workers, output) = (results, workers, output)
@@ -191,23 +194,23 @@ struct TIFFDecoder {
         } catch { results[k] = .failure(error) }
       }
     }
-    var missing = 0.0
+    var missing = 0
     // Of several errors the first in the file counts, as if one worker had met them in turn.
     for result in results { missing += try result.get() }
-    guard missing <= limits.toleratedMissing else {
+    guard Double(missing) <= limits.toleratedMissing * Double(total) else {
       throw failure(
-        .malformed, "\(Int((missing * 100).rounded())) % of its \(unit)s are missing or broken",
+        .malformed, "\(missing) of its \(total) \(unit)s are missing or broken",
         "Copy or export it again, or tolerate more")
     }
-    return missing
+    return Double(missing) / Double(total)
   }
 
   /// Decodes some of the strips or tiles of a region.
   ///
-  /// - Returns: of all that the region has, the share that is missing or broken.
+  /// - Returns: how many are missing or broken.
   private func decode(
     _ region: PixelRectangle, part: Range<Int>, of grid: Grid, into output: UnsafeMutablePointer<Float>
-  ) throws(ImagingError) -> Double {
+  ) throws(ImagingError) -> Int {
     let area = page.orientation.stored(region, width: page.width, height: page.height)
     let walk = page.orientation.walk(width: region.width, height: region.height)
     let chunk = UnsafeMutableRawBufferPointer.allocate(
@@ -237,7 +240,7 @@ struct TIFFDecoder {
         }
       }
     }
-    return Double(missing) / Double(total)
+    return missing
   }
 
   /// A strip or tile, and where its first pixel lies on the stored page.

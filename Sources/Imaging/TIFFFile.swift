@@ -41,15 +41,18 @@ package final class TIFFFile {
     if scan.pages.count == 1 { return try image(page: first.number) }
     var parts: [Image] = []
     // One page's limit holds for all of them together.
-    guard first.width * first.height <= 4 * limits.maximumPixels / scan.pages.count else {
+    let declared = scan.pages.reduce(0) { $0 + (page($1).channels ?? 1) }
+    let (pixels, isOverflown) = first.width.multipliedReportingOverflow(by: first.height)
+    guard !isOverflown, pixels <= 4 * limits.maximumPixels / declared else {
       throw ImagingError(
         .limitExceeded, path: path, page: first.number,
-        detail: "\(first.width)x\(first.height) pixels of \(scan.pages.count) channels are declared; up to "
+        detail: "\(first.width)x\(first.height) pixels of \(declared) channels are declared; up to "
           + "\(4 * limits.maximumPixels) samples are allowed", remedy: "Raise the limit or crop the scan")
     }
     for number in scan.pages { parts.append(try image(page: number)) }
     let channels = parts.reduce(0) { $0 + $1.channels }
     var result = Image(width: first.width, height: first.height, channels: channels, pixelSize: parts[0].pixelSize)
+    result.missingShare = parts.reduce(0) { $0 + $1.missingShare } / Double(parts.count)
     var channel = 0
     for part in parts {
       for c in 0..<part.channels {
@@ -122,11 +125,12 @@ package final class TIFFFile {
   ) -> [TIFFPage] {
     guard chain.count == 1, let first = chain.first, let imageJ = ImageJDescription(first.description ?? ""),
       imageJ.images > 1, first.compression == .none, !first.isPlanar, !first.isTiled, first.bitsPerSample % 8 == 0,
-      handle.readPage(at: first.offset) == nil
+      first.rendering != nil, handle.readPage(at: first.offset) == nil
     else { return [] }
-    let (bytes, isOverflown) = first.storedWidth.multipliedReportingOverflow(by: first.storedHeight)
-    guard !isOverflown, bytes > 0, bytes < 1 << 40 else { return [] }
-    let plane = UInt64(bytes * first.samplesPerPixel * first.bitsPerSample / 8)
+    // What norma can read has few samples of few bits: only the pixels can be too many.
+    let (pixels, isOverflown) = first.storedWidth.multipliedReportingOverflow(by: first.storedHeight)
+    guard !isOverflown, pixels > 0, pixels < 1 << 40 else { return [] }
+    let plane = UInt64(pixels * first.samplesPerPixel * first.bitsPerSample / 8)
     let start = handle.storedExtent(ofChunk: 0).offset
     let held = start < handle.fileBytes ? Int((handle.fileBytes - start) / max(plane, 1)) : 0
     return (1..<max(1, min(imageJ.images, held, limits.maximumPages))).map {

@@ -10,6 +10,8 @@ struct TIFFStructure {
   private(set) var scans: [TIFFScan] = []
   /// What the description promises and the file does not hold, as a clause.
   private(set) var lack: String?
+  /// Pages that are in a scan already, zero-based.
+  private var merged: Set<Int> = []
 
   /// - Parameters:
   ///   - pages: the chain of pages, then those that they own.
@@ -87,7 +89,7 @@ struct TIFFStructure {
       let names = series.channels.compactMap(\.name)
       for slice in slices.values {
         let ordered = slice.sorted { $0.c < $1.c }
-        guard ordered.map(\.c) == Array(0..<series.pagesPerPlane) else {
+        guard ordered.count == series.pagesPerPlane, ordered.enumerated().allSatisfy({ $0 == $1.c }) else {
           lack = "its OME-XML describes \(series.pagesPerPlane) channels a slice, of which some have no page"
           continue
         }
@@ -122,9 +124,11 @@ struct TIFFStructure {
   private mutating func merge(_ indices: [Int], names: [String]) {
     guard let first = indices.first, pages[first].role == .image else { return }
     let fits = indices.allSatisfy { i in
-      pages[i].role == .image && pages[i].width == pages[first].width && pages[i].height == pages[first].height
+      !merged.contains(i) && pages[i].role == .image && pages[i].width == pages[first].width
+        && pages[i].height == pages[first].height
     }
-    guard fits else { return }
+    guard fits, Set(indices).count == indices.count else { return }
+    merged.formUnion(indices)
     scans.append(TIFFScan(pages: indices.map { $0 + 1 }, channelNames: names))
   }
 

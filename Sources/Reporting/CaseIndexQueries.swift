@@ -62,6 +62,16 @@ extension CaseIndex {
     }
   }
 
+  /// Files of which a part was missing or broken, with its share, in 0...1.
+  package func incompleteScans() throws(ReportingError) -> [(path: String, share: Double)] {
+    try read { database in
+      try Row.fetchAll(
+        database,
+        sql: "SELECT path, max(missing_share) AS share FROM scans WHERE missing_share > 0 GROUP BY path ORDER BY path"
+      ).map { ($0["path"], $0["share"]) }
+    }
+  }
+
   package func latestRun() throws(ReportingError) -> RunRow? {
     try read { try RunRow.fetchOne($0, sql: "SELECT * FROM runs ORDER BY id DESC LIMIT 1") }
   }

@@ -95,6 +95,9 @@ enum IndexSchema {
           ALTER TABLE regions ADD COLUMN q_value REAL;
           """)
     }
+    migrator.registerMigration("4: missing parts of scans") { database in
+      try database.execute(sql: "ALTER TABLE scans ADD COLUMN missing_share REAL")
+    }
     return migrator
   }
 }

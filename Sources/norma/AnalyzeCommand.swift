@@ -93,8 +93,6 @@ struct Analysis {
     var failedScans = 0
     var seconds = 0.0
     var domain = ""
-    /// Scans of which a part is missing, as sentences.
-    var incomplete: [String] = []
 
     var summary: String {
       func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
@@ -138,7 +136,9 @@ struct Analysis {
     let domain = try DomainComparison(model: trained).compare(study, in: report.index)
     outcome.domain = domain.summary
     context.domainShift = domain.warning
-    let notes = [domain.strangeCases, try noteOnPixelSize(report.index)].compactMap { $0 } + outcome.incomplete
+    let notes =
+      [domain.strangeCases, try noteOnPixelSize(report.index)].compactMap { $0 }
+      + (try report.index.incompleteScans()).map { Self.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
     for text in [domain.warning].compactMap({ $0 }) + notes { terminal.say("warning: \(text)") }
     context.provenance.append(.init("Domain shift", domain.summary))
@@ -161,7 +161,6 @@ struct Analysis {
         continue
       }
       let sources = study.scans(of: item, channels: model.preparation.channels, limits: limits)
-      outcome.incomplete += sources.compactMap { $0.incompleteness(in: study) }
       let result = try analyze(
         item, sources: sources, model: model, scorer: scorer, report: report, terminal: &terminal)
       try report.finishCase(result)
@@ -221,6 +220,10 @@ struct Analysis {
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
   }
 
+  private static func incompleteness(_ path: String, share: Double) -> String {
+    "\(path): \(max(1, Int((100 * share).rounded()))) % of it is missing or broken and counts as no data."
+  }
+
   /// Where areas cannot be told, a least area in square millimeters does nothing.
   private func noteOnPixelSize(_ index: CaseIndex) throws -> String? {
     guard let area = minimumRegionArea, area.unit == .squareMillimeters else { return nil }
@@ -250,6 +253,7 @@ struct Analysis {
       scoring:
         "norma \(Norma.version); score \(score.rawValue); \(precision.rawValue); "
         + "false-positive rate \(falsePositiveRate); domain shift; regions with p"
+        + (limits.toleratedMissing > 0 ? "; tolerates \(limits.toleratedMissing) missing" : "")
         + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
       calibrationScores: c.caseScores, scoreThreshold: c.caseThreshold(rate: falsePositiveRate),

@@ -15,6 +15,7 @@ struct Comparison {
   let resamples: Int
   /// Gives the maps of every score of the model; `nil` where only the report's is compared.
   let scorer: Scorer?
+  let limits: TIFFLimits
 
   struct Result: Encodable {
     struct Row: Encodable {
@@ -77,19 +78,24 @@ struct Comparison {
     let study = try Study(path: study)
     let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
     for row in try index.cases(sort: .name) {
-      let sources = files[row.name].map { study.scans(of: $0, channels: model.preparation.channels) } ?? []
+      let sources =
+        files[row.name].map { study.scans(of: $0, channels: model.preparation.channels, limits: limits) } ?? []
       let images = sources.compactMap { try? $0.content.get() }
       let names = sources.filter { (try? $0.content.get()) != nil }.map { "\($0.path) \($0.page ?? 0)" }
       let others =
         try scorer?.heatmaps(
           by: model.book.available, of: images, prepared: model.preparation.prepare(images)) ?? []
       let baseline = BaselineScores(model: model, weights: baselineWeights).scores(of: images)
-      for scan in try index.scans(of: row.id) {
+      let recorded = try index.scans(of: row.id)
+      for scan in recorded {
         guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
-        let heat = try TIFFFile(path: folder.file(heatmapPath)).image(page: 1)
+        let heat = try TIFFFile(path: folder.file(heatmapPath), limits: limits).image(page: 1)
         let truth: [Bool]
         if let path = maskPath(of: scan.path, page: scan.page) {
-          truth = try lesionPixels(in: path, page: scan.page, width: heat.width, height: heat.height)
+          truth = try lesionPixels(
+            in: path, page: scan.page,
+            ordinal: recorded.filter { $0.path == scan.path }.firstIndex { $0.page == scan.page },
+            width: heat.width, height: heat.height)
           masked += 1
         } else {
           truth = [Bool](repeating: false, count: heat.samples.count)
@@ -161,10 +167,16 @@ struct Comparison {
     return nil
   }
 
-  private func lesionPixels(in path: String, page: Int?, width: Int, height: Int) throws -> [Bool] {
-    let file = try TIFFFile(path: path)
-    // A stack's masks are a stack too; a single mask serves a single scan.
-    let number = page.map { file.pages.count > 1 ? $0 : 1 } ?? 1
+  /// - Parameter ordinal: of the scan among those of its file, zero-based.
+  private func lesionPixels(in path: String, page: Int?, ordinal: Int?, width: Int, height: Int) throws -> [Bool] {
+    let file = try TIFFFile(path: path, limits: limits)
+    // A stack's masks are a stack too, a page a scan; a single mask serves a single scan.
+    let number = page == nil || file.pages.count == 1 ? 1 : (ordinal ?? 0) + 1
+    guard file.pages.indices.contains(number - 1) else {
+      throw StudyError(
+        path: path, found: "the mask has \(file.pages.count) pages, scan \(number) of its stack has none",
+        remedy: "Export a mask a scan")
+    }
     let image = try file.image(page: number)
     guard image.width == width, image.height == height else {
       throw StudyError(

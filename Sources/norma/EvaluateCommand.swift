@@ -35,6 +35,8 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "How many times cases are resampled for the 95 % intervals.")
   var resamples = 200
 
+  @OptionGroup var loader: LoaderOptions
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -53,7 +55,8 @@ struct EvaluateCommand: ParsableCommand {
       resamples: resamples,
       scorer: try otherScores(
         of: trained, path: modelPath,
-        precision: fact(Analysis.precisionFact).flatMap { Precision(rawValue: $0) } ?? trained.precision))
+        precision: fact(Analysis.precisionFact).flatMap { Precision(rawValue: $0) } ?? trained.precision),
+      limits: loader.limits)
     let result = try comparison.run()
     for note in result.notes { Terminal.complain(note) }
     print(json ? try result.json() : result.table)

@@ -3,7 +3,10 @@ import Imaging
 
 /// What a user can set about reading scans; shared by `train`, `analyze` and `inspect`.
 struct LoaderOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Larger scans are refused before anything is decoded, in pixels.", valueName: "pixels"))
+  @Option(
+    help: ArgumentHelp(
+      "Larger scans are refused before anything is decoded, in pixels; not by inspect, which holds a few rows at a time.",
+      valueName: "pixels"))
   var maxPixels = TIFFLimits.default.maximumPixels
 
   @Option(
@@ -14,7 +17,9 @@ struct LoaderOptions: ParsableArguments {
   var limits: TIFFLimits { TIFFLimits(maximumPixels: maxPixels, toleratedMissing: tolerateMissing) }
 
   func validate() throws {
-    if maxPixels < 1 { throw ValidationError("--max-pixels is \(maxPixels); 1 or more is expected.") }
+    if !(1...1 << 40).contains(maxPixels) {
+      throw ValidationError("--max-pixels is \(maxPixels); 1 to \(1 << 40) is expected.")
+    }
     if !(tolerateMissing >= 0 && tolerateMissing <= 1) {
       throw ValidationError("--tolerate-missing is \(tolerateMissing); a share from 0 to 1 is expected.")
     }

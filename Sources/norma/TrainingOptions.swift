@@ -204,7 +204,7 @@ struct TrainingOptions: ParsableArguments {
     }
     let chosen = chosenNormalization
     if localContrast ?? preset.values.localContrast ?? 0 > 0,
-      chosen.scope == .trainingSet || [.histogram, .macenko, .opticalDensity].contains(chosen.method)
+      chosen.scope == .trainingSet || [.histogram, .macenko, .opticalDensity].contains(chosen.method) || window != nil
     {
       throw ValidationError(
         "--local-contrast subtracts what this normalization goes by; give --local-contrast 0, or another --normalization."

@@ -118,7 +118,7 @@ func `a wrong command line ends with status 2`(arguments: [String]) throws {
     (
       ["--window", "0,1", "--normalization", "robust"], "--window is given with --normalization robust, which has none."
     ),
-    (["--max-pixels", "0"], "--max-pixels is 0; 1 or more is expected."),
+    (["--max-pixels", "0"], "--max-pixels is 0; 1 to 1099511627776 is expected."),
     (["--tolerate-missing", "2"], "--tolerate-missing is 2.0; a share from 0 to 1 is expected."),
     (["--lesion-borders", "1-65"], "--lesion-borders is 1.0-65.0; pixels from 0.1 to 64 are expected."),
   ] as [([String], String)])

@@ -110,6 +110,14 @@ struct JPEG2000Tests {
     #expect(
       try detail(page(Self.gray, compression: 34712, samples: 1))
         == "strip 1 cannot be decoded: component 1 has 16 bits; up to 8 are expected")
+    // 16384 components where one pixel has three, and tiles of one pixel.
+    var many = page(Self.color, compression: 33005, samples: 3)
+    (many.pages[0].chunks[0][40], many.pages[0].chunks[0][41]) = (0x40, 0)
+    #expect(try detail(many)?.contains("of 16384 components") == true)
+    var tiny = page(Self.color, compression: 33005, samples: 3)
+    for k in [24, 25, 26, 28, 29, 30] { tiny.pages[0].chunks[0][k] = 0 }
+    (tiny.pages[0].chunks[0][27], tiny.pages[0].chunks[0][31]) = (0, 1)
+    #expect(try detail(tiny) == "strip 1 cannot be decoded: its tiles are empty")
     var cut = page(Self.color, compression: 33005, samples: 3)
     cut.pages[0].chunks[0] = Array(cut.pages[0].chunks[0].prefix(90))
     #expect(try detail(cut)?.hasPrefix("strip 1 cannot be decoded: ") == true)

@@ -90,4 +90,14 @@ struct ScanInspectionTests {
     let expected = page.chunks[0].reduce(0) { $0 + Int($1) }
     #expect(abs(mean! - Double(expected) / Double(width * height)) < 1e-6)
   }
+
+  @Test func `the largest numbers there are have a mean`() throws {
+    let folder = try TemporaryFolder()
+    let values = [Float](repeating: -.greatestFiniteMagnitude, count: 64 * 64)
+    try TIFFWriter.write(
+      Image(width: 64, height: 64, channels: 1, samples: values), as: .float32, to: folder.path + "/a.tif")
+    let inspection = ScanInspection(of: try TIFFFile(path: folder.path + "/a.tif"))
+    #expect(inspection.pages[0].statistics[0].mean == Double(-Float.greatestFiniteMagnitude))
+    #expect(try inspection.json().contains("mean"))
+  }
 }

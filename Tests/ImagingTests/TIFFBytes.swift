@@ -30,6 +30,8 @@ struct TIFFBytes {
   /// Tags whose values have four bytes; 282, 283 are rationals, 320 and the others two bytes.
   private static let wide: Set<UInt16> = [254, 256, 257, 273, 278, 279, 322, 323, 324, 325, 330]
   private static let rational: Set<UInt16> = [282, 283]
+  /// Whole numbers that are stored in single precision.
+  private static let float: Set<UInt16> = [65421]
   private static let text: Set<UInt16> = [270, 271, 305]
 
   var bytes: [UInt8] {
@@ -70,12 +72,15 @@ struct TIFFBytes {
     var entries: [(tag: UInt16, type: Int, count: Int, data: [UInt8])] = []
     for (tag, values) in tags.sorted(by: { $0.key < $1.key }) {
       var data: [UInt8] = []
-      let type = Self.rational.contains(tag) ? 5 : Self.wide.contains(tag) ? 4 : Self.text.contains(tag) ? 2 : 3
+      let type =
+        Self.rational.contains(tag)
+        ? 5 : Self.float.contains(tag) ? 11 : Self.wide.contains(tag) ? 4 : Self.text.contains(tag) ? 2 : 3
       for value in values {
         switch type {
         case 5:
           append(value, 4, to: &data)
           append(1, 4, to: &data)
+        case 11: append(Int(Float(value).bitPattern), 4, to: &data)
         case 4: append(value, 4, to: &data)
         case 2: append(value, 1, to: &data)
         default: append(value, 2, to: &data)

@@ -78,7 +78,19 @@ struct TIFFStructureTests {
     #expect(file.scans.map(\.pages) == [[2]])
   }
 
-  @Test func `Philips and Hamamatsu name their macro images`() throws {
+  /// Every page is strips, and none says that it is reduced.
+  @Test func `of a Hamamatsu slide the largest page is analyzed`() throws {
+    let make = Self.text("Hamamatsu")
+    func page(_ width: Int, _ lens: Int) -> TIFFBytes.Page {
+      Self.strips(width, width / 2, tags: [271: make, 65421: [lens], 282: [20000], 283: [20000], 296: [3]])
+    }
+    let file = try open(TIFFBytes(page(64, 40), page(16, 10), page(4, 2), page(30, -1), page(20, -2)))
+    #expect(file.pages.map(\.role) == [.image, .pyramidLevel, .pyramidLevel, .macro, .thumbnail])
+    #expect(file.scans.map(\.pages) == [[1]])
+    #expect(file.pages[1].pixelSize == PixelSize(x: 2, y: 2))
+  }
+
+  @Test func `Philips names its macro image`() throws {
     let philips = """
       <?xml version="1.0" encoding="UTF-8" ?><DataObject ObjectType="DPUfsImport"><Attribute \
       Name="DICOM_PIXEL_SPACING" Group="0x0028" Element="0x0030" PMSVR="IDoubleArray">&quot;0.0005&quot; \
@@ -138,6 +150,49 @@ struct TIFFStructureTests {
     #expect(file.scans.map(\.pages) == [[1], [2]])
     let broken = try open(TIFFBytes(Self.strips(3, 2, "<OME><Image><Pixels SizeC=")))
     #expect(broken.scans.map(\.pages) == [[1]] && broken.defect == nil)
+  }
+
+  private static let hostile = [
+    ome("DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\"", data: "<TiffData IFD=\"-1\"/>"),
+    ome(
+      "DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\"", data: "<TiffData IFD=\"-9223372036854775808\"/>"),
+    ome("DimensionOrder=\"XYZZZ\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\""),
+    ome("DimensionOrder=\"XYZCT\" SizeC=\"9223372036854775807\" SizeZ=\"2\" SizeT=\"1\""),
+    ome(
+      "DimensionOrder=\"XYZCT\" SizeC=\"2\" SizeZ=\"2\" SizeT=\"1\"",
+      channels: "<Channel SamplesPerPixel=\"9223372036854775807\"/><Channel SamplesPerPixel=\"9223372036854775807\"/>"),
+    ome(
+      "DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\"",
+      data: "<TiffData IFD=\"0\" FirstZ=\"0\"/><TiffData IFD=\"0\" FirstZ=\"1\"/>"),
+    ome(
+      "DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"99999\" SizeT=\"1\"",
+      data: String(repeating: "<TiffData IFD=\"0\" PlaneCount=\"99999\"/>", count: 500)),
+    "ImageJ=1\nimages=9223372036854775807\nchannels=9223372036854775807\n",
+  ]
+
+  @Test(arguments: hostile)
+  func `descriptions that cannot be true leave every page in one scan at most`(text: String) throws {
+    let file = try open(TIFFBytes(Self.strips(3, 2, text), Self.strips(3, 2)))
+    let pages = file.scans.flatMap(\.pages)
+    #expect(Set(pages).count == pages.count && Set(pages).isSubset(of: [1, 2]))
+    for scan in file.scans { #expect(try file.image(of: scan).width == 3) }
+  }
+
+  @Test func `a renamed OME file is still understood`() throws {
+    let data = "<TiffData IFD=\"0\" PlaneCount=\"2\"><UUID FileName=\"before.ome.tif\">urn:uuid:0</UUID></TiffData>"
+    let text = Self.ome("DimensionOrder=\"XYCZT\" SizeC=\"2\" SizeZ=\"1\" SizeT=\"1\"", data: data)
+    let file = try open(TIFFBytes(Self.strips(3, 2, text), Self.strips(3, 2)))
+    #expect(file.scans.map(\.pages) == [[1, 2]])
+  }
+
+  @Test func `what is missing of a channel is missing of the scan`() throws {
+    var second = Self.strips(3, 2, tags: [278: [1], 279: [3, 0]])
+    second.chunks = [[0, 1, 2], []]
+    let text = Self.ome("DimensionOrder=\"XYCZT\" SizeC=\"2\" SizeZ=\"1\" SizeT=\"1\"")
+    let path = try folder.write(TIFFBytes(Self.strips(3, 2, text), second))
+    let file = try TIFFFile(path: path, limits: TIFFLimits(toleratedMissing: 1))
+    let image = try file.image(of: file.scans[0])
+    #expect(image.missingShare == 0.25 && image.samples.map(\.isNaN) == (0..<12).map { $0 > 6 && $0 % 2 == 1 })
   }
 
   @Test func `an ImageJ hyperstack has its channels together, and its unit is that of the resolution`() throws {
