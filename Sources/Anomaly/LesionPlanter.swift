@@ -24,15 +24,12 @@ package struct LesionPlanter: Sendable {
   package let healthy: ChannelCovariance?
   /// See `LesionShape.borders`.
   package let borders: ClosedRange<Float>?
-  /// See `Normalization.range`; lesions end at its ends, as what is measured does.
-  package let range: ClosedRange<Float>
 
   package init(
     radii: ClosedRange<Float>, contrast: ClosedRange<Float>, rule: EvidenceRule, edge: Int, channels: Int,
-    range: ClosedRange<Float>, kinds: Int = 1, healthy: ChannelCovariance? = nil, borders: ClosedRange<Float>? = nil
+    kinds: Int = 1, healthy: ChannelCovariance? = nil, borders: ClosedRange<Float>? = nil
   ) {
     self.borders = borders
-    self.range = range
     self.kinds = kinds
     self.healthy = healthy
     self.radii = radii
@@ -67,7 +64,7 @@ package struct LesionPlanter: Sendable {
       for i in lesions.indices where strength[i] > 0.5 { lesions[i] = 1 }
     }
     for i in lesions.indices where lesions[i] > 0 {
-      // Nobody could learn to see what changed nothing: texture can undo an offset, and intensities end somewhere.
+      // Nobody could learn to see what changed nothing: texture can undo an offset.
       let values = i * channels..<(i + 1) * channels
       if !values.contains(where: { abs(patch[$0] - before[$0]) > Self.leastChange }) { lesions[i] = 0 }
     }
@@ -103,7 +100,7 @@ package struct LesionPlanter: Sendable {
           case .flattened: value + flattening * (means[c] - value)
           case .blurred: smooth[i * channels + c]
           }
-        patch[i * channels + c] = value + (range.clip(base + size * offsets[c] * texture) - value) * strength[i]
+        patch[i * channels + c] = value + (base + size * offsets[c] * texture - value) * strength[i]
       }
     }
     return strength

@@ -67,7 +67,8 @@ package struct LesionShape: Sendable {
       let (c, s) = (cos(angle), sin(angle))
       // As far out as the strength still counts where the warps, normal deviates, push the border out by three deviations.
       let farthest = 1 + log(1 / Self.leastStrength) / sharpness + 3 * (coarseWarp + fineWarp)
-      let reach = farthest * size * max(aspect, 1 / aspect)
+      // Soft lesions of the default end at three radii: with their faint rims left on, networks learned worse.
+      let reach = (borders == nil ? 3 : farthest) * size * max(aspect, 1 / aspect) + 2
       for py in within(y - reach, y + reach) {
         for px in within(x - reach, x + reach) {
           let (dx, dy) = (Float(px) - x, Float(py) - y)
@@ -99,7 +100,7 @@ package struct LesionShape: Sendable {
         let outside = 1 / (1 + exp(4 * (1 - distance)))
         let i = py * edge + px
         // Where the noise is highest it would reach beyond the end.
-        let fading = min(1, 2 * (Self.cloudEnd - distance))
+        let fading = borders == nil ? 1 : min(1, 2 * (Self.cloudEnd - distance))
         strength[i] = fading / (1 + exp((level + 2 * outside - field[i]) * sharpness))
       }
     }

@@ -58,7 +58,7 @@ package final class ScoreTrainer {
     adam = Adam(scoreNetwork.parameters)
     planter = LesionPlanter(
       radii: settings.radii, contrast: settings.contrast, rule: rule, edge: architecture.patchSize,
-      channels: architecture.channels, range: range, kinds: settings.kinds,
+      channels: architecture.channels, kinds: settings.kinds,
       healthy: ChannelCovariance(of: set.training.flatMap(\.scans)), borders: settings.borders)
     input = ScoreInput(architecture)
   }
