@@ -48,8 +48,12 @@ extension SourceScan {
   /// How much of it is missing, as a sentence; `nil` where all is there or nothing is.
   package func incompleteness(in study: Study) -> String? {
     guard case .success(let image) = content, image.missingShare > 0 else { return nil }
-    let share = max(1, (100 * image.missingShare).rounded())
-    return "\(study.path)/\(path): \(Int(share)) % of it is missing or broken and counts as no data."
+    return Self.incompleteness("\(study.path)/\(path)", share: image.missingShare)
+  }
+
+  /// - Parameter share: of a file that is missing, above 0.
+  package static func incompleteness(_ path: String, share: Double) -> String {
+    "\(path): \(max(1, Int((100 * share).rounded()))) % of it is missing or broken and counts as no data."
   }
 }
 

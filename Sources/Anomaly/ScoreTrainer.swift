@@ -47,10 +47,9 @@ package final class ScoreTrainer {
     augmentation: Augmentation, seed: UInt64
   ) {
     let architecture = network.architecture
-    let range = set.preparation.normalization.range
     source = PatchSource(
-      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels, range: range,
-      augmentation: augmentation)
+      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
+      range: set.preparation.normalization.range, augmentation: augmentation)
     self.network = network
     self.scoreNetwork = scoreNetwork
     self.settings = settings

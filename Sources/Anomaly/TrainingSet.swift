@@ -98,9 +98,9 @@ package struct TrainingSet: Sendable {
           "its scans have \(channels) channel\(channels == 1 ? "" : "s"), the normalization of stained slides needs "
           + "\(needed)", remedy: "Choose another --normalization or --preset")
     }
-    let reduced = pictures.map { $0.images.map { $0.reduced(by: reduction) } }
     let preparation = Preparation(
-      normalization: settings.normalization.learned(from: reduced, appearing: settings.tissueAppearance),
+      normalization: settings.normalization.learned(
+        from: pictures.map { $0.images.map { $0.reduced(by: reduction) } }, appearing: settings.tissueAppearance),
       reduction: reduction, channels: channels,
       tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
       localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance)

@@ -69,21 +69,14 @@ extension Parallel {
   /// `body` of every index in `0..<count`, on all threads, in the order of the indices.
   ///
   /// - Throws: of several errors that of the lowest index.
-  package static func map<T>(_ count: Int, _ body: (Int) throws -> T) throws -> [T] {
-    var results = [Result<T, any Error>?](repeating: nil, count: count)
+  package static func map<T, E: Error>(_ count: Int, _ body: (Int) throws(E) -> T) throws(E) -> [T] {
+    var results = [Result<T, E>?](repeating: nil, count: count)
     results.withUnsafeMutableBufferPointer { results in
       nonisolated(unsafe) let results = results
-      run(chunks: count) { index in results[index] = Result { try body(index) } }
+      run(chunks: count) { index in
+        do throws(E) { results[index] = .success(try body(index)) } catch { results[index] = .failure(error) }
+      }
     }
-    return try results.map { try $0!.get() }
-  }
-
-  package static func map<T>(_ count: Int, _ body: (Int) -> T) -> [T] {
-    var results = [T?](repeating: nil, count: count)
-    results.withUnsafeMutableBufferPointer { results in
-      nonisolated(unsafe) let results = results
-      run(chunks: count) { index in results[index] = body(index) }
-    }
-    return results.map { $0! }
+    return try results.map { result throws(E) in try result!.get() }
   }
 }

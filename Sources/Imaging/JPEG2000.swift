@@ -58,11 +58,8 @@ enum JPEG2000 {
     // Boxes: length and type of four bytes each; a length of 1 is followed by one of eight bytes, 0 reaches to the end.
     while !stored[place...].starts(with: start) {
       guard place + 16 <= stored.count else { return nil }
-      func number(at offset: Int, bytes: Int) -> UInt64 {
-        (0..<bytes).reduce(0) { $0 << 8 | UInt64(stored[place + offset + $1]) }
-      }
-      let short = number(at: 0, bytes: 4)
-      let (head, length) = short == 1 ? (16, number(at: 8, bytes: 8)) : (8, short)
+      let short = number(in: stored, at: place, bytes: 4)
+      let (head, length) = short == 1 ? (16, number(in: stored, at: place + 8, bytes: 8)) : (8, short)
       if stored[(place + 4)...].starts(with: "jp2c".utf8) {
         place += head
         return stored[place...].starts(with: start) ? UnsafeRawBufferPointer(rebasing: stored[place...]) : nil
@@ -73,14 +70,19 @@ enum JPEG2000 {
     return UnsafeRawBufferPointer(rebasing: stored[place...])
   }
 
+  /// Both boxes and markers are big-endian.
+  private static func number(in bytes: UnsafeRawBufferPointer, at place: Int, bytes count: Int) -> UInt64 {
+    (0..<count).reduce(0) { $0 << 8 | UInt64(bytes[place + $1]) }
+  }
+
   private static let mostTiles = 4096
 
   /// What the codestream's first marker, SIZ, declares that the page does not hold. OpenJPEG sets memory aside by it.
   private static func unfit(_ stream: UnsafeRawBufferPointer, _ form: Form) -> String? {
     guard stream.count >= 42 else { return ": it ends within its first marker" }
-    func number(_ place: Int, _ bytes: Int = 4) -> Int { (0..<bytes).reduce(0) { $0 << 8 | Int(stream[place + $1]) } }
+    func number(_ place: Int, bytes: Int = 4) -> Int { Int(Self.number(in: stream, at: place, bytes: bytes)) }
     let (width, height) = (number(8) - number(16), number(12) - number(20))
-    let components = number(40, 2)
+    let components = number(40, bytes: 2)
     // One more is transparency.
     guard width == form.width, height == form.height, (form.samples...form.samples + 1).contains(components) else {
       return ": it holds \(width)x\(height) pixels of \(components) components;"

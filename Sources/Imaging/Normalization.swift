@@ -74,9 +74,14 @@ package struct Normalization: Sendable, Equatable, Codable {
   /// The same with what it has to know of the training scans.
   ///
   /// - Parameters:
-  ///   - cases: the images of each case; at least one case with at least one image.
+  ///   - cases: the images of each case, at least one case with at least one image; asked for only where something is
+  ///     learned from them.
   ///   - look: what sets their tissue apart.
-  package func learned(from cases: [[Image]], appearing look: TissueMask.Appearance = .bright) -> Normalization {
+  package func learned(
+    from cases: @autoclosure () -> [[Image]], appearing look: TissueMask.Appearance = .bright
+  ) -> Normalization {
+    guard method == .histogram || scope == .trainingSet else { return self }
+    let cases = cases()
     var result = self
     if method == .histogram {
       result.standard = HistogramStandard(learnedFrom: scope == .scan ? cases.joined().map { [$0] } : cases)

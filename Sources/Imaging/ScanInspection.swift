@@ -111,8 +111,9 @@ package struct ScanInspection: Sendable, Equatable, Codable {
         image.samples.withUnsafeBufferPointer { samples in
           let pixels = samples.count / channels
           nonisolated(unsafe) let (found, samples) = (found, samples)
-          DispatchQueue.concurrentPerform(iterations: pixels < 1 << 16 ? 1 : parts) { part in
-            let range = pixels < 1 << 16 ? 0..<pixels : pixels * part / parts..<pixels * (part + 1) / parts
+          let parts = pixels < 1 << 16 ? 1 : parts
+          DispatchQueue.concurrentPerform(iterations: parts) { part in
+            let range = pixels * part / parts..<pixels * (part + 1) / parts
             let own = UnsafeMutableBufferPointer(rebasing: found[part * channels..<(part + 1) * channels])
             add(
               UnsafeBufferPointer(rebasing: samples[range.lowerBound * channels..<range.upperBound * channels]), to: own

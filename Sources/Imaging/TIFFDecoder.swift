@@ -75,12 +75,11 @@ struct TIFFDecoder {
   /// Rows of the upright page, from the top, that can be decoded one range after the other at hardly more cost than all at
   /// once.
   var bands: [Range<Int>] {
-    let isTile = if case .tiles = page.layout { true } else { false }
     let isTurned = page.orientation.isTransposed
     // Rows of a strip can be decoded one after the other, but not again.
     let isInOrder = isReadByRow && !isTurned && !page.isPlanar && !page.orientation.isMirroredDown
     let unit =
-      isInOrder ? 1 : isReadByRow || (isTurned && !isTile) ? page.height : isTurned ? chunkWidth : chunkHeight
+      isInOrder ? 1 : isReadByRow || (isTurned && !page.isTiled) ? page.height : isTurned ? chunkWidth : chunkHeight
     let rows = max(1, Self.bandSamples / page.width / rendering.channels / unit) * unit
     return stride(from: 0, to: page.height, by: rows).map { $0..<min($0 + rows, page.height) }
   }
@@ -128,7 +127,7 @@ struct TIFFDecoder {
 
   // MARK: Chunks
 
-  private var unit: String { if case .tiles = page.layout { "tile" } else { "strip" } }
+  private var unit: String { page.isTiled ? "tile" : "strip" }
   private var samplesPerChunkPixel: Int { page.isPlanar ? 1 : page.samplesPerPixel }
   private var bitsPerPixel: Int {
     if case .displayColor = rendering { 32 } else { samplesPerChunkPixel * page.bitsPerSample }
@@ -141,7 +140,7 @@ struct TIFFDecoder {
     if page.compression.isJPEG2000 { return false }
     if page.contiguousOffset != nil { return true }
     let bytes = rowBytes.multipliedReportingOverflow(by: chunkHeight)
-    return unit == "strip" && (bytes.overflow || bytes.partialValue > Self.largeStrip)
+    return !page.isTiled && (bytes.overflow || bytes.partialValue > Self.largeStrip)
   }
   private static let largeStrip = 1 << 22
 
@@ -364,8 +363,7 @@ struct TIFFDecoder {
     _ index: Int, x: Int, y: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(ImagingError) {
     // The last strip has only the rows that remain; tiles are always whole.
-    let isTile = if case .tiles = page.layout { true } else { false }
-    let rows = isTile ? chunkHeight : min(chunkHeight, page.storedHeight - y)
+    let rows = page.isTiled ? chunkHeight : min(chunkHeight, page.storedHeight - y)
     let reason: String?
     if case .displayColor = rendering {
       let raster = buffer.assumingMemoryBound(to: UInt32.self)

@@ -138,7 +138,7 @@ struct Analysis {
     context.domainShift = domain.warning
     let notes =
       [domain.strangeCases, try noteOnPixelSize(report.index)].compactMap { $0 }
-      + (try report.index.incompleteScans()).map { Self.incompleteness($0.path, share: $0.share) }
+      + (try report.index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
     for text in [domain.warning].compactMap({ $0 }) + notes { terminal.say("warning: \(text)") }
     context.provenance.append(.init("Domain shift", domain.summary))
@@ -218,10 +218,6 @@ struct Analysis {
       name: item.name, scans: scans, score: score, pValue: pValue,
       flagged: pValue.map { calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false,
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
-  }
-
-  private static func incompleteness(_ path: String, share: Double) -> String {
-    "\(path): \(max(1, Int((100 * share).rounded()))) % of it is missing or broken and counts as no data."
   }
 
   /// Where areas cannot be told, a least area in square millimeters does nothing.

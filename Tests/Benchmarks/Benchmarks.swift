@@ -20,6 +20,21 @@ struct Conditions: ParsableArguments {
   @Option(help: "Model file that `norma train` wrote.")
   var model: String
 
+  @OptionGroup var peers: PeerOptions
+
+  @Option(help: "Seconds that one run should take.")
+  var seconds = 4.0
+
+  @Option(help: "Patches a batch.")
+  var batch = 16
+
+  var heading: String {
+    "\(Engine.description), \(Parallel.threads) threads; \(peers.heading)"
+  }
+}
+
+/// Where the peers are and how often they take their turn.
+struct PeerOptions: ParsableArguments {
   @Option(help: "The Python that has the peers' requirements.")
   var python = "python3"
 
@@ -29,17 +44,12 @@ struct Conditions: ParsableArguments {
   @Option(help: "Alternating runs, of which the median counts.")
   var runs = 5
 
-  @Option(help: "Seconds that one run should take.")
-  var seconds = 4.0
+  /// What runs one of the peers' programs.
+  func command(_ script: String) -> [String] { [python, "\(peers)/\(script)"] }
 
-  @Option(help: "Patches a batch.")
-  var batch = 16
+  var heading: String { "\(Self.processor); median of \(runs) alternating runs" }
 
-  var heading: String {
-    "\(Engine.description), \(Parallel.threads) threads; \(Self.processor); median of \(runs) alternating runs"
-  }
-
-  static var processor: String {
+  private static var processor: String {
     let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
     return line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"

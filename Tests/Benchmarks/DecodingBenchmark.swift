@@ -10,24 +10,17 @@ struct DecodingBenchmark: ParsableCommand {
   @Argument(help: "TIFF files, all of which both can read.")
   var files: [String]
 
-  @Option(help: "The Python that has the peers' requirements.")
-  var python = "python3"
-
-  @Option(help: "Folder of the peers.")
-  var peers = "Tests/Benchmarks/peers"
-
-  @Option(help: "Alternating runs, of which the median counts.")
-  var runs = 5
+  @OptionGroup var peers: PeerOptions
 
   @Option(help: "The norma to measure.")
   var norma = ".build/release/norma"
 
   func run() throws {
-    print("\(Conditions.processor); \(files.count) files; median of \(runs) alternating runs")
+    print("\(files.count) files; \(peers.heading)")
     var runs: (ours: [Measured], theirs: [Measured]) = ([], [])
-    for _ in 0..<self.runs {
+    for _ in 0..<peers.runs {
       runs.ours.append(try Measured([norma, "inspect", "--json"] + files))
-      runs.theirs.append(try Measured([python, "\(peers)/decode.py"] + files))
+      runs.theirs.append(try Measured(peers.command("decode.py") + files))
     }
     print(Measured.line("norma inspect", runs.ours), Measured.line("tifffile", runs.theirs), separator: "\n")
     print(

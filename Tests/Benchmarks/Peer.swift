@@ -22,7 +22,7 @@ final class Peer {
   init(_ name: String, _ conditions: Conditions, script: String, arguments: [String]) throws {
     self.name = name
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [conditions.python, "\(conditions.peers)/\(script)"] + arguments
+    process.arguments = conditions.peers.command(script) + arguments
     process.standardInput = input
     process.standardOutput = output
     try process.run()

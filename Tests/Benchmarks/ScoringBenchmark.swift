@@ -40,7 +40,7 @@ struct ScoringBenchmark: ParsableCommand {
       } catch { print("\(variant) is left out: \(error)") }
     }
     let contest = try Contest(
-      contenders, runs: conditions.runs, seconds: conditions.seconds, patches: conditions.batch)
+      contenders, runs: conditions.peers.runs, seconds: conditions.seconds, patches: conditions.batch)
     for (name, bench) in benches {
       print("\n" + contest.table(reference: name, unit: "patches/s"))
       print(bench.yardstick.summary)
@@ -54,7 +54,7 @@ struct ScoringBenchmark: ParsableCommand {
     try bench.exchange().encoded().write(to: URL(fileURLWithPath: exchange))
     let check = Process()
     check.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    check.arguments = [conditions.python, "\(conditions.peers)/check.py", conditions.model, exchange]
+    check.arguments = conditions.peers.command("check.py") + [conditions.model, exchange]
     try check.run()
     check.waitUntilExit()
     guard check.terminationStatus == 0 else {

@@ -36,7 +36,7 @@ struct TrainingBenchmark: ParsableCommand {
       } catch { print("pytorch \(variant) is left out: \(error)") }
     }
     let contest = try Contest(
-      contenders, runs: conditions.runs, seconds: conditions.seconds, patches: conditions.batch)
+      contenders, runs: conditions.peers.runs, seconds: conditions.seconds, patches: conditions.batch)
     for (name, yardstick) in yardsticks {
       print("\n" + contest.table(reference: name, unit: "patches/s"))
       print(yardstick.summary)

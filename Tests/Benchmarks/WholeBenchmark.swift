@@ -21,11 +21,9 @@ struct WholeBenchmark: ParsableCommand {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let report = "\(folder)/norma"
     let ours = [norma, "analyze", study, "--model", conditions.model, "--output", report]
-    let theirs = [
-      conditions.python, "\(conditions.peers)/analyze.py", study, conditions.model, "\(folder)/python",
-    ]
+    let theirs = conditions.peers.command("analyze.py") + [study, conditions.model, "\(folder)/python"]
     var runs: (ours: [Measured], theirs: [Measured]) = ([], [])
-    for _ in 0..<conditions.runs {
+    for _ in 0..<conditions.peers.runs {
       try? FileManager.default.removeItem(atPath: folder)
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       runs.ours.append(try Measured(ours))
@@ -36,7 +34,7 @@ struct WholeBenchmark: ParsableCommand {
     let smaller = Contest.median(zip(runs.ours, runs.theirs).map { $0.megabytes / $1.megabytes })
     print(String(format: "norma is %.2f x as fast with %.2f of the memory", faster, smaller))
     for arguments in [["--help"], ["cases", report]] {
-      let starts = try (0..<4 * conditions.runs).map { _ in try Measured([norma] + arguments) }
+      let starts = try (0..<4 * conditions.peers.runs).map { _ in try Measured([norma] + arguments) }
       print(
         String(
           format: "norma %@ %.0f ms", arguments[0].padding(toLength: 12, withPad: " ", startingAt: 0),
