@@ -38,7 +38,7 @@ package struct BaselineScores: Sendable {
       return Heatmap(width: map.width, height: map.height, values: smooth.samples)
     }
     let standardized = zip(images, model.preparation.prepare(images)).map { image, prepared in
-      model.book.untrained(of: prepared.scan).enlarged(by: model.preparation.reduction, over: image)
+      model.book.untrained(of: prepared.scan).enlarged(by: prepared.factor, over: image)
     }
     return (plain, standardized)
   }

@@ -1,5 +1,28 @@
 import Foundation
 
+/// How abnormal a scan is at its worst, by one score.
+struct ScanExtremes: Sendable, Equatable {
+  /// See `Heatmap.score`.
+  var score: Double
+  /// The highest level at which it still shows a region.
+  var regionLevel: Double
+  /// Of its most massive group, see `RegionMasses`.
+  var regionMass: Double
+
+  init(score: Double, regionLevel: Double, regionMass: Double) {
+    self.score = score
+    self.regionLevel = regionLevel
+    self.regionMass = regionMass
+  }
+
+  /// - Parameter heat: on the model's grid.
+  init(of heat: Heatmap) {
+    score = heat.score
+    regionMass = RegionMasses(of: heat).largest
+    regionLevel = heat.highestLevel(withRegionOf: Calibration.defaultRegionArea)
+  }
+}
+
 /// What one of a model's scores means: how it is spread over held-out healthy scans and cases.
 package struct Calibration: Codable, Sendable, Equatable {
   /// Scores of the held-out healthy scans and cases, ascending.
@@ -15,13 +38,15 @@ package struct Calibration: Codable, Sendable, Equatable {
   package static let defaultRegionArea = 12
 
   /// - Parameter cases: heatmaps on the model's grid of the held-out healthy cases, case by case.
-  init(heatmaps cases: [[Heatmap]]) {
+  init(heatmaps cases: [[Heatmap]]) { self.init(extremes: cases.map { $0.map(ScanExtremes.init) }) }
+
+  /// - Parameter cases: of the scans of the held-out healthy cases, case by case.
+  init(extremes cases: [[ScanExtremes]]) {
     minimumRegionArea = Self.defaultRegionArea
-    let scores = cases.map { $0.map(\.score) }
-    scanScores = scores.joined().sorted()
-    caseScores = scores.compactMap { $0.max() }.sorted()
-    regionMasses = cases.joined().map { RegionMasses(of: $0).largest }.sorted()
-    regionLevels = cases.joined().map { $0.highestLevel(withRegionOf: Self.defaultRegionArea) }.sorted()
+    scanScores = cases.joined().map(\.score).sorted()
+    caseScores = cases.compactMap { $0.map(\.score).max() }.sorted()
+    regionMasses = cases.joined().map(\.regionMass).sorted()
+    regionLevels = cases.joined().map(\.regionLevel).sorted()
   }
 
   /// Split-conformal p-value `(1 + #{healthy >= score}) / (n + 1)`: where healthy scores are exchangeable with this one,

@@ -38,6 +38,24 @@ package struct Region: Sendable, Equatable, Codable {
   }
 }
 
+extension ScanResult.Findings {
+  /// What was found on a smaller level of a scan, in pixels of the scan at its full size.
+  package func scaled(to base: ScanLevel) -> Self {
+    let (x, y) = (Double(base.width) / Double(width), Double(base.height) / Double(height))
+    var result = self
+    (result.width, result.height, result.pixelSize, result.downsample) = (base.width, base.height, base.pixelSize, x)
+    result.regions = regions.map { region in
+      var scaled = region
+      (scaled.x, scaled.y) = (Int(Double(region.x) * x), Int(Double(region.y) * y))
+      scaled.width = Int((Double(region.x + region.width) * x).rounded(.up)) - scaled.x
+      scaled.height = Int((Double(region.y + region.height) * y).rounded(.up)) - scaled.y
+      scaled.areaPixels = Int((Double(region.areaPixels) * x * y).rounded())
+      return scaled
+    }
+    return result
+  }
+}
+
 /// What was found in one scan: a file, or one page of a stack.
 package struct ScanResult: Sendable, Equatable {
   package struct Findings: Sendable, Equatable {
@@ -54,6 +72,8 @@ package struct ScanResult: Sendable, Equatable {
     package var appearance: Appearance?
     /// Share of the file's strips or tiles that were missing or broken, in 0...1.
     package var missingShare = 0.0
+    /// Pixels of the scan that one of its heatmap's is wide; 1 but for slides.
+    package var downsample = 1.0
 
     package init(
       width: Int, height: Int, channels: Int, pixelSize: PixelSize?, score: Double, pValue: Double, regions: [Region],

@@ -28,17 +28,21 @@ package struct DomainReference: Codable, Sendable, Equatable {
 extension DomainReference {
   /// How the cases of a training set look.
   ///
-  /// - Parameter reconstructions: of the held-out cases' scans, by the trained network, one after the other.
+  /// - Parameter reconstructions: of the held-out cases' views, by the trained network, one after the other.
   init(of set: TrainingSet, heldOutReconstructions reconstructions: [Image]) {
     var next = 0
     let heldOut = set.heldOut.map { member in
-      Appearance(
-        of: member.scans.compactMap { scan in
+      let groups = member.groups.map { group in
+        group.compactMap { scan in
           defer { next += 1 }
           return scan.appearance(reconstruction: reconstructions[next])
-        })
+        }
+      }
+      return Appearance(
+        of: groups.prefix(member.scans.count).flatMap { $0 }
+          + groups.dropFirst(member.scans.count).map { Appearance(of: $0) })
     }
     self.init(
-      channels: set.preparation.channels, training: set.training.map { Appearance(of: $0.scans) }, heldOut: heldOut)
+      channels: set.preparation.channels, training: set.training.map(\.appearance), heldOut: heldOut)
   }
 }

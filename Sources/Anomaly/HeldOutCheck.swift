@@ -25,7 +25,7 @@ struct HeldOutCheck {
 
   init(_ set: TrainingSet, architecture: VAE.Architecture, objective: Objective, engine: Engine) throws(ComputeError) {
     self.objective = objective
-    let scans = set.heldOut.flatMap(\.scans)
+    let scans = set.heldOut.flatMap(\.views)
     let edge = architecture.patchSize
     let n = min(Self.largestBatch, scans.count)
     let count = min(Self.patches, scans.count) / n * n

@@ -26,8 +26,9 @@ package final class Inference {
   package struct Maps: Sendable {
     /// What healthy tissue would look like here, in the scan's normalized units.
     package var reconstruction: Image
-    /// Divergence of posterior from prior, in nats a pixel, a channel for each stage that has a latent.
-    package var divergence: Image
+    /// Divergence of posterior from prior, in nats a pixel, a channel for each stage that has a latent; `nil` where it was
+    /// not asked for.
+    package var divergence: Image?
     /// Spread the network expects of each value, in the scan's normalized units; `nil` where it predicts none.
     package var scales: Image?
     /// Absolute gradient of the divergence by each value; `nil` where it was not asked for.
@@ -46,14 +47,14 @@ package final class Inference {
   private let scoreInput: ScoreInput
   private let takesGradient: Bool
   private let restoration: Restoration?
-  private let layout: Layout
+  let layout: Layout
   private var batches: [Int: Batch] = [:]
 
   /// Patches at once, the largest first: every size that occurs keeps buffers of its own.
   private static let batchSizes = [8, 2, 1]
 
   /// Where each map lies among the channels of what is stitched.
-  private struct Layout {
+  struct Layout {
     let reconstruction: Range<Int>
     let divergence: Range<Int>
     let scales: Range<Int>
@@ -71,6 +72,14 @@ package final class Inference {
     }
 
     var count: Int { logit.upperBound }
+
+    /// What was stitched, taken apart.
+    func maps(in all: Image) -> Maps {
+      func map(_ range: Range<Int>) -> Image? { range.isEmpty ? nil : all.channels(Array(range)) }
+      return Maps(
+        reconstruction: map(reconstruction)!, divergence: map(divergence), scales: map(scales),
+        divergenceGradient: map(gradient), restored: map(restored), logit: map(logit))
+    }
   }
 
   private struct Batch {
@@ -82,11 +91,12 @@ package final class Inference {
   }
 
   /// - Parameters:
+  ///   - takesDivergence: whether maps of the divergence are kept.
   ///   - takesGradient: whether the gradient of the divergence is computed, which costs a pass backwards.
   ///   - restoration: how scans are restored, which costs as much as eight of those; `nil` does not.
   package init(
     network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings(),
-    takesGradient: Bool = false, restoration: Restoration? = nil
+    takesDivergence: Bool = true, takesGradient: Bool = false, restoration: Restoration? = nil
   ) {
     self.restoration = restoration
     self.network = network
@@ -96,7 +106,8 @@ package final class Inference {
     scoreInput = ScoreInput(network.architecture)
     self.takesGradient = takesGradient
     layout = Layout(
-      channels: preparation.channels, stages: scoreInput.stages, hasScales: network.architecture.predictsScales,
+      channels: preparation.channels, stages: takesDivergence ? scoreInput.stages : 0,
+      hasScales: network.architecture.predictsScales,
       takesGradient: takesGradient, restores: restoration != nil, hasScore: scoreNetwork != nil)
   }
 
@@ -109,7 +120,6 @@ package final class Inference {
 
   package func maps(of scans: [PreparedScan]) throws(ComputeError) -> [Maps] {
     let size = network.architecture.patchSize
-    let c = preparation.channels
     let grids = scans.map {
       PatchGrid(
         width: $0.image.width, height: $0.image.height, patchSize: size,
@@ -119,24 +129,43 @@ package final class Inference {
     let sources = scans.map(Self.withDepth)
     var stitchers = grids.map { PatchStitcher(grid: $0, channels: layout.count) }
     let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { Job(scan: scan, patch: $0) } }
-    var cut = [Float](repeating: 0, count: size * size * (c + 1))
+    try run(count: jobs.count) { k, patch in
+      let job = jobs[k]
+      grids[job.scan].cut(sources[job.scan], into: patch, patches: job.patch..<job.patch + 1)
+    } add: { k, values in
+      stitchers[jobs[k].scan].add(values, patches: jobs[k].patch..<jobs[k].patch + 1)
+    }
+    return zip(stitchers, scans).map { stitcher, scan in
+      layout.maps(in: stitcher.image(pixelSize: scan.image.pixelSize))
+    }
+  }
+
+  /// Runs the networks over patches, as many at once as there are, in batches.
+  ///
+  /// - Parameters:
+  ///   - cut: writes a patch, `[size, size, channels + 1]`: intensities, 0 where there is no data, and depth.
+  ///   - add: takes what the networks say of a patch, `[size, size, layout.count]`; called more than once for each, where
+  ///     it is sampled or mirrored.
+  func run(
+    count: Int, cut: (Int, UnsafeMutableBufferPointer<Float>) -> Void, add: (Int, UnsafeBufferPointer<Float>) -> Void
+  ) throws(ComputeError) {
+    let size = network.architecture.patchSize
+    let c = preparation.channels
+    var patch = [Float](repeating: 0, count: size * size * (c + 1))
     var depth = [Float](repeating: 0, count: size * size * Self.batchSizes[0])
     var next = 0
-    while next < jobs.count {
-      let n = Self.batchSizes.first { $0 <= jobs.count - next }!
+    while next < count {
+      let n = Self.batchSizes.first { $0 <= count - next }!
       let batch = try batch(of: n)
       for isMirrored in settings.flips ? [false, true] : [false] {
         for k in 0..<n {
-          let job = jobs[next + k]
-          cut.withUnsafeMutableBufferPointer {
-            grids[job.scan].cut(sources[job.scan], into: $0, patches: job.patch..<job.patch + 1)
-          }
+          patch.withUnsafeMutableBufferPointer { cut(next + k, $0) }
           for pixel in 0..<size * size {
             let from = isMirrored ? pixel - pixel % size + size - 1 - pixel % size : pixel
             for channel in 0..<c {
-              batch.scan.values[(k * size * size + pixel) * c + channel] = cut[from * (c + 1) + channel]
+              batch.scan.values[(k * size * size + pixel) * c + channel] = patch[from * (c + 1) + channel]
             }
-            depth[k * size * size + pixel] = cut[from * (c + 1) + c]
+            depth[k * size * size + pixel] = patch[from * (c + 1) + c]
           }
         }
         for sample in 0..<max(1, settings.samples) {
@@ -146,21 +175,11 @@ package final class Inference {
           try run(batch, depth: depth, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
           let values = size * size * layout.count
           for k in 0..<n {
-            let job = jobs[next + k]
-            stitchers[job.scan].add(
-              UnsafeBufferPointer(rebasing: batch.output[k * values..<(k + 1) * values]),
-              patches: job.patch..<job.patch + 1)
+            add(next + k, UnsafeBufferPointer(rebasing: batch.output[k * values..<(k + 1) * values]))
           }
         }
       }
       next += n
-    }
-    return zip(stitchers, scans).map { stitcher, scan in
-      let all = stitcher.image(pixelSize: scan.image.pixelSize)
-      func map(_ range: Range<Int>) -> Image? { range.isEmpty ? nil : all.channels(Array(range)) }
-      return Maps(
-        reconstruction: map(layout.reconstruction)!, divergence: map(layout.divergence)!, scales: map(layout.scales),
-        divergenceGradient: map(layout.gradient), restored: map(layout.restored), logit: map(layout.logit))
     }
   }
 
@@ -212,7 +231,7 @@ package final class Inference {
             if let scales { to[layout.scales.lowerBound + c] = scales.values[from * shape.c + c] }
             if let gradient { to[layout.gradient.lowerBound + c] = abs(gradient.values[from * shape.c + c]) }
           }
-          for (stage, map) in maps.enumerated() {
+          for (stage, map) in maps.enumerated() where stage < layout.divergence.count {
             let (h, w) = (map.shape.h, map.shape.w)
             let cell = (n * h + row * h / shape.h) * w + x * w / shape.w
             to[layout.divergence.lowerBound + stage] = map.values[cell] * Float(h * w) / Float(shape.h * shape.w)
@@ -253,14 +272,12 @@ package final class Inference {
   private static func withDepth(_ scan: PreparedScan) -> Image {
     let c = scan.image.channels
     var result = Image(width: scan.image.width, height: scan.image.height, channels: c + 1)
-    for (pixel, depth) in scan.tissue.depth.enumerated() {
-      var hasData = true
+    for (pixel, depth) in scan.depth.enumerated() {
       for channel in 0..<c {
         let value = scan.image.samples[pixel * c + channel]
-        hasData = hasData && !value.isNaN
         result.samples[pixel * (c + 1) + channel] = value.isNaN ? 0 : value
       }
-      result.samples[pixel * (c + 1) + c] = hasData ? depth : 0
+      result.samples[pixel * (c + 1) + c] = depth
     }
     return result
   }

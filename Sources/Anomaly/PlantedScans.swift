@@ -15,7 +15,7 @@ struct PlantedScans: Sendable {
 
   /// - Parameter scoring: gives the lesions' radii and borders, where a score is learned.
   init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule, scoring: ScoreTrainer.Settings?) {
-    let scans = set.heldOut.flatMap(\.scans)
+    let scans = set.heldOut.flatMap(\.views)
     let edge = architecture.patchSize
     let c = architecture.channels
     let generator = SyntheticLesions(
@@ -80,7 +80,8 @@ extension PlantedScans {
         Residual(of: $0, reconstruction: $1.reconstruction, rule: rule)
       }
     }
-    let statistics = ResidualStatistics(healthy: try residuals(clean), channels: preparation.channels, rule: rule)
+    let statistics = ResidualStatistics(
+      healthy: try residuals(clean).map { [$0] }, channels: preparation.channels, rule: rule)
     let heat = try residuals(scans).flatMap { statistics.heat(of: $0) }
     return Metrics.Ranking(scores: heat, truth: Array(lesions.joined())).averagePrecision ?? 0
   }

@@ -1,13 +1,15 @@
 import Compute
-import Crypto
 import Foundation
 import Imaging
 
 /// What is done to every scan before the model sees it; stored in the model file and applied again when scoring.
 package struct Preparation: Codable, Sendable, Equatable {
   package var normalization: Normalization
-  /// Scans are reduced by this whole factor first.
+  /// Scans are reduced by this whole factor first, unless `micrometersPerPixel` says how.
   package var reduction: Int
+  /// See `ScanReading`.
+  package var level: Int?
+  package var micrometersPerPixel: Double?
   package var channels: Int
   /// Where a scan counts as tissue is read off these channels; `nil` for all. A lesion in a channel is looked for only
   /// where that channel was acquired.
@@ -21,8 +23,11 @@ package struct Preparation: Codable, Sendable, Equatable {
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
-    localContrast: Float? = nil, tissueAppearance: TissueMask.Appearance? = nil
+    localContrast: Float? = nil, tissueAppearance: TissueMask.Appearance? = nil, level: Int? = nil,
+    micrometersPerPixel: Double? = nil
   ) {
+    self.level = level
+    self.micrometersPerPixel = micrometersPerPixel
     self.tissueAppearance = tissueAppearance
     self.localContrast = localContrast
     self.normalization = normalization
@@ -32,133 +37,56 @@ package struct Preparation: Codable, Sendable, Equatable {
   }
 }
 
-/// One scan of a case as it was read: a file, or a page of one.
-package struct SourceScan: Sendable {
-  /// File name without its ending, with `-p001` and so on for the pages of a stack; unique within its case.
-  package var name: String
-  /// Relative to the study.
-  package var path: String
-  package var page: Int?
-  package var sha256: String?
-  /// The decoded picture, or why there is none, in one sentence.
-  package var content: Result<Image, ScanFault>
-}
-
-extension SourceScan {
-  /// How much of it is missing, as a sentence; `nil` where all is there or nothing is.
-  package func incompleteness(in study: Study) -> String? {
-    guard case .success(let image) = content, image.missingShare > 0 else { return nil }
-    return Self.incompleteness("\(study.path)/\(path)", share: image.missingShare)
+extension Preparation {
+  /// How scans are read for this model.
+  package func reading(limits: TIFFLimits = .default) -> ScanReading {
+    ScanReading(channels: channels, limits: limits, level: level, micrometersPerPixel: micrometersPerPixel)
   }
 
-  /// - Parameter share: of a file that is missing, above 0.
-  package static func incompleteness(_ path: String, share: Double) -> String {
-    "\(path): \(max(1, Int((100 * share).rounded()))) % of it is missing or broken and counts as no data."
+  /// The whole factor by which a scan, or a level of one, is reduced to the model's grid.
+  ///
+  /// - Parameter size: of its pixels.
+  func factor(for size: PixelSize?) -> Int {
+    guard let micrometersPerPixel, let size else { return reduction }
+    return max(1, Int((micrometersPerPixel / size.x).rounded()))
   }
-}
 
-/// Why a scan cannot be used, as a sentence for the report.
-package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
-  package var description: String
-
-  package init(_ description: String) { self.description = description }
+  /// Where the model's grid comes from, in words.
+  package var gridDescription: String {
+    if let micrometersPerPixel { return "\(micrometersPerPixel) µm a pixel" }
+    return (level.map { "level \($0), " } ?? "") + "reduced by \(reduction)"
+  }
 }
 
 /// A scan on the model's own grid.
 package struct PreparedScan: Sendable {
   /// Normalized and reduced, nominally 0...1; `NaN` where there is no data.
-  package var image: Image
-  package var tissue: TissueMask
+  package let image: Image
+  package let tissue: TissueMask
+  /// Distance to the tissue's edge in pixels, `[height, width]`; 0 outside tissue and where there is no data.
+  let depth: [Float]
   /// What it looked like before normalization; `nil` for what is no whole scan.
-  package var appearance: Appearance?
+  package let appearance: Appearance?
 
-  package init(image: Image, tissue: TissueMask, appearance: Appearance? = nil) {
+  /// - Parameter depth: within a larger scan; by default it is worked out from the tissue.
+  package init(image: Image, tissue: TissueMask, depth: [Float]? = nil, appearance: Appearance? = nil) {
     self.image = image
     self.tissue = tissue
     self.appearance = appearance
-  }
-}
-
-extension Study {
-  /// Reads all scans of a case. A file that cannot be read is a scan with a fault; nothing is left out.
-  ///
-  /// - Parameter channels: what a model expects; `nil` takes scans as they are.
-  package func scans(of item: Case, channels: Int? = nil, limits: TIFFLimits = .default) -> [SourceScan] {
-    let names = Self.scanNames(of: item.files)
-    return zip(item.files, names).flatMap { file, name in
-      let full = path + "/" + file
-      let digest = Self.digest(ofFile: full)
-      func fault(_ text: String) -> [SourceScan] {
-        [SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(ScanFault(text)))]
-      }
-      let tiff: TIFFFile
-      do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: limits) } catch {
-        return fault(error.description)
-      }
-      guard !tiff.scans.isEmpty else {
-        return fault(
-          "\(full): all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
-            + "expected. Export the scan itself.")
-      }
-      // Pages that cannot be found are told of as one scan.
-      let stacked = tiff.scans.count > 1 || tiff.defect != nil
-      func suffix(_ page: Int) -> String {
-        stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
-      }
-      var scans = tiff.scans.map { scan in
-        let content: Result<Image, ScanFault>
-        do throws(ImagingError) {
-          let image = try tiff.image(of: scan)
-          if let channels, image.channels != channels {
-            content = .failure(
-              ScanFault(
-                "\(full): it has \(image.channels) channel\(image.channels == 1 ? "" : "s"), the model was trained on "
-                  + "\(channels). Analyze it with a model of its own kind."))
-          } else {
-            content = .success(image)
-          }
-        } catch {
-          content = .failure(ScanFault(error.description))
-        }
-        return SourceScan(
-          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
-          content: content)
-      }
-      if let defect = tiff.defect {
-        let number = tiff.pages.count + 1
-        scans.append(
-          SourceScan(
-            name: name + suffix(number), path: file, page: number, sha256: digest,
-            content: .failure(ScanFault(defect.description))))
-      }
-      return scans
+    var depth = depth ?? tissue.depth
+    let channels = image.channels
+    for pixel in depth.indices where depth[pixel] > 0 {
+      for c in 0..<channels where image.samples[pixel * channels + c].isNaN { depth[pixel] = 0 }
     }
-  }
-
-  /// Stems of the files; where two would be the same (or differ in case alone), or one is another's whole name, their
-  /// endings stay.
-  static func scanNames(of files: [String]) -> [String] {
-    let wholes = files.map { ($0 as NSString).lastPathComponent }
-    let stems = wholes.map { ($0 as NSString).deletingPathExtension }
-    let counts = Dictionary((stems + wholes).map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
-    return zip(wholes, stems).map { counts[$1.lowercased()]! > 1 ? $0 : $1 }
-  }
-
-  /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
-  package static func digest(ofFile path: String) -> String? {
-    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
-    defer { try? handle.close() }
-    var hash = SHA256()
-    do {
-      while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty { hash.update(data: chunk) }
-    } catch { return nil }
-    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    self.depth = depth
   }
 }
 
 /// A scan on the model's grid, and what brings it there at its own size.
 package struct PreparedImage: Sendable {
   package var scan: PreparedScan
+  /// By which the scan was reduced.
+  package var factor: Int
   fileprivate var parameters: NormalizationParameters
   /// What was subtracted, on the model's grid.
   fileprivate var background: Image?
@@ -167,7 +95,8 @@ package struct PreparedImage: Sendable {
 extension Preparation {
   /// Brings the scans of one case onto the model's grid and finds their tissue.
   package func prepare(_ images: [Image]) -> [PreparedImage] {
-    var reduced = Parallel.map(images.count) { images[$0].reduced(by: reduction) }
+    let factors = images.map { factor(for: $0.pixelSize) }
+    var reduced = Parallel.map(images.count) { images[$0].reduced(by: factors[$0]) }
     let masks = Normalization.tissue(of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
     let appearances = Parallel.map(reduced.count) { [reduced] in Appearance(of: reduced[$0], tissue: masks[$0]) }
     var backgrounds = [Image?](repeating: nil, count: images.count)
@@ -191,14 +120,15 @@ extension Preparation {
     return Parallel.map(reduced.count) { [reduced, backgrounds] i in
       let image = normalization.apply(parameters[i], to: reduced[i])
       let scan = PreparedScan(image: image, tissue: masks[i], appearance: appearances[i])
-      return PreparedImage(scan: scan, parameters: parameters[i], background: backgrounds[i])
+      return PreparedImage(
+        scan: scan, factor: factors[i], parameters: parameters[i], background: backgrounds[i])
     }
   }
 
   /// A scan at its own size, normalized as on the model's grid.
   func normalized(_ image: Image, as prepared: PreparedImage) -> Image {
     guard let background = prepared.background else { return normalization.apply(prepared.parameters, to: image) }
-    let whole = background.enlarged(by: reduction, over: image)
+    let whole = background.enlarged(by: prepared.factor, over: image)
     return normalization.apply(prepared.parameters, to: image.subtracting(whole))
   }
 }

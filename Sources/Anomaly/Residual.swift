@@ -23,7 +23,7 @@ struct Residual: Sendable {
       difference.samples[i] = value.isNaN ? 0 : value
     }
     values = rule.smoothing > 0 ? difference.blurred(sigma: rule.smoothing).samples : difference.samples
-    depth = Self.depth(of: scan)
+    depth = scan.depth
   }
 
   /// - Parameter map: a number a pixel, `[height, width, 1]`.
@@ -34,14 +34,6 @@ struct Residual: Sendable {
     var finite = map
     for i in finite.samples.indices where finite.samples[i].isNaN { finite.samples[i] = 0 }
     values = finite.blurred(sigma: rule.smoothing).samples
-    depth = Self.depth(of: scan)
-  }
-
-  private static func depth(of scan: PreparedScan) -> [Float] {
-    let channels = scan.image.channels
-    return scan.tissue.depth.enumerated().map { pixel, depth in
-      let hasData = (0..<channels).allSatisfy { !scan.image.samples[pixel * channels + $0].isNaN }
-      return hasData ? depth : 0
-    }
+    depth = scan.depth
   }
 }

@@ -25,16 +25,26 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   /// A depth class with few pixels leans on the statistics of all by as much as this many pixels would weigh.
   private static let pseudoPixels = 200.0
 
-  /// - Parameter scans: of held-out healthy cases.
-  init(healthy scans: [Residual], channels c: Int, rule: EvidenceRule) {
+  /// Where a scan's residuals lie and how they are spread once depth is accounted for, by channel.
+  package struct Center: Sendable, Equatable {
+    let medians: [Float]
+    let spreads: [Float]
+  }
+
+  /// - Parameter groups: held-out healthy scans, each by itself or as fields of it.
+  init(healthy groups: [[Residual]], channels c: Int, rule: EvidenceRule) {
     self.rule = rule
     depths = Self.depthClasses
+    let scans = Array(groups.joined())
     (means, deviations) = Self.moments(scans, channels: c)
 
     var covariance = [[Double]](repeating: [Double](repeating: 0, count: c), count: c)
     var total = 0.0
-    let standardized = scans.map { [means, deviations] in
-      rule.isStandardized ? Self.standardize($0, means: means, deviations: deviations) : $0.values
+    let standardized = groups.flatMap { [means, deviations] group in
+      guard rule.isStandardized else { return group.map(\.values) }
+      let byDepth = group.map { Self.byDepth($0, means: means, deviations: deviations) }
+      let center = Self.center(of: byDepth, scans: group)
+      return zip(byDepth, group).map { Self.centered($0, of: $1, at: center) }
     }
     for (scan, z) in zip(scans, standardized) {
       for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion {
@@ -73,9 +83,22 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       && rule.channelWeights.map { $0.count == c } ?? true && (0...64).contains(rule.smoothing)
   }
 
+  /// What fields of a scan say of where all of it lies; `nil` where that is not asked for or there is too little tissue.
+  func center(of fields: [Residual]) -> Center? {
+    guard rule.isStandardized else { return nil }
+    return Self.center(
+      of: fields.map { Self.byDepth($0, means: means, deviations: deviations) }, scans: fields)
+  }
+
   /// Evidence of every pixel as the standard normal quantile of its rank among healthy pixels; 0 where nothing is scored.
-  func heat(of scan: Residual) -> [Float] {
-    let z = rule.isStandardized ? Self.standardize(scan, means: means, deviations: deviations) : scan.values
+  ///
+  /// - Parameter center: of the scan that this is a part of; `nil` for a whole scan.
+  func heat(of scan: Residual, center: Center? = nil) -> [Float] {
+    var z = scan.values
+    if rule.isStandardized {
+      let byDepth = Self.byDepth(scan, means: means, deviations: deviations)
+      z = Self.centered(byDepth, of: scan, at: center ?? Self.center(of: [byDepth], scans: [scan]))
+    }
     let map = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
     return scan.depth.indices.map { scan.depth[$0] > rule.erosion ? normalQuantile(of: map[$0]) : 0 }
   }
@@ -137,29 +160,53 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     return (means, deviations)
   }
 
-  /// Standardized by depth, then within the scan; `[height, width, channels]`.
-  ///
-  /// Scanners, protocols and the height of a slice shift whole scans; a lesion is what stands out within one. Median and
-  /// median absolute deviation hold against lesions that fill less than half of the tissue; 1.4826 makes the latter the
-  /// deviation of a Gaussian.
-  private static func standardize(_ scan: Residual, means: [[Float]], deviations: [[Float]]) -> [Float] {
+  private static let fewestPixels = 50
+
+  /// Standardized by depth, `[height, width, channels]`; 0 outside tissue.
+  private static func byDepth(_ scan: Residual, means: [[Float]], deviations: [[Float]]) -> [Float] {
     let c = scan.channels
     var z = [Float](repeating: 0, count: scan.values.count)
-    let tissue = scan.depth.indices.filter { scan.depth[$0] > 0 }
-    guard tissue.count >= 50 else { return z }
-    for pixel in tissue {
+    for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
       let k = depthClass(scan.depth[pixel])
       for channel in 0..<c {
         z[pixel * c + channel] = (scan.values[pixel * c + channel] - means[k][channel]) / deviations[k][channel]
       }
     }
+    return z
+  }
+
+  /// Scanners, protocols and the height of a slice shift whole scans; a lesion is what stands out within one. Median and
+  /// median absolute deviation hold against lesions that fill less than half of the tissue; 1.4826 makes the latter the
+  /// deviation of a Gaussian.
+  ///
+  /// - Returns: `nil` where there is too little tissue to tell.
+  private static func center(of standardized: [[Float]], scans: [Residual]) -> Center? {
+    guard let c = scans.first?.channels else { return nil }
+    let tissue = scans.map { scan in scan.depth.indices.filter { scan.depth[$0] > 0 } }
+    guard tissue.reduce(0, { $0 + $1.count }) >= fewestPixels else { return nil }
+    var medians: [Float] = []
+    var spreads: [Float] = []
     for channel in 0..<c {
-      var chosen = tissue.map { z[$0 * c + channel] }
+      var chosen: [Float] = []
+      for (z, pixels) in zip(standardized, tissue) { for pixel in pixels { chosen.append(z[pixel * c + channel]) } }
       let median = chosen.median()
       for i in chosen.indices { chosen[i] = abs(chosen[i] - median) }
+      medians.append(median)
       // A channel that is reconstructed perfectly (a constant one, say) has no spread and is not blown up.
-      let spread = 1.4826 * chosen.median() + 0.003
-      for pixel in tissue { z[pixel * c + channel] = (z[pixel * c + channel] - median) / spread }
+      spreads.append(1.4826 * chosen.median() + 0.003)
+    }
+    return Center(medians: medians, spreads: spreads)
+  }
+
+  /// 0 everywhere without a center.
+  private static func centered(_ standardized: [Float], of scan: Residual, at center: Center?) -> [Float] {
+    let c = scan.channels
+    guard let center else { return [Float](repeating: 0, count: standardized.count) }
+    var z = standardized
+    for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
+      for channel in 0..<c {
+        z[pixel * c + channel] = (z[pixel * c + channel] - center.medians[channel]) / center.spreads[channel]
+      }
     }
     return z
   }

@@ -74,12 +74,14 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
       return Residual(
         of: scan, map: Self.dissimilarity(scan.image, maps.reconstruction, rule), rule: own)
     case .divergence:
-      let stages = maps.divergence.channels
-      var sum = Image(width: maps.divergence.width, height: maps.divergence.height, channels: 1)
-      for i in sum.samples.indices {
-        sum.samples[i] = (0..<stages).reduce(0) { $0 + maps.divergence.samples[i * stages + $1] }
+      return maps.divergence.map { divergence in
+        let stages = divergence.channels
+        var sum = Image(width: divergence.width, height: divergence.height, channels: 1)
+        for i in sum.samples.indices {
+          sum.samples[i] = (0..<stages).reduce(0) { $0 + divergence.samples[i * stages + $1] }
+        }
+        return Residual(of: scan, map: sum, rule: own)
       }
-      return Residual(of: scan, map: sum, rule: own)
     }
   }
 

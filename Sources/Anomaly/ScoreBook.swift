@@ -17,10 +17,22 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   package var available: [Score] { Score.allCases.filter { $0 == .ensemble || members[$0] != nil } }
 
   /// Learns from held-out healthy scans how scores are spread, and from lesions planted in them which to combine.
+  ///
+  /// - Parameters:
+  ///   - groups: scans, each by itself or as fields of it.
+  ///   - maps: one for each of them in turn.
   init(
-    healthy: [PreparedScan], maps: [Inference.Maps], planted: PlantedScans, plantedMaps: [Inference.Maps],
+    healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: PlantedScans, plantedMaps: [Inference.Maps],
     rule: EvidenceRule
   ) {
+    let healthy = Array(groups.joined())
+    func grouped<T>(_ values: [T]) -> [[T]] {
+      var rest = values[...]
+      return groups.map { group in
+        defer { rest = rest.dropFirst(group.count) }
+        return Array(rest.prefix(group.count))
+      }
+    }
     var members: [Score: ResidualStatistics] = [:]
     var healthyHeat: [Score: [[Float]]] = [:]
     var plantedHeat: [Score: [[Float]]] = [:]
@@ -28,9 +40,12 @@ package struct ScoreBook: Codable, Sendable, Equatable {
       let own = score.rule(rule)
       let evidence = zip(healthy, maps).compactMap { score.evidence(of: $0, maps: $1, rule: rule, own: own) }
       guard let channels = evidence.first?.channels else { continue }
-      let statistics = ResidualStatistics(healthy: evidence, channels: channels, rule: own)
+      let statistics = ResidualStatistics(healthy: grouped(evidence), channels: channels, rule: own)
       members[score] = statistics
-      healthyHeat[score] = evidence.map { statistics.heat(of: $0) }
+      healthyHeat[score] = grouped(evidence).flatMap { group in
+        let center = statistics.center(of: group)
+        return group.map { statistics.heat(of: $0, center: center) }
+      }
       plantedHeat[score] = zip(planted.scans, plantedMaps).compactMap { scan, maps in
         score.evidence(of: scan, maps: maps, rule: rule, own: own).map { statistics.heat(of: $0) }
       }
@@ -46,7 +61,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     let plain = Self.plain(rule)
     combined = ResidualStatistics(
       healthy: healthy.indices.map {
-        Self.evidence(Self.mean(of: healthyHeat, weights, scan: $0), of: healthy[$0], rule: plain)
+        [Self.evidence(Self.mean(of: healthyHeat, weights, scan: $0), of: healthy[$0], rule: plain)]
       }, channels: 1, rule: plain)
     figures[.ensemble] = precision(weights)
     self.rule = rule
@@ -64,13 +79,30 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// The scores whose maps an analysis by `score` needs.
   package func needed(for score: Score) -> Set<Score> { score == .ensemble ? Set(weights.keys) : [score] }
 
+  /// Where the residuals of a scan lie, from fields of it, for each score that a heatmap by `score` is made of.
+  func centers(
+    of fields: [PreparedScan], maps: [Inference.Maps], for score: Score
+  ) -> [Score: ResidualStatistics.Center] {
+    var result: [Score: ResidualStatistics.Center] = [:]
+    for member in needed(for: score) {
+      guard let statistics = members[member] else { continue }
+      result[member] = statistics.center(
+        of: zip(fields, maps).compactMap { member.evidence(of: $0, maps: $1, rule: rule, own: statistics.rule) })
+    }
+    return result
+  }
+
   /// Heatmap of one scan on the model's grid.
-  func heatmap(_ score: Score, of scan: PreparedScan, maps: Inference.Maps) -> Heatmap {
+  ///
+  /// - Parameter centers: of the scan that this is a part of; empty for a whole scan.
+  package func heatmap(
+    _ score: Score, of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
+  ) -> Heatmap {
     func heat(_ member: Score) -> [Float] {
       guard let statistics = members[member],
         let evidence = member.evidence(of: scan, maps: maps, rule: rule, own: statistics.rule)
       else { preconditionFailure("a model without the score '\(member.rawValue)' was asked for it") }
-      return statistics.heat(of: evidence)
+      return statistics.heat(of: evidence, center: centers[member])
     }
     var values: [Float]
     if score == .ensemble {

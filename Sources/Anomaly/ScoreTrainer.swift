@@ -48,7 +48,7 @@ package final class ScoreTrainer {
   ) {
     let architecture = network.architecture
     source = PatchSource(
-      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
+      set.training.flatMap(\.views), edge: architecture.patchSize, channels: architecture.channels,
       range: set.preparation.normalization.range, augmentation: augmentation)
     self.network = network
     self.scoreNetwork = scoreNetwork
@@ -58,7 +58,7 @@ package final class ScoreTrainer {
     planter = LesionPlanter(
       radii: settings.radii, contrast: settings.contrast, rule: rule, edge: architecture.patchSize,
       channels: architecture.channels, kinds: settings.kinds,
-      healthy: ChannelCovariance(of: set.training.flatMap(\.scans)), borders: settings.borders)
+      healthy: ChannelCovariance(of: set.training.flatMap(\.views)), borders: settings.borders)
     input = ScoreInput(architecture)
   }
 

@@ -30,7 +30,7 @@ package final class Scorer {
       network: try model.network(engine: engine, path: path),
       scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
       preparation: model.preparation, settings: model.inference,
-      takesGradient: needed.contains(.divergenceGradient),
+      takesDivergence: needed.contains(.divergence), takesGradient: needed.contains(.divergenceGradient),
       restoration: needed.contains(.restoration)
         ? Restoration(
           objective: model.record.objective,
@@ -49,7 +49,7 @@ package final class Scorer {
       var result: [Score: Heatmap] = [:]
       for score in scores {
         result[score] = book.heatmap(score, of: prepared[i].scan, maps: maps[i])
-          .enlarged(by: inference.preparation.reduction, over: images[i])
+          .enlarged(by: prepared[i].factor, over: images[i])
       }
       return result
     }
@@ -69,8 +69,8 @@ package final class Scorer {
     let preparation = inference.preparation
     let maps = try inference.maps(of: prepared.map(\.scan))
     let threshold = calibration.regionThreshold(rate: rate)
-    let factor = preparation.reduction
     return Parallel.map(prepared.count) { i in
+      let factor = prepared[i].factor
       let image = preparation.normalized(images[i], as: prepared[i])
       let heat = book.heatmap(score, of: prepared[i].scan, maps: maps[i])
       let score = heat.score
@@ -93,6 +93,91 @@ package final class Scorer {
         appearance: prepared[i].scan.appearance(reconstruction: maps[i].reconstruction))
       findings.missingShare = images[i].missingShare
       return (layers, findings)
+    }
+  }
+}
+
+extension Scorer {
+  /// Findings of a slide, and pictures of it as a whole; its heatmap is written while it is scored.
+  ///
+  /// - Parameters:
+  ///   - heatmap: takes the rows of the heatmap, of the size of the model's grid.
+  ///   - residual: the same for `Score.residual`.
+  ///   - progress: called with the share that is done.
+  /// - Returns: all layers of the same size, up to `longestEdge` along the longer edge; positions and areas in pixels of
+  ///   the scan at its full size.
+  package func analyze(
+    _ slide: PreparedSlide, rate: Double, minimumArea: RegionArea? = nil, longestEdge: Int,
+    heatmap: ([Float]) throws -> Void, residual: ([Float]) throws -> Void, progress: (Double) -> Void = { _ in }
+  ) throws -> (layers: ScanLayers, findings: ScanResult.Findings) {
+    let scores = score == .residual ? [score] : [score, .residual]
+    let scorer = SlideScorer(inference: inference, book: book, scores: scores)
+    let fieldMaps = try inference.maps(of: slide.fields)
+    let centers = scorer.centers(of: slide, fieldMaps)
+    var extremes = SlideExtremes()
+    var regions = RowComponents(level: Float(calibration.regionThreshold(rate: rate)))
+    var pictures = SlidePictures(of: slide, longestEdge: longestEdge)
+    let stream = try SlideStream(slide, by: inference)
+    try stream.run { block in
+      (
+        heats: scorer.heatmaps(of: block, centers),
+        reconstruction: block.core(of: block.maps.reconstruction.samples, channels: slide.channels)
+      )
+    } take: { rows, blocks in
+      let heat = SlideScorer.assemble(blocks.map { $0.heats[score]! }, rows: rows, width: slide.width)
+      extremes.add(heat)
+      heat.forEachRow { row in
+        extremes.addMasses(ofRow: row)
+        regions.add(row: row) { extremes.massLabel(atX: $0) }
+      }
+      let other =
+        score == .residual
+        ? heat : SlideScorer.assemble(blocks.map { $0.heats[.residual]! }, rows: rows, width: slide.width)
+      try heatmap(heat.heat)
+      try residual(other.heat)
+      pictures.add(heat, residual: other)
+      for block in blocks { pictures.add(block.reconstruction, at: block.heats[score]!.area) }
+      progress(Double(rows.upperBound) / Double(slide.height))
+    }
+    let full = slide.slide.levels[0]
+    let (worst, downsample) = (extremes.score, slide.downsample)
+    var findings = ScanResult.Findings(
+      width: full.width, height: full.height, channels: slide.channels, pixelSize: full.pixelSize, score: worst,
+      pValue: Calibration.pValue(worst, among: calibration.scanScores),
+      regions: calibration.regions(
+        of: regions, extremes, downsample: downsample, pixelSize: full.pixelSize, minimumArea: minimumArea),
+      appearance: Appearance(
+        of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(reconstruction: $1.reconstruction) }))
+    findings.missingShare = stream.missingShare
+    findings.downsample = downsample.x
+    return (pictures.layers(weights: book.rule.channelWeights), findings)
+  }
+}
+
+extension Calibration {
+  /// Of a slide no more are recorded, the highest peaks first.
+  static let mostRegions = 1000
+
+  /// Regions in pixels of the scan at its full size, with their p-values.
+  fileprivate func regions(
+    of found: RowComponents, _ extremes: SlideExtremes, downsample: (x: Double, y: Double), pixelSize: PixelSize?,
+    minimumArea: RegionArea?
+  ) -> [Region] {
+    let area = downsample.x * downsample.y
+    let least = max(
+      Double(minimumRegionArea), Double(minimumArea?.pixels(ofSize: pixelSize) ?? 0) / area)
+    let groups = found.groups.filter { Double($0.pixels) >= least }
+      .sorted { ($0.peak, $0.pixels) > ($1.peak, $1.pixels) }
+    return groups.prefix(Self.mostRegions).enumerated().map { rank, group in
+      let (left, top) = (Int(Double(group.left) * downsample.x), Int(Double(group.top) * downsample.y))
+      let pixels = (Double(group.pixels) * area).rounded()
+      return Region(
+        rank: rank + 1, x: left, y: top,
+        width: Int((Double(group.right + 1) * downsample.x).rounded(.up)) - left,
+        height: Int((Double(group.bottom + 1) * downsample.y).rounded(.up)) - top, areaPixels: Int(pixels),
+        areaSquareMillimeters: pixelSize.map { pixels * $0.squareMillimeters }, peak: Double(group.peak),
+        mean: group.sum / Double(group.pixels),
+        pValue: regionMasses.map { Self.pValue(extremes.mass(of: group.peakTag), among: $0) })
     }
   }
 }

@@ -21,28 +21,22 @@ extension Trainer {
       scoreNetwork = judge
     }
     let scoreSeconds = Date().timeIntervalSince(start)
+    // Over a slide gradients would take longer than the training did.
+    let hasSlides = set.heldOut.contains { !$0.slides.isEmpty }
     let inference = Inference(
       network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference,
-      takesGradient: true,
-      restoration: Restoration(
-        objective: settings.objective, spread: state.spread, range: set.preparation.normalization.range))
-    let heldOut = Array(set.heldOut.map(\.scans).joined())
-    let maps = try inference.maps(of: heldOut)
+      takesGradient: !hasSlides,
+      restoration: hasSlides
+        ? nil
+        : Restoration(
+          objective: settings.objective, spread: state.spread, range: set.preparation.normalization.range))
+    let groups = set.heldOut.flatMap(\.groups)
+    let maps = try inference.maps(of: Array(groups.joined()))
     let divergences = state.bestLatents?.divergences ?? network.divergences
     let book = ScoreBook(
-      healthy: heldOut, maps: maps, planted: planted, plantedMaps: try inference.maps(of: planted.scans),
+      healthy: groups, maps: maps, planted: planted, plantedMaps: try inference.maps(of: planted.scans),
       rule: settings.rule)
-    var calibrations: [Score: Calibration] = [:]
-    for score in book.available {
-      var next = 0
-      calibrations[score] = Calibration(
-        heatmaps: set.heldOut.map { member in
-          member.scans.map { scan in
-            defer { next += 1 }
-            return book.heatmap(score, of: scan, maps: maps[next])
-          }
-        })
-    }
+    let calibrations = try calibrations(by: book, inference: inference, maps: maps, observe: observe)
     return Model(
       architecture: architecture, preparation: set.preparation, scoreArchitecture: scoreNetwork?.architecture,
       inference: settings.inference, book: book, calibrations: calibrations,
@@ -58,6 +52,31 @@ extension Trainer {
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))
         }))
+  }
+
+  /// - Parameter maps: of all views of the held-out cases in turn.
+  private func calibrations(
+    by book: ScoreBook, inference: Inference, maps: [Inference.Maps], observe: (Event) throws -> Void
+  ) throws -> [Score: Calibration] {
+    var extremes: [Score: [[ScanExtremes]]] = [:]
+    for score in book.available { extremes[score] = set.heldOut.map { _ in [] } }
+    var next = 0
+    for (k, member) in set.heldOut.enumerated() {
+      for scan in member.scans {
+        for score in book.available {
+          extremes[score]![k].append(ScanExtremes(of: book.heatmap(score, of: scan, maps: maps[next])))
+        }
+        next += 1
+      }
+      for slide in member.slides {
+        let scorer = SlideScorer(inference: inference, book: book, scores: book.available)
+        let found = try scorer.extremes(of: slide, fieldMaps: Array(maps[next..<next + slide.fields.count]))
+        for score in book.available { extremes[score]![k].append(found[score]!) }
+        next += slide.fields.count
+        try observe(.calibrated(cases: k + 1, of: set.heldOut.count))
+      }
+    }
+    return extremes.mapValues { Calibration(extremes: $0) }
   }
 
   private func warnings(_ divergences: [[Double]]) -> [String] {

@@ -50,6 +50,8 @@ package final class Trainer {
     case checked(Model.Record.Check, warnings: [String])
     /// Training had diverged and went back to a good state; why, as a clause.
     case recovered(step: Int, reason: String)
+    /// The held-out slides of so many cases were scored, which takes as long as analyzing them.
+    case calibrated(cases: Int, of: Int)
     /// Checks brought nothing any more.
     case stoppedEarly(step: Int, checks: Int)
   }
@@ -87,7 +89,7 @@ package final class Trainer {
     network = VAE(architecture, seed: settings.seed, engine: engine)
     adam = Adam(network.parameters)
     source = PatchSource(
-      set.training.flatMap(\.scans), edge: architecture.patchSize, channels: architecture.channels,
+      set.training.flatMap(\.views), edge: architecture.patchSize, channels: architecture.channels,
       range: set.preparation.normalization.range, augmentation: settings.augmentation)
     planted = PlantedScans(
       set, architecture: architecture, rule: settings.rule, scoring: settings.score)

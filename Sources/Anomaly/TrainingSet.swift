@@ -8,6 +8,16 @@ package struct TrainingSet: Sendable {
   package struct Member: Sendable {
     package var name: String
     package var scans: [PreparedScan]
+    package var slides: [PreparedSlide] = []
+
+    /// Scans, each by itself, and slides as fields of them.
+    package var groups: [[PreparedScan]] { scans.map { [$0] } + slides.map(\.fields) }
+    /// All of them that patches can be cut from.
+    package var views: [PreparedScan] { Array(groups.joined()) }
+
+    var appearance: Appearance {
+      Appearance(of: scans.compactMap(\.appearance) + slides.map(\.appearance))
+    }
   }
 
   package let preparation: Preparation
@@ -34,11 +44,17 @@ package struct TrainingSet: Sendable {
     package var localContrast: Float?
     package var tissueAppearance = TissueMask.Appearance.bright
     package var limits = TIFFLimits.default
+    /// See `ScanReading`.
+    package var level: Int?
+    package var micrometersPerPixel: Double?
+    package var largestWhole = ScanReading().largestWhole
 
     package init() {}
   }
 
   private static let grid = 128
+  /// Of a slide nothing is left to see on as small a grid.
+  private static let slideGrid = 2048
   /// Networks, planted lesions and learning rates are made for intensities of about 0 to 1.
   private static let largestIntensity: Float = 10
 
@@ -49,42 +65,46 @@ package struct TrainingSet: Sendable {
   package init(
     _ study: Study, settings: Settings, progress: (Int, Int) -> Void = { _, _ in }
   ) throws(StudyError) {
-    var pictures: [(name: String, images: [Image])] = []
+    var sources: [Source] = []
     var hash = SHA256()
     var faults: [String] = []
     var incomplete: [String] = []
     var channels: Int?
+    var reading = ScanReading(
+      limits: settings.limits, level: settings.level, micrometersPerPixel: settings.micrometersPerPixel)
+    reading.largestWhole = settings.largestWhole
     for (index, item) in study.cases.enumerated() {
-      var images: [Image] = []
-      for scan in study.scans(of: item, limits: settings.limits) {
+      var source = Source(name: item.name)
+      for scan in study.scans(of: item, reading: reading) {
         hash.update(data: Data("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}".utf8))
         switch scan.content {
-        case .success(let image):
-          let expected = channels ?? image.channels
+        case .success(let content):
+          let expected = channels ?? content.channels
           channels = expected
-          if image.channels == expected {
-            images.append(image)
-            if let note = scan.incompleteness(in: study) { incomplete.append(note) }
-          } else {
+          guard content.channels == expected else {
             faults.append(
-              "\(study.path)/\(scan.path): it has \(image.channels) channels, the scans before it have \(expected). "
+              "\(study.path)/\(scan.path): it has \(content.channels) channels, the scans before it have \(expected). "
                 + "Train on scans of one kind.")
+            continue
           }
+          switch content {
+          case .image(let image): source.images.append(image)
+          case .slide(let slide): source.slides.append(slide)
+          }
+          if let note = scan.incompleteness(in: study) { incomplete.append(note) }
         case .failure(let fault): faults.append(fault.description)
         }
       }
-      if !images.isEmpty { pictures.append((item.name, images)) }
+      if !source.isEmpty { sources.append(source) }
       progress(index + 1, study.cases.count)
     }
-    guard let channels, !pictures.isEmpty else {
+    guard let channels, !sources.isEmpty else {
       throw StudyError(
         path: study.path,
         found:
           "none of the scans in \(study.cases.count) cases can be read; the first says: \(faults.first ?? "nothing")",
         remedy: "Give a study of readable TIFF scans")
     }
-    let edges = pictures.flatMap { $0.images.map { min($0.width, $0.height) } }.sorted()
-    let reduction = settings.reduction ?? max(1, edges[edges.count / 2] / Self.grid)
     if let weights = settings.channelWeights, weights.count != channels {
       throw StudyError(
         path: study.path,
@@ -98,25 +118,41 @@ package struct TrainingSet: Sendable {
           "its scans have \(channels) channel\(channels == 1 ? "" : "s"), the normalization of stained slides needs "
           + "\(needed)", remedy: "Choose another --normalization or --preset")
     }
-    let preparation = Preparation(
-      normalization: settings.normalization.learned(
-        from: pictures.map { $0.images.map { $0.reduced(by: reduction) } }, appearing: settings.tissueAppearance),
-      reduction: reduction, channels: channels,
+    var preparation = Preparation(
+      normalization: settings.normalization, reduction: settings.reduction ?? Self.reduction(for: sources),
+      channels: channels,
       tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
-      localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance)
+      localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance, level: settings.level,
+      micrometersPerPixel: settings.micrometersPerPixel)
+    var samples: [[SlideSample]] = []
+    for source in sources {
+      var read: [SlideSample] = []
+      for slide in source.slides {
+        do throws(ScanFault) { read.append(try preparation.sample(slide)) } catch { faults.append(error.description) }
+      }
+      samples.append(read)
+    }
+    preparation.normalization = settings.normalization.learned(
+      from: zip(sources, samples).map { source, slides in
+        source.images.map { $0.reduced(by: preparation.factor(for: $0.pixelSize)) } + slides.flatMap(\.fields)
+      }, appearing: settings.tissueAppearance)
     var members: [Member] = []
-    for picture in pictures {
-      let scans = preparation.prepare(picture.images).map(\.scan).filter { $0.tissue.share > 0.02 }
-      if !scans.isEmpty { members.append(Member(name: picture.name, scans: scans)) }
+    for (source, slides) in zip(sources, samples) {
+      let member = Member(
+        name: source.name,
+        scans: preparation.prepare(source.images).map(\.scan).filter { $0.tissue.share > 0.02 },
+        slides: slides.map { preparation.prepare($0, keepsOverview: false) }.filter { !$0.fields.isEmpty })
+      if !member.groups.isEmpty { members.append(member) }
     }
     guard members.count >= 2 else {
       throw StudyError(
         path: study.path,
         found: "\(members.count) case\(members.count == 1 ? "" : "s") with tissue in it; at least 2 are needed, "
           + "one to learn from and one to calibrate on, and 40 or more are recommended",
-        remedy: "Add healthy cases")
+        remedy: faults.isEmpty
+          ? "Add healthy cases" : "Add healthy cases; the first that was left out says: \(faults[0])")
     }
-    let reach = members.flatMap(\.scans).reduce(Float(0)) { $1.image.samples.reduce($0) { max($0, abs($1)) } }
+    let reach = members.flatMap(\.views).reduce(Float(0)) { $1.image.samples.reduce($0) { max($0, abs($1)) } }
     if reach > Self.largestIntensity {
       throw StudyError(
         path: study.path,
@@ -136,9 +172,28 @@ package struct TrainingSet: Sendable {
     self.incomplete = incomplete
   }
 
+  /// What was read of a case.
+  private struct Source {
+    var name: String
+    var images: [Image] = []
+    var slides: [Slide] = []
+
+    var isEmpty: Bool { images.isEmpty && slides.isEmpty }
+  }
+
+  /// The largest whole factor that leaves the shorter edge of half the scans long enough.
+  private static func reduction(for sources: [Source]) -> Int {
+    let edges =
+      sources.flatMap(\.images).map { (min($0.width, $0.height), grid) }
+      + sources.flatMap(\.slides).map { (min($0.level.width, $0.level.height), slideGrid) }
+    let factors = edges.map { edge, least in edge / least }.sorted()
+    return min(max(1, factors[factors.count / 2]), largestReduction)
+  }
+  package static let largestReduction = 64
+
   /// A patch edge that suits the scans: 128, or less where they are smaller.
   package func patchSize(granularity: Int) -> Int {
-    let largest = training.flatMap(\.scans).map { max($0.image.width, $0.image.height) }.max() ?? Self.grid
+    let largest = training.flatMap(\.views).map { max($0.image.width, $0.image.height) }.max() ?? Self.grid
     return min(Self.grid, (largest + granularity - 1) / granularity * granularity)
   }
 }

@@ -7,33 +7,39 @@ import Foundation
 package struct PatchStitcher: Sendable {
   package let grid: PatchGrid
   package let channels: Int
+  /// The part of the image that is put together here.
+  package let area: PixelRectangle
   private let window: [Float]
   private var sums: [Float]
   private var weights: [Float]
 
-  package init(grid: PatchGrid, channels: Int) {
+  /// - Parameter area: a part of the image; by default all of it.
+  package init(grid: PatchGrid, channels: Int, area: PixelRectangle? = nil) {
     self.grid = grid
     self.channels = channels
+    self.area = area ?? PixelRectangle(x: 0, y: 0, width: grid.width, height: grid.height)
     let size = grid.patchSize
     window = (0..<size).map { 0.5 - 0.5 * cos(2 * .pi * (Float($0) + 0.5) / Float(size)) + 1e-3 }
-    sums = [Float](repeating: 0, count: grid.width * grid.height * channels)
-    weights = [Float](repeating: 0, count: grid.width * grid.height)
+    sums = [Float](repeating: 0, count: self.area.width * self.area.height * channels)
+    weights = [Float](repeating: 0, count: self.area.width * self.area.height)
   }
 
-  /// - Parameter values: the patches in this range, `[n, h, w, c]`.
+  /// - Parameter values: the patches in this range, `[n, h, w, c]`; what lies outside the area is left out.
   package mutating func add(_ values: UnsafeBufferPointer<Float>, patches: Range<Int>) {
     let size = grid.patchSize
     precondition(values.count >= patches.count * size * size * channels, "\(values.count) samples for \(patches)")
-    let (width, height, channels) = (grid.width, grid.height, channels)
+    let (area, channels) = (area, channels)
     sums.withUnsafeMutableBufferPointer { sums in
       weights.withUnsafeMutableBufferPointer { weights in
         for (index, patch) in patches.enumerated() {
           let (left, top) = grid.origin(of: patch)
-          for y in 0..<min(size, height - top) {
+          let rows = max(0, area.y - top)..<max(0, area.y - top, min(size, area.y + area.height - top))
+          let columns = max(0, area.x - left)..<max(0, area.x - left, min(size, area.x + area.width - left))
+          for y in rows {
             let source = (index * size + y) * size * channels
-            for x in 0..<min(size, width - left) {
+            for x in columns {
               let weight = window[y] * window[x]
-              let pixel = (top + y) * width + left + x
+              let pixel = (top + y - area.y) * area.width + left + x - area.x
               weights[pixel] += weight
               for channel in 0..<channels {
                 sums[pixel * channels + channel] += weight * values[source + x * channels + channel]
@@ -47,7 +53,7 @@ package struct PatchStitcher: Sendable {
 
   /// The blended image; pixels of patches that were not added are NaN, "no data".
   package func image(pixelSize: PixelSize? = nil) -> Image {
-    var result = Image(width: grid.width, height: grid.height, channels: channels, samples: sums, pixelSize: pixelSize)
+    var result = Image(width: area.width, height: area.height, channels: channels, samples: sums, pixelSize: pixelSize)
     result.samples.withUnsafeMutableBufferPointer { samples in
       for (pixel, weight) in weights.enumerated() {
         for channel in 0..<channels {

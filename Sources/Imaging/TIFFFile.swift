@@ -50,19 +50,7 @@ package final class TIFFFile {
           + "\(4 * limits.maximumPixels) samples are allowed", remedy: "Raise the limit or crop the scan")
     }
     for number in scan.pages { parts.append(try image(page: number)) }
-    let channels = parts.reduce(0) { $0 + $1.channels }
-    var result = Image(width: first.width, height: first.height, channels: channels, pixelSize: parts[0].pixelSize)
-    result.missingShare = parts.reduce(0) { $0 + $1.missingShare } / Double(parts.count)
-    var channel = 0
-    for part in parts {
-      for c in 0..<part.channels {
-        for pixel in 0..<first.width * first.height {
-          result.samples[pixel * channels + channel] = part.samples[pixel * part.channels + c]
-        }
-        channel += 1
-      }
-    }
-    return result
+    return Image(joining: parts)
   }
 
   /// A whole page, upright, in the values the file stores.

@@ -2,6 +2,8 @@
 package struct TIFFLimits: Sendable, Equatable {
   /// Width times height of what is decoded at once: a page, or a region of one.
   package var maximumPixels: Int
+  /// Width times height of a scan that is read piece by piece.
+  package var maximumScanPixels: Int
   /// Decoded bytes of one strip or tile.
   package var maximumChunkBytes: Int
   package var maximumPages: Int
@@ -9,13 +11,21 @@ package struct TIFFLimits: Sendable, Equatable {
   package var toleratedMissing: Double
 
   package init(
-    maximumPixels: Int = 1 << 28, maximumChunkBytes: Int = 1 << 29, maximumPages: Int = 1 << 14,
-    toleratedMissing: Double = 0
+    maximumPixels: Int = 1 << 28, maximumScanPixels: Int = 1 << 36, maximumChunkBytes: Int = 1 << 29,
+    maximumPages: Int = 1 << 14, toleratedMissing: Double = 0
   ) {
     self.toleratedMissing = toleratedMissing
-    self.maximumPixels = maximumPixels
+    self.maximumPixels = min(maximumPixels, maximumScanPixels)
+    self.maximumScanPixels = maximumScanPixels
     self.maximumChunkBytes = maximumChunkBytes
     self.maximumPages = maximumPages
+  }
+
+  /// For a file that is read piece by piece, of which a piece may be missing where the whole may lack a share.
+  package var forPieces: TIFFLimits {
+    var result = self
+    if toleratedMissing > 0 { result.toleratedMissing = 1 }
+    return result
   }
 
   package static let `default` = TIFFLimits()

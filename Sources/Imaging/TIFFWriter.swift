@@ -63,8 +63,12 @@ package enum TIFFWriter {
       throw failure(of: file, log)
     }
     var isWritten = true
-    for (index, page) in pages.enumerated() where isWritten {
-      setTags(of: page, number: index, count: pages.count, tileSize: tileSize, on: tiff)
+    for page in pages where isWritten {
+      let header = Header(
+        width: page.image.width, height: page.image.height, channels: page.image.channels, samples: page.samples,
+        pixelSize: page.image.pixelSize, description: page.description)
+      setTags(of: header, tileSize: tileSize, rowsPerStrip: rowsPerStrip(of: page), on: tiff)
+      if pages.count > 1 { _ = norma_tiff_set_u32(tiff, UInt32(TIFFTAG_SUBFILETYPE), UInt32(FILETYPE_PAGE)) }
       isWritten = writePixels(of: page, tileSize: tileSize, on: tiff) && TIFFWriteDirectory(tiff) == 1
     }
     TIFFClose(tiff)
@@ -72,21 +76,30 @@ package enum TIFFWriter {
     try file.commit(isSynced: isSynced)
   }
 
-  private static func failure(of file: AtomicFile, _ log: TIFFLog) -> ImagingError {
+  static func failure(of file: AtomicFile, _ log: TIFFLog) -> ImagingError {
     if log.systemError != 0 { return file.failure(code: log.systemError) }
     return ImagingError(
       .system, path: file.path, detail: "the file cannot be written" + log.explanation,
       remedy: "Check the disk's space and rights")
   }
 
-  private static func setTags(of page: Page, number: Int, count: Int, tileSize: Int?, on tiff: OpaquePointer) {
-    let image = page.image
+  /// What a page's tags say.
+  struct Header {
+    var width: Int
+    var height: Int
+    var channels: Int
+    var samples: Samples
+    var pixelSize: PixelSize?
+    var description: String?
+  }
+
+  static func setTags(of image: Header, tileSize: Int?, rowsPerStrip: Int, on tiff: OpaquePointer) {
     func set(_ tag: Int32, _ value: Int32) { _ = norma_tiff_set_u16(tiff, UInt32(tag), UInt16(value)) }
     func setWide(_ tag: Int32, _ value: Int) { _ = norma_tiff_set_u32(tiff, UInt32(tag), UInt32(value)) }
     setWide(TIFFTAG_IMAGEWIDTH, image.width)
     setWide(TIFFTAG_IMAGELENGTH, image.height)
-    set(TIFFTAG_BITSPERSAMPLE, Int32(page.samples.bits))
-    set(TIFFTAG_SAMPLEFORMAT, page.samples == .float32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT)
+    set(TIFFTAG_BITSPERSAMPLE, Int32(image.samples.bits))
+    set(TIFFTAG_SAMPLEFORMAT, image.samples == .float32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT)
     set(TIFFTAG_SAMPLESPERPIXEL, Int32(image.channels))
     set(TIFFTAG_PHOTOMETRIC, image.channels == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK)
     if image.channels != 1 && image.channels != 3 {
@@ -96,20 +109,19 @@ package enum TIFFWriter {
     set(TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG)
     set(TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT)
     set(TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE)
-    set(TIFFTAG_PREDICTOR, page.samples == .float32 ? PREDICTOR_FLOATINGPOINT : PREDICTOR_HORIZONTAL)
+    set(TIFFTAG_PREDICTOR, image.samples == .float32 ? PREDICTOR_FLOATINGPOINT : PREDICTOR_HORIZONTAL)
     if let tileSize {
       setWide(TIFFTAG_TILEWIDTH, tileSize)
       setWide(TIFFTAG_TILELENGTH, tileSize)
     } else {
-      setWide(TIFFTAG_ROWSPERSTRIP, rowsPerStrip(of: page))
+      setWide(TIFFTAG_ROWSPERSTRIP, rowsPerStrip)
     }
     if let size = image.pixelSize {
       set(TIFFTAG_RESOLUTIONUNIT, RESUNIT_CENTIMETER)
       _ = norma_tiff_set_float(tiff, UInt32(TIFFTAG_XRESOLUTION), 10_000 / size.x)
       _ = norma_tiff_set_float(tiff, UInt32(TIFFTAG_YRESOLUTION), 10_000 / size.y)
     }
-    if count > 1 { setWide(TIFFTAG_SUBFILETYPE, Int(FILETYPE_PAGE)) }
-    if let description = page.description {
+    if let description = image.description {
       _ = norma_tiff_set_string(tiff, UInt32(TIFFTAG_IMAGEDESCRIPTION), description)
     }
   }

@@ -134,13 +134,15 @@ package struct CaseIndex: Sendable {
     try database.cachedStatement(
       sql: """
         INSERT INTO scans (case_id, name, path, page, sha256, width, height, channels, micrometers_per_pixel,
-          micrometers_per_pixel_y, status, error, score, p_value, heatmap_path, missing_share)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          micrometers_per_pixel_y, status, error, score, p_value, heatmap_path, missing_share,
+          downsample)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       id, scan.name, scan.path, scan.page, scan.sha256, found?.width, found?.height, found?.channels,
       found?.pixelSize?.x, found?.pixelSize?.y, (found == nil ? Status.failed : .done).rawValue, scan.failure,
       found?.score, found?.pValue, found == nil ? nil : heatmapPath, found?.missingShare,
+      found?.downsample,
     ])
     let scanID = database.lastInsertedRowID
     let statement = try database.cachedStatement(

@@ -98,6 +98,9 @@ enum IndexSchema {
     migrator.registerMigration("4: missing parts of scans") { database in
       try database.execute(sql: "ALTER TABLE scans ADD COLUMN missing_share REAL")
     }
+    migrator.registerMigration("5: heatmaps smaller than their scans") { database in
+      try database.execute(sql: "ALTER TABLE scans ADD COLUMN downsample REAL")
+    }
     return migrator
   }
 }

@@ -59,16 +59,58 @@ package struct Report: Sendable {
         width: map.width, height: map.height, channels: 1, samples: map.values, pixelSize: layers.scan.pixelSize)
       try TIFFWriter.write(image, as: .float32, to: path, isSynced: false)
     }
-    let pictures = ScanPictures(layers, scale: HeatScale(threshold: context.threshold), display: context.display)
     do {
       try write(layers.heatmap, to: path)
       if context.keepsResidual {
         try write(layers.residual, to: folder.file(folder.residual(ofScan: name, inCase: caseName)))
       }
+    } catch { throw .writing(path, error) }
+    try writePictures(of: layers, name: name, inCase: caseName)
+  }
+
+  private func writePictures(of layers: ScanLayers, name: String, inCase caseName: String) throws(ReportingError) {
+    let pictures = ScanPictures(layers, scale: HeatScale(threshold: context.threshold), display: context.display)
+    do {
       try pictures.draw { picture, pixels in
         try pixels.write(to: folder.file(folder.picture(picture, ofScan: name, inCase: caseName)))
       }
-    } catch { throw .writing(path, error) }
+    } catch { throw .writing(folder.file(folder.folder(ofCase: caseName)), error) }
+  }
+
+  /// The heatmap of a slide, and its residual where that is kept, to be written from top to bottom.
+  package struct SlideMaps {
+    package let heatmap: TIFFTileWriter
+    package let residual: TIFFTileWriter?
+  }
+
+  /// Opens the files of a slide's maps.
+  ///
+  /// - Parameters:
+  ///   - width: of the maps, as is `height`.
+  ///   - pixelSize: of the maps.
+  package func beginSlide(
+    named name: String, inCase caseName: String, width: Int, height: Int, pixelSize: PixelSize?
+  ) throws(ReportingError) -> SlideMaps {
+    try Self.makeFolder(folder.file(folder.folder(ofCase: caseName)))
+    func open(_ relative: String) throws(ReportingError) -> TIFFTileWriter {
+      do {
+        return try TIFFTileWriter(path: folder.file(relative), width: width, height: height, pixelSize: pixelSize)
+      } catch { throw .writing(folder.file(relative), error) }
+    }
+    return SlideMaps(
+      heatmap: try open(folder.heatmap(ofScan: name, inCase: caseName)),
+      residual: context.keepsResidual ? try open(folder.residual(ofScan: name, inCase: caseName)) : nil)
+  }
+
+  /// Completes the maps of a slide and writes its pictures.
+  package func finishSlide(
+    _ maps: SlideMaps, _ layers: ScanLayers, named name: String, inCase caseName: String
+  ) throws(ReportingError) {
+    do {
+      try maps.heatmap.finish(isSynced: false)
+      try maps.residual?.finish(isSynced: false)
+    } catch { throw .writing(folder.file(folder.heatmap(ofScan: name, inCase: caseName)), error) }
+    try writePictures(of: layers, name: name, inCase: caseName)
   }
 
   /// Writes the page of a case whose scans are written, then records the case.

@@ -13,7 +13,7 @@ package struct ScanPictures: Sendable {
   private let display: ScanDisplay
   private let emphasis: [Float]
 
-  /// A scan with a longer side is reduced for the pages; its heatmap file keeps every pixel.
+  /// A scan with a longer side is reduced for the pages; its heatmap file keeps every pixel that was scored.
   package static let longestSide = 2048
   private static let thumbnailSide = 160
 

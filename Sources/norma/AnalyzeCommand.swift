@@ -33,6 +33,8 @@ struct AnalyzeCommand: ParsableCommand {
 
   @OptionGroup var loader: LoaderOptions
 
+  @OptionGroup var resolution: ResolutionOptions
+
   @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
   var keep: [KeptFile] = []
 
@@ -59,7 +61,8 @@ struct AnalyzeCommand: ParsableCommand {
     let result = try Analysis(
       study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
       score: score, keptFiles: keep,
-      precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }, limits: loader.limits
+      precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }, limits: loader.limits,
+      resolution: resolution
     ).run(terminal: &terminal)
     print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
@@ -83,6 +86,7 @@ struct Analysis {
   /// `nil` for what the model was calibrated with.
   var minimumRegionArea: RegionArea?
   var limits = TIFFLimits.default
+  var resolution = ResolutionOptions()
 
   struct Outcome {
     var output: String
@@ -108,7 +112,8 @@ struct Analysis {
 
   func run(terminal: inout Terminal) throws -> Outcome {
     let start = Date()
-    let trained = try Model(path: model)
+    var trained = try Model(path: model)
+    trained.preparation = resolution.applied(to: trained.preparation)
     let study = try Study(path: study)
     let precision = precision ?? trained.precision
     let engine = try Engine(precision: precision)
@@ -160,7 +165,7 @@ struct Analysis {
         outcome.current += 1
         continue
       }
-      let sources = study.scans(of: item, channels: model.preparation.channels, limits: limits)
+      let sources = study.scans(of: item, reading: model.preparation.reading(limits: limits))
       let result = try analyze(
         item, sources: sources, model: model, scorer: scorer, report: report, terminal: &terminal)
       try report.finishCase(result)
@@ -175,14 +180,23 @@ struct Analysis {
   ) throws -> CaseResult {
     var readable: [Int] = []
     var pictures: [Image] = []
+    var outcomes: [Int: ScanResult.Outcome] = [:]
     for (index, source) in sources.enumerated() {
-      if case .success(let image) = source.content {
+      switch source.content {
+      case .success(.image(let image)):
         readable.append(index)
         pictures.append(image)
+      case .success(.slide(let slide)):
+        do {
+          let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+          outcomes[index] = .done(
+            try analyze(
+              prepared, named: source.name, of: item, scorer: scorer, report: report, terminal: &terminal))
+        } catch let fault as ScanFault { outcomes[index] = .failed(reason: fault.description) }
+      case .failure(let fault): outcomes[index] = .failed(reason: fault.description)
       }
     }
     let prepared = model.preparation.prepare(pictures)
-    var outcomes: [Int: ScanResult.Outcome] = [:]
     // A few scans at a time: enough to fill the network's batches, few enough to hold their layers in memory.
     let group = 16
     for first in stride(from: 0, to: readable.count, by: group) {
@@ -194,16 +208,16 @@ struct Analysis {
         let name = sources[readable[members.lowerBound + k]].name
         try report.writeScan(results[k].layers, name: name, inCase: item.name)
       }
-      for (member, result) in zip(members, results) { outcomes[readable[member]] = .done(result.findings) }
+      for (member, result) in zip(members, results) {
+        let base = sources[readable[member]].base
+        outcomes[readable[member]] = .done(base.map { result.findings.scaled(to: $0) } ?? result.findings)
+      }
     }
     let scans = sources.enumerated().map { index, source in
-      var outcome = outcomes[index]
-      if case .failure(let fault) = source.content {
-        terminal.say("failed: \(fault)")
-        outcome = .failed(reason: fault.description)
-      }
+      let outcome = outcomes[index]!
+      if case .failed(let reason) = outcome { terminal.say("failed: \(reason)") }
       return ScanResult(
-        name: source.name, path: source.path, page: source.page, sha256: source.sha256, outcome: outcome!)
+        name: source.name, path: source.path, page: source.page, sha256: source.sha256, outcome: outcome)
     }
     let scores = scans.compactMap { scan in if case .done(let findings) = scan.outcome { findings.score } else { nil } }
     let score = scores.max()
@@ -218,6 +232,25 @@ struct Analysis {
       name: item.name, scans: scans, score: score, pValue: pValue,
       flagged: pValue.map { calibration.isFlagged(pValue: $0, rate: falsePositiveRate) } ?? false,
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
+  }
+
+  /// Scores a slide while it is read, and writes its maps and pictures.
+  ///
+  /// - Throws: `ScanFault` where it cannot be read.
+  private func analyze(
+    _ slide: PreparedSlide, named name: String, of item: Study.Case, scorer: Scorer, report: Report,
+    terminal: inout Terminal
+  ) throws -> ScanResult.Findings {
+    let maps = try report.beginSlide(
+      named: name, inCase: item.name, width: slide.width, height: slide.height, pixelSize: slide.pixelSize)
+    let result = try scorer.analyze(
+      slide, rate: falsePositiveRate, minimumArea: minimumRegionArea, longestEdge: ScanPictures.longestSide,
+      heatmap: { try maps.heatmap.append($0) }, residual: { try maps.residual?.append($0) }
+    ) { share in
+      terminal.update("\(item.name): \(name)", fraction: share)
+    }
+    try report.finishSlide(maps, result.layers, named: name, inCase: item.name)
+    return result.findings
   }
 
   /// Where areas cannot be told, a least area in square millimeters does nothing.
@@ -249,6 +282,7 @@ struct Analysis {
       scoring:
         "norma \(Norma.version); score \(score.rawValue); \(precision.rawValue); "
         + "false-positive rate \(falsePositiveRate); domain shift; regions with p"
+        + resolution.text
         + (limits.toleratedMissing > 0 ? "; tolerates \(limits.toleratedMissing) missing" : "")
         + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
@@ -261,7 +295,7 @@ struct Analysis {
           "Trained on",
           "\(r.trainingCases) cases, \(r.heldOutCases.count) held out; \(r.steps) steps, seed \(r.seed)"),
         .init("Training set SHA-256", r.trainingSetSHA256),
-        .init("Normalization", "\(model.preparation.normalization.method), reduced by \(model.preparation.reduction)"),
+        .init("Normalization", "\(model.preparation.normalization.method), \(model.preparation.gridDescription)"),
         .init("Score", "\(Self.members(model.book, score)); \(weights ?? "any direction"), \(rule.polarity.rawValue)"),
         .init("Command", CommandLine.arguments.joined(separator: " ")),
         .init(Self.precisionFact, precision.rawValue),

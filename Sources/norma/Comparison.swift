@@ -79,9 +79,9 @@ struct Comparison {
     let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
     for row in try index.cases(sort: .name) {
       let sources =
-        files[row.name].map { study.scans(of: $0, channels: model.preparation.channels, limits: limits) } ?? []
-      let images = sources.compactMap { try? $0.content.get() }
-      let names = sources.filter { (try? $0.content.get()) != nil }.map { "\($0.path) \($0.page ?? 0)" }
+        files[row.name].map { study.scans(of: $0, reading: model.preparation.reading(limits: limits)) } ?? []
+      let images = sources.compactMap(\.image)
+      let names = sources.filter { $0.image != nil }.map { "\($0.path) \($0.page ?? 0)" }
       let others =
         try scorer?.heatmaps(
           by: model.book.available, of: images, prepared: model.preparation.prepare(images)) ?? []

@@ -1,3 +1,4 @@
+import Anomaly
 import ArgumentParser
 import Imaging
 
@@ -7,14 +8,14 @@ struct LoaderOptions: ParsableArguments {
     help: ArgumentHelp(
       "Larger scans are refused before anything is decoded, in pixels; not by inspect, which holds a few rows at a time.",
       valueName: "pixels"))
-  var maxPixels = TIFFLimits.default.maximumPixels
+  var maxPixels = TIFFLimits.default.maximumScanPixels
 
   @Option(
     help: ArgumentHelp(
       "Share of a scan's strips or tiles that may be missing or broken; they become no data.", valueName: "share"))
   var tolerateMissing = 0.0
 
-  var limits: TIFFLimits { TIFFLimits(maximumPixels: maxPixels, toleratedMissing: tolerateMissing) }
+  var limits: TIFFLimits { TIFFLimits(maximumScanPixels: maxPixels, toleratedMissing: tolerateMissing) }
 
   func validate() throws {
     if !(1...1 << 40).contains(maxPixels) {
@@ -23,5 +24,42 @@ struct LoaderOptions: ParsableArguments {
     if !(tolerateMissing >= 0 && tolerateMissing <= 1) {
       throw ValidationError("--tolerate-missing is \(tolerateMissing); a share from 0 to 1 is expected.")
     }
+  }
+}
+
+/// At which resolution scans are looked at; shared by `train` and `analyze`.
+struct ResolutionOptions: ParsableArguments {
+  @Option(help: "Level of a pyramid to look at, 0 the largest; reduced further where the model's grid is.")
+  var level: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Edge of a pixel of the model's grid. The smallest level that is fine enough is read; scans have to say how large "
+        + "their pixels are.", valueName: "micrometers"))
+  var micrometersPerPixel: Double?
+
+  func validate() throws {
+    if level != nil, micrometersPerPixel != nil {
+      throw ValidationError("Give --level or --micrometers-per-pixel, not both.")
+    }
+    if let level, !(0...63).contains(level) {
+      throw ValidationError("--level is \(level); a whole number from 0 to 63 is expected.")
+    }
+    if let micrometersPerPixel, !(micrometersPerPixel > 0 && micrometersPerPixel <= 1e6) {
+      throw ValidationError("--micrometers-per-pixel is \(micrometersPerPixel); a number above 0 is expected.")
+    }
+  }
+
+  /// - Returns: the preparation with what was chosen here in place of its own.
+  func applied(to preparation: Preparation) -> Preparation {
+    var result = preparation
+    if let level { (result.level, result.micrometersPerPixel) = (level, nil) }
+    if let micrometersPerPixel { (result.level, result.micrometersPerPixel) = (nil, micrometersPerPixel) }
+    return result
+  }
+
+  /// For the key of what was computed; empty where nothing is chosen.
+  var text: String {
+    (level.map { "; level \($0)" } ?? "") + (micrometersPerPixel.map { "; \($0) micrometers a pixel" } ?? "")
   }
 }

@@ -21,6 +21,8 @@ extension TrainingOptions {
     setSettings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
     setSettings.heldOutShare = heldOut
     setSettings.limits = loader.limits
+    setSettings.level = resolution.level
+    setSettings.micrometersPerPixel = resolution.micrometersPerPixel
     setSettings.seed = seed
     setSettings.channelWeights = rule.channelWeights
     let set = try TrainingSet(study, settings: setSettings) { done, all in
@@ -29,7 +31,7 @@ extension TrainingOptions {
     terminal.finish()
     for fault in set.faults { terminal.say("left out: \(fault)") }
     for note in set.incomplete { terminal.say(note) }
-    let scans = { (members: [TrainingSet.Member]) in members.reduce(0) { $0 + $1.scans.count } }
+    let scans = { (members: [TrainingSet.Member]) in members.reduce(0) { $0 + $1.scans.count + $1.slides.count } }
     terminal.say(
       "learning from \(scans(set.training)) scans of \(set.training.count) cases; \(scans(set.heldOut)) scans of "
         + "\(set.heldOut.count) cases are held out")
@@ -69,6 +71,8 @@ extension TrainingOptions {
         do { try trainer.saveCheckpoint(to: checkpoint) } catch { terminal.say("no checkpoint was kept: \(error)") }
       case .checked(_, let warnings): for warning in warnings { terminal.say("warning: \(warning)") }
       case .recovered(let step, let reason): terminal.say("training diverged at step \(step): \(reason)")
+      case .calibrated(let done, let all):
+        terminal.update("calibrating: held-out case \(done) of \(all)", fraction: Double(done) / Double(all))
       case .stoppedEarly(let step, let checks):
         terminal.say("stopped at step \(step): the last \(checks) checks brought nothing better")
       }
@@ -139,7 +143,7 @@ extension TrainingOptions {
           Terminal.duration(r.minutes * 60), r.scoreSteps),
         "cases           \(r.trainingCases) for training, \(r.heldOutCases.count) held out",
         "patches         \(model.architecture.patchSize) pixels, \(model.architecture.channels) channels, "
-          + "scans reduced by \(model.preparation.reduction)",
+          + "scans \(model.preparation.gridDescription)",
         "planted lesions " + model.book.plantedSummary,
         "latents         \(active) of \(r.divergences.joined().count) channels in use, "
           + String(format: "%.0f nats a patch", r.divergences.joined().reduce(0, +)),

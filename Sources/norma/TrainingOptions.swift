@@ -12,6 +12,8 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup var loader: LoaderOptions
 
+  @OptionGroup var resolution: ResolutionOptions
+
   @Option(help: ArgumentHelp("Time to train, in minutes.", valueName: "minutes"))
   var minutes: Double?
 
@@ -99,7 +101,11 @@ struct TrainingOptions: ParsableArguments {
       """)
   var tissue: TissueMask.Appearance?
 
-  @Option(help: "Whole factor by which scans are reduced first. By default the shorter edge keeps 128 pixels or more.")
+  @Option(
+    help: """
+      Whole factor by which scans are reduced first. By default the shorter edge keeps 128 pixels or more, that of a slide
+      2048.
+      """)
   var reduction: Int?
 
   @Option(help: "Share of the cases held out to choose the checkpoint and to calibrate.")
@@ -210,7 +216,10 @@ struct TrainingOptions: ParsableArguments {
         "--local-contrast subtracts what this normalization goes by; give --local-contrast 0, or another --normalization."
       )
     }
-    if let reduction, !(1...64).contains(reduction) {
+    if reduction != nil, resolution.micrometersPerPixel != nil {
+      throw ValidationError("Give --reduction or --micrometers-per-pixel, not both.")
+    }
+    if let reduction, !(1...TrainingSet.largestReduction).contains(reduction) {
       throw ValidationError("--reduction is \(reduction); a whole number from 1 to 64 is expected.")
     }
     if let localContrast, !(0...256).contains(localContrast) {

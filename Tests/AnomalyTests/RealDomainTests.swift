@@ -20,7 +20,7 @@ private enum RealScans {
   static func appearances(_ folder: String, reducedBy factor: Int = 1, first: Int = .max) throws -> [Appearance] {
     let study = try Study(path: "\(path)/\(folder)")
     return study.cases.prefix(first).map { item in
-      let images = study.scans(of: item, channels: 3).compactMap { try? $0.content.get().reduced(by: factor) }
+      let images = study.scans(of: item, reading: ScanReading(channels: 3)).compactMap { $0.image?.reduced(by: factor) }
       return Appearance(of: preparation.prepare(images).map(\.scan))
     }
   }

@@ -10,7 +10,7 @@ struct ScanReadingTests {
 
   private func scans(channels: Int? = nil) throws -> [SourceScan] {
     let study = try Study(path: folder.path)
-    return study.cases.flatMap { study.scans(of: $0, channels: channels) }
+    return study.cases.flatMap { study.scans(of: $0, reading: ScanReading(channels: channels)) }
   }
 
   /// What a user would read, without the folder; `nil` where there is a picture.
@@ -29,7 +29,7 @@ struct ScanReadingTests {
     #expect(scan.name == "left.knee")
     #expect(scan.path == "case/left.knee.tif")
     #expect(scan.page == nil)
-    #expect(try scan.content.get() == Self.image(3))
+    #expect(scan.image == Self.image(3))
   }
 
   @Test func `the pages of a stack are numbered scans`() throws {
@@ -39,7 +39,7 @@ struct ScanReadingTests {
     #expect(scans.map(\.name).first == "stack-p001")
     #expect(scans.map(\.name).last == "stack-p011")
     #expect(scans.map(\.page) == Array(1...11))
-    #expect(try scans.map { try $0.content.get()[0, 0] } == (1...11).map(Float.init))
+    #expect(scans.map { $0.image?[0, 0] } == (1...11).map(Float.init))
     #expect(Set(scans.map(\.sha256)).count == 1)
   }
 

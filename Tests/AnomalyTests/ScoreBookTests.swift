@@ -143,7 +143,7 @@ struct InferenceTests {
     let network = try model.network(engine: Engine(), path: "")
     let inference = Inference(network: network, scoreNetwork: nil, preparation: model.preparation)
     let scan = model.preparation.prepare([TinyStudy.scan(seed: 32)])[0].scan
-    let map = try inference.maps(of: [scan])[0].divergence
+    let map = try #require(try inference.maps(of: [scan])[0].divergence)
     #expect(map.channels == 2)
     for stage in 0..<2 {
       let sum = (0..<map.width * map.height).reduce(0.0) { $0 + Double(map.samples[$1 * 2 + stage]) }

@@ -28,7 +28,7 @@ struct TrainingCareTests {
     var heard = Heard()
     let model = try trainer.run(toolVersion: "1.0") { event in
       switch event {
-      case .progress, .score, .checkpoint: break
+      case .progress, .score, .checkpoint, .calibrated: break
       case .checked(let check, let warnings):
         heard.checks.append(check)
         heard.warnings += warnings

@@ -79,7 +79,7 @@ struct RegionAdjustmentTests {
     try DatabaseQueue(path: report.folder.index).write { database in
       for (table, column) in [
         ("regions", "p_value"), ("regions", "q_value"), ("runs", "domain_shift"), ("cases", "domain_shift_p"),
-        ("cases", "domain_shift"), ("cases", "appearance"), ("scans", "missing_share"),
+        ("cases", "domain_shift"), ("cases", "appearance"), ("scans", "missing_share"), ("scans", "downsample"),
       ] {
         try database.execute(sql: "ALTER TABLE \(table) DROP COLUMN \(column)")
       }

@@ -1,0 +1,74 @@
+import Imaging
+
+/// What the pages show of a slide as a whole, put together while it streams by.
+struct SlidePictures {
+  private let slide: PreparedSlide
+  /// Pixels of the model's grid that a pixel of the pictures covers, along either edge.
+  private let factor: Int
+  private let width: Int
+  private let height: Int
+  private var sums: Image
+  private var counts: [Float]
+  private var heat: [Float]
+  private var residual: [Float]
+
+  init(of slide: PreparedSlide, longestEdge: Int) {
+    self.slide = slide
+    factor = (max(slide.width, slide.height) + longestEdge - 1) / longestEdge
+    width = (slide.width + factor - 1) / factor
+    height = (slide.height + factor - 1) / factor
+    sums = Image(width: width, height: height, channels: slide.channels)
+    counts = [Float](repeating: 0, count: width * height)
+    heat = counts
+    residual = counts
+  }
+
+  /// The maximum of every cell: a mean would hide a small finding.
+  mutating func add(_ rows: SlideRows, residual other: SlideRows) {
+    for (row, y) in (rows.first..<rows.first + rows.heat.count / rows.width).enumerated() {
+      let line = y / factor * width
+      for x in 0..<rows.width {
+        let (cell, from) = (line + x / factor, row * rows.width + x)
+        heat[cell] = max(heat[cell], rows.heat[from])
+        residual[cell] = max(residual[cell], other.heat[from])
+      }
+    }
+  }
+
+  /// - Parameter area: where the reconstruction belongs on the model's grid.
+  mutating func add(_ reconstruction: Image, at area: PixelRectangle) {
+    let c = reconstruction.channels
+    for y in 0..<area.height {
+      let line = (area.y + y) / factor * width
+      for x in 0..<area.width {
+        let from = (y * area.width + x) * c
+        guard !reconstruction.samples[from].isNaN else { continue }
+        let cell = line + (area.x + x) / factor
+        counts[cell] += 1
+        for channel in 0..<c { sums.samples[cell * c + channel] += reconstruction.samples[from + channel] }
+      }
+    }
+  }
+
+  /// Where nothing was reconstructed the scan stands in.
+  func layers(weights: [Float]?) -> ScanLayers {
+    let c = slide.channels
+    var scan = (slide.overview ?? sums).resized(width: width, height: height)
+    scan.pixelSize = slide.slide.levels[0].pixelSize.map {
+      PixelSize(
+        x: $0.x * Double(slide.slide.levels[0].width) / Double(width),
+        y: $0.y * Double(slide.slide.levels[0].height) / Double(height))
+    }
+    var reconstruction = scan
+    var tissue = [Bool](repeating: false, count: width * height)
+    for cell in counts.indices where counts[cell] > 0 {
+      tissue[cell] = true
+      for channel in 0..<c {
+        reconstruction.samples[cell * c + channel] = sums.samples[cell * c + channel] / counts[cell]
+      }
+    }
+    return ScanLayers(
+      scan: scan, reconstruction: reconstruction, heatmap: Heatmap(width: width, height: height, values: heat),
+      residual: Heatmap(width: width, height: height, values: residual), tissue: tissue, weights: weights)
+  }
+}

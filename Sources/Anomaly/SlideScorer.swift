@@ -1,0 +1,159 @@
+import Compute
+import Foundation
+import Imaging
+
+/// Scores a slide while it streams by.
+struct SlideScorer {
+  let inference: Inference
+  let book: ScoreBook
+  let scores: [Score]
+
+  /// How abnormal the slide is at its worst, by each score.
+  ///
+  /// - Parameter fieldMaps: of the slide's fields.
+  func extremes(of slide: PreparedSlide, fieldMaps: [Inference.Maps]) throws -> [Score: ScanExtremes] {
+    var found = scores.reduce(into: [Score: SlideExtremes]()) { $0[$1] = SlideExtremes() }
+    let centers = centers(of: slide, fieldMaps)
+    try SlideStream(slide, by: inference).run { block in
+      heatmaps(of: block, centers)
+    } take: { rows, blocks in
+      for score in scores {
+        let heat = Self.assemble(blocks.map { $0[score]! }, rows: rows, width: slide.width)
+        found[score]!.add(heat)
+        heat.forEachRow { found[score]!.addMasses(ofRow: $0) }
+        for block in blocks { found[score]!.addLevel(of: block[score]!) }
+      }
+    }
+    return found.mapValues(\.extremes)
+  }
+
+  /// One block's heatmap.
+  struct BlockHeat: Sendable {
+    let area: PixelRectangle
+    let margin: (x: Int, y: Int)
+    /// With the block's margin.
+    let whole: Heatmap
+    /// Without it.
+    let core: Image
+    let depth: Image
+  }
+
+  func centers(
+    of slide: PreparedSlide, _ fieldMaps: [Inference.Maps]
+  ) -> [Score: [Score: ResidualStatistics.Center]] {
+    scores.reduce(into: [:]) { $0[$1] = book.centers(of: slide.fields, maps: fieldMaps, for: $1) }
+  }
+
+  func heatmaps(
+    of block: SlideBlock, _ centers: [Score: [Score: ResidualStatistics.Center]]
+  ) -> [Score: BlockHeat] {
+    let depth = block.core(of: block.scan.depth)
+    return scores.reduce(into: [:]) { result, score in
+      var heat = book.heatmap(score, of: block.scan, maps: block.maps, centers: centers[score] ?? [:])
+      heat.values = heat.values.map { max($0, 0) }
+      result[score] = BlockHeat(
+        area: block.area, margin: block.margin, whole: heat, core: block.core(of: heat.values), depth: depth)
+    }
+  }
+
+  /// Whole rows of the slide, 0 where there is no block.
+  static func assemble(_ blocks: [BlockHeat], rows: Range<Int>, width: Int) -> SlideRows {
+    var heat = Image(width: width, height: rows.count, channels: 1)
+    var counts = 0
+    for block in blocks {
+      let all = PixelRectangle(x: 0, y: 0, width: block.area.width, height: block.area.height)
+      heat.paste(block.core, from: all, atX: block.area.x, y: block.area.y - rows.lowerBound)
+      counts += block.depth.samples.count { $0 > 0 }
+    }
+    return SlideRows(first: rows.lowerBound, width: width, heat: heat.samples, tissuePixels: counts)
+  }
+}
+
+/// Whole rows of a slide's heatmap.
+struct SlideRows: Sendable {
+  let first: Int
+  let width: Int
+  /// `[rows, width]`; 0 outside tissue.
+  let heat: [Float]
+  let tissuePixels: Int
+
+  func forEachRow(_ body: (UnsafeBufferPointer<Float>) -> Void) {
+    heat.withUnsafeBufferPointer { heat in
+      for start in stride(from: 0, to: heat.count, by: width) {
+        body(UnsafeBufferPointer(rebasing: heat[start..<start + width]))
+      }
+    }
+  }
+}
+
+/// `ScanExtremes` of a slide, row by row.
+///
+/// The score is the mean of the highest 0.3 % of the tissue's pixels: how much glass there is says nothing.
+struct SlideExtremes {
+  private var histogram = HeatHistogram()
+  private var masses = RowComponents(level: RegionMasses.level)
+  private var level = 0.0
+  private var tissuePixels = 0
+
+  mutating func add(_ rows: SlideRows) {
+    tissuePixels += rows.tissuePixels
+    rows.heat.withUnsafeBufferPointer { histogram.add($0) }
+  }
+
+  /// - Parameter row: one of the rows that were added, in turn.
+  mutating func addMasses(ofRow row: UnsafeBufferPointer<Float>) { masses.add(row: row) }
+
+  /// A region as small as counts lies within a block and its margin.
+  mutating func addLevel(of block: SlideScorer.BlockHeat) {
+    let above = Float(level + 0.01)
+    guard block.whole.values.count(where: { $0 > above }) >= Calibration.defaultRegionArea else { return }
+    level = max(level, block.whole.highestLevel(withRegionOf: Calibration.defaultRegionArea))
+  }
+
+  /// The mass of the group at a pixel of the row that was added last.
+  func massLabel(atX x: Int) -> Int { masses.label(atX: x) }
+
+  func mass(of label: Int) -> Double { label < 0 ? 0 : Self.mass(of: masses.group(of: label)) }
+
+  var score: Double { histogram.meanOfHighest(max(1, tissuePixels * 3 / 1000)) }
+
+  var extremes: ScanExtremes {
+    ScanExtremes(
+      score: score, regionLevel: level,
+      regionMass: masses.groups.map(Self.mass).max() ?? 0)
+  }
+
+  private static func mass(of group: RowComponents.Group) -> Double {
+    group.sum - Double(group.pixels) * Double(RegionMasses.level)
+  }
+}
+
+/// Values of a heatmap, counted in bins of a hundredth.
+package struct HeatHistogram {
+  package init() {}
+
+  private static let scale: Float = 100
+  /// A `z` from here on counts as this.
+  private static let top = 6400
+  private var counts = [Int](repeating: 0, count: top + 1)
+  private var sums = [Double](repeating: 0, count: top + 1)
+
+  package mutating func add(_ heat: UnsafeBufferPointer<Float>) {
+    for value in heat where value > 0 {
+      let bin = min(Int(min(value * Self.scale, Float(Self.top))), Self.top)
+      counts[bin] += 1
+      sums[bin] += Double(value)
+    }
+  }
+
+  /// Values of 0 fill up where there are fewer above it.
+  package func meanOfHighest(_ count: Int) -> Double {
+    var (left, sum) = (count, 0.0)
+    for bin in counts.indices.reversed() where counts[bin] > 0 && left > 0 {
+      let taken = min(left, counts[bin])
+      sum += sums[bin] * Double(taken) / Double(counts[bin])
+      left -= taken
+    }
+    return sum / Double(max(count, 1))
+  }
+}

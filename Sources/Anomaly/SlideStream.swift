@@ -1,0 +1,246 @@
+import Compute
+import Imaging
+
+/// Part of a slide with all that is known of it, a margin around it included.
+package struct SlideBlock: Sendable {
+  /// On the model's grid, without the margin.
+  package let area: PixelRectangle
+  /// Where `area` begins within the following, which reach beyond it.
+  package let margin: (x: Int, y: Int)
+  package let scan: PreparedScan
+  package let maps: Inference.Maps
+
+  /// The block without its margin.
+  package func core(of values: [Float], channels: Int = 1) -> Image {
+    Image(width: scan.image.width, height: scan.image.height, channels: channels, samples: values)
+      .cropped(to: PixelRectangle(x: margin.x, y: margin.y, width: area.width, height: area.height))
+  }
+}
+
+/// Runs the networks over a slide from top to bottom. What is held at any time is a few rows of patches.
+///
+/// Patches lie as on a scan that is held whole, and are stitched as there; those without tissue are left out.
+package final class SlideStream {
+  private let inference: Inference
+  private let prepared: PreparedSlide
+  private let grid: PatchGrid
+  private let reader: ReducedRows
+  /// Normalized rows from `firstRow` on, `[width, channels + 1]` each: intensities, `NaN` where nothing was read, depth.
+  private var rows: [[Float]] = []
+  private var firstRow = 0
+  private var stitchers: [Place: PatchStitcher] = [:]
+  private var stitched: [Place: Image] = [:]
+
+  /// A row and a column of blocks.
+  private struct Place: Hashable {
+    let row: Int
+    let column: Int
+  }
+
+  /// Columns of patches that a block is wide.
+  private static let blockColumns = 8
+  /// What the evidence of a pixel depends on: Gaussians over 9 pixels (structural similarity), 9 (smoothing) and 3.
+  private static let margin = 24
+
+  package init(_ prepared: PreparedSlide, by inference: Inference) throws(ScanFault) {
+    self.inference = inference
+    self.prepared = prepared
+    let size = inference.network.architecture.patchSize
+    grid = PatchGrid(
+      width: prepared.width, height: prepared.height, patchSize: size,
+      overlap: Int(Double(size) * inference.settings.overlap))
+    let (tissue, slide) = (prepared.tissue, prepared.slide)
+    // A patch with tissue shows what lies around it too.
+    do throws(ImagingError) {
+      reader = try ReducedRows(
+        of: slide.level, inFile: slide.path, limits: slide.limits, reducedBy: prepared.factor
+      ) { area in
+        tissue.hasTissue(
+          in: PixelRectangle(
+            x: area.x - size, y: area.y - size, width: area.width + 2 * size, height: area.height + 2 * size))
+      }
+    } catch { throw ScanFault(error.description) }
+  }
+
+  /// Share of the slide that was missing or broken, in 0...1, so far.
+  var missingShare: Double { reader.missingShare }
+
+  /// - Throws: `ScanFault` where the slide cannot be read.
+  /// - Parameters:
+  ///   - score: what is made of a block with tissue; called on all threads.
+  ///   - take: takes that of all blocks of a row of blocks, and which rows of the grid it covers.
+  package func run<T>(score: (SlideBlock) -> T, take: (Range<Int>, [T]) throws -> Void) throws {
+    var next = 0
+    for row in grid.rows.indices {
+      try read(upTo: min(grid.rows[row] + grid.patchSize, grid.height))
+      try addPatches(ofRow: row)
+      let done = stitchers.keys.filter { $0.row == row }
+      for place in done {
+        stitched[place] = stitchers.removeValue(forKey: place)!.image()
+      }
+      let known = extent(ofRow: row).upperBound
+      while next <= row, known == grid.height || known >= extent(ofRow: next).upperBound + Self.margin {
+        let rows = extent(ofRow: next)
+        let places = grid.columns.indices.compactMap { column in
+          let place = Place(row: next, column: column)
+          return stitched[place] == nil ? nil : place
+        }
+        try take(rows, Parallel.map(places.count) { score(block(places[$0])) })
+        next += 1
+        forget(before: (next < grid.rows.count ? extent(ofRow: next).lowerBound : grid.height) - Self.margin)
+      }
+    }
+  }
+
+  // MARK: Rows of the slide
+
+  private func read(upTo end: Int) throws {
+    while firstRow + rows.count < end {
+      let next: Image?
+      do throws(ImagingError) { next = try reader.next() } catch { throw ScanFault(error.description) }
+      guard let band = next else { return }
+      let top = firstRow + rows.count
+      let c = band.channels
+      rows += Parallel.map(band.height) { y in
+        let line = band.cropped(to: PixelRectangle(x: 0, y: y, width: band.width, height: 1))
+        let image = prepared.normalized(line)
+        var row = [Float](repeating: 0, count: band.width * (c + 1))
+        row.withUnsafeMutableBufferPointer { row in
+          prepared.tissue.depths(
+            atY: top + y, xs: 0..<band.width, into: row.baseAddress! + c, stride: c + 1)
+          for x in 0..<band.width {
+            for channel in 0..<c { row[x * (c + 1) + channel] = image.samples[x * c + channel] }
+          }
+        }
+        return row
+      }
+    }
+  }
+
+  private func forget(before row: Int) {
+    let count = min(max(0, row - firstRow), rows.count)
+    rows.removeFirst(count)
+    firstRow += count
+    stitched = stitched.filter { extent(ofRow: $0.key.row).upperBound > row }
+  }
+
+  // MARK: Patches
+
+  private func addPatches(ofRow row: Int) throws(ComputeError) {
+    let (size, top) = (grid.patchSize, grid.rows[row])
+    let columns = grid.columns.indices.filter {
+      prepared.tissue.hasTissue(in: PixelRectangle(x: grid.columns[$0], y: top, width: size, height: size))
+    }
+    try inference.run(count: columns.count) { k, patch in
+      cut(into: patch, left: grid.columns[columns[k]], top: top)
+    } add: { k, values in
+      let patch = row * grid.columns.count + columns[k]
+      for place in places(ofPatchAt: columns[k], row) {
+        stitchers[
+          place, default: PatchStitcher(grid: grid, channels: inference.layout.count, area: area(of: place))
+        ].add(values, patches: patch..<patch + 1)
+      }
+    }
+  }
+
+  private func cut(into patch: UnsafeMutableBufferPointer<Float>, left: Int, top: Int) {
+    let size = grid.patchSize
+    let k = prepared.channels + 1
+    for y in 0..<size {
+      let line = rows[PatchGrid.reflected(top + y, in: grid.height) - firstRow]
+      line.withUnsafeBufferPointer { line in
+        for x in 0..<size {
+          let from = PatchGrid.reflected(left + x, in: grid.width) * k
+          let to = (y * size + x) * k
+          var hasData = true
+          for channel in 0..<k - 1 {
+            let value = line[from + channel]
+            hasData = hasData && !value.isNaN
+            patch[to + channel] = value.isNaN ? 0 : value
+          }
+          patch[to + k - 1] = hasData ? line[from + k - 1] : 0
+        }
+      }
+    }
+  }
+
+  // MARK: Blocks
+
+  /// Rows of the grid from where a row of patches begins to where the next one does.
+  private func extent(ofRow row: Int) -> Range<Int> {
+    grid.rows[row]..<(row + 1 < grid.rows.count ? grid.rows[row + 1] : grid.height)
+  }
+
+  private func extent(ofColumn column: Int) -> Range<Int> {
+    let last = column + Self.blockColumns
+    return grid.columns[column]..<(last < grid.columns.count ? grid.columns[last] : grid.width)
+  }
+
+  /// Blocks are named by the column of their first patch.
+  private func area(of place: Place) -> PixelRectangle {
+    let (xs, ys) = (extent(ofColumn: place.column), extent(ofRow: place.row))
+    return PixelRectangle(x: xs.lowerBound, y: ys.lowerBound, width: xs.count, height: ys.count)
+  }
+
+  /// Blocks with tissue that a patch reaches into.
+  private func places(ofPatchAt column: Int, _ row: Int) -> [Place] {
+    let (right, bottom) = (grid.columns[column] + grid.patchSize, grid.rows[row] + grid.patchSize)
+    var result: [Place] = []
+    for r in row..<grid.rows.count where grid.rows[r] < bottom {
+      for first in stride(
+        from: column - column % Self.blockColumns, to: grid.columns.count, by: Self.blockColumns)
+      where grid.columns[first] < right {
+        let place = Place(row: r, column: first)
+        if stitchers[place] != nil || prepared.tissue.hasTissue(in: area(of: place)) { result.append(place) }
+      }
+    }
+    return result
+  }
+
+  /// A block with what its neighbours know of its margin.
+  private func block(_ place: Place) -> SlideBlock {
+    let area = area(of: place)
+    let left = max(0, area.x - Self.margin)
+    let top = max(0, area.y - Self.margin)
+    let wide = PixelRectangle(
+      x: left, y: top, width: min(grid.width, area.x + area.width + Self.margin) - left,
+      height: min(grid.height, area.y + area.height + Self.margin) - top)
+    var all = Image(width: wide.width, height: wide.height, channels: inference.layout.count, filledWith: .nan)
+    for (other, image) in stitched {
+      guard let common = self.area(of: other).intersection(wide) else { continue }
+      let origin = self.area(of: other)
+      all.paste(
+        image,
+        from: PixelRectangle(
+          x: common.x - origin.x, y: common.y - origin.y, width: common.width, height: common.height),
+        atX: common.x - wide.x, y: common.y - wide.y)
+    }
+    let maps = inference.layout.maps(in: all)
+    let c = prepared.channels
+    var image = Image(width: wide.width, height: wide.height, channels: c)
+    var depth = [Float](repeating: 0, count: wide.width * wide.height)
+    for y in 0..<wide.height {
+      let line = rows[wide.y + y - firstRow]
+      for x in 0..<wide.width {
+        let pixel = y * wide.width + x
+        for channel in 0..<c { image.samples[pixel * c + channel] = line[(wide.x + x) * (c + 1) + channel] }
+        // Where no patch lies nothing is known.
+        depth[pixel] = maps.reconstruction.samples[pixel * c].isNaN ? 0 : line[(wide.x + x) * (c + 1) + c]
+      }
+    }
+    let mask = TissueMask(width: wide.width, height: wide.height, isTissue: depth.map { $0 > 0 })
+    return SlideBlock(
+      area: area, margin: (area.x - wide.x, area.y - wide.y),
+      scan: PreparedScan(image: image, tissue: mask, depth: depth), maps: maps)
+  }
+}
+
+extension PixelRectangle {
+  func intersection(_ other: PixelRectangle) -> PixelRectangle? {
+    let (left, top) = (max(x, other.x), max(y, other.y))
+    let right = min(x + width, other.x + other.width)
+    let bottom = min(y + height, other.y + other.height)
+    return left < right && top < bottom
+      ? PixelRectangle(x: left, y: top, width: right - left, height: bottom - top) : nil
+  }
+}

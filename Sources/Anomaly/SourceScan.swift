@@ -1,0 +1,185 @@
+import Crypto
+import Foundation
+import Imaging
+
+/// One scan of a case as it was read: a file, or a page of one.
+package struct SourceScan: Sendable {
+  /// File name without its ending, with `-p001` and so on for the pages of a stack; unique within its case.
+  package var name: String
+  /// Relative to the study.
+  package var path: String
+  package var page: Int?
+  package var sha256: String?
+  /// What was read, or why nothing was, in one sentence.
+  package var content: Result<Content, ScanFault>
+  /// The scan at its full size, where a smaller level of it was read whole.
+  package var base: ScanLevel?
+
+  package enum Content: Sendable {
+    /// Decoded whole.
+    case image(Image)
+    /// Too large for that.
+    case slide(Slide)
+
+    package var channels: Int {
+      switch self {
+      case .image(let image): image.channels
+      case .slide(let slide): slide.level.channels
+      }
+    }
+  }
+}
+
+/// How scans are read from their files.
+package struct ScanReading: Sendable, Equatable {
+  /// What a model expects; `nil` takes scans as they are.
+  package var channels: Int?
+  package var limits: TIFFLimits
+  /// Which level of a pyramid to read, 0 the largest.
+  package var level: Int?
+  /// Edge of a pixel of the model's grid; the smallest level that is fine enough is read. Rules over `level`.
+  package var micrometersPerPixel: Double?
+  /// Scans of more pixels are slides.
+  package var largestWhole = 1 << 24
+
+  package init(
+    channels: Int? = nil, limits: TIFFLimits = .default, level: Int? = nil, micrometersPerPixel: Double? = nil
+  ) {
+    self.channels = channels
+    self.limits = limits
+    self.level = level
+    self.micrometersPerPixel = micrometersPerPixel
+  }
+}
+
+extension SourceScan {
+  /// The picture, where it was decoded whole.
+  package var image: Image? { if case .success(.image(let image)) = content { image } else { nil } }
+
+  /// How much of it is missing, as a sentence; `nil` where all is there, nothing is, or it is not known yet.
+  package func incompleteness(in study: Study) -> String? {
+    guard case .success(.image(let image)) = content, image.missingShare > 0 else { return nil }
+    return Self.incompleteness("\(study.path)/\(path)", share: image.missingShare)
+  }
+
+  /// - Parameter share: of a file that is missing, above 0.
+  package static func incompleteness(_ path: String, share: Double) -> String {
+    "\(path): \(max(1, Int((100 * share).rounded()))) % of it is missing or broken and counts as no data."
+  }
+}
+
+extension ScanReading {
+  fileprivate func content(
+    of scan: TIFFScan, in file: TIFFFile
+  ) throws(ScanFault) -> (content: SourceScan.Content, base: ScanLevel?) {
+    let levels = file.levels(of: scan)
+    let level = try choose(among: levels, path: file.path)
+    if let channels, level.channels != channels, level.channels > 0 {
+      throw ScanFault(
+        "\(file.path): it has \(level.channels) channel\(level.channels == 1 ? "" : "s"), the model was trained on "
+          + "\(channels). Analyze it with a model of its own kind.")
+    }
+    do throws(ImagingError) {
+      if level.pixels > Double(largestWhole) {
+        return (.slide(try Slide(path: file.path, levels: levels, level: level, limits: limits)), nil)
+      }
+      let image = try file.region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
+      return (.image(image), level == levels[0] ? nil : levels[0])
+    } catch { throw ScanFault(error.description) }
+  }
+
+  private func choose(among levels: [ScanLevel], path: String) throws(ScanFault) -> ScanLevel {
+    if let micrometersPerPixel {
+      guard levels[0].pixelSize != nil else {
+        throw ScanFault(
+          "\(path): it does not say how large its pixels are, \(micrometersPerPixel) micrometers were asked for. "
+            + "Choose by --level and --reduction instead, or export it with its pixel size.")
+      }
+      let fine = levels.last { level in level.pixelSize.map { $0.x <= micrometersPerPixel * Self.tolerance } ?? false }
+      return fine ?? levels[0]
+    }
+    guard let level else { return levels[0] }
+    guard levels.indices.contains(level) else {
+      throw ScanFault(
+        "\(path): it has \(levels.count) level\(levels.count == 1 ? "" : "s"), level \(level) was asked for; 0 is the "
+          + "largest. Choose another --level.")
+    }
+    return levels[level]
+  }
+
+  /// Pixel sizes that differ by less are the same: writers round.
+  private static let tolerance = 1.02
+}
+
+/// Why a scan cannot be used, as a sentence for the report.
+package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
+  package var description: String
+
+  package init(_ description: String) { self.description = description }
+}
+
+extension Study {
+  /// Reads all scans of a case. A file that cannot be read is a scan with a fault; nothing is left out.
+  package func scans(of item: Case, reading: ScanReading = ScanReading()) -> [SourceScan] {
+    let names = Self.scanNames(of: item.files)
+    return zip(item.files, names).flatMap { file, name in
+      let full = path + "/" + file
+      let digest = Self.digest(ofFile: full)
+      func fault(_ text: String) -> [SourceScan] {
+        [SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(ScanFault(text)))]
+      }
+      let tiff: TIFFFile
+      do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: reading.limits) } catch {
+        return fault(error.description)
+      }
+      guard !tiff.scans.isEmpty else {
+        return fault(
+          "\(full): all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
+            + "expected. Export the scan itself.")
+      }
+      // Pages that cannot be found are told of as one scan.
+      let stacked = tiff.scans.count > 1 || tiff.defect != nil
+      func suffix(_ page: Int) -> String {
+        stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
+      }
+      var scans = tiff.scans.map { scan in
+        var result = SourceScan(
+          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
+          content: .failure(ScanFault("")))
+        do throws(ScanFault) {
+          let (content, base) = try reading.content(of: scan, in: tiff)
+          (result.content, result.base) = (.success(content), base)
+        } catch { result.content = .failure(error) }
+        return result
+      }
+      if let defect = tiff.defect {
+        let number = tiff.pages.count + 1
+        scans.append(
+          SourceScan(
+            name: name + suffix(number), path: file, page: number, sha256: digest,
+            content: .failure(ScanFault(defect.description))))
+      }
+      return scans
+    }
+  }
+
+  /// Stems of the files; where two would be the same (or differ in case alone), or one is another's whole name, their
+  /// endings stay.
+  static func scanNames(of files: [String]) -> [String] {
+    let wholes = files.map { ($0 as NSString).lastPathComponent }
+    let stems = wholes.map { ($0 as NSString).deletingPathExtension }
+    let counts = Dictionary((stems + wholes).map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
+    return zip(wholes, stems).map { counts[$1.lowercased()]! > 1 ? $0 : $1 }
+  }
+
+  /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
+  package static func digest(ofFile path: String) -> String? {
+    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
+    defer { try? handle.close() }
+    var hash = SHA256()
+    do {
+      while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty { hash.update(data: chunk) }
+    } catch { return nil }
+    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+}

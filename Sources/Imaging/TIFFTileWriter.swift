@@ -1,0 +1,83 @@
+internal import CTIFF
+internal import Glibc
+
+/// Writes a gray float32 picture from top to bottom in tiles, without ever holding more than a row of them.
+///
+/// Like `TIFFWriter` it gives the file its name only when it is complete.
+package final class TIFFTileWriter {
+  package let width: Int
+  package let height: Int
+  private let file: AtomicFile
+  private let log = TIFFLog()
+  private let tiff: OpaquePointer
+  /// Rows that do not fill a row of tiles yet, `[rows, width]`.
+  private var pending: [Float] = []
+  private var nextRow = 0
+  private var isClosed = false
+
+  private static let edge = 256
+  /// Fastest: the values of a heatmap are too noisy for a better search to pay.
+  private static let deflateLevel: UInt16 = 1
+
+  /// - Throws: `ImagingError` where the file cannot be created.
+  package init(path: String, width: Int, height: Int, pixelSize: PixelSize?) throws(ImagingError) {
+    (self.width, self.height) = (width, height)
+    file = try AtomicFile(path: path)
+    let descriptor = dup(file.descriptor)
+    guard descriptor >= 0 else { throw file.failure(code: errno) }
+    // Classic TIFF ends at 4 GiB; compression may not help.
+    let mode = width * height > 1_000_000_000 ? "w8" : "w"
+    guard let tiff = norma_tiff_open(descriptor, TIFFLog.fileName, mode, log.pointer, 0) else {
+      close(descriptor)
+      throw TIFFWriter.failure(of: file, log)
+    }
+    self.tiff = tiff
+    let header = TIFFWriter.Header(
+      width: width, height: height, channels: 1, samples: .float32, pixelSize: pixelSize, description: nil)
+    TIFFWriter.setTags(of: header, tileSize: Self.edge, rowsPerStrip: 0, on: tiff)
+    _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_ZIPQUALITY), Self.deflateLevel)
+  }
+
+  deinit { if !isClosed { TIFFClose(tiff) } }
+
+  /// - Parameter rows: the next ones from the top, `[rows, width]`.
+  package func append(_ rows: [Float]) throws(ImagingError) {
+    precondition(rows.count % max(width, 1) == 0, "\(rows.count) values for rows of \(width)")
+    pending += rows
+    while pending.count >= Self.edge * width {
+      try writeTiles(rows: Self.edge)
+      pending.removeFirst(Self.edge * width)
+    }
+  }
+
+  /// Completes the file.
+  package func finish(isSynced: Bool = true) throws(ImagingError) {
+    if !pending.isEmpty { try writeTiles(rows: pending.count / width) }
+    precondition(nextRow >= height, "\(nextRow) rows of \(height) were written")
+    let isWritten = TIFFWriteDirectory(tiff) == 1
+    TIFFClose(tiff)
+    isClosed = true
+    guard isWritten && log.isEmpty else { throw TIFFWriter.failure(of: file, log) }
+    try file.commit(isSynced: isSynced)
+  }
+
+  private func writeTiles(rows: Int) throws(ImagingError) {
+    let across = (width + Self.edge - 1) / Self.edge
+    var tile = [Float](repeating: 0, count: Self.edge * Self.edge)
+    for column in 0..<across {
+      let left = column * Self.edge
+      let count = min(Self.edge, width - left)
+      for i in tile.indices { tile[i] = 0 }
+      for row in 0..<rows {
+        for x in 0..<count { tile[row * Self.edge + x] = pending[row * width + left + x] }
+      }
+      // libtiff changes what it is given where there is a predictor; the tile is filled anew each time.
+      let written = tile.withUnsafeMutableBytes { bytes in
+        TIFFWriteEncodedTile(
+          tiff, UInt32(nextRow / Self.edge * across + column), bytes.baseAddress, tmsize_t(bytes.count))
+      }
+      guard written >= 0 else { throw TIFFWriter.failure(of: file, log) }
+    }
+    nextRow += rows
+  }
+}

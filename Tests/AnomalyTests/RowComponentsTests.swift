@@ -1,0 +1,63 @@
+import Anomaly
+import Compute
+import Imaging
+import Testing
+
+struct RowComponentsTests {
+  private func components(of values: [Float], width: Int, level: Float) -> RowComponents {
+    var result = RowComponents(level: level)
+    for first in stride(from: 0, to: values.count, by: width) {
+      Array(values[first..<first + width]).withUnsafeBufferPointer { row in result.add(row: row) { first + $0 } }
+    }
+    return result
+  }
+
+  @Test(arguments: 0..<20 as Range<UInt64>, [Float(0.3), 0.5, 0.8])
+  func `groups are those of the whole picture`(seed: UInt64, level: Float) {
+    var random = RandomGenerator(seed: seed)
+    let (width, height) = (1 + random.integer(below: 40), 1 + random.integer(below: 40))
+    let values = (0..<width * height).map { _ in random.uniform() }
+    let whole = ConnectedComponents(of: values.map { $0 >= level }, width: width, height: height)
+    let groups = components(of: values, width: width, level: level).groups
+      .sorted { ($0.peakPlace.y, $0.peakPlace.x) < ($1.peakPlace.y, $1.peakPlace.x) }
+    #expect(groups.count == whole.components.count)
+    for group in groups {
+      let label = whole.labels[group.peakPlace.y * width + group.peakPlace.x]
+      let members = values.indices.filter { whole.labels[$0] == label }
+      let bounds = whole.components[Int(label) - 1].bounds
+      #expect(group.pixels == members.count)
+      #expect(abs(group.sum - members.reduce(0) { $0 + Double(values[$1]) }) < 1e-9)
+      #expect(group.peak == members.map { values[$0] }.max())
+      #expect(group.peakTag == group.peakPlace.y * width + group.peakPlace.x)
+      #expect(
+        bounds
+          == PixelRectangle(
+            x: group.left, y: group.top, width: group.right - group.left + 1, height: group.bottom - group.top + 1))
+    }
+  }
+
+  @Test func `a label of the last row names the group it ends up in`() {
+    // A comb whose teeth are joined below: the second tooth's label is given up.
+    let level: Float = 1
+    var comb = RowComponents(level: level)
+    [Float(2), 0, 3, 0].withUnsafeBufferPointer { comb.add(row: $0) }
+    let second = comb.label(atX: 2)
+    #expect(comb.label(atX: 1) == -1 && comb.label(atX: 3) == -1)
+    #expect(comb.label(atX: 0) != second)
+    [Float(1), 1, 1, 0].withUnsafeBufferPointer { comb.add(row: $0) }
+    #expect(comb.groups.count == 1)
+    #expect(comb.group(of: second).pixels == 5)
+    #expect(comb.group(of: second).peak == 3)
+  }
+
+  @Test(arguments: [1, 7, 100, 999])
+  func `the mean of the highest values needs no sorting`(count: Int) {
+    var random = RandomGenerator(seed: 5)
+    let values = (0..<1000).map { _ in max(0, 3 * random.normal()) }
+    var histogram = HeatHistogram()
+    values.withUnsafeBufferPointer { histogram.add($0) }
+    let expected = values.sorted(by: >).prefix(count).reduce(0) { $0 + Double($1) } / Double(count)
+    // A bin is a hundredth wide, and only the last one that is needed is shared out.
+    #expect(abs(histogram.meanOfHighest(count) - expected) < 0.01)
+  }
+}

@@ -1,0 +1,256 @@
+import Anomaly
+import Compute
+import Foundation
+import Imaging
+import Testing
+
+/// Scans of a few hundred pixels, read as if they were too large to be held.
+struct SlideTests {
+  let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private static let reading: ScanReading = {
+    var reading = ScanReading()
+    reading.largestWhole = 100
+    return reading
+  }()
+
+  /// An island of tissue with texture, left of the middle, on an empty background.
+  private static func picture(width: Int, height: Int, seed: UInt64, lesion: Bool = false) -> Image {
+    var random = RandomGenerator(seed: seed)
+    let texture = NoiseField.smooth(cells: 12, edge: max(width, height), using: &random)
+    var image = Image(width: width, height: height, channels: 1, pixelSize: PixelSize(x: 2, y: 2))
+    for y in 0..<height {
+      for x in 0..<width {
+        let (dx, dy) = (Float(x) - 0.4 * Float(width), Float(y) - 0.5 * Float(height))
+        guard hypot(dx / (0.3 * Float(width)), dy / (0.42 * Float(height))) < 1 else { continue }
+        image[x, y] = 100 + 8 * texture[y * max(width, height) + x] + 2 * random.normal()
+        if lesion, hypot(dx, dy) < 12 { image[x, y] += 120 }
+      }
+    }
+    return image
+  }
+
+  private func slide(of image: Image, reading: ScanReading = Self.reading) throws -> Slide {
+    try folder.write([image], as: "study/case/slide.tif")
+    let study = try Study(path: folder.path + "/study")
+    let scan = try #require(study.scans(of: study.cases[0], reading: reading).first)
+    guard case .slide(let slide) = try scan.content.get() else { throw ScanFault("it was held whole") }
+    return slide
+  }
+
+  @Test func `only scans of more pixels than are held are slides`() throws {
+    try folder.write([Self.picture(width: 20, height: 20, seed: 1)], as: "study/case/scan.tif")
+    let study = try Study(path: folder.path + "/study")
+    for (most, isWhole) in [(399, false), (400, true)] {
+      var reading = ScanReading()
+      reading.largestWhole = most
+      #expect((study.scans(of: study.cases[0], reading: reading)[0].image != nil) == isWhole)
+    }
+  }
+
+  @Test(arguments: [1, 2, 3], [0.25, 0.5])
+  func `every pixel of tissue comes by once, in its place and reconstructed`(reduction: Int, overlap: Double) throws {
+    let model = try TinyStudy.model.get()
+    var preparation = model.preparation
+    preparation.reduction = reduction
+    let image = Self.picture(width: 431, height: 350, seed: 2)
+    let prepared = preparation.prepare(try preparation.sample(try slide(of: image)))
+    var settings = Inference.Settings()
+    settings.overlap = overlap
+    let engine = try Engine()
+    let inference = Inference(
+      network: try model.network(engine: engine, path: ""), scoreNetwork: nil, preparation: preparation,
+      settings: settings)
+    let expected = prepared.normalized(image.reduced(by: reduction))
+    let tissue = Normalization.tissue(of: [image.reduced(by: reduction)])[0]
+    var seen = [Int](repeating: 0, count: prepared.width * prepared.height)
+    var next = 0
+    try SlideStream(prepared, by: inference).run {
+      $0
+    } take: { rows, blocks in
+      #expect(rows.lowerBound == next)
+      next = rows.upperBound
+      for block in blocks {
+        #expect(rows == block.area.y..<block.area.y + block.area.height)
+        let scan = block.core(of: block.scan.image.samples)
+        let reconstruction = block.core(of: block.maps.reconstruction.samples)
+        for y in 0..<block.area.height {
+          for x in 0..<block.area.width {
+            let pixel = (block.area.y + y) * prepared.width + block.area.x + x
+            seen[pixel] += 1
+            guard tissue.isTissue[pixel] else { continue }
+            if scan[x, y] != expected.samples[pixel] || !reconstruction[x, y].isFinite {
+              Issue.record("pixel \(pixel): \(scan[x, y]) for \(expected.samples[pixel]), \(reconstruction[x, y])")
+              return
+            }
+          }
+        }
+      }
+    }
+    #expect(next == prepared.height)
+    #expect(seen.indices.allSatisfy { seen[$0] == 1 || (seen[$0] == 0 && !tissue.isTissue[$0]) })
+    if reduction == 1 { #expect(seen.contains(0), "empty background was computed") }
+  }
+
+  @Test func `where all is tissue a slide's heatmap is the whole scan's`() throws {
+    let model = try TinyStudy.model.get()
+    var random = RandomGenerator(seed: 4)
+    let texture = NoiseField.smooth(cells: 12, edge: 300, using: &random)
+    var image = Image(width: 300, height: 260, channels: 1)
+    for y in 0..<260 { for x in 0..<300 { image[x, y] = 100 + 8 * texture[y * 300 + x] + 2 * random.normal() } }
+    for y in 120..<132 { for x in 140..<152 { image[x, y] = 190 } }
+    let scorer = try Scorer(model, path: "", score: .learned, engine: Engine())
+    let prepared = model.preparation.prepare(try model.preparation.sample(try slide(of: image)))
+    var heat: [Float] = []
+    let result = try scorer.analyze(
+      prepared, rate: 0.3, longestEdge: 64, heatmap: { heat += $0 }, residual: { _ in })
+
+    // The same normalization and depths, held whole.
+    let whole = PreparedScan(
+      image: prepared.normalized(image),
+      tissue: TissueMask(width: 300, height: 260, isTissue: [Bool](repeating: true, count: 300 * 260)))
+    let inference = Inference(
+      network: try model.network(engine: Engine(), path: ""),
+      scoreNetwork: try model.scoreNetwork(engine: Engine(), path: ""), preparation: model.preparation,
+      settings: model.inference)
+    let maps = try inference.maps(of: [whole])[0]
+    let expected = model.book.heatmap(.learned, of: whole, maps: maps).values.map { max($0, 0) }
+    #expect(heat.count == expected.count)
+    // Sums of patches are taken in the same order; what differs is where oneDNN splits a batch.
+    #expect(zip(heat, expected).allSatisfy { abs($0 - $1) < 1e-3 })
+    #expect(result.findings.width == 300 && result.findings.downsample == 1)
+    #expect(result.layers.scan.width == 60 && result.layers.heatmap.values.max() == heat.max())
+    let peaks = Heatmap(width: 300, height: 260, values: heat).regions(
+      above: model.calibrations[.learned]!.regionThreshold(rate: 0.3), minimumArea: 12, pixelSize: nil)
+    #expect(peaks.map(\.areaPixels) == result.findings.regions.map(\.areaPixels))
+    #expect(abs(Heatmap(width: 300, height: 260, values: heat).score - result.findings.score) < 0.01)
+  }
+
+  @Test func `positions are in pixels of the scan at its full size`() throws {
+    let model = try TinyStudy.model.get()
+    var preparation = model.preparation
+    preparation.reduction = 2
+    var scaled = model
+    scaled.preparation = preparation
+    let image = Self.picture(width: 500, height: 400, seed: 3, lesion: true)
+    try TIFFWriter.write(
+      [image, image.reduced(by: 2)].map { TIFFWriter.Page($0, as: .float32) }, tileSize: 64,
+      to: try folder.write([UInt8](), as: "study/case/slide.tif"))
+    let study = try Study(path: folder.path + "/study")
+    for level in [0, 1] {
+      preparation.reduction = 2 - level
+      preparation.level = level
+      scaled.preparation = preparation
+      var reading = preparation.reading()
+      reading.largestWhole = 100
+      guard case .slide(let slide) = try study.scans(of: study.cases[0], reading: reading)[0].content.get() else {
+        throw ScanFault("it was held whole")
+      }
+      let prepared = preparation.prepare(try preparation.sample(slide))
+      var count = 0
+      let result = try Scorer(scaled, path: "", engine: Engine()).analyze(
+        prepared, rate: 0.3, longestEdge: 100, heatmap: { count += $0.count }, residual: { _ in })
+      let region = try #require(result.findings.regions.first)
+      #expect(abs(region.x + region.width / 2 - 200) <= 8, "level \(level): \(region)")
+      #expect(abs(region.y + region.height / 2 - 200) <= 8)
+      #expect(result.findings.downsample == 2 && count == 250 * 200)
+      #expect(result.findings.width == 500 && result.findings.pixelSize == PixelSize(x: 2, y: 2))
+      #expect(prepared.pixelSize == PixelSize(x: 4, y: 4))
+    }
+  }
+
+  @Test func `a model learns from slides and is calibrated on whole ones`() throws {
+    for (k, name) in TinyStudy.cases.enumerated() {
+      try folder.write([Self.picture(width: 220, height: 200, seed: UInt64(k))], as: "\(name)/slide.tif")
+    }
+    var settings = TrainingSet.Settings()
+    settings.largestWhole = 100
+    settings.reduction = 1
+    settings.level = 0
+    let set = try TrainingSet(Study(path: folder.path), settings: settings)
+    #expect(set.training.allSatisfy { $0.scans.isEmpty && $0.slides.count == 1 && !$0.views.isEmpty })
+    var calibrated = 0
+    let trainer = try TinyStudy.trainer(set)
+    let model = try trainer.run(toolVersion: "1.0") { event in
+      if case .calibrated(let done, _) = event { calibrated = done }
+    }
+    #expect(calibrated == set.heldOut.count)
+    // Gradients of whole slides would take for ever.
+    #expect(!model.book.available.contains(.restoration) && !model.book.available.contains(.divergenceGradient))
+    for score in model.book.available { #expect(model.calibrations[score]!.caseScores.count == set.heldOut.count) }
+    // A held-out slide, analyzed, has the score that it was calibrated with.
+    let scorer = try Scorer(model, path: "", engine: Engine())
+    for member in set.heldOut {
+      let result = try scorer.analyze(
+        member.slides[0], rate: 0.3, longestEdge: 100, heatmap: { _ in }, residual: { _ in })
+      #expect(scorer.calibration.caseScores.contains { abs($0 - result.findings.score) < 1e-9 })
+    }
+    let ill = try slide(of: Self.picture(width: 220, height: 200, seed: 50, lesion: true))
+    let found = try scorer.analyze(
+      model.preparation.prepare(try model.preparation.sample(ill)), rate: 0.3, longestEdge: 100, heatmap: { _ in },
+      residual: { _ in })
+    #expect(found.findings.score > scorer.calibration.caseScores.last!)
+    #expect(!found.findings.regions.isEmpty)
+  }
+
+  @Test func `a slide without tissue has a score of nothing`() throws {
+    let model = try TinyStudy.model.get()
+    let slide = try slide(of: Image(width: 200, height: 150, channels: 1, filledWith: 0))
+    let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+    var heat: [Float] = []
+    let result = try Scorer(model, path: "", engine: Engine()).analyze(
+      prepared, rate: 0.3, longestEdge: 100, heatmap: { heat += $0 }, residual: { _ in })
+    #expect(heat == [Float](repeating: 0, count: 200 * 150))
+    #expect(prepared.fields.isEmpty && result.findings.score == 0 && result.findings.regions.isEmpty)
+  }
+
+  @Test func `a slide that breaks off is a fault of that scan`() throws {
+    let model = try TinyStudy.model.get()
+    let image = Self.picture(width: 300, height: 300, seed: 6)
+    let slide = try slide(of: image)
+    let bytes = try folder.bytes(of: "study/case/slide.tif")
+    // Its directory stands behind the pixels, so the pixels are what is destroyed.
+    var broken = bytes
+    for place in 8..<broken.count / 2 { broken[place] = 0 }
+    try folder.write(broken, as: "study/case/slide.tif")
+    #expect(throws: ScanFault.self) { try model.preparation.sample(slide) }
+  }
+
+  @Test(
+    arguments: [
+      (ScanReading(level: 2), "it has 1 level, level 2 was asked for; 0 is the largest. Choose another --level."),
+      (
+        ScanReading(micrometersPerPixel: 1),
+        "it does not say how large its pixels are, 1.0 micrometers were asked for. Choose by --level and --reduction "
+          + "instead, or export it with its pixel size."
+      ),
+      (
+        ScanReading(limits: TIFFLimits(maximumScanPixels: 50)),
+        "page 1: 20x20 pixels are declared; up to 50 are allowed. Raise the limit or crop the scan."
+      ),
+    ])
+  func `a resolution that a scan does not have is a fault`(reading: ScanReading, sentence: String) throws {
+    try folder.write([Image(width: 20, height: 20, channels: 1, filledWith: 1)], as: "study/case/scan.tif")
+    let study = try Study(path: folder.path + "/study")
+    guard case .failure(let fault) = study.scans(of: study.cases[0], reading: reading)[0].content else {
+      Issue.record("no fault")
+      return
+    }
+    #expect(fault.description.hasSuffix(sentence), "\(fault)")
+  }
+
+  @Test(arguments: [(0.5, 0), (1.0, 0), (1.9, 0), (2.0, 1), (7.8, 1), (8.1, 2), (100, 2)])
+  func `the smallest level that is fine enough is read`(micrometers: Double, level: Int) throws {
+    var image = Self.picture(width: 512, height: 512, seed: 1)
+    image.pixelSize = PixelSize(x: 0.5, y: 0.5)
+    try TIFFWriter.write(
+      [1, 4, 16].map { TIFFWriter.Page(image.reduced(by: $0), as: .uint8) }, tileSize: 32,
+      to: try folder.write([UInt8](), as: "study/case/scan.tif"))
+    let study = try Study(path: folder.path + "/study")
+    let scan = study.scans(of: study.cases[0], reading: ScanReading(micrometersPerPixel: micrometers))[0]
+    #expect(scan.image?.width == [512, 128, 32][level])
+    #expect((scan.base == nil) == (level == 0))
+  }
+}
