@@ -27,10 +27,11 @@ let package = Package(
         "Imaging", "Compute",
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: strict),
+    .target(name: "Generation", dependencies: ["Anomaly", "Compute", "Imaging"], swiftSettings: strict),
     .target(
       name: "Reporting",
       dependencies: [
-        "Anomaly", "Imaging",
+        "Anomaly", "Generation", "Imaging",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Mustache", package: "swift-mustache"),
       ],
@@ -38,7 +39,7 @@ let package = Package(
     .executableTarget(
       name: "norma",
       dependencies: [
-        "Anomaly", "CSystem", "Imaging", "Reporting",
+        "Anomaly", "CSystem", "Generation", "Imaging", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -54,6 +55,7 @@ let package = Package(
     .testTarget(name: "ComputeTests", dependencies: ["Compute"], swiftSettings: strict),
     .testTarget(
       name: "AnomalyTests", dependencies: ["Anomaly"], exclude: ["Peers"], swiftSettings: strict),
+    .testTarget(name: "GenerationTests", dependencies: ["Generation"], swiftSettings: strict),
     .testTarget(
       name: "ReportingTests",
       dependencies: ["Reporting", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),

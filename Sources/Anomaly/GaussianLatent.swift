@@ -12,6 +12,8 @@ final class GaussianLatent {
   private(set) var divergences: [Double] = []
   /// The same for each cell of the last `forward`, summed over channels, in nats, `[n, h, w, 1]`.
   var divergenceMap: Tensor? { current?.plan.map }
+  /// What the last `forward` gave.
+  var z: Tensor? { current?.plan.z }
   private let engine: Engine
   private var plans = Plans<Plan>()
   private var current: (plan: Plan, statistics: Tensor)?

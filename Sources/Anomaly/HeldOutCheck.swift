@@ -6,6 +6,8 @@ struct HeldOutCheck {
   struct Result: Codable, Sendable, Equatable {
     /// `Objective.heldOutLoss`, one sample a latent, in nats a value.
     var loss: Double
+    /// Its part without the divergence.
+    var reconstruction: Double?
     /// Divergence of each latent channel, in nats a patch, stage by stage.
     var divergences: [[Double]]
     /// Variance of each latent channel's posterior mean; every position of every patch is a draw of the data.
@@ -51,6 +53,7 @@ struct HeldOutCheck {
   /// - Parameter spread: each channel's, as training estimates it.
   func measure(_ network: VAE, spread: [Float]) throws(ComputeError) -> Result {
     var loss = 0.0
+    var charge = 0.0
     var divergences: [[Double]] = []
     var moments: [[(count: Double, sum: Double, squares: Double)]] = []
     var noise: RandomGenerator? = RandomGenerator(seed: 0xE1B0)
@@ -60,6 +63,7 @@ struct HeldOutCheck {
       let sampled = try network.forward(input, sampling: &noise)
       loss += objective.heldOutLoss(
         of: batch, reconstruction: sampled, scales: network.scales, divergences: network.divergences, spread: spread)
+      charge += objective.charge(for: network.divergences, values: batch.shape.count / batch.shape.n)
       // Activity asks for the mean's path through the stages, which sampling above would blur.
       _ = try network.forward(input, sampling: &none)
       let found = network.divergences
@@ -80,7 +84,8 @@ struct HeldOutCheck {
     }
     let scale = 1 / Double(batches.count)
     return Result(
-      loss: loss * scale, divergences: divergences.map { $0.map { $0 * scale } },
+      loss: loss * scale, reconstruction: (loss - charge) * scale,
+      divergences: divergences.map { $0.map { $0 * scale } },
       activity: moments.map { stage in
         stage.map { max(0, $0.squares / $0.count - ($0.sum / $0.count) * ($0.sum / $0.count)) }
       })

@@ -1,6 +1,7 @@
 import Compute
 import Crypto
 import Foundation
+import Imaging
 
 /// A trained model: the network's weights and all that is needed to apply it to another study.
 package struct Model: Sendable {
@@ -43,6 +44,10 @@ package struct Model: Sendable {
       package var heldOutLoss: Double
       /// Average precision on planted lesions.
       package var plantedAveragePrecision: Double
+      /// Its two parts, the divergence in nats a patch, and what steps were as large as; `nil` in models of an older norma.
+      package var reconstruction: Double?
+      package var divergence: Double?
+      package var learningRate: Float?
     }
   }
 
@@ -174,7 +179,7 @@ enum ModelStorage {
 
   /// Writes aside, then renames: a file is whole or not there.
   static func write(_ file: Safetensors, to path: String) throws {
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = FilePath.folder(of: path)
     do {
       if !folder.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
       try file.encoded().write(to: URL(fileURLWithPath: path), options: .atomic)

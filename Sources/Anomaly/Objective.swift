@@ -116,7 +116,7 @@ package struct Objective: Codable, Sendable, Equatable {
   }
 
   /// What the whole divergence of a patch of `values` numbers costs, in nats a value.
-  private func charge(for divergences: [[Double]], values: Int) -> Double {
+  func charge(for divergences: [[Double]], values: Int) -> Double {
     zip(divergences, divergenceWeights).reduce(0.0) { $0 + Double($1.1) * $1.0.reduce(0, +) } / Double(values)
   }
 

@@ -79,12 +79,12 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// The scores whose maps an analysis by `score` needs.
   package func needed(for score: Score) -> Set<Score> { score == .ensemble ? Set(weights.keys) : [score] }
 
-  /// Where the residuals of a scan lie, from fields of it, for each score that a heatmap by `score` is made of.
+  /// Where the residuals of a scan lie, from fields of it, for each score that heatmaps by `scores` are made of.
   func centers(
-    of fields: [PreparedScan], maps: [Inference.Maps], for score: Score
+    of fields: [PreparedScan], maps: [Inference.Maps], for scores: [Score]
   ) -> [Score: ResidualStatistics.Center] {
     var result: [Score: ResidualStatistics.Center] = [:]
-    for member in needed(for: score) {
+    for member in scores.reduce(Set(), { $0.union(needed(for: $1)) }) {
       guard let statistics = members[member] else { continue }
       result[member] = statistics.center(
         of: zip(fields, maps).compactMap { member.evidence(of: $0, maps: $1, rule: rule, own: statistics.rule) })
@@ -92,28 +92,31 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     return result
   }
 
-  /// Heatmap of one scan on the model's grid.
+  /// Heatmaps of one scan on the model's grid.
   ///
   /// - Parameter centers: of the scan that this is a part of; empty for a whole scan.
-  package func heatmap(
-    _ score: Score, of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
-  ) -> Heatmap {
-    func heat(_ member: Score) -> [Float] {
+  package func heatmaps(
+    _ scores: [Score], of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
+  ) -> [Score: Heatmap] {
+    var heats: [Score: [[Float]]] = [:]
+    for member in scores.reduce(Set(), { $0.union(needed(for: $1)) }) {
       guard let statistics = members[member],
         let evidence = member.evidence(of: scan, maps: maps, rule: rule, own: statistics.rule)
       else { preconditionFailure("a model without the score '\(member.rawValue)' was asked for it") }
-      return statistics.heat(of: evidence, center: centers[member])
+      heats[member] = [statistics.heat(of: evidence, center: centers[member])]
     }
-    var values: [Float]
-    if score == .ensemble {
-      var heats: [Score: [[Float]]] = [:]
-      for member in weights.keys { heats[member] = [heat(member)] }
-      values = combined.heat(
-        of: Self.evidence(Self.mean(of: heats, weights, scan: 0), of: scan, rule: combined.rule))
-    } else {
-      values = heat(score)
+    return scores.reduce(into: [:]) { result, score in
+      let values =
+        score == .ensemble
+        ? combined.heat(of: Self.evidence(Self.mean(of: heats, weights, scan: 0), of: scan, rule: combined.rule))
+        : heats[score]![0]
+      result[score] = Heatmap(width: scan.image.width, height: scan.image.height, values: values)
     }
-    return Heatmap(width: scan.image.width, height: scan.image.height, values: values)
+  }
+
+  /// Heatmap of one scan on the model's grid.
+  package func heatmap(_ score: Score, of scan: PreparedScan, maps: Inference.Maps) -> Heatmap {
+    heatmaps([score], of: scan, maps: maps)[score]!
   }
 
   /// Heatmap by the scan alone, `Score.intensity`: what the networks are to be compared with.

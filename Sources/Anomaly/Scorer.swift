@@ -38,6 +38,9 @@ package final class Scorer {
           range: model.preparation.normalization.range) : nil)
   }
 
+  /// What an analysis shows: its score, and what could not be reconstructed.
+  private var shownScores: [Score] { score == .residual ? [score] : [score, .residual] }
+
   /// Heatmaps by several scores, at the scans' own size.
   ///
   /// - Parameter scores: among those the scorer was made for.
@@ -46,12 +49,9 @@ package final class Scorer {
   ) throws(ComputeError) -> [[Score: Heatmap]] {
     let maps = try inference.maps(of: prepared.map(\.scan))
     return Parallel.map(prepared.count) { i in
-      var result: [Score: Heatmap] = [:]
-      for score in scores {
-        result[score] = book.heatmap(score, of: prepared[i].scan, maps: maps[i])
-          .enlarged(by: prepared[i].factor, over: images[i])
+      book.heatmaps(scores, of: prepared[i].scan, maps: maps[i]).mapValues {
+        $0.enlarged(by: prepared[i].factor, over: images[i])
       }
-      return result
     }
   }
 
@@ -72,12 +72,11 @@ package final class Scorer {
     return Parallel.map(prepared.count) { i in
       let factor = prepared[i].factor
       let image = preparation.normalized(images[i], as: prepared[i])
-      let heat = book.heatmap(score, of: prepared[i].scan, maps: maps[i])
-      let score = heat.score
+      let heats = book.heatmaps(shownScores, of: prepared[i].scan, maps: maps[i])
+      let heat = heats[score]!
+      let worst = heat.score
       let full = heat.enlarged(by: factor, over: image)
-      let residual =
-        self.score == .residual
-        ? full : book.heatmap(.residual, of: prepared[i].scan, maps: maps[i]).enlarged(by: factor, over: image)
+      let residual = score == .residual ? full : heats[.residual]!.enlarged(by: factor, over: image)
       let layers = ScanLayers(
         scan: image, reconstruction: maps[i].reconstruction.enlarged(by: factor, over: image), heatmap: full,
         residual: residual, tissue: prepared[i].scan.tissue.enlarged(by: factor, over: image),
@@ -88,8 +87,8 @@ package final class Scorer {
         full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize), in: full, of: heat,
         factor: factor)
       var findings = ScanResult.Findings(
-        width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: score,
-        pValue: Calibration.pValue(score, among: calibration.scanScores), regions: regions,
+        width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: worst,
+        pValue: Calibration.pValue(worst, among: calibration.scanScores), regions: regions,
         appearance: prepared[i].scan.appearance(reconstruction: maps[i].reconstruction))
       findings.missingShare = images[i].missingShare
       return (layers, findings)
@@ -110,8 +109,7 @@ extension Scorer {
     _ slide: PreparedSlide, rate: Double, minimumArea: RegionArea? = nil, longestEdge: Int,
     heatmap: ([Float]) throws -> Void, residual: ([Float]) throws -> Void, progress: (Double) -> Void = { _ in }
   ) throws -> (layers: ScanLayers, findings: ScanResult.Findings) {
-    let scores = score == .residual ? [score] : [score, .residual]
-    let scorer = SlideScorer(inference: inference, book: book, scores: scores)
+    let scorer = SlideScorer(inference: inference, book: book, scores: shownScores)
     let fieldMaps = try inference.maps(of: slide.fields)
     let centers = scorer.centers(of: slide, fieldMaps)
     var extremes = SlideExtremes()

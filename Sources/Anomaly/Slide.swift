@@ -31,10 +31,8 @@ package struct Slide: Sendable {
     let factor = max(1, (max(source.width, source.height) + longestEdge - 1) / longestEdge)
     let rows = try ReducedRows(of: source, inFile: path, limits: limits, reducedBy: factor)
     var result = Image(width: rows.width, height: rows.height, channels: source.channels)
-    var top = 0
     while let band = try rows.next() {
-      result.paste(band, from: PixelRectangle(x: 0, y: 0, width: band.width, height: band.height), atX: 0, y: top)
-      top += band.height
+      for part in band.parts { result.paste(part.image, atX: part.x, y: band.top) }
     }
     result.pixelSize = source.pixelSize.map { PixelSize(x: $0.x * Double(factor), y: $0.y * Double(factor)) }
     return result
@@ -58,7 +56,7 @@ package struct Slide: Sendable {
         of: level,
         PixelRectangle(x: left, y: first, width: width, height: min(rows * factor, level.height - first)))
       let reduced = read.reduced(by: factor)
-      result.paste(reduced, from: PixelRectangle(x: 0, y: 0, width: area.width, height: rows), atX: 0, y: top)
+      result.paste(reduced, atX: 0, y: top)
     }
     return result
   }

@@ -38,20 +38,16 @@ struct SlideScorer {
     let depth: Image
   }
 
-  func centers(
-    of slide: PreparedSlide, _ fieldMaps: [Inference.Maps]
-  ) -> [Score: [Score: ResidualStatistics.Center]] {
-    scores.reduce(into: [:]) { $0[$1] = book.centers(of: slide.fields, maps: fieldMaps, for: $1) }
+  func centers(of slide: PreparedSlide, _ fieldMaps: [Inference.Maps]) -> [Score: ResidualStatistics.Center] {
+    book.centers(of: slide.fields, maps: fieldMaps, for: scores)
   }
 
-  func heatmaps(
-    of block: SlideBlock, _ centers: [Score: [Score: ResidualStatistics.Center]]
-  ) -> [Score: BlockHeat] {
+  func heatmaps(of block: SlideBlock, _ centers: [Score: ResidualStatistics.Center]) -> [Score: BlockHeat] {
     let depth = block.core(of: block.scan.depth)
-    return scores.reduce(into: [:]) { result, score in
-      var heat = book.heatmap(score, of: block.scan, maps: block.maps, centers: centers[score] ?? [:])
-      heat.values = heat.values.map { max($0, 0) }
-      result[score] = BlockHeat(
+    return book.heatmaps(scores, of: block.scan, maps: block.maps, centers: centers).mapValues { found in
+      var heat = found
+      for i in heat.values.indices { heat.values[i] = max(heat.values[i], 0) }
+      return BlockHeat(
         area: block.area, margin: block.margin, whole: heat, core: block.core(of: heat.values), depth: depth)
     }
   }
@@ -61,8 +57,7 @@ struct SlideScorer {
     var heat = Image(width: width, height: rows.count, channels: 1)
     var counts = 0
     for block in blocks {
-      let all = PixelRectangle(x: 0, y: 0, width: block.area.width, height: block.area.height)
-      heat.paste(block.core, from: all, atX: block.area.x, y: block.area.y - rows.lowerBound)
+      heat.paste(block.core, atX: block.area.x, y: block.area.y - rows.lowerBound)
       counts += block.depth.samples.count { $0 > 0 }
     }
     return SlideRows(first: rows.lowerBound, width: width, heat: heat.samples, tissuePixels: counts)

@@ -25,11 +25,28 @@ package final class SlideStream {
   private let prepared: PreparedSlide
   private let grid: PatchGrid
   private let reader: ReducedRows
-  /// Normalized rows from `firstRow` on, `[width, channels + 1]` each: intensities, `NaN` where nothing was read, depth.
-  private var rows: [[Float]] = []
+  /// Normalized rows from `firstRow` on.
+  private var rows: [Row] = []
   private var firstRow = 0
   private var stitchers: [Place: PatchStitcher] = [:]
   private var stitched: [Place: Image] = [:]
+
+  /// What was read of a row: stretches of `[pixels, channels + 1]`, intensities and depth.
+  private struct Row {
+    var stretches: [(xs: Range<Int>, values: [Float])] = []
+
+    /// - Parameter target: `NaN` where nothing was read.
+    func copy(_ xs: Range<Int>, samples k: Int, to target: UnsafeMutablePointer<Float>) {
+      for i in 0..<xs.count * k { target[i] = .nan }
+      for (known, values) in stretches where known.overlaps(xs) {
+        let common = known.clamped(to: xs)
+        values.withUnsafeBufferPointer { values in
+          (target + (common.lowerBound - xs.lowerBound) * k).update(
+            from: values.baseAddress! + (common.lowerBound - known.lowerBound) * k, count: common.count * k)
+        }
+      }
+    }
+  }
 
   /// A row and a column of blocks.
   private struct Place: Hashable {
@@ -94,23 +111,26 @@ package final class SlideStream {
 
   // MARK: Rows of the slide
 
-  private func read(upTo end: Int) throws {
+  private func read(upTo end: Int) throws(ScanFault) {
     while firstRow + rows.count < end {
-      let next: Image?
+      let next: ReducedRows.Band?
       do throws(ImagingError) { next = try reader.next() } catch { throw ScanFault(error.description) }
       guard let band = next else { return }
-      let top = firstRow + rows.count
-      let c = band.channels
       rows += Parallel.map(band.height) { y in
-        let line = band.cropped(to: PixelRectangle(x: 0, y: y, width: band.width, height: 1))
-        let image = prepared.normalized(line)
-        var row = [Float](repeating: 0, count: band.width * (c + 1))
-        row.withUnsafeMutableBufferPointer { row in
-          prepared.tissue.depths(
-            atY: top + y, xs: 0..<band.width, into: row.baseAddress! + c, stride: c + 1)
-          for x in 0..<band.width {
-            for channel in 0..<c { row[x * (c + 1) + channel] = image.samples[x * c + channel] }
+        var row = Row()
+        for part in band.parts {
+          let (width, c) = (part.image.width, part.image.channels)
+          let xs = part.x..<part.x + width
+          let line = prepared.normalized(
+            part.image.cropped(to: PixelRectangle(x: 0, y: y, width: width, height: 1)))
+          let values = [Float](unsafeUninitializedCapacity: width * (c + 1)) { values, count in
+            prepared.tissue.depths(atY: band.top + y, xs: xs, into: values.baseAddress! + c, stride: c + 1)
+            for x in 0..<width {
+              for channel in 0..<c { values[x * (c + 1) + channel] = line.samples[x * c + channel] }
+            }
+            count = width * (c + 1)
           }
+          row.stretches.append((xs, values))
         }
         return row
       }
@@ -126,11 +146,19 @@ package final class SlideStream {
 
   // MARK: Patches
 
-  private func addPatches(ofRow row: Int) throws(ComputeError) {
-    let (size, top) = (grid.patchSize, grid.rows[row])
-    let columns = grid.columns.indices.filter {
-      prepared.tissue.hasTissue(in: PixelRectangle(x: grid.columns[$0], y: top, width: size, height: size))
+  /// Patches that the networks run over.
+  package var patchesWithTissue: Int { grid.rows.indices.reduce(0) { $0 + columnsWithTissue(inRow: $1).count } }
+
+  private func columnsWithTissue(inRow row: Int) -> [Int] {
+    let size = grid.patchSize
+    return grid.columns.indices.filter {
+      prepared.tissue.hasTissue(in: PixelRectangle(x: grid.columns[$0], y: grid.rows[row], width: size, height: size))
     }
+  }
+
+  private func addPatches(ofRow row: Int) throws(ComputeError) {
+    let top = grid.rows[row]
+    let columns = columnsWithTissue(inRow: row)
     try inference.run(count: columns.count) { k, patch in
       cut(into: patch, left: grid.columns[columns[k]], top: top)
     } add: { k, values in
@@ -146,20 +174,17 @@ package final class SlideStream {
   private func cut(into patch: UnsafeMutableBufferPointer<Float>, left: Int, top: Int) {
     let size = grid.patchSize
     let k = prepared.channels + 1
+    let width = min(size, grid.width - left)
     for y in 0..<size {
-      let line = rows[PatchGrid.reflected(top + y, in: grid.height) - firstRow]
-      line.withUnsafeBufferPointer { line in
-        for x in 0..<size {
-          let from = PatchGrid.reflected(left + x, in: grid.width) * k
-          let to = (y * size + x) * k
-          var hasData = true
-          for channel in 0..<k - 1 {
-            let value = line[from + channel]
-            hasData = hasData && !value.isNaN
-            patch[to + channel] = value.isNaN ? 0 : value
-          }
-          patch[to + k - 1] = hasData ? line[from + k - 1] : 0
-        }
+      let line = patch.baseAddress! + y * size * k
+      rows[PatchGrid.reflected(top + y, in: grid.height) - firstRow].copy(left..<left + width, samples: k, to: line)
+      for x in 0..<width {
+        let hasData = (0..<k - 1).allSatisfy { !line[x * k + $0].isNaN }
+        for channel in 0..<k - 1 where line[x * k + channel].isNaN { line[x * k + channel] = 0 }
+        if !hasData { line[x * k + k - 1] = 0 }
+      }
+      for x in width..<max(size, width) {
+        (line + x * k).update(from: line + (PatchGrid.reflected(left + x, in: grid.width) - left) * k, count: k)
       }
     }
   }
@@ -219,13 +244,17 @@ package final class SlideStream {
     let c = prepared.channels
     var image = Image(width: wide.width, height: wide.height, channels: c)
     var depth = [Float](repeating: 0, count: wide.width * wide.height)
+    var line = [Float](repeating: 0, count: wide.width * (c + 1))
     for y in 0..<wide.height {
-      let line = rows[wide.y + y - firstRow]
+      line.withUnsafeMutableBufferPointer {
+        rows[wide.y + y - firstRow].copy(wide.x..<wide.x + wide.width, samples: c + 1, to: $0.baseAddress!)
+      }
       for x in 0..<wide.width {
         let pixel = y * wide.width + x
-        for channel in 0..<c { image.samples[pixel * c + channel] = line[(wide.x + x) * (c + 1) + channel] }
+        for channel in 0..<c { image.samples[pixel * c + channel] = line[x * (c + 1) + channel] }
         // Where no patch lies nothing is known.
-        depth[pixel] = maps.reconstruction.samples[pixel * c].isNaN ? 0 : line[(wide.x + x) * (c + 1) + c]
+        let isKnown = !maps.reconstruction.samples[pixel * c].isNaN && !line[x * (c + 1) + c].isNaN
+        depth[pixel] = isKnown ? line[x * (c + 1) + c] : 0
       }
     }
     let mask = TissueMask(width: wide.width, height: wide.height, isTissue: depth.map { $0 > 0 })

@@ -166,8 +166,8 @@ extension Study {
   /// Stems of the files; where two would be the same (or differ in case alone), or one is another's whole name, their
   /// endings stay.
   static func scanNames(of files: [String]) -> [String] {
-    let wholes = files.map { ($0 as NSString).lastPathComponent }
-    let stems = wholes.map { ($0 as NSString).deletingPathExtension }
+    let wholes = files.map(FilePath.name)
+    let stems = wholes.map(FilePath.withoutEnding)
     let counts = Dictionary((stems + wholes).map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
     return zip(wholes, stems).map { counts[$1.lowercased()]! > 1 ? $0 : $1 }
   }

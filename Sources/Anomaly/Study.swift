@@ -21,6 +21,12 @@ package struct Study: Sendable {
   /// Sorted by name.
   package let cases: [Case]
 
+  /// Cases that are known, without a look at the folder.
+  package init(path: String, cases: [Case]) {
+    self.path = path
+    self.cases = cases
+  }
+
   package static let endings = ["tif", "tiff", "btf", "svs", "ndpi", "qptiff"]
 
   /// - Throws: `StudyError` where the folder cannot be read or holds no scan.
@@ -55,7 +61,7 @@ package struct Study: Sendable {
         guard FileManager.default.fileExists(atPath: path + "/" + relative, isDirectory: &nested) else { continue }
         if nested.boolValue {
           pending.append(relative)
-        } else if Self.endings.contains((name as NSString).pathExtension.lowercased()) {
+        } else if Self.endings.contains(FilePath.ending(of: name).lowercased()) {
           folders[folder, default: []].append(relative)
         } else {
           others += 1
@@ -72,9 +78,9 @@ package struct Study: Sendable {
     for (folder, files) in folders {
       if folder.isEmpty {
         for file in files {
-          let stem = (file as NSString).deletingPathExtension
+          let stem = FilePath.withoutEnding(file)
           // Two files that differ only in their ending, or a file named like a folder or another file, stay apart.
-          let taken = files.contains { $0 != file && ($0 == stem || ($0 as NSString).deletingPathExtension == stem) }
+          let taken = files.contains { $0 != file && ($0 == stem || FilePath.withoutEnding($0) == stem) }
           cases.append(Case(name: taken || folders[stem] != nil ? file : stem, files: [file]))
         }
       } else {

@@ -63,8 +63,8 @@ extension Trainer {
     var next = 0
     for (k, member) in set.heldOut.enumerated() {
       for scan in member.scans {
-        for score in book.available {
-          extremes[score]![k].append(ScanExtremes(of: book.heatmap(score, of: scan, maps: maps[next])))
+        for (score, heat) in book.heatmaps(book.available, of: scan, maps: maps[next]) {
+          extremes[score]![k].append(ScanExtremes(of: heat))
         }
         next += 1
       }

@@ -228,7 +228,10 @@ package final class Trainer {
     let lowest = state.history.map(\.heldOutLoss).min() ?? .infinity
     state.idleChecks = planted > state.bestPlanted || heldOut.loss < lowest ? 0 : state.idleChecks + 1
     let found = Model.Record.Check(
-      step: adam.step, heldOutLoss: heldOut.loss, plantedAveragePrecision: planted)
+      step: adam.step, heldOutLoss: heldOut.loss, plantedAveragePrecision: planted,
+      reconstruction: heldOut.reconstruction, divergence: heldOut.divergences.joined().reduce(0, +),
+      learningRate: LearningRate.rate(
+        peak: state.rateScale * settings.learningRate, step: adam.step, fraction: min(fraction, 1)))
     state.history.append(found)
     if planted > state.bestPlanted {
       state.bestPlanted = planted

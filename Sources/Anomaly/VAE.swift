@@ -56,6 +56,14 @@ package final class VAE {
     /// Edges of what the network sees are multiples of this.
     package var granularity: Int { blockSize << (widths.count - 1) }
 
+    /// Shapes of the latents of `n` patches, stage by stage; `nil` where a stage has none.
+    package func latentShapes(patches n: Int) -> [Shape?] {
+      latents.enumerated().map { stage, k in
+        let edge = (patchSize / blockSize) >> stage
+        return k > 0 ? Shape(n, edge, edge, k) : nil
+      }
+    }
+
     /// What makes these numbers unusable, as a sentence; `nil` where nothing does.
     package var fault: String? {
       if channels < 1 || channels > 64 { return "\(channels) channels; 1 to 64 are supported" }
@@ -206,24 +214,52 @@ package final class VAE {
       h = try encoder.forward(h)  // [n, h / 2^stage, w / 2^stage, width]
       features.append(h)
     }
+    return try decode(in: b) { stage, above throws(ComputeError) in
+      let decoder = decoders[stage]
+      guard let latent = decoder.latent, let fromEncoder = decoder.posteriorFromEncoder else { return nil }
+      let statistics = b.statistics[stage]!  // [n, h, w, 2k]
+      statistics.copy(from: try fromEncoder.forward(features[stage]))
+      if let above, let fromDecoder = decoder.posteriorFromDecoder {
+        statistics.add(try fromDecoder.forward(above))
+      }
+      return try latent.forward(statistics, sampling: &generator)  // [n, h, w, k]
+    }
+  }
+
+  /// Decodes latents, whatever they were made from.
+  ///
+  /// - Parameter latents: of each stage, of `latentShapes`; `nil` where a stage has none.
+  /// - Returns: as of `forward`.
+  package func decode(_ latents: [Tensor?], patches n: Int) throws(ComputeError) -> Tensor {
+    let size = architecture.patchSize
+    let b = try prepare(Shape(n, size, size, architecture.channels))
+    return try decode(in: b) { stage, _ in latents[stage] }
+  }
+
+  /// Latents of the last `forward`, stage by stage, valid until the next; `nil` where a stage has none.
+  package var latents: [Tensor?] { decoders.map { $0.latent?.z } }
+
+  /// From the coarsest stage to the finest.
+  ///
+  /// - Parameter latent: gives the latent of a stage, which may look at what comes from the next coarser one.
+  private func decode(
+    in b: Buffers, latent: (Int, Tensor?) throws(ComputeError) -> Tensor?
+  ) throws(ComputeError) -> Tensor {
+    var coarser: Tensor?
     for stage in decoders.indices.reversed() {
       let decoder = decoders[stage]
-      let above = try decoder.enter?.forward(h)
+      var above: Tensor?
+      if let coarser, let enter = decoder.enter { above = try enter.forward(coarser) }
       let state = b.states[stage]!
-      if let latent = decoder.latent, let fromEncoder = decoder.posteriorFromEncoder, let expand = decoder.expand {
-        let statistics = b.statistics[stage]!  // [n, h, w, 2k]
-        statistics.copy(from: try fromEncoder.forward(features[stage]))
-        if let above, let fromDecoder = decoder.posteriorFromDecoder {
-          statistics.add(try fromDecoder.forward(above))
-        }
-        let z = try latent.forward(statistics, sampling: &generator)  // [n, h, w, k]
+      if let z = try latent(stage, above), let expand = decoder.expand {
         state.copy(from: try expand.forward(z))
         if let above { state.add(above) }
       } else if let above {
         state.copy(from: above)
       }
-      h = try decoder.leave.forward(state)
+      coarser = try decoder.leave.forward(state)
     }
+    guard let h = coarser else { preconditionFailure("a decoder without stages") }
     SpaceToDepth.inverse(try output.forward(h), factor: architecture.blockSize, into: b.reconstruction)
     if architecture.output == .probability { OutputMap.makeProbabilities(b.reconstruction) }
     if let scaleOutput, let scales = b.scales {

@@ -85,8 +85,9 @@ extension Image {
     return result
   }
 
-  /// Copies a part of another picture of as many channels to a place in this one.
-  package mutating func paste(_ other: Image, from area: PixelRectangle, atX x: Int, y: Int) {
+  /// Copies another picture of as many channels, or a part of it, to a place in this one.
+  package mutating func paste(_ other: Image, from part: PixelRectangle? = nil, atX x: Int, y: Int) {
+    let area = part ?? PixelRectangle(x: 0, y: 0, width: other.width, height: other.height)
     let count = area.width * channels
     samples.withUnsafeMutableBufferPointer { target in
       other.samples.withUnsafeBufferPointer { source in

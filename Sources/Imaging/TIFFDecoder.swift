@@ -74,12 +74,19 @@ struct TIFFDecoder {
 
   /// Rows of the upright page, from the top, that can be decoded one range after the other at hardly more cost than all at
   /// once.
-  var bands: [Range<Int>] {
+  ///
+  /// - Parameter factor: of the number of rows of each range but the last.
+  func bands(multipleOf factor: Int) -> [Range<Int>] {
     let isTurned = page.orientation.isTransposed
     // Rows of a strip can be decoded one after the other, but not again.
     let isInOrder = isReadByRow && !isTurned && !page.isPlanar && !page.orientation.isMirroredDown
-    let unit =
-      isInOrder ? 1 : isReadByRow || (isTurned && !page.isTiled) ? page.height : isTurned ? chunkWidth : chunkHeight
+    let isAtOnce = !isInOrder && (isReadByRow || (isTurned && !page.isTiled))
+    var unit = isInOrder ? 1 : isAtOnce ? page.height : isTurned ? chunkWidth : chunkHeight
+    if unit < page.height, unit % factor != 0 {
+      let common = (1...4).first { $0 * unit % factor == 0 }.map { $0 * unit }
+      // Else a row of tiles is decoded for two ranges.
+      unit = common ?? (2 * unit + factor - 1) / factor * factor
+    }
     let rows = max(1, Self.bandSamples / page.width / rendering.channels / unit) * unit
     return stride(from: 0, to: page.height, by: rows).map { $0..<min($0 + rows, page.height) }
   }

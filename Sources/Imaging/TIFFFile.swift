@@ -84,8 +84,10 @@ package final class TIFFFile {
   }
 
   /// Rows of a page, from the top, to decode one range after the other where not all are wanted at once.
-  package func bands(ofPage number: Int) throws(ImagingError) -> [Range<Int>] {
-    try TIFFDecoder(page: page(number), of: handle, limits: limits).bands
+  ///
+  /// - Parameter factor: of the number of rows of each range but the last.
+  package func bands(ofPage number: Int, multipleOf factor: Int = 1) throws(ImagingError) -> [Range<Int>] {
+    try TIFFDecoder(page: page(number), of: handle, limits: limits).bands(multipleOf: factor)
   }
 
   /// A further handle on the file; libtiff's serve one thread each.

@@ -10,8 +10,9 @@ package final class TIFFTileWriter {
   private let file: AtomicFile
   private let log = TIFFLog()
   private let tiff: OpaquePointer
-  /// Rows that do not fill a row of tiles yet, `[rows, width]`.
-  private var pending: [Float] = []
+  /// Rows that do not fill a row of tiles yet, `[edge, width]`.
+  private var pending: [Float]
+  private var pendingRows = 0
   private var nextRow = 0
   private var isClosed = false
 
@@ -22,6 +23,7 @@ package final class TIFFTileWriter {
   /// - Throws: `ImagingError` where the file cannot be created.
   package init(path: String, width: Int, height: Int, pixelSize: PixelSize?) throws(ImagingError) {
     (self.width, self.height) = (width, height)
+    pending = [Float](repeating: 0, count: Self.edge * width)
     file = try AtomicFile(path: path)
     let descriptor = dup(file.descriptor)
     guard descriptor >= 0 else { throw file.failure(code: errno) }
@@ -43,16 +45,19 @@ package final class TIFFTileWriter {
   /// - Parameter rows: the next ones from the top, `[rows, width]`.
   package func append(_ rows: [Float]) throws(ImagingError) {
     precondition(rows.count % max(width, 1) == 0, "\(rows.count) values for rows of \(width)")
-    pending += rows
-    while pending.count >= Self.edge * width {
-      try writeTiles(rows: Self.edge)
-      pending.removeFirst(Self.edge * width)
+    var next = 0
+    while next < rows.count {
+      let count = min(rows.count - next, (Self.edge - pendingRows) * width)
+      pending.replaceSubrange(pendingRows * width..<pendingRows * width + count, with: rows[next..<next + count])
+      pendingRows += count / width
+      next += count
+      if pendingRows == Self.edge { try writeTiles() }
     }
   }
 
   /// Completes the file.
   package func finish(isSynced: Bool = true) throws(ImagingError) {
-    if !pending.isEmpty { try writeTiles(rows: pending.count / width) }
+    if pendingRows > 0 { try writeTiles() }
     precondition(nextRow >= height, "\(nextRow) rows of \(height) were written")
     let isWritten = TIFFWriteDirectory(tiff) == 1
     TIFFClose(tiff)
@@ -61,7 +66,9 @@ package final class TIFFTileWriter {
     try file.commit(isSynced: isSynced)
   }
 
-  private func writeTiles(rows: Int) throws(ImagingError) {
+  private func writeTiles() throws(ImagingError) {
+    let rows = pendingRows
+    pendingRows = 0
     let across = (width + Self.edge - 1) / Self.edge
     var tile = [Float](repeating: 0, count: Self.edge * Self.edge)
     for column in 0..<across {

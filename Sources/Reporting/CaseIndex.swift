@@ -1,6 +1,7 @@
 import Anomaly
 import Foundation
 import GRDB
+import Imaging
 
 /// The SQLite index of a report: runs, cases, scans and regions, one transaction a case.
 ///
@@ -28,7 +29,7 @@ package struct CaseIndex: Sendable {
   /// Opens the index of a report folder for queries; never changes it.
   package init(readingFrom path: String) throws(ReportingError) {
     guard FileManager.default.fileExists(atPath: path) else {
-      throw .notAReport((path as NSString).deletingLastPathComponent)
+      throw .notAReport(FilePath.folder(of: path))
     }
     self.path = path
     do {

@@ -156,7 +156,8 @@ struct CasePage {
       }
       let difference = panel(
         .difference, "Difference",
-        "Scan less expectation. Lighter: brighter than expected; darker: darker than expected.", ruler: nil)
+        "Scan less expectation. Lighter: brighter than expected; darker: darker than expected. Black: no tissue, not scored.",
+        ruler: nil)
       let residual = panel(
         .residual, "Reconstruction error",
         "The difference alone in calibrated z: what the model could not reconstruct, before anything is learned from it.",

@@ -8,6 +8,8 @@ struct PageTemplate: Sendable {
   static let study = PageTemplate(PackageResources.study_mustache)
   static let `case` = PageTemplate(PackageResources.case_mustache)
 
+  static let model = PageTemplate(PackageResources.model_mustache)
+
   static let style = Data(PackageResources.style_css)
   static let script = Data(PackageResources.script_js)
 

@@ -154,8 +154,8 @@ struct Comparison {
   }
 
   private func maskPath(of scan: String, page: Int?) -> String? {
-    let folder = (scan as NSString).deletingLastPathComponent
-    let stem = ((scan as NSString).lastPathComponent as NSString).deletingPathExtension
+    let folder = FilePath.folder(of: scan)
+    let stem = FilePath.withoutEnding(FilePath.name(of: scan))
     for name in ["\(stem)_mask", "\(stem).mask", "\(stem)-mask", stem] {
       for ending in ["tif", "tiff", "TIF", "TIFF"] {
         for base in [folder, stem] {

@@ -19,7 +19,8 @@ struct Norma: ParsableCommand {
     version: version,
     subcommands: [
       DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, EvaluateCommand.self,
-      InspectCommand.self,
+      InspectCommand.self, SampleCommand.self, TraverseCommand.self, InterpolateCommand.self, EditCommand.self,
+      AttributeCommand.self, ModelCommand.self,
     ])
 
   static func main() {

@@ -2,6 +2,7 @@ import Anomaly
 import ArgumentParser
 import Compute
 import Foundation
+import Imaging
 
 extension TrainingOptions {
   /// Reads, trains and writes the model; a checkpoint beside it is removed at the end.
@@ -107,7 +108,7 @@ extension TrainingOptions {
 
   /// Fails before hours of training rather than after them.
   private func checkWritable(_ output: String) throws {
-    let folder = (output as NSString).deletingLastPathComponent
+    let folder = FilePath.folder(of: output)
     let place = folder.isEmpty ? "." : folder
     do { try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true) } catch {
       throw ModelError(

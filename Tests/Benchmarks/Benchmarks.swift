@@ -12,7 +12,9 @@ struct Benchmarks: ParsableCommand {
       from the model file. Before scoring is timed their outputs have to agree with norma's in f32; training starts from
       fresh weights, and what is timed of it is the same network, loss and optimizer.
       """,
-    subcommands: [TrainingBenchmark.self, ScoringBenchmark.self, WholeBenchmark.self, DecodingBenchmark.self])
+    subcommands: [
+      TrainingBenchmark.self, ScoringBenchmark.self, WholeBenchmark.self, SlideBenchmark.self, DecodingBenchmark.self,
+    ])
 }
 
 /// What all rows share.

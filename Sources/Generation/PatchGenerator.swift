@@ -1,0 +1,79 @@
+import Anomaly
+import Compute
+import Imaging
+
+/// Runs a trained model's encoder and decoder apart from each other.
+package final class PatchGenerator {
+  package let architecture: VAE.Architecture
+  private let network: VAE
+  private let input: Tensor
+  private let latents: [Tensor?]
+
+  /// Patches at once.
+  private static let batch = 8
+
+  /// - Parameter path: of the model's file, for error messages.
+  package init(_ model: Model, path: String, engine: Engine) throws {
+    architecture = model.architecture
+    network = try model.network(engine: engine, path: path)
+    let edge = architecture.patchSize
+    input = try Tensor(Shape(Self.batch, edge, edge, architecture.channels), engine: engine)
+    latents = try architecture.latentShapes(patches: Self.batch).map { try $0.map { try Tensor($0, engine: engine) } }
+  }
+
+  /// Means of the patches' posteriors, or draws from them.
+  ///
+  /// - Parameters:
+  ///   - patches: normalized, of the architecture's size and channels; `NaN` counts as 0.
+  ///   - generator: source of the draws; `nil` gives the means.
+  package func encode(
+    _ patches: [Image], sampling generator: inout RandomGenerator?
+  ) throws(ComputeError) -> LatentCode {
+    var codes: [LatentCode] = []
+    for first in stride(from: 0, to: patches.count, by: Self.batch) {
+      let n = min(Self.batch, patches.count - first)
+      input.values.update(repeating: 0)
+      let size = input.shape.count / Self.batch
+      for k in 0..<n {
+        precondition(patches[first + k].samples.count == size, "a patch of another size")
+        for i in 0..<size {
+          let value = patches[first + k].samples[i]
+          input.values[k * size + i] = value.isNaN ? 0 : value
+        }
+      }
+      _ = try network.forward(input, sampling: &generator)
+      codes.append(
+        LatentCode(
+          count: n,
+          stages: network.latents.map { latent in
+            guard let latent else { return [] }
+            return Array(latent.values[..<(latent.shape.count / Self.batch * n)])
+          }))
+    }
+    return .joined(codes)
+  }
+
+  /// Patches that latents stand for, in normalized units.
+  package func decode(_ code: LatentCode) throws(ComputeError) -> [Image] {
+    let edge = architecture.patchSize
+    var result: [Image] = []
+    for first in stride(from: 0, to: code.count, by: Self.batch) {
+      let n = min(Self.batch, code.count - first)
+      for (stage, latent) in latents.enumerated() {
+        guard let latent else { continue }
+        let size = latent.shape.count / Self.batch
+        latent.values.update(repeating: 0)
+        for i in 0..<n * size { latent.values[i] = code.stages[stage][first * size + i] }
+      }
+      let decoded = try network.decode(latents, patches: Self.batch)
+      let size = decoded.shape.count / Self.batch
+      for k in 0..<n {
+        result.append(
+          Image(
+            width: edge, height: edge, channels: architecture.channels,
+            samples: Array(decoded.values[k * size..<(k + 1) * size])))
+      }
+    }
+    return result
+  }
+}

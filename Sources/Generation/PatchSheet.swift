@@ -1,0 +1,61 @@
+import Anomaly
+import Imaging
+
+/// Many small pictures on one, in rows.
+package struct PatchSheet: Sendable {
+  package let width: Int
+  package let height: Int
+  /// 1 gray, 3 color.
+  package let channels: Int
+  package private(set) var samples: [UInt8]
+  private let cell: (width: Int, height: Int)
+  private static let gap = 2
+  private static let background: UInt8 = 128
+
+  /// - Parameters:
+  ///   - rows: of patches of the same size, normalized; a shorter row is filled with the background.
+  ///   - emphasis: how much each channel counts where one gray picture stands for all; `nil` draws three channels in color.
+  package init(rows: [[Image]], emphasis: [Float]?) {
+    cell = (rows.first?.first?.width ?? 1, rows.first?.first?.height ?? 1)
+    let columns = rows.map(\.count).max() ?? 1
+    channels = emphasis == nil ? 3 : 1
+    width = columns * (cell.width + Self.gap) - Self.gap
+    height = rows.count * (cell.height + Self.gap) - Self.gap
+    samples = [UInt8](repeating: Self.background, count: width * height * channels)
+    for (row, patches) in rows.enumerated() {
+      for (column, patch) in patches.enumerated() { draw(patch, row: row, column: column, emphasis) }
+    }
+  }
+
+  package func write(to path: String) throws(ImagingError) {
+    try PNGWriter.write(samples, width: width, height: height, color: channels == 3 ? .rgb : .gray, to: path)
+  }
+
+  private mutating func draw(_ patch: Image, row: Int, column: Int, _ emphasis: [Float]?) {
+    let (top, left) = (row * (cell.height + Self.gap), column * (cell.width + Self.gap))
+    for y in 0..<cell.height {
+      for x in 0..<cell.width {
+        let from = (y * cell.width + x) * patch.channels
+        let to = ((top + y) * width + left + x) * channels
+        if let emphasis {
+          samples[to] = Self.byte(emphasis.indices.reduce(0) { $0 + emphasis[$1] * patch.samples[from + $1] })
+        } else {
+          for c in 0..<3 { samples[to + c] = Self.byte(patch.samples[from + c]) }
+        }
+      }
+    }
+  }
+
+  private static func byte(_ value: Float) -> UInt8 { value.isNaN ? 0 : UInt8(min(1, max(0, value)) * 255 + 0.5) }
+}
+
+extension Model {
+  /// How much each channel counts in a gray picture; `nil` where scans are shown in color.
+  package var pictureEmphasis: [Float]? {
+    let channels = preparation.channels
+    if channels == 3, book.rule.channelWeights == nil { return nil }
+    let sizes = book.rule.channelWeights?.map(abs) ?? [Float](repeating: 1, count: channels)
+    let sum = sizes.reduce(0, +)
+    return sizes.map { $0 / sum }
+  }
+}

@@ -1,0 +1,44 @@
+import Anomaly
+import Compute
+import Imaging
+
+/// Encodes and decodes whole scans, patch by patch; patches fade into each other as when scoring.
+package struct ScanCoder {
+  private let generator: PatchGenerator
+  private let overlap: Double
+
+  package init(_ generator: PatchGenerator, overlap: Double) {
+    self.generator = generator
+    self.overlap = overlap
+  }
+
+  /// Means of the posteriors of all patches.
+  ///
+  /// - Parameter scan: normalized; `NaN` counts as 0.
+  package func encode(_ scan: Image) throws(ComputeError) -> LatentCode {
+    let grid = grid(width: scan.width, height: scan.height)
+    var none: RandomGenerator?
+    return try generator.encode(
+      (0..<grid.count).map {
+        let (x, y) = grid.origin(of: $0)
+        return scan.patch(atX: x, y: y, edge: grid.patchSize)
+      }, sampling: &none)
+  }
+
+  /// The scan that the latents of all its patches stand for, in normalized units.
+  package func decode(_ code: LatentCode, width: Int, height: Int) throws(ComputeError) -> Image {
+    let grid = grid(width: width, height: height)
+    precondition(code.count == grid.count, "latents of \(code.count) patches for \(grid.count)")
+    let patches = try generator.decode(code)
+    var stitcher = PatchStitcher(grid: grid, channels: generator.architecture.channels)
+    for (k, patch) in patches.enumerated() {
+      patch.samples.withUnsafeBufferPointer { stitcher.add($0, patches: k..<k + 1) }
+    }
+    return stitcher.image()
+  }
+
+  private func grid(width: Int, height: Int) -> PatchGrid {
+    let size = generator.architecture.patchSize
+    return PatchGrid(width: width, height: height, patchSize: size, overlap: Int(Double(size) * overlap))
+  }
+}

@@ -1,0 +1,90 @@
+import Anomaly
+import Compute
+import Imaging
+
+/// Patches of a healthy study as a model sees them, those of its held-out cases apart.
+package struct StudyPatches: Sendable {
+  package let training: [Image]
+  package let heldOut: [Image]
+  /// Scans that could not be used, as sentences.
+  package let faults: [String]
+
+  /// Draws patches with tissue at their center, the same for the same seed.
+  ///
+  /// - Parameter perGroup: of either kind, at most.
+  package init(_ study: Study, model: Model, perGroup: Int, seed: UInt64, limits: TIFFLimits = .default) {
+    let heldOutCases = Set(model.record.heldOutCases)
+    var faults: [String] = []
+    var groups: [Bool: [Image]] = [:]
+    var random = RandomGenerator(seed: seed ^ 0x9A7C)
+    let counts = Dictionary(grouping: study.cases) { heldOutCases.contains($0.name) }.mapValues(\.count)
+    for item in study.cases {
+      let isHeldOut = heldOutCases.contains(item.name)
+      let share = max(1, (perGroup + counts[isHeldOut]! - 1) / counts[isHeldOut]!)
+      let (scans, found) = Self.views(of: item, in: study, model: model, limits: limits)
+      faults += found
+      guard !scans.isEmpty else { continue }
+      for _ in 0..<share {
+        let scan = scans[random.integer(below: scans.count)]
+        if let patch = Self.patch(of: scan, edge: model.architecture.patchSize, using: &random) {
+          groups[isHeldOut, default: []].append(patch)
+        }
+      }
+    }
+    func chosen(_ isHeldOut: Bool) -> [Image] {
+      Array((groups[isHeldOut] ?? []).shuffled(using: &random).prefix(perGroup))
+    }
+    training = chosen(false)
+    heldOut = chosen(true)
+    self.faults = faults
+  }
+
+  private static func views(
+    of item: Study.Case, in study: Study, model: Model, limits: TIFFLimits
+  ) -> (scans: [PreparedScan], faults: [String]) {
+    var images: [Image] = []
+    var scans: [PreparedScan] = []
+    var faults: [String] = []
+    for source in study.scans(of: item, reading: model.preparation.reading(limits: limits)) {
+      switch source.content {
+      case .success(.image(let image)): images.append(image)
+      case .success(.slide(let slide)):
+        do throws(ScanFault) {
+          scans += model.preparation.prepare(try model.preparation.sample(slide), keepsOverview: false).fields
+        } catch { faults.append(error.description) }
+      case .failure(let fault): faults.append(fault.description)
+      }
+    }
+    return (scans + model.preparation.prepare(images).map(\.scan), faults)
+  }
+
+  /// `nil` where a few tries find none with tissue at its center.
+  private static func patch(of scan: PreparedScan, edge: Int, using random: inout RandomGenerator) -> Image? {
+    let (width, height) = (scan.image.width, scan.image.height)
+    for _ in 0..<16 {
+      let x = random.integer(below: max(width - edge, 0) + 1)
+      let y = random.integer(below: max(height - edge, 0) + 1)
+      let middle = min(y + edge / 2, height - 1) * width + min(x + edge / 2, width - 1)
+      if scan.tissue.isTissue[middle] { return scan.image.patch(atX: x, y: y, edge: edge) }
+    }
+    return nil
+  }
+}
+
+extension Image {
+  /// A square part, continued by reflection where it reaches beyond the right or lower edge; no data is 0.
+  package func patch(atX x: Int, y: Int, edge: Int) -> Image {
+    var result = Image(width: edge, height: edge, channels: channels)
+    for row in 0..<edge {
+      for column in 0..<edge {
+        let from =
+          (PatchGrid.reflected(y + row, in: height) * width + PatchGrid.reflected(x + column, in: width)) * channels
+        for c in 0..<channels {
+          let value = samples[from + c]
+          result.samples[(row * edge + column) * channels + c] = value.isNaN ? 0 : value
+        }
+      }
+    }
+    return result
+  }
+}

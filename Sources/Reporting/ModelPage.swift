@@ -1,0 +1,247 @@
+import Anomaly
+import Foundation
+import Generation
+
+/// The page of one model, or of several side by side: what it was trained on, how training went, what its latents do.
+package struct ModelPage {
+  /// A model with the pictures that were drawn from it.
+  package struct Subject: Sendable {
+    let name: String
+    let model: Model
+    let samples: String
+    let strips: String
+    let traversals: [Traversal]
+
+    /// - Parameters:
+    ///   - samples: picture of draws from the prior, as a path from the page.
+    ///   - strips: picture of `traversals`, a row each.
+    package init(name: String, model: Model, samples: String, strips: String, traversals: [Traversal]) {
+      self.name = name
+      self.model = model
+      self.samples = samples
+      self.strips = strips
+      self.traversals = traversals
+    }
+  }
+
+  private let content: Content
+
+  private struct Content: Sendable {
+    let title: String
+    let verdict: String
+    let names: [String]
+    let isComparison: Bool
+    let facts: [Row]
+    let models: [Section]
+    let style = ReportFolder.style
+  }
+
+  private struct Row: Sendable {
+    let name: String
+    let values: [String]
+  }
+
+  private struct Section: Sendable {
+    let name: String
+    let anchor: String
+    let isNamed: Bool
+    let warnings: [String]
+    let curves: [Curve]
+    let latents: [Latent]
+    let latentVerdict: String
+    let calibration: Calibration?
+    let samples: String
+    let strips: String
+    let moves: [Move]
+  }
+
+  private struct Curve: Sendable {
+    let title: String
+    let points: String
+    let first: String
+    let last: String
+    let low: String
+    let high: String
+    let label: String
+  }
+
+  private struct Latent: Sendable {
+    let number: Int
+    let place: String
+    let nats: String
+    let width: String
+    let activity: String
+    let isActive: Bool
+  }
+
+  private struct Calibration: Sendable {
+    let points: [Point]
+    let threshold: String?
+    let label: String
+    let low: String
+    let high: String
+  }
+
+  private struct Point: Sendable {
+    let x: String
+    let y: String
+  }
+
+  private struct Move: Sendable {
+    let number: Int
+    let name: String
+  }
+
+  /// - Parameter rate: the false-positive rate that is marked among the healthy scores.
+  package init(_ subjects: [Subject], rate: Double = 0.05) {
+    let names = subjects.map(\.name)
+    content = Content(
+      title: names.joined(separator: " and "), verdict: subjects.map(Self.verdict).joined(separator: " – "),
+      names: names, isComparison: subjects.count > 1, facts: Self.facts(subjects.map(\.model)),
+      models: subjects.enumerated().map { number, subject in
+        Self.section(subject, number: number + 1, isNamed: subjects.count > 1, rate: rate)
+      })
+  }
+
+  /// Writes the page and its style into a folder that is there.
+  package func write(to folder: String) throws(ReportingError) {
+    do {
+      try FileManager.default.createDirectory(atPath: folder + "/assets", withIntermediateDirectories: true)
+      try PageTemplate.style.write(to: URL(filePath: "\(folder)/\(ReportFolder.style)"), options: .atomic)
+      try PageTemplate.model.page(content).write(to: URL(filePath: folder + "/index.html"), options: .atomic)
+    } catch { throw .writing(folder, error) }
+  }
+
+  // MARK: - Words
+
+  /// What a model file holds, a line a fact, a column a model.
+  package static func text(_ models: [(name: String, model: Model)]) -> String {
+    let rows = [Row(name: "", values: models.map(\.name))] + facts(models.map(\.model))
+    let widths = models.indices.map { k in rows.map { $0.values[k].count }.max() ?? 0 }
+    func padded(_ text: String, _ width: Int) -> String {
+      text + String(repeating: " ", count: max(0, width - text.count))
+    }
+    let lines = rows.map { row in
+      padded(row.name, 26) + zip(row.values, widths).map { padded($0, $1 + 3) }.joined()
+    }
+    let warnings = models.flatMap { subject in
+      subject.model.record.warnings.map { (models.count > 1 ? "\(subject.name): " : "") + "warning: " + $0 }
+    }
+    return (lines.map { $0.replacing(/\s+$/, with: "") } + warnings).joined(separator: "\n")
+  }
+
+  private static func verdict(_ subject: Subject) -> String {
+    let dimensions = subject.model.latentDimensions
+    let active = dimensions.count(where: \.isActive)
+    let collapsed = Double(active) < Collapse.leastShare * Double(dimensions.count)
+    return collapsed
+      ? "Collapsed: \(active) of \(dimensions.count) latent channels in use"
+      : "\(active) of \(dimensions.count) latent channels in use"
+  }
+
+  private static func facts(_ models: [Model]) -> [Row] {
+    func row(_ name: String, _ value: (Model) -> String) -> Row { Row(name: name, values: models.map(value)) }
+    return [
+      row("Trained on") {
+        "\($0.record.trainingCases) cases, \($0.record.heldOutCases.count) held out"
+      },
+      row("Training") {
+        "\(PageText.number($0.record.minutes, digits: 1)) min, \($0.record.steps) steps, the score \($0.record.scoreSteps)"
+      },
+      row("Seed, precision") { "\($0.record.seed), \(($0.record.precision ?? .float32).rawValue)" },
+      row("Scans") {
+        "\(PageText.count($0.preparation.channels, "channel")), \($0.preparation.gridDescription)"
+      },
+      row("Normalization") {
+        "\($0.preparation.normalization.method), by \($0.preparation.normalization.scope.rawValue)"
+      },
+      row("Objective") {
+        "\($0.record.objective.kind.rawValue), \($0.record.objective.likelihood.rawValue) likelihood"
+      },
+      row("Patches") { "\($0.architecture.patchSize) × \($0.architecture.patchSize) px" },
+      row("Parameters") { model in "\(model.weights.values.reduce(0) { $0 + $1.values.count })" },
+      row("Latent channels in use") {
+        "\($0.latentDimensions.count(where: \.isActive)) of \($0.latentDimensions.count)"
+      },
+      row("Information") {
+        "\(PageText.number($0.record.divergences.joined().reduce(0, +), digits: 0)) nats a patch"
+      },
+      row("Planted lesions found") { model in
+        let found = model.book.planted[.ensemble].map { PageText.number($0, digits: 3) } ?? "–"
+        return "average precision \(found)"
+      },
+      row("Score") { model in
+        model.book.weights.sorted { ($0.value, $1.key.rawValue) > ($1.value, $0.key.rawValue) }
+          .map { "\(PageText.percent(Double($0.value))) \($0.key.rawValue)" }.joined(separator: ", ")
+      },
+      row("Training set SHA-256") { $0.record.trainingSetSHA256 },
+      row("Made by") { "norma \($0.record.toolVersion), \($0.record.compute)" },
+    ]
+  }
+
+  // MARK: - Figures
+
+  private static func section(_ subject: Subject, number: Int, isNamed: Bool, rate: Double) -> Section {
+    let model = subject.model
+    let dimensions = model.latentDimensions
+    let most = max(dimensions.map(\.divergence).max() ?? 1, 1e-9)
+    let warning = Collapse.warning(divergences: model.record.divergences, activity: model.record.activity ?? [])
+    return Section(
+      name: subject.name, anchor: "model-\(number)", isNamed: isNamed, warnings: model.record.warnings,
+      curves: curves(model.record.history ?? []),
+      latents: dimensions.map { d in
+        Latent(
+          number: d.number, place: "\(d.cell) px", nats: PageText.number(d.divergence, digits: 1),
+          width: PageText.number(100 * d.divergence / most, digits: 2) + "%",
+          activity: d.activity.map { PageText.number($0, digits: 3) } ?? "–", isActive: d.isActive)
+      },
+      latentVerdict: warning
+        ?? "No collapse: \(dimensions.count(where: \.isActive)) of \(dimensions.count) channels say something about a patch.",
+      calibration: calibration(model, rate: rate), samples: subject.samples, strips: subject.strips,
+      moves: subject.traversals.map { Move(number: $0.dimension.number, name: $0.name) })
+  }
+
+  private static func curves(_ history: [Model.Record.Check]) -> [Curve] {
+    guard history.count > 1 else { return [] }
+    let figures: [(String, (Model.Record.Check) -> Double?)] = [
+      ("Average precision on planted lesions", { $0.plantedAveragePrecision }),
+      ("Held-out loss, nats a value", { $0.heldOutLoss }),
+      ("Held-out reconstruction, nats a value", { $0.reconstruction }),
+      ("Held-out divergence, nats a patch", { $0.divergence }),
+      ("Learning rate", { $0.learningRate.map(Double.init) }),
+    ]
+    return figures.compactMap { title, value in
+      let known = history.compactMap { check in value(check).map { (step: check.step, value: $0) } }
+      guard known.count > 1, let low = known.map(\.value).min(), let high = known.map(\.value).max() else { return nil }
+      let last = Double(known.last!.step)
+      let points = known.map { point in
+        let x = 2 + 296 * Double(point.step) / max(last, 1)
+        let y = 4 + 92 * (high - point.value) / max(high - low, 1e-12)
+        return "\(PageText.number(x, digits: 1)),\(PageText.number(y, digits: 1))"
+      }
+      func text(_ value: Double) -> String { String(format: "%.3g", value) }
+      return Curve(
+        title: title, points: points.joined(separator: " "), first: "step \(known[0].step)",
+        last: "step \(known.last!.step)",
+        low: text(low), high: text(high),
+        label: "\(title): from \(text(known[0].value)) to \(text(known.last!.value)) over \(known.last!.step) steps")
+    }
+  }
+
+  /// The share of held-out healthy cases that score below, over the score.
+  private static func calibration(_ model: Model, rate: Double) -> Calibration? {
+    guard let scores = model.calibrations[.ensemble]?.caseScores, let low = scores.first, let high = scores.last else {
+      return nil
+    }
+    let width = max(high - low, 1e-9)
+    func x(_ score: Double) -> String { PageText.number(4 + 292 * (score - low) / width, digits: 1) }
+    let threshold = model.calibrations[.ensemble]!.caseThreshold(rate: rate)
+    return Calibration(
+      points: scores.enumerated().map { k, score in
+        Point(x: x(score), y: PageText.number(94 - 86 * Double(k + 1) / Double(scores.count), digits: 1))
+      }, threshold: threshold <= high ? x(threshold) : nil,
+      label: "Scores of \(PageText.count(scores.count, "held-out healthy case")), from \(PageText.number(low)) to "
+        + "\(PageText.number(high)); flagged above \(PageText.number(threshold)) at a rate of \(PageText.percent(rate))",
+      low: PageText.number(low), high: PageText.number(high))
+  }
+}

@@ -1,0 +1,73 @@
+import Anomaly
+import ArgumentParser
+import Compute
+import Foundation
+import Generation
+
+struct AttributeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attribute", abstract: "Learn the direction in latent space from one group of scans to another.",
+    discussion: "It is kept beside the model, in MODEL.attributes.json, for norma edit --attribute.")
+
+  @OptionGroup var options: GenerationOptions
+
+  @Argument(help: "Two studies: scans without the attribute, scans with it.")
+  var studies: [String]
+
+  @Option(help: "What to call it.")
+  var name: String
+
+  func validate() throws {
+    guard studies.count == 2 else {
+      throw ValidationError("\(studies.count) stud\(studies.count == 1 ? "y is" : "ies are") given; two are expected.")
+    }
+    guard !name.isEmpty, !name.contains("=") else {
+      throw ValidationError("--name is '\(name)'; words without '=' are expected.")
+    }
+  }
+
+  private static let patches = 256
+
+  func run() throws {
+    let (model, generator) = try options.open()
+    let codes = try studies.map { path in
+      let found = StudyPatches(try Study(path: path), model: model, perGroup: Self.patches, seed: options.seed)
+      for fault in found.faults { Terminal.complain("left out: \(fault)") }
+      let patches = found.training + found.heldOut
+      guard patches.count > 1 else {
+        throw GenerationError(
+          "\(path): \(patches.count) patch shows tissue; two or more are needed. Give a study of scans that the model can read."
+        )
+      }
+      var none: RandomGenerator?
+      return try generator.encode(patches, sampling: &none)
+    }
+    let attribute = Attribute(from: codes[0], to: codes[1], architecture: model.architecture)
+    var known = try AttributeFile.read(for: options.model, model)
+    known[name] = attribute
+    try GenerationOptions.writeJSON(known, to: AttributeFile.path(for: options.model))
+    print(
+      "attribute  \(name), from \(attribute.patches[0]) patches to \(attribute.patches[1])",
+      String(format: "apart      %.1f standard deviations along the linear discriminant", attribute.separation),
+      "kept       \(AttributeFile.path(for: options.model))", separator: "\n")
+  }
+}
+
+/// Attributes that were learned for a model.
+enum AttributeFile {
+  static func path(for model: String) -> String { model + ".attributes.json" }
+
+  /// - Returns: nothing where none was learned.
+  static func read(for path: String, _ model: Model) throws -> [String: Attribute] {
+    let file = self.path(for: path)
+    guard FileManager.default.fileExists(atPath: file) else { return [:] }
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: file)),
+      let known = try? JSONDecoder().decode([String: Attribute].self, from: data),
+      known.values.allSatisfy({ $0.fits(model.architecture) })
+    else {
+      throw GenerationError(
+        "\(file): it cannot be understood, or belongs to another model. Remove it and learn the attributes again.")
+    }
+    return known
+  }
+}

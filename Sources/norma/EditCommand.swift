@@ -1,0 +1,141 @@
+import Anomaly
+import ArgumentParser
+import Compute
+import Foundation
+import Generation
+import Imaging
+
+struct EditCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "edit", abstract: "Change a scan in a model's latent space, or restore it to the nearest healthy one.",
+    discussion: """
+      Writes edited.tif in normalized intensities, and sheet.png: the scan, its reconstruction, the edited scan, and what
+      the edit changed of the reconstruction (gray where nothing). With --restore: the scan, its reconstruction, the scan
+      restored, and what that changed of the scan.
+      """)
+
+  @OptionGroup var options: GenerationOptions
+
+  @Argument(help: "Scan to edit.")
+  var scan: String
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A latent dimension and by how many standard deviations of the prior to move it everywhere, such as 7=+1.5; may be "
+        + "repeated.", valueName: "number=amount"))
+  var dimension: [Amount] = []
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "An attribute that norma attribute learned, and how much of it to add; 1 goes from one group to the other.",
+      valueName: "name=amount"))
+  var attribute: [Amount] = []
+
+  @Flag(help: "Bring the scan towards healthy tissue instead, by gradient steps under the model's own objective.")
+  var restore = false
+
+  @Option(name: .shortAndLong, help: "Folder to write to.")
+  var output: String
+
+  func validate() throws {
+    if restore, !(dimension + attribute).isEmpty {
+      throw ValidationError("Give --restore or what to change, not both.")
+    }
+    if !restore, (dimension + attribute).isEmpty {
+      throw ValidationError("Give --dimension, --attribute or --restore.")
+    }
+  }
+
+  func run() throws {
+    let (model, generator) = try options.open()
+    let scan = try GridScan(self.scan, for: model)
+    let (width, height) = (scan.image.width, scan.image.height)
+    let coder = ScanCoder(generator, overlap: model.inference.overlap)
+    let code = try coder.encode(scan.image)
+    let reconstruction = try coder.decode(code, width: width, height: height)
+    let edited: Image
+    let words: String
+    let before: Image
+    if restore {
+      (edited, before, words) = (try restored(scan, by: model), scan.image, "restored")
+    } else {
+      let shifted = try shift(code, of: model)
+      edited = try coder.decode(shifted, width: width, height: height)
+      before = reconstruction
+      words =
+        (dimension.map { "dimension \($0)" } + attribute.map { "attribute \($0)" }).joined(separator: ", ")
+    }
+    var difference = edited
+    var change = 0.0
+    for i in difference.samples.indices {
+      let d = edited.samples[i] - before.samples[i]
+      if !d.isNaN { change += Double(d * d) }
+      difference.samples[i] = 0.5 + d
+    }
+    try GenerationOptions.makeFolder(output)
+    try TIFFWriter.write(
+      edited, as: .float32, description: options.label("edit", words), to: "\(output)/edited.tif")
+    try PatchSheet(rows: [[scan.image, reconstruction, edited, difference]], emphasis: model.pictureEmphasis)
+      .write(to: "\(output)/sheet.png")
+    change = (change / Double(max(difference.samples.count, 1))).squareRoot()
+    print(
+      "edited   \(output)/edited.tif, \(words)",
+      String(format: "change   %.4f root mean square, in normalized intensity", change)
+        + (change < Traversal.visibleChange ? ": nothing that could be seen" : ""), separator: "\n")
+  }
+
+  private func shift(_ code: LatentCode, of model: Model) throws -> LatentCode {
+    var result = code
+    for amount in dimension {
+      guard let number = Int(amount.name) else {
+        throw GenerationError(
+          "--dimension \(amount): \(amount.name) is no number. Give a dimension's number, such as 7=+1.5.")
+      }
+      let chosen = try ChosenDimensions.numbers([number]).choose(from: model, count: 1, path: options.model)
+      result = result.moved(chosen[0], by: Float(amount.value), of: model.architecture)
+    }
+    let known = attribute.isEmpty ? [:] : try AttributeFile.read(for: options.model, model)
+    for amount in attribute {
+      guard let found = known[amount.name] else {
+        let names = known.keys.sorted()
+        throw GenerationError(
+          "\(options.model): it has no attribute '\(amount.name)'"
+            + (names.isEmpty ? "" : ", only \(names.joined(separator: ", "))")
+            + ". Learn it with norma attribute \(options.model) STUDY-A STUDY-B --name \(amount.name).")
+      }
+      result = result.shifted(by: found.shift(by: amount.value))
+    }
+    return result
+  }
+
+  private func restored(_ scan: GridScan, by model: Model) throws -> Image {
+    let engine = try Engine(precision: model.precision)
+    let inference = Inference(
+      network: try model.network(engine: engine, path: options.model), scoreNetwork: nil,
+      preparation: model.preparation,
+      settings: model.inference,
+      restoration: Restoration(
+        objective: model.record.objective,
+        spread: model.record.spread ?? [Float](repeating: 0, count: model.preparation.channels),
+        range: model.preparation.normalization.range))
+    return try inference.maps(of: [scan.prepared.scan])[0].restored!
+  }
+}
+
+/// `name=amount` on the command line.
+struct Amount: ExpressibleByArgument, CustomStringConvertible {
+  let name: String
+  let value: Double
+
+  init?(argument: String) {
+    guard let sign = argument.lastIndex(of: "="), let value = Double(argument[argument.index(after: sign)...]),
+      value.isFinite, sign != argument.startIndex
+    else { return nil }
+    name = String(argument[..<sign])
+    self.value = value
+  }
+
+  var description: String { "\(name)=\(value >= 0 ? "+" : "")\(value)" }
+}

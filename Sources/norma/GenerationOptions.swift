@@ -1,0 +1,103 @@
+import Anomaly
+import ArgumentParser
+import Compute
+import Foundation
+import Generation
+import Imaging
+
+/// What the commands that generate pictures share.
+struct GenerationOptions: ParsableArguments {
+  @Argument(help: ArgumentHelp("Model file that `norma train` wrote.", valueName: "model"))
+  var model: String
+
+  @Option(help: "Seed of all random numbers.")
+  var seed: UInt64 = 0
+
+  /// The model with its generator.
+  func open() throws -> (model: Model, generator: PatchGenerator) {
+    let model = try Model(path: self.model)
+    let engine = try Engine(precision: model.precision)
+    return (model, try PatchGenerator(model, path: self.model, engine: engine))
+  }
+
+  /// Words that tell a generated picture from a scan, for its description tag.
+  func label(_ command: String, _ details: String) -> String {
+    "synthetic, not a scan: norma \(Norma.version) \(command), \(details), seed \(seed), model SHA-256 "
+      + (Study.digest(ofFile: model) ?? "unknown")
+  }
+}
+
+/// A scan on a model's grid, small enough to be held.
+struct GridScan {
+  let image: Image
+  let prepared: PreparedImage
+
+  /// - Throws: `GenerationError` where the file has no one scan that the model can look at.
+  init(_ path: String, for model: Model) throws {
+    let folder = FilePath.folder(of: path)
+    let file = FilePath.name(of: path)
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw GenerationError("\(path): there is no such file. Give a TIFF scan.")
+    }
+    // A scan is read as a study's only one would be.
+    let sources = Study(path: folder.isEmpty ? "." : folder, cases: [.init(name: file, files: [file])])
+      .scans(of: .init(name: file, files: [file]), reading: model.preparation.reading())
+    guard let first = sources.first else { throw GenerationError("\(path): it holds no scan.") }
+    switch first.content {
+    case .success(.image(let image)):
+      prepared = model.preparation.prepare([image])[0]
+      self.image = prepared.scan.image
+    case .success(.slide(let slide)):
+      throw GenerationError(
+        "\(path): it has \(slide.level.width)x\(slide.level.height) pixels, which is too many to be held. Cut the part out "
+          + "that you want to look at.")
+    case .failure(let fault): throw fault
+    }
+  }
+
+  /// The part of a scan that a patch covers.
+  func patch(at place: PatchPlace?, edge: Int, path: String) throws -> Image {
+    let x = place?.x ?? max(0, (image.width - edge) / 2)
+    let y = place?.y ?? max(0, (image.height - edge) / 2)
+    guard (0..<image.width).contains(x), (0..<image.height).contains(y) else {
+      throw GenerationError(
+        "\(path): --at \(x),\(y) lies outside; on the model's grid the scan has \(image.width)x\(image.height) pixels.")
+    }
+    return image.patch(atX: min(x, max(0, image.width - edge)), y: min(y, max(0, image.height - edge)), edge: edge)
+  }
+}
+
+/// The upper left corner of a patch, `X,Y` in pixels of the model's grid.
+struct PatchPlace: ExpressibleByArgument, Equatable {
+  let x: Int
+  let y: Int
+
+  init?(argument: String) {
+    let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard numbers.count == 2, let x = numbers[0], let y = numbers[1], x >= 0, y >= 0 else { return nil }
+    (self.x, self.y) = (x, y)
+  }
+}
+
+/// Why nothing could be generated, as a sentence.
+struct GenerationError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+extension GenerationOptions {
+  static func makeFolder(_ path: String) throws {
+    do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+      throw GenerationError(
+        "\(path): the folder cannot be made (\(error.localizedDescription)). Choose another --output.")
+    }
+  }
+
+  static func writeJSON(_ value: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try encoder.encode(value).write(to: URL(fileURLWithPath: path), options: .atomic)
+  }
+}
