@@ -75,6 +75,8 @@ package struct AppearanceFeature: Sendable, Equatable {
     case correlation
     /// Median absolute difference from the reconstruction over the normalized tissue, as a logarithm.
     case residual
+    /// Distance of the encoding from those of the training scans, see `LatentReference`, as a logarithm.
+    case encoding
   }
 
   package let kind: Kind
@@ -106,6 +108,7 @@ package struct AppearanceFeature: Sendable, Equatable {
     case .balance: "the share of the brightness\(owner)"
     case .correlation: "the correlation of channels \((channel ?? 0) + 1) and \((other ?? 0) + 1)"
     case .residual: "what the model cannot reconstruct\(owner)"
+    case .encoding: "the place in the model's latent space"
     }
   }
 
@@ -115,7 +118,7 @@ package struct AppearanceFeature: Sendable, Equatable {
     switch kind {
     case .tissueShare, .empty: 0.05
     case .asymmetry, .correlation: 0.1
-    case .size, .pixelSize, .level, .tails, .noise, .sharpness, .structure, .balance, .residual: 0.2
+    case .size, .pixelSize, .level, .tails, .noise, .sharpness, .structure, .balance, .residual, .encoding: 0.2
     }
   }
 
@@ -128,6 +131,7 @@ package struct AppearanceFeature: Sendable, Equatable {
       + (0..<channels).flatMap { c in own.map { feature($0, c) } }
       + (channels > 1 ? (0..<channels).map { feature(.balance, $0) } : [])
       + pairs(channels).map { feature(.correlation, $0, $1) } + (0..<channels).map { feature(.residual, $0) }
+      + [feature(.encoding)]
   }
 
   /// All pairs of few channels; of many only neighbours, since their number would drown the other features.

@@ -57,11 +57,18 @@ extension Appearance {
 extension PreparedScan {
   /// The scan's appearance, with what only a model can tell.
   ///
-  /// - Parameter reconstruction: of the normalized scan, same size.
-  package func appearance(reconstruction: Image) -> Appearance? {
+  /// - Parameters:
+  ///   - maps: of this scan.
+  ///   - latents: what its encoding is compared with; `nil` in models made before it was kept.
+  package func appearance(maps: Inference.Maps, latents: LatentReference?) -> Appearance? {
     guard var result = appearance else { return nil }
     let c = image.channels
-    for (place, feature) in AppearanceFeature.all(channels: c).enumerated() where feature.kind == .residual {
+    let reconstruction = maps.reconstruction
+    for (place, feature) in AppearanceFeature.all(channels: c).enumerated() {
+      if feature.kind == .encoding, let latents, !maps.encoding.isEmpty {
+        result.values[place] = log(latents.distance(of: maps.encoding) + 1e-3)
+      }
+      guard feature.kind == .residual else { continue }
       var differences: [Float] = []
       for pixel in tissue.isTissue.indices where tissue.isTissue[pixel] {
         let i = pixel * c + (feature.channel ?? 0)

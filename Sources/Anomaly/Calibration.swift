@@ -34,14 +34,20 @@ package struct Calibration: Codable, Sendable, Equatable {
   package let regionMasses: [Double]?
   /// Smaller groups of pixels are no regions, in pixels of the model's grid.
   package let minimumRegionArea: Int
+  /// How many of the held-out scans were slides, whose scores are taken over tissue alone; `nil` in models of an older
+  /// norma, which had none.
+  package let slides: Int?
 
   package static let defaultRegionArea = 12
 
   /// - Parameter cases: heatmaps on the model's grid of the held-out healthy cases, case by case.
   init(heatmaps cases: [[Heatmap]]) { self.init(extremes: cases.map { $0.map(ScanExtremes.init) }) }
 
-  /// - Parameter cases: of the scans of the held-out healthy cases, case by case.
-  init(extremes cases: [[ScanExtremes]]) {
+  /// - Parameters:
+  ///   - cases: of the scans of the held-out healthy cases, case by case.
+  ///   - slides: how many of them are slides.
+  init(extremes cases: [[ScanExtremes]], slides: Int = 0) {
+    self.slides = slides
     minimumRegionArea = Self.defaultRegionArea
     scanScores = cases.joined().map(\.score).sorted()
     caseScores = cases.compactMap { $0.map(\.score).max() }.sorted()
@@ -64,6 +70,26 @@ package struct Calibration: Codable, Sendable, Equatable {
 
   /// The rate at which healthy cases can be flagged: the one asked for, or the smallest that so many healthy cases allow.
   package func attainableRate(_ rate: Double) -> Double { max(rate, 1 / Double(caseScores.count + 1)) }
+
+  /// Why scans of a study cannot be compared with the held-out ones, as a sentence; `nil` where they can.
+  ///
+  /// - Parameters:
+  ///   - slides: in the study.
+  ///   - others: scans of the study that were held whole.
+  package func mismatch(slides: Int, others: Int) -> String? {
+    let known = self.slides ?? 0
+    func warning(_ count: Int, _ kind: String, _ other: String) -> String {
+      "\(count) \(kind) \(count == 1 ? "was" : "were") scored by a model that was calibrated on \(other): "
+        + "p-values and flags say little. Train on scans of one size."
+    }
+    if slides > 0, known < scanScores.count {
+      return warning(slides, slides == 1 ? "slide" : "slides", "scans that are held whole")
+    }
+    if others > 0, known > 0 {
+      return warning(others, others == 1 ? "scan that is held whole" : "scans that are held whole", "slides")
+    }
+    return nil
+  }
 
   /// A case is flagged where its score is above this.
   package func caseThreshold(rate: Double) -> Double {

@@ -72,7 +72,7 @@ package struct ScanResult: Sendable, Equatable {
     package var appearance: Appearance?
     /// Share of the file's strips or tiles that were missing or broken, in 0...1.
     package var missingShare = 0.0
-    /// Pixels of the scan that one of its heatmap's is wide; 1 but for slides.
+    /// Pixels of the scan that one of its heatmap's is wide; 1 but for slides and smaller levels of pyramids.
     package var downsample = 1.0
 
     package init(

@@ -28,14 +28,14 @@ package struct DomainReference: Codable, Sendable, Equatable {
 extension DomainReference {
   /// How the cases of a training set look.
   ///
-  /// - Parameter reconstructions: of the held-out cases' views, by the trained network, one after the other.
-  init(of set: TrainingSet, heldOutReconstructions reconstructions: [Image]) {
+  /// - Parameter maps: of the held-out cases' views, by the trained network, one after the other.
+  init(of set: TrainingSet, heldOutMaps maps: [Inference.Maps], latents: LatentReference) {
     var next = 0
     let heldOut = set.heldOut.map { member in
       let groups = member.groups.map { group in
         group.compactMap { scan in
           defer { next += 1 }
-          return scan.appearance(reconstruction: reconstructions[next])
+          return scan.appearance(maps: maps[next], latents: latents)
         }
       }
       return Appearance(

@@ -38,6 +38,8 @@ package final class Inference {
     package var restored: Image?
     /// Log-odds of a lesion; `nil` without a score network.
     package var logit: Image?
+    /// Mean of each latent channel over the patches with tissue, see `LatentReference`; empty where there is none.
+    package var encoding: [Float] = []
   }
 
   let network: VAE
@@ -87,7 +89,14 @@ package final class Inference {
     let zero: Tensor
     let score: Tensor?
     let workspace: Restoration.Workspace?
+    /// Patches as they were cut, and their last channel apart.
+    let patches: UnsafeMutableBufferPointer<Float>
+    let depth: UnsafeMutableBufferPointer<Float>
     let output: UnsafeMutableBufferPointer<Float>
+    /// Mean of each latent channel of each patch.
+    let encodings: UnsafeMutableBufferPointer<Float>
+
+    func deallocate() { for buffer in [patches, depth, output, encodings] { buffer.deallocate() } }
   }
 
   /// - Parameters:
@@ -111,7 +120,7 @@ package final class Inference {
       takesGradient: takesGradient, restores: restoration != nil, hasScore: scoreNetwork != nil)
   }
 
-  deinit { for batch in batches.values { batch.output.deallocate() } }
+  deinit { for batch in batches.values { batch.deallocate() } }
 
   private struct Job {
     let scan: Int
@@ -129,53 +138,73 @@ package final class Inference {
     let sources = scans.map(Self.withDepth)
     var stitchers = grids.map { PatchStitcher(grid: $0, channels: layout.count) }
     let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { Job(scan: scan, patch: $0) } }
+    var encodings = scans.map { _ in MeanEncoding() }
     try run(count: jobs.count) { k, patch in
       let job = jobs[k]
       grids[job.scan].cut(sources[job.scan], into: patch, patches: job.patch..<job.patch + 1)
-    } add: { k, values in
+    } add: { k, values, encoding in
       stitchers[jobs[k].scan].add(values, patches: jobs[k].patch..<jobs[k].patch + 1)
+      encodings[jobs[k].scan].add(encoding)
     }
-    return zip(stitchers, scans).map { stitcher, scan in
-      layout.maps(in: stitcher.image(pixelSize: scan.image.pixelSize))
+    return scans.indices.map { i in
+      var maps = layout.maps(in: stitchers[i].image(pixelSize: scans[i].image.pixelSize))
+      maps.encoding = encodings[i].mean
+      return maps
     }
+  }
+
+  /// Encodings of scans that show tissue, see `LatentReference`.
+  func encodings(of scans: [PreparedScan]) throws(ComputeError) -> [[Float]] {
+    let plain = Inference(
+      network: network, scoreNetwork: nil, preparation: preparation, settings: settings, takesDivergence: false)
+    var result: [[Float]] = []
+    // A few at a time: of their maps nothing else is kept.
+    for first in stride(from: 0, to: scans.count, by: 32) {
+      result += try plain.maps(of: Array(scans[first..<min(first + 32, scans.count)])).map(\.encoding).filter {
+        !$0.isEmpty
+      }
+    }
+    return result
   }
 
   /// Runs the networks over patches, as many at once as there are, in batches.
   ///
   /// - Parameters:
   ///   - cut: writes a patch, `[size, size, channels + 1]`: intensities, 0 where there is no data, and depth.
-  ///   - add: takes what the networks say of a patch, `[size, size, layout.count]`; called more than once for each, where
-  ///     it is sampled or mirrored.
+  ///   - add: takes what the networks say of a patch, `[size, size, layout.count]`, and its encoding; called more than once
+  ///     for each, where it is sampled or mirrored.
   func run(
-    count: Int, cut: (Int, UnsafeMutableBufferPointer<Float>) -> Void, add: (Int, UnsafeBufferPointer<Float>) -> Void
+    count: Int, cut: (Int, UnsafeMutableBufferPointer<Float>) -> Void,
+    add: (Int, UnsafeBufferPointer<Float>, PatchEncoding) -> Void
   ) throws(ComputeError) {
     let size = network.architecture.patchSize
     let c = preparation.channels
-    var patch = [Float](repeating: 0, count: size * size * (c + 1))
-    var depth = [Float](repeating: 0, count: size * size * Self.batchSizes[0])
     var next = 0
     while next < count {
       let n = Self.batchSizes.first { $0 <= count - next }!
       let batch = try batch(of: n)
       for isMirrored in settings.flips ? [false, true] : [false] {
-        for k in 0..<n {
-          patch.withUnsafeMutableBufferPointer { cut(next + k, $0) }
+        Parallel.run(chunks: n) { k in
+          let values = size * size * (c + 1)
+          let patch = UnsafeMutableBufferPointer(rebasing: batch.patches[k * values..<(k + 1) * values])
+          cut(next + k, patch)
+          let scan = batch.scan.values.baseAddress! + k * size * size * c
           for pixel in 0..<size * size {
             let from = isMirrored ? pixel - pixel % size + size - 1 - pixel % size : pixel
-            for channel in 0..<c {
-              batch.scan.values[(k * size * size + pixel) * c + channel] = patch[from * (c + 1) + channel]
-            }
-            depth[k * size * size + pixel] = patch[from * (c + 1) + c]
+            for channel in 0..<c { scan[pixel * c + channel] = patch[from * (c + 1) + channel] }
+            batch.depth[k * size * size + pixel] = patch[from * (c + 1) + c]
           }
         }
         for sample in 0..<max(1, settings.samples) {
           // The same noise for the same patch, whatever it is batched with, is not needed: averages differ by less than
           // their own spread. The same run gives the same bits.
           var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
-          try run(batch, depth: depth, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
+          try run(batch, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
           let values = size * size * layout.count
           for k in 0..<n {
-            add(next + k, UnsafeBufferPointer(rebasing: batch.output[k * values..<(k + 1) * values]))
+            add(
+              next + k, UnsafeBufferPointer(rebasing: batch.output[k * values..<(k + 1) * values]),
+              encoding(ofPatch: k, in: batch))
           }
         }
       }
@@ -205,13 +234,11 @@ package final class Inference {
   /// - Parameter restores: whether restored scans are computed too; else those of the run before stay in place, since no
   ///   draw of the latent changes them.
   private func run(
-    _ batch: Batch, depth: [Float], isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
+    _ batch: Batch, isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
   ) throws(ComputeError) {
-    let (y, logits) = try depth.withUnsafeBufferPointer { depth throws(ComputeError) in
-      try run(
-        batch.scan, depth: UnsafeBufferPointer(rebasing: depth[..<batch.scan.shape.pixels]), input: batch.score,
-        sampling: &generator)
-    }
+    let (y, logits) = try run(
+      batch.scan, depth: UnsafeBufferPointer(batch.depth), input: batch.score, sampling: &generator)
+    keepEncodings(in: batch)
     let maps = network.divergenceMaps
     let scales = network.scales
     let gradient =
@@ -220,7 +247,7 @@ package final class Inference {
         batch.zero, scaleGradient: scales == nil ? nil : batch.zero,
         divergenceWeights: [Float](repeating: 1, count: network.architecture.widths.count), freeNats: 0) : nil
     let (shape, layout) = (batch.scan.shape, layout)
-    for n in 0..<shape.n {
+    Parallel.run(chunks: shape.n) { n in
       for row in 0..<shape.h {
         for column in 0..<shape.w {
           let x = isMirrored ? shape.w - 1 - column : column
@@ -252,6 +279,32 @@ package final class Inference {
     }
   }
 
+  /// Means of a patch's latents in the last run, by how much tissue it shows.
+  private func encoding(ofPatch patch: Int, in batch: Batch) -> PatchEncoding {
+    let pixels = batch.scan.shape.h * batch.scan.shape.w
+    let tissue = batch.depth[patch * pixels..<(patch + 1) * pixels].count { $0 > 0 }
+    let width = batch.encodings.count / batch.scan.shape.n
+    return PatchEncoding(
+      values: Array(batch.encodings[patch * width..<(patch + 1) * width]), weight: Float(tissue) / Float(pixels))
+  }
+
+  private func keepEncodings(in batch: Batch) {
+    var channel = 0
+    let width = batch.encodings.count / batch.scan.shape.n
+    for latent in network.latents {
+      guard let latent else { continue }
+      let (k, cells) = (latent.shape.c, latent.shape.h * latent.shape.w)
+      for n in 0..<latent.shape.n {
+        for c in 0..<k {
+          var sum: Float = 0
+          for cell in n * cells..<(n + 1) * cells { sum += latent.values[cell * k + c] }
+          batch.encodings[n * width + channel + c] = sum / Float(cells)
+        }
+      }
+      channel += k
+    }
+  }
+
   private func batch(of n: Int) throws(ComputeError) -> Batch {
     if let known = batches[n] { return known }
     let size = network.architecture.patchSize
@@ -263,7 +316,10 @@ package final class Inference {
       workspace: restoration == nil
         ? nil
         : try Restoration.Workspace(Shape(n, size, size, preparation.channels), network: network),
-      output: .allocate(capacity: n * size * size * layout.count))
+      patches: .allocate(capacity: n * size * size * (preparation.channels + 1)),
+      depth: .allocate(capacity: n * size * size),
+      output: .allocate(capacity: n * size * size * layout.count),
+      encodings: .allocate(capacity: n * network.architecture.latents.reduce(0, +)))
     batches[n] = made
     return made
   }
@@ -281,4 +337,27 @@ package final class Inference {
     }
     return result
   }
+}
+
+/// A patch's latents in brief.
+struct PatchEncoding {
+  /// Mean of each latent channel.
+  let values: [Float]
+  /// Share of the patch that is tissue.
+  let weight: Float
+}
+
+/// Mean of patches' encodings, each by its tissue.
+private struct MeanEncoding {
+  private var sums: [Float] = []
+  private var weight: Float = 0
+
+  mutating func add(_ patch: PatchEncoding) {
+    guard patch.weight > 0 else { return }
+    if sums.isEmpty { sums = [Float](repeating: 0, count: patch.values.count) }
+    for i in sums.indices { sums[i] += patch.weight * patch.values[i] }
+    weight += patch.weight
+  }
+
+  var mean: [Float] { sums.map { $0 / weight } }
 }

@@ -61,6 +61,8 @@ package struct Model: Sendable {
   package var calibrations: [Score: Calibration]
   /// What the training study looked like; `nil` in models of an older norma.
   package var domain: DomainReference?
+  /// Where its scans lie in latent space; `nil` in models of an older norma.
+  package var latents: LatentReference?
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
@@ -82,13 +84,14 @@ package struct Model: Sendable {
       ])
     if let scoreArchitecture { file.metadata["score_network"] = try json(scoreArchitecture) }
     if let domain { file.metadata["domain"] = try json(domain) }
+    if let latents { file.metadata["latents"] = try json(latents) }
     try ModelStorage.write(file, to: path)
   }
 
   package init(
     architecture: VAE.Architecture, preparation: Preparation, scoreArchitecture: ScoreNetwork.Architecture?,
     inference: Inference.Settings, book: ScoreBook, calibrations: [Score: Calibration], domain: DomainReference? = nil,
-    record: Record,
+    latents: LatentReference? = nil, record: Record,
     weights: [String: Safetensors.Array]
   ) {
     self.architecture = architecture
@@ -98,6 +101,7 @@ package struct Model: Sendable {
     self.book = book
     self.calibrations = calibrations
     self.domain = domain
+    self.latents = latents
     self.record = record
     self.weights = weights
   }
@@ -114,6 +118,7 @@ package struct Model: Sendable {
     scoreArchitecture =
       file.metadata["score_network"] == nil ? nil : try ModelStorage.decode("score_network", of: file, path: path)
     domain = file.metadata["domain"] == nil ? nil : try ModelStorage.decode("domain", of: file, path: path)
+    latents = file.metadata["latents"] == nil ? nil : try ModelStorage.decode("latents", of: file, path: path)
     record = try ModelStorage.decode("training", of: file, path: path)
     weights = file.arrays
     if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
@@ -130,8 +135,15 @@ package struct Model: Sendable {
       }) ?? true, book.available.allSatisfy({ calibrations[$0] != nil }),
       calibrations.values.allSatisfy({
         !$0.caseScores.isEmpty && (0...1 << 30).contains($0.minimumRegionArea)
-      }), domain?.fits(channels: c) ?? true, record.spread.map({ $0.count == c }) ?? true
+      }), domain?.fits(channels: c) ?? true,
+      latents?.fits(channels: architecture.latents.reduce(0, +)) ?? true, record.spread.map({ $0.count == c }) ?? true
     else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
+    let latentCounts = architecture.latents
+    guard record.divergences.map(\.count) == latentCounts,
+      record.activity.map({ $0.map(\.count) == latentCounts }) ?? true,
+      preparation.micrometersPerPixel.map({ $0 > 0 && $0 <= 1e6 }) ?? true,
+      preparation.level.map({ (0...63).contains($0) }) ?? true
+    else { throw ModelStorage.damaged(path, "its record or resolution does not fit its network") }
     guard record.objective.suits(architecture) else {
       throw ModelStorage.damaged(path, "its objective does not fit its network")
     }

@@ -40,7 +40,11 @@ package struct Preparation: Codable, Sendable, Equatable {
 extension Preparation {
   /// How scans are read for this model.
   package func reading(limits: TIFFLimits = .default) -> ScanReading {
-    ScanReading(channels: channels, limits: limits, level: level, micrometersPerPixel: micrometersPerPixel)
+    var reading = ScanReading(
+      channels: channels, limits: limits, level: level, micrometersPerPixel: micrometersPerPixel)
+    // What looks far around has to see all of a scan.
+    if localContrast != nil { reading.largestWhole = limits.maximumPixels }
+    return reading
   }
 
   /// The whole factor by which a scan, or a level of one, is reduced to the model's grid.
@@ -48,7 +52,8 @@ extension Preparation {
   /// - Parameter size: of its pixels.
   func factor(for size: PixelSize?) -> Int {
     guard let micrometersPerPixel, let size else { return reduction }
-    return max(1, Int((micrometersPerPixel / size.x).rounded()))
+    let factor = (micrometersPerPixel / size.x).rounded()
+    return factor >= 1 ? Int(min(factor, Double(TrainingSet.largestReduction))) : 1
   }
 
   /// Where the model's grid comes from, in words.
@@ -87,9 +92,18 @@ package struct PreparedImage: Sendable {
   package var scan: PreparedScan
   /// By which the scan was reduced.
   package var factor: Int
-  fileprivate var parameters: NormalizationParameters
+  package fileprivate(set) var parameters: NormalizationParameters
   /// What was subtracted, on the model's grid.
   fileprivate var background: Image?
+
+  /// What the scan would be in its file, had it been `grid` on the model's grid; `nil` where the normalization cannot be
+  /// undone.
+  ///
+  /// - Parameter scan: as read, for its size.
+  package func undone(_ grid: Image, over scan: Image) -> Image? {
+    guard parameters.canBeUndone, background == nil else { return nil }
+    return parameters.undo(grid.enlarged(by: factor, over: scan))
+  }
 }
 
 extension Preparation {

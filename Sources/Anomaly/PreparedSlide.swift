@@ -44,8 +44,8 @@ extension Preparation {
   package func sample(_ slide: Slide) throws(ScanFault) -> SlideSample {
     guard localContrast == nil else {
       throw ScanFault(
-        "\(slide.path): it has \(slide.level.width)x\(slide.level.height) pixels; from \(1 << 24) on scans are read piece by "
-          + "piece, which --local-contrast does not allow. Reduce it first, or choose a smaller --level.")
+        "\(slide.path): it has \(slide.level.width)x\(slide.level.height) pixels, too many to be held whole, which "
+          + "--local-contrast needs. Reduce it first, or choose a smaller --level.")
     }
     do throws(ImagingError) {
       return try SlideSample(

@@ -9,6 +9,7 @@ package final class Scorer {
   /// Of the score that heatmaps show.
   package let calibration: Calibration
   private let score: Score
+  private let latents: LatentReference?
 
   /// - Parameters:
   ///   - path: of the model's file, for error messages.
@@ -25,6 +26,7 @@ package final class Scorer {
     self.calibration = calibration
     self.score = score
     book = model.book
+    latents = model.latents
     let needed = others.reduce(book.needed(for: score)) { $0.union(model.book.needed(for: $1)) }
     inference = Inference(
       network: try model.network(engine: engine, path: path),
@@ -89,7 +91,7 @@ package final class Scorer {
       var findings = ScanResult.Findings(
         width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: worst,
         pValue: Calibration.pValue(worst, among: calibration.scanScores), regions: regions,
-        appearance: prepared[i].scan.appearance(reconstruction: maps[i].reconstruction))
+        appearance: prepared[i].scan.appearance(maps: maps[i], latents: latents))
       findings.missingShare = images[i].missingShare
       return (layers, findings)
     }
@@ -134,7 +136,10 @@ extension Scorer {
       try heatmap(heat.heat)
       try residual(other.heat)
       pictures.add(heat, residual: other)
-      for block in blocks { pictures.add(block.reconstruction, at: block.heats[score]!.area) }
+      for block in blocks {
+        pictures.add(
+          block.reconstruction, depth: block.heats[score]!.depth, at: block.heats[score]!.area)
+      }
       progress(Double(rows.upperBound) / Double(slide.height))
     }
     let full = slide.slide.levels[0]
@@ -145,7 +150,7 @@ extension Scorer {
       regions: calibration.regions(
         of: regions, extremes, downsample: downsample, pixelSize: full.pixelSize, minimumArea: minimumArea),
       appearance: Appearance(
-        of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(reconstruction: $1.reconstruction) }))
+        of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(maps: $1, latents: latents) }))
     findings.missingShare = stream.missingShare
     findings.downsample = downsample.x
     return (pictures.layers(weights: book.rule.channelWeights), findings)

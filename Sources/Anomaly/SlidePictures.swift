@@ -35,14 +35,16 @@ struct SlidePictures {
     }
   }
 
-  /// - Parameter area: where the reconstruction belongs on the model's grid.
-  mutating func add(_ reconstruction: Image, at area: PixelRectangle) {
+  /// - Parameters:
+  ///   - depth: of the reconstruction's pixels; those outside tissue do not count.
+  ///   - area: where they belong on the model's grid.
+  mutating func add(_ reconstruction: Image, depth: Image, at area: PixelRectangle) {
     let c = reconstruction.channels
     for y in 0..<area.height {
       let line = (area.y + y) / factor * width
       for x in 0..<area.width {
         let from = (y * area.width + x) * c
-        guard !reconstruction.samples[from].isNaN else { continue }
+        guard depth.samples[y * area.width + x] > 0 else { continue }
         let cell = line + (area.x + x) / factor
         counts[cell] += 1
         for channel in 0..<c { sums.samples[cell * c + channel] += reconstruction.samples[from + channel] }

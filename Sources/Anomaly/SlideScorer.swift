@@ -30,9 +30,8 @@ struct SlideScorer {
   /// One block's heatmap.
   struct BlockHeat: Sendable {
     let area: PixelRectangle
-    let margin: (x: Int, y: Int)
-    /// With the block's margin.
-    let whole: Heatmap
+    /// With as much of the block's margin as is known for certain.
+    let wide: Heatmap
     /// Without it.
     let core: Image
     let depth: Image
@@ -48,7 +47,7 @@ struct SlideScorer {
       var heat = found
       for i in heat.values.indices { heat.values[i] = max(heat.values[i], 0) }
       return BlockHeat(
-        area: block.area, margin: block.margin, whole: heat, core: block.core(of: heat.values), depth: depth)
+        area: block.area, wide: block.certain(of: heat), core: block.core(of: heat.values), depth: depth)
     }
   }
 
@@ -101,8 +100,8 @@ struct SlideExtremes {
   /// A region as small as counts lies within a block and its margin.
   mutating func addLevel(of block: SlideScorer.BlockHeat) {
     let above = Float(level + 0.01)
-    guard block.whole.values.count(where: { $0 > above }) >= Calibration.defaultRegionArea else { return }
-    level = max(level, block.whole.highestLevel(withRegionOf: Calibration.defaultRegionArea))
+    guard block.wide.values.count(where: { $0 > above }) >= Calibration.defaultRegionArea else { return }
+    level = max(level, block.wide.highestLevel(withRegionOf: Calibration.defaultRegionArea))
   }
 
   /// The mass of the group at a pixel of the row that was added last.

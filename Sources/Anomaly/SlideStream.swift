@@ -10,6 +10,20 @@ package struct SlideBlock: Sendable {
   package let scan: PreparedScan
   package let maps: Inference.Maps
 
+  /// The block with that part of its margin that does not depend on what lies beyond.
+  func certain(of heat: Heatmap) -> Heatmap {
+    let (right, bottom) = (
+      heat.width - margin.x - area.width, heat.height - margin.y - area.height
+    )
+    // At the slide's edge there is nothing beyond.
+    func cut(_ margin: Int) -> Int { min(margin, SlideStream.reach) }
+    let part = PixelRectangle(
+      x: cut(margin.x), y: cut(margin.y), width: heat.width - cut(margin.x) - cut(right),
+      height: heat.height - cut(margin.y) - cut(bottom))
+    let image = Image(width: heat.width, height: heat.height, channels: 1, samples: heat.values).cropped(to: part)
+    return Heatmap(width: part.width, height: part.height, values: image.samples)
+  }
+
   /// The block without its margin.
   package func core(of values: [Float], channels: Int = 1) -> Image {
     Image(width: scan.image.width, height: scan.image.height, channels: channels, samples: values)
@@ -57,7 +71,9 @@ package final class SlideStream {
   /// Columns of patches that a block is wide.
   private static let blockColumns = 8
   /// What the evidence of a pixel depends on: Gaussians over 9 pixels (structural similarity), 9 (smoothing) and 3.
-  private static let margin = 24
+  static let reach = 21
+  /// Room for the smallest region to go on in, besides.
+  private static let margin = reach + Calibration.defaultRegionArea
 
   package init(_ prepared: PreparedSlide, by inference: Inference) throws(ScanFault) {
     self.inference = inference
@@ -161,7 +177,7 @@ package final class SlideStream {
     let columns = columnsWithTissue(inRow: row)
     try inference.run(count: columns.count) { k, patch in
       cut(into: patch, left: grid.columns[columns[k]], top: top)
-    } add: { k, values in
+    } add: { k, values, _ in
       let patch = row * grid.columns.count + columns[k]
       for place in places(ofPatchAt: columns[k], row) {
         stitchers[

@@ -12,6 +12,8 @@ package struct SourceScan: Sendable {
   package var sha256: String?
   /// What was read, or why nothing was, in one sentence.
   package var content: Result<Content, ScanFault>
+  /// Cases that norma made it of, empty where it does not say; `nil` for a real scan.
+  package var origins: [String]?
   /// The scan at its full size, where a smaller level of it was read whole.
   package var base: ScanLevel?
 
@@ -41,6 +43,8 @@ package struct ScanReading: Sendable, Equatable {
   package var micrometersPerPixel: Double?
   /// Scans of more pixels are slides.
   package var largestWhole = 1 << 24
+  /// Whether pictures that norma made up count as scans.
+  package var takesSynthetic = true
 
   package init(
     channels: Int? = nil, limits: TIFFLimits = .default, level: Int? = nil, micrometersPerPixel: Double? = nil
@@ -73,6 +77,11 @@ extension ScanReading {
     of scan: TIFFScan, in file: TIFFFile
   ) throws(ScanFault) -> (content: SourceScan.Content, base: ScanLevel?) {
     let levels = file.levels(of: scan)
+    if !takesSynthetic, SyntheticLabel.origins(of: scan, in: file) != nil {
+      throw ScanFault(
+        "\(file.path): it is synthetic, made by norma, and no scan. Give --include-synthetic to learn from it all the same."
+      )
+    }
     let level = try choose(among: levels, path: file.path)
     if let channels, level.channels != channels, level.channels > 0 {
       throw ScanFault(
@@ -81,6 +90,8 @@ extension ScanReading {
     }
     do throws(ImagingError) {
       if level.pixels > Double(largestWhole) {
+        // What cannot be decoded is told now, not when a study's other scans have been measured by it.
+        for page in level.pages { _ = try file.bands(ofPage: page) }
         return (.slide(try Slide(path: file.path, levels: levels, level: level, limits: limits)), nil)
       }
       let image = try file.region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
@@ -90,13 +101,25 @@ extension ScanReading {
 
   private func choose(among levels: [ScanLevel], path: String) throws(ScanFault) -> ScanLevel {
     if let micrometersPerPixel {
-      guard levels[0].pixelSize != nil else {
+      guard let finest = levels[0].pixelSize?.x else {
         throw ScanFault(
           "\(path): it does not say how large its pixels are, \(micrometersPerPixel) micrometers were asked for. "
             + "Choose by --level and --reduction instead, or export it with its pixel size.")
       }
+      guard finest <= micrometersPerPixel * Self.tolerance else {
+        throw ScanFault(
+          "\(path): its pixels are \(finest) micrometers wide, \(micrometersPerPixel) were asked for. Ask for larger ones."
+        )
+      }
       let fine = levels.last { level in level.pixelSize.map { $0.x <= micrometersPerPixel * Self.tolerance } ?? false }
-      return fine ?? levels[0]
+      let level = fine ?? levels[0]
+      guard micrometersPerPixel / (level.pixelSize?.x ?? finest) < Double(TrainingSet.largestReduction) else {
+        throw ScanFault(
+          "\(path): it says its pixels are \(level.pixelSize?.x ?? finest) micrometers wide, less than a "
+            + "\(TrainingSet.largestReduction)th of the \(micrometersPerPixel) that were asked for. Check its pixel size with norma "
+            + "inspect.")
+      }
+      return level
     }
     guard let level else { return levels[0] }
     guard levels.indices.contains(level) else {
@@ -109,6 +132,27 @@ extension ScanReading {
 
   /// Pixel sizes that differ by less are the same: writers round.
   private static let tolerance = 1.02
+}
+
+/// How files that norma made up begin their description (tag 270).
+package enum SyntheticLabel {
+  package static let prefix = "synthetic, not a scan: "
+
+  /// Before the names of the cases that a picture was made of, as a JSON array.
+  private static let origins = ", of cases "
+
+  package static func text(_ details: String, of cases: [String]) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .withoutEscapingSlashes
+    return prefix + details + ((try? encoder.encode(cases)).map { origins + String(decoding: $0, as: UTF8.self) } ?? "")
+  }
+
+  /// - Returns: `nil` for a real scan; nothing where a made-up one does not say what it was made of.
+  static func origins(of scan: TIFFScan, in file: TIFFFile) -> [String]? {
+    guard let text = file.pages[scan.pages[0] - 1].description, text.hasPrefix(prefix) else { return nil }
+    guard let place = text.range(of: origins, options: .backwards) else { return [] }
+    return (try? JSONDecoder().decode([String].self, from: Data(text[place.upperBound...].utf8))) ?? []
+  }
 }
 
 /// Why a scan cannot be used, as a sentence for the report.
@@ -146,6 +190,7 @@ extension Study {
         var result = SourceScan(
           name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
           content: .failure(ScanFault("")))
+        result.origins = SyntheticLabel.origins(of: scan, in: tiff)
         do throws(ScanFault) {
           let (content, base) = try reading.content(of: scan, in: tiff)
           (result.content, result.base) = (.success(content), base)

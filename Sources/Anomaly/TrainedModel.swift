@@ -37,10 +37,13 @@ extension Trainer {
       healthy: groups, maps: maps, planted: planted, plantedMaps: try inference.maps(of: planted.scans),
       rule: settings.rule)
     let calibrations = try calibrations(by: book, inference: inference, maps: maps, observe: observe)
+    let latents = LatentReference(
+      training: try inference.encodings(of: set.training.flatMap(\.views)),
+      heldOut: Self.regrouped(maps.map(\.encoding), by: set.heldOut.map(\.views.count)))
     return Model(
       architecture: architecture, preparation: set.preparation, scoreArchitecture: scoreNetwork?.architecture,
       inference: settings.inference, book: book, calibrations: calibrations,
-      domain: DomainReference(of: set, heldOutReconstructions: maps.map(\.reconstruction)),
+      domain: DomainReference(of: set, heldOutMaps: maps, latents: latents), latents: latents,
       record: Model.Record(
         toolVersion: toolVersion, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step, epochs: epochs,
@@ -52,6 +55,15 @@ extension Trainer {
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))
         }))
+  }
+
+  /// One list a case, without scans that show no tissue.
+  private static func regrouped(_ encodings: [[Float]], by counts: [Int]) -> [[[Float]]] {
+    var rest = encodings[...]
+    return counts.map { count in
+      defer { rest = rest.dropFirst(count) }
+      return rest.prefix(count).filter { !$0.isEmpty }
+    }
   }
 
   /// - Parameter maps: of all views of the held-out cases in turn.
@@ -76,7 +88,8 @@ extension Trainer {
         try observe(.calibrated(cases: k + 1, of: set.heldOut.count))
       }
     }
-    return extremes.mapValues { Calibration(extremes: $0) }
+    let slides = set.heldOut.reduce(0) { $0 + $1.slides.count }
+    return extremes.mapValues { Calibration(extremes: $0, slides: slides) }
   }
 
   private func warnings(_ divergences: [[Double]]) -> [String] {

@@ -9,6 +9,8 @@ package struct TrainingSet: Sendable {
     package var name: String
     package var scans: [PreparedScan]
     package var slides: [PreparedSlide] = []
+    /// Cases that norma made its scans of: such a case is learned from, never held out. `nil` for real scans.
+    package var origins: Set<String>?
 
     /// Scans, each by itself, and slides as fields of them.
     package var groups: [[PreparedScan]] { scans.map { [$0] } + slides.map(\.fields) }
@@ -48,6 +50,8 @@ package struct TrainingSet: Sendable {
     package var level: Int?
     package var micrometersPerPixel: Double?
     package var largestWhole = ScanReading().largestWhole
+    /// See `ScanReading`.
+    package var takesSynthetic = false
 
     package init() {}
   }
@@ -72,7 +76,9 @@ package struct TrainingSet: Sendable {
     var channels: Int?
     var reading = ScanReading(
       limits: settings.limits, level: settings.level, micrometersPerPixel: settings.micrometersPerPixel)
-    reading.largestWhole = settings.largestWhole
+    // What looks far around has to see all of a scan.
+    reading.largestWhole = settings.localContrast == nil ? settings.largestWhole : settings.limits.maximumPixels
+    reading.takesSynthetic = settings.takesSynthetic
     for (index, item) in study.cases.enumerated() {
       var source = Source(name: item.name)
       for scan in study.scans(of: item, reading: reading) {
@@ -87,6 +93,7 @@ package struct TrainingSet: Sendable {
                 + "Train on scans of one kind.")
             continue
           }
+          if let origins = scan.origins { source.origins = (source.origins ?? []).union(origins) }
           switch content {
           case .image(let image): source.images.append(image)
           case .slide(let slide): source.slides.append(slide)
@@ -124,30 +131,52 @@ package struct TrainingSet: Sendable {
       tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
       localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance, level: settings.level,
       micrometersPerPixel: settings.micrometersPerPixel)
+    // What has to be learned of all slides has to wait for all; else each is prepared as it is read.
+    let isLearned = settings.normalization.isLearned
     var samples: [[SlideSample]] = []
+    var slides: [[PreparedSlide]] = []
     for source in sources {
       var read: [SlideSample] = []
+      var prepared: [PreparedSlide] = []
       for slide in source.slides {
-        do throws(ScanFault) { read.append(try preparation.sample(slide)) } catch { faults.append(error.description) }
+        do throws(ScanFault) {
+          let sample = try preparation.sample(slide)
+          if isLearned {
+            read.append(sample)
+          } else {
+            prepared.append(preparation.prepare(sample, keepsOverview: false))
+          }
+        } catch { faults.append(error.description) }
       }
       samples.append(read)
+      slides.append(prepared)
     }
-    preparation.normalization = settings.normalization.learned(
-      from: zip(sources, samples).map { source, slides in
+    if isLearned {
+      let images = zip(sources, samples).map { source, slides in
         source.images.map { $0.reduced(by: preparation.factor(for: $0.pixelSize)) } + slides.flatMap(\.fields)
-      }, appearing: settings.tissueAppearance)
+      }.filter { !$0.isEmpty }
+      guard !images.isEmpty else {
+        throw StudyError(
+          path: study.path,
+          found: "none of its scans shows tissue; the first that was left out says: "
+            + (faults.first ?? "nothing"), remedy: "Give healthy scans, or another --tissue")
+      }
+      preparation.normalization = settings.normalization.learned(from: images, appearing: settings.tissueAppearance)
+      slides = samples.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
+    }
     var members: [Member] = []
-    for (source, slides) in zip(sources, samples) {
+    for (source, slides) in zip(sources, slides) {
       let member = Member(
         name: source.name,
         scans: preparation.prepare(source.images).map(\.scan).filter { $0.tissue.share > 0.02 },
-        slides: slides.map { preparation.prepare($0, keepsOverview: false) }.filter { !$0.fields.isEmpty })
+        slides: slides.filter { !$0.fields.isEmpty }, origins: source.origins)
       if !member.groups.isEmpty { members.append(member) }
     }
-    guard members.count >= 2 else {
+    let real = members.indices.filter { members[$0].origins == nil }
+    guard real.count >= 2 else {
       throw StudyError(
         path: study.path,
-        found: "\(members.count) case\(members.count == 1 ? "" : "s") with tissue in it; at least 2 are needed, "
+        found: "\(real.count) case\(real.count == 1 ? "" : "s") with tissue in it; at least 2 are needed, "
           + "one to learn from and one to calibrate on, and 40 or more are recommended",
         remedy: faults.isEmpty
           ? "Add healthy cases" : "Add healthy cases; the first that was left out says: \(faults[0])")
@@ -161,11 +190,14 @@ package struct TrainingSet: Sendable {
     }
     // The split must not follow the order of names, which often is that of scanners or dates.
     var random = RandomGenerator(seed: settings.seed ^ 0x5EED)
-    let order = members.indices.shuffled(using: &random)
-    let count = min(max(1, Int((Double(members.count) * settings.heldOutShare).rounded())), members.count - 1)
+    let order = real.shuffled(using: &random)
+    let count = min(max(1, Int((Double(real.count) * settings.heldOutShare).rounded())), real.count - 1)
     let chosen = Set(order.prefix(count))
     heldOut = members.indices.filter(chosen.contains).map { members[$0] }
+    // What was made of a held-out case would give it away; so may what does not say what it was made of.
+    let hidden = Set(heldOut.map(\.name))
     training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
+      .filter { member in member.origins.map { !$0.isEmpty && hidden.isDisjoint(with: $0) } ?? true }
     digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
     self.preparation = preparation
     self.faults = faults
@@ -177,6 +209,7 @@ package struct TrainingSet: Sendable {
     var name: String
     var images: [Image] = []
     var slides: [Slide] = []
+    var origins: Set<String>?
 
     var isEmpty: Bool { images.isEmpty && slides.isEmpty }
   }

@@ -16,13 +16,20 @@ package struct ScanCoder {
   ///
   /// - Parameter scan: normalized; `NaN` counts as 0.
   package func encode(_ scan: Image) throws(ComputeError) -> LatentCode {
-    let grid = grid(width: scan.width, height: scan.height)
     var none: RandomGenerator?
-    return try generator.encode(
+    return try encode(scan, sampling: &none)
+  }
+
+  /// Draws from the posteriors of all patches, their means where there is no generator.
+  package func encode(
+    _ scan: Image, sampling generator: inout RandomGenerator?
+  ) throws(ComputeError) -> LatentCode {
+    let grid = grid(width: scan.width, height: scan.height)
+    return try self.generator.encode(
       (0..<grid.count).map {
         let (x, y) = grid.origin(of: $0)
         return scan.patch(atX: x, y: y, edge: grid.patchSize)
-      }, sampling: &none)
+      }, sampling: &generator)
   }
 
   /// The scan that the latents of all its patches stand for, in normalized units.

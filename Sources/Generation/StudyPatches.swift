@@ -24,11 +24,15 @@ package struct StudyPatches: Sendable {
       let (scans, found) = Self.views(of: item, in: study, model: model, limits: limits)
       faults += found
       guard !scans.isEmpty else { continue }
+      // A scan no larger than a patch has only one.
+      var seen: Set<[Int]> = []
       for _ in 0..<share {
-        let scan = scans[random.integer(below: scans.count)]
-        if let patch = Self.patch(of: scan, edge: model.architecture.patchSize, using: &random) {
-          groups[isHeldOut, default: []].append(patch)
-        }
+        let number = random.integer(below: scans.count)
+        let edge = model.architecture.patchSize
+        guard let place = Self.place(in: scans[number], edge: edge, using: &random),
+          seen.insert([number, place.x, place.y]).inserted
+        else { continue }
+        groups[isHeldOut, default: []].append(scans[number].image.patch(atX: place.x, y: place.y, edge: edge))
       }
     }
     func chosen(_ isHeldOut: Bool) -> [Image] {
@@ -45,7 +49,9 @@ package struct StudyPatches: Sendable {
     var images: [Image] = []
     var scans: [PreparedScan] = []
     var faults: [String] = []
-    for source in study.scans(of: item, reading: model.preparation.reading(limits: limits)) {
+    var reading = model.preparation.reading(limits: limits)
+    reading.takesSynthetic = false
+    for source in study.scans(of: item, reading: reading) where source.origins == nil {
       switch source.content {
       case .success(.image(let image)): images.append(image)
       case .success(.slide(let slide)):
@@ -58,14 +64,16 @@ package struct StudyPatches: Sendable {
     return (scans + model.preparation.prepare(images).map(\.scan), faults)
   }
 
-  /// `nil` where a few tries find none with tissue at its center.
-  private static func patch(of scan: PreparedScan, edge: Int, using random: inout RandomGenerator) -> Image? {
+  /// Corner of a patch with tissue at its center; `nil` where a few tries find none.
+  private static func place(
+    in scan: PreparedScan, edge: Int, using random: inout RandomGenerator
+  ) -> (x: Int, y: Int)? {
     let (width, height) = (scan.image.width, scan.image.height)
     for _ in 0..<16 {
       let x = random.integer(below: max(width - edge, 0) + 1)
       let y = random.integer(below: max(height - edge, 0) + 1)
       let middle = min(y + edge / 2, height - 1) * width + min(x + edge / 2, width - 1)
-      if scan.tissue.isTissue[middle] { return scan.image.patch(atX: x, y: y, edge: edge) }
+      if scan.tissue.isTissue[middle] { return (x, y) }
     }
     return nil
   }

@@ -34,6 +34,9 @@ package final class AtomicFile {
     if !isCommitted { unlink(temporaryPath) }
   }
 
+  /// Whether a file has the name of one that was never completed.
+  package static func isUnfinished(_ name: String) -> Bool { name.hasPrefix(".") && name.hasSuffix(".part") }
+
   func write(_ bytes: [UInt8]) throws(ImagingError) {
     var rest = bytes[...]
     while !rest.isEmpty {

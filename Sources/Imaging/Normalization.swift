@@ -71,6 +71,9 @@ package struct Normalization: Sendable, Equatable, Codable {
     return method != .histogram || standard?.fits(channels: channels) == true
   }
 
+  /// Whether it has to know something of the training scans.
+  package var isLearned: Bool { method == .histogram || scope == .trainingSet }
+
   /// The same with what it has to know of the training scans.
   ///
   /// - Parameters:
@@ -80,7 +83,7 @@ package struct Normalization: Sendable, Equatable, Codable {
   package func learned(
     from cases: @autoclosure () -> [[Image]], appearing look: TissueMask.Appearance = .bright
   ) -> Normalization {
-    guard method == .histogram || scope == .trainingSet else { return self }
+    guard isLearned else { return self }
     let cases = cases()
     var result = self
     if method == .histogram {

@@ -15,6 +15,20 @@ package struct NormalizationParameters: Sendable, Equatable, Codable {
     self.range = range
   }
 
+  /// Whether `undo` can bring values back.
+  package var canBeUndone: Bool { curves == nil && stain == nil }
+
+  /// Brings normalized values back to those of the file; what was clipped stays at the bound.
+  package func undo(_ image: Image) -> Image {
+    precondition(canBeUndone && offset.count == image.channels, "parameters that cannot be undone")
+    var result = image
+    for i in result.samples.indices {
+      let c = i % image.channels
+      result.samples[i] = image.samples[i] * scale[c] + offset[c]
+    }
+    return result
+  }
+
   /// Whether it was read from a file undamaged.
   func fits(channels: Int) -> Bool {
     offset.count == channels && scale.count == channels && scale.allSatisfy { $0.isFinite && $0 != 0 }

@@ -1,4 +1,5 @@
-/// Reads a level from top to bottom on a grid that is smaller by a whole factor, and never holds more than some rows.
+/// Reads a level from top to bottom on a grid that is smaller by a whole factor, some rows at a time. What is stored so
+/// that it can only be decoded at once, such as one strip from bottom to top, is held whole.
 package final class ReducedRows {
   /// Some rows of the grid, of which only those parts are there that are wanted.
   package struct Band: Sendable {
@@ -42,7 +43,7 @@ package final class ReducedRows {
     self.isWanted = isWanted
     width = (level.width + factor - 1) / factor
     height = (level.height + factor - 1) / factor
-    bands = try file.bands(ofPage: level.pages[0], multipleOf: factor)
+    bands = try file.bands(ofPage: level.pages[0], multipleOf: factor, channels: level.channels)
   }
 
   /// Share of the level that was found missing or broken, in 0...1, so far.

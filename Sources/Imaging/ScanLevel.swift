@@ -30,6 +30,14 @@ extension TIFFFile {
 
   /// A part of a level, its channels in their order; see `region(page:x:y:width:height:)`.
   package func region(of level: ScanLevel, _ area: PixelRectangle) throws(ImagingError) -> Image {
+    // One page's limit holds for all of them together.
+    let (pixels, isOverflown) = area.width.multipliedReportingOverflow(by: area.height)
+    guard level.pages.count == 1 || (!isOverflown && pixels <= 4 * limits.maximumPixels / max(level.channels, 1)) else {
+      throw ImagingError(
+        .limitExceeded, path: path, page: level.pages[0],
+        detail: "\(area.width)x\(area.height) pixels of \(level.channels) channels are declared; up to "
+          + "\(4 * limits.maximumPixels) samples are allowed", remedy: "Raise the limit or crop the scan")
+    }
     var parts: [Image] = []
     for page in level.pages {
       parts.append(try region(page: page, x: area.x, y: area.y, width: area.width, height: area.height))

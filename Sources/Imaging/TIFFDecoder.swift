@@ -75,8 +75,10 @@ struct TIFFDecoder {
   /// Rows of the upright page, from the top, that can be decoded one range after the other at hardly more cost than all at
   /// once.
   ///
-  /// - Parameter factor: of the number of rows of each range but the last.
-  func bands(multipleOf factor: Int) -> [Range<Int>] {
+  /// - Parameters:
+  ///   - factor: of the number of rows of each range but the last.
+  ///   - channels: that are held of each pixel, where other pages have more.
+  func bands(multipleOf factor: Int, channels: Int) -> [Range<Int>] {
     let isTurned = page.orientation.isTransposed
     // Rows of a strip can be decoded one after the other, but not again.
     let isInOrder = isReadByRow && !isTurned && !page.isPlanar && !page.orientation.isMirroredDown
@@ -87,7 +89,7 @@ struct TIFFDecoder {
       // Else a row of tiles is decoded for two ranges.
       unit = common ?? (2 * unit + factor - 1) / factor * factor
     }
-    let rows = max(1, Self.bandSamples / page.width / rendering.channels / unit) * unit
+    let rows = max(1, Self.bandSamples / page.width / max(rendering.channels, channels) / unit) * unit
     return stride(from: 0, to: page.height, by: rows).map { $0..<min($0 + rows, page.height) }
   }
   private static let bandSamples = 3 << 22

@@ -37,20 +37,8 @@ package final class TIFFFile {
 
   /// A whole scan, upright, in the values the file stores, its channels in their order.
   package func image(of scan: TIFFScan) throws(ImagingError) -> Image {
-    let first = page(scan.pages[0])
-    if scan.pages.count == 1 { return try image(page: first.number) }
-    var parts: [Image] = []
-    // One page's limit holds for all of them together.
-    let declared = scan.pages.reduce(0) { $0 + (page($1).channels ?? 1) }
-    let (pixels, isOverflown) = first.width.multipliedReportingOverflow(by: first.height)
-    guard !isOverflown, pixels <= 4 * limits.maximumPixels / declared else {
-      throw ImagingError(
-        .limitExceeded, path: path, page: first.number,
-        detail: "\(first.width)x\(first.height) pixels of \(declared) channels are declared; up to "
-          + "\(4 * limits.maximumPixels) samples are allowed", remedy: "Raise the limit or crop the scan")
-    }
-    for number in scan.pages { parts.append(try image(page: number)) }
-    return Image(joining: parts)
+    let level = levels(of: scan)[0]
+    return try region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
   }
 
   /// A whole page, upright, in the values the file stores.
@@ -85,9 +73,13 @@ package final class TIFFFile {
 
   /// Rows of a page, from the top, to decode one range after the other where not all are wanted at once.
   ///
-  /// - Parameter factor: of the number of rows of each range but the last.
-  package func bands(ofPage number: Int, multipleOf factor: Int = 1) throws(ImagingError) -> [Range<Int>] {
-    try TIFFDecoder(page: page(number), of: handle, limits: limits).bands(multipleOf: factor)
+  /// - Parameters:
+  ///   - factor: of the number of rows of each range but the last.
+  ///   - channels: that are held of each pixel, where other pages have more.
+  package func bands(
+    ofPage number: Int, multipleOf factor: Int = 1, channels: Int = 1
+  ) throws(ImagingError) -> [Range<Int>] {
+    try TIFFDecoder(page: page(number), of: handle, limits: limits).bands(multipleOf: factor, channels: channels)
   }
 
   /// A further handle on the file; libtiff's serve one thread each.

@@ -13,6 +13,15 @@ package enum TIFFWriter {
     /// As they are, NaN included.
     case float32
 
+    /// What holds the values of a page that is read: its own kind where that is written, else the next larger.
+    package init(holding page: TIFFPage) {
+      switch (page.sampleFormat, page.bitsPerSample) {
+      case (.unsigned, ...8): self = .uint8
+      case (.unsigned, ...16): self = .uint16
+      default: self = .float32
+      }
+    }
+
     fileprivate var bits: Int {
       switch self {
       case .uint8: 8

@@ -50,9 +50,22 @@ package struct ModelPage {
     let latents: [Latent]
     let latentVerdict: String
     let calibration: Calibration?
+    let map: LatentMap?
     let samples: String
     let strips: String
     let moves: [Move]
+  }
+
+  private struct LatentMap: Sendable {
+    let places: [Place]
+    let label: String
+  }
+
+  private struct Place: Sendable {
+    let x: String
+    let y: String
+    let color: String
+    let name: String
   }
 
   private struct Curve: Sendable {
@@ -166,6 +179,15 @@ package struct ModelPage {
       row("Information") {
         "\(PageText.number($0.record.divergences.joined().reduce(0, +), digits: 0)) nats a patch"
       },
+      row("Held-out encodings") { model in
+        guard let latents = model.latents else { return "–" }
+        let distances = latents.heldOut.joined().map(latents.distance).sorted()
+        guard !distances.isEmpty else { return "–" }
+        func quantile(_ share: Double) -> String {
+          PageText.number(distances[Int(share * Double(distances.count - 1))], digits: 1)
+        }
+        return "\(quantile(0.5)) standard deviations from the training scans' (median), \(quantile(0.95)) (95 %)"
+      },
       row("Planted lesions found") { model in
         let found = model.book.planted[.ensemble].map { PageText.number($0, digits: 3) } ?? "–"
         return "average precision \(found)"
@@ -197,7 +219,8 @@ package struct ModelPage {
       },
       latentVerdict: warning
         ?? "No collapse: \(dimensions.count(where: \.isActive)) of \(dimensions.count) channels say something about a patch.",
-      calibration: calibration(model, rate: rate), samples: subject.samples, strips: subject.strips,
+      calibration: calibration(model, rate: rate), map: map(of: model), samples: subject.samples,
+      strips: subject.strips,
       moves: subject.traversals.map { Move(number: $0.dimension.number, name: $0.name) })
   }
 
@@ -226,6 +249,31 @@ package struct ModelPage {
         low: text(low), high: text(high),
         label: "\(title): from \(text(known[0].value)) to \(text(known.last!.value)) over \(known.last!.step) steps")
     }
+  }
+
+  /// Hues that lie far apart for cases that follow each other.
+  private static let goldenAngle = 137.508
+
+  private static func map(of model: Model) -> LatentMap? {
+    guard let cases = model.latents?.map else { return nil }
+    let all = cases.joined()
+    guard let first = all.first else { return nil }
+    let (low, high) = all.reduce((first, first)) { (pointwiseMin($0.0, $1), pointwiseMax($0.1, $1)) }
+    let size = max((high - low).max(), 1e-9)
+    let names = model.record.heldOutCases
+    return LatentMap(
+      places: cases.enumerated().flatMap { k, scans in
+        scans.map { place in
+          let shifted = (place - (low + high) / 2) / size
+          return Place(
+            x: PageText.number(150 + 284 * shifted.x, digits: 1), y: PageText.number(150 - 284 * shifted.y, digits: 1),
+            color: "hsl(\(Int((Double(k) * goldenAngle).truncatingRemainder(dividingBy: 360))) 65% 50%)",
+            name: k < names.count ? names[k] : "")
+        }
+      },
+      label:
+        "\(PageText.count(all.count, "held-out scan")) of \(PageText.count(cases.count, "case")) along the two directions in "
+        + "which their encodings vary most, a color a case")
   }
 
   /// The share of held-out healthy cases that score below, over the score.

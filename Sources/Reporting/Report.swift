@@ -91,7 +91,13 @@ package struct Report: Sendable {
   package func beginSlide(
     named name: String, inCase caseName: String, width: Int, height: Int, pixelSize: PixelSize?
   ) throws(ReportingError) -> SlideMaps {
-    try Self.makeFolder(folder.file(folder.folder(ofCase: caseName)))
+    let caseFolder = folder.file(folder.folder(ofCase: caseName))
+    try Self.makeFolder(caseFolder)
+    // A run that was stopped while it wrote a slide leaves gigabytes behind that nobody sees.
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: caseFolder)) ?? []
+    where AtomicFile.isUnfinished(name) {
+      try? FileManager.default.removeItem(atPath: "\(caseFolder)/\(name)")
+    }
     func open(_ relative: String) throws(ReportingError) -> TIFFTileWriter {
       do {
         return try TIFFTileWriter(path: folder.file(relative), width: width, height: height, pixelSize: pixelSize)

@@ -94,6 +94,7 @@ struct Analysis {
     var current = 0
     var flagged = 0
     var scans = 0
+    var slides = 0
     var failedScans = 0
     var seconds = 0.0
     var domain = ""
@@ -113,7 +114,8 @@ struct Analysis {
   func run(terminal: inout Terminal) throws -> Outcome {
     let start = Date()
     var trained = try Model(path: model)
-    trained.preparation = resolution.applied(to: trained.preparation)
+    let own = trained.preparation
+    trained.preparation = resolution.applied(to: own)
     let study = try Study(path: study)
     let precision = precision ?? trained.precision
     let engine = try Engine(precision: precision)
@@ -142,7 +144,10 @@ struct Analysis {
     outcome.domain = domain.summary
     context.domainShift = domain.warning
     let notes =
-      [domain.strangeCases, try noteOnPixelSize(report.index)].compactMap { $0 }
+      [
+        domain.strangeCases, try noteOnPixelSize(report.index), resolution.note(on: own),
+        scorer.calibration.mismatch(slides: outcome.slides, others: outcome.scans - outcome.slides),
+      ].compactMap { $0 }
       + (try report.index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
     for text in [domain.warning].compactMap({ $0 }) + notes { terminal.say("warning: \(text)") }
@@ -170,6 +175,7 @@ struct Analysis {
         item, sources: sources, model: model, scorer: scorer, report: report, terminal: &terminal)
       try report.finishCase(result)
       outcome.scans += result.scans.count
+      outcome.slides += sources.count { if case .success(.slide) = $0.content { true } else { false } }
     }
     terminal.update("\(study.cases.count) cases done", fraction: 1, isLast: true)
     terminal.finish()
@@ -282,7 +288,7 @@ struct Analysis {
       scoring:
         "norma \(Norma.version); score \(score.rawValue); \(precision.rawValue); "
         + "false-positive rate \(falsePositiveRate); domain shift; regions with p"
-        + resolution.text
+        + "; slides from \(ScanReading().largestWhole) pixels" + resolution.text
         + (limits.toleratedMissing > 0 ? "; tolerates \(limits.toleratedMissing) missing" : "")
         + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,

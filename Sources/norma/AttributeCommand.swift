@@ -36,7 +36,7 @@ struct AttributeCommand: ParsableCommand {
       let patches = found.training + found.heldOut
       guard patches.count > 1 else {
         throw GenerationError(
-          "\(path): \(patches.count) patch shows tissue; two or more are needed. Give a study of scans that the model can read."
+          "\(path): \(patches.count) patch\(patches.count == 1 ? " shows" : "es show") tissue; two or more are needed. Give a study of scans that the model can read."
         )
       }
       var none: RandomGenerator?
@@ -45,7 +45,7 @@ struct AttributeCommand: ParsableCommand {
     let attribute = Attribute(from: codes[0], to: codes[1], architecture: model.architecture)
     var known = try AttributeFile.read(for: options.model, model)
     known[name] = attribute
-    try GenerationOptions.writeJSON(known, to: AttributeFile.path(for: options.model))
+    try AttributeFile.write(known, for: options.model)
     print(
       "attribute  \(name), from \(attribute.patches[0]) patches to \(attribute.patches[1])",
       String(format: "apart      %.1f standard deviations along the linear discriminant", attribute.separation),
@@ -53,21 +53,33 @@ struct AttributeCommand: ParsableCommand {
   }
 }
 
-/// Attributes that were learned for a model.
-enum AttributeFile {
+/// Attributes that were learned for a model, and for which.
+struct AttributeFile: Codable {
+  var modelSha256: String
+  var attributes: [String: Attribute]
+
   static func path(for model: String) -> String { model + ".attributes.json" }
+
+  static func write(_ attributes: [String: Attribute], for model: String) throws {
+    try GenerationOptions.writeJSON(
+      AttributeFile(modelSha256: Study.digest(ofFile: model) ?? "", attributes: attributes), to: path(for: model))
+  }
 
   /// - Returns: nothing where none was learned.
   static func read(for path: String, _ model: Model) throws -> [String: Attribute] {
     let file = self.path(for: path)
     guard FileManager.default.fileExists(atPath: file) else { return [:] }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: file)),
-      let known = try? JSONDecoder().decode([String: Attribute].self, from: data),
-      known.values.allSatisfy({ $0.fits(model.architecture) })
+      let known = try? decoder.decode(AttributeFile.self, from: data),
+      known.modelSha256 == Study.digest(ofFile: path),
+      known.attributes.values.allSatisfy({ $0.fits(model.architecture) })
     else {
       throw GenerationError(
-        "\(file): it cannot be understood, or belongs to another model. Remove it and learn the attributes again.")
+        "\(file): it cannot be understood, or was learned with another model. Remove it and learn the attributes again."
+      )
     }
-    return known
+    return known.attributes
   }
 }

@@ -95,7 +95,7 @@ struct Comparison {
           truth = try lesionPixels(
             in: path, page: scan.page,
             ordinal: recorded.filter { $0.path == scan.path }.firstIndex { $0.page == scan.page },
-            width: heat.width, height: heat.height)
+            width: heat.width, height: heat.height, full: (scan.width ?? heat.width, scan.height ?? heat.height))
           masked += 1
         } else {
           truth = [Bool](repeating: false, count: heat.samples.count)
@@ -133,7 +133,8 @@ struct Comparison {
       .init(name: "norma", figures: Evaluation.figures(of: found, threshold: threshold, resamples: resamples)))
     guard plain.count == found.count else {
       result.notes.append(
-        "The baselines are left out: \(found.count - plain.count) scans are no longer in \(self.study) as they were.")
+        "The baselines are left out: \(found.count - plain.count) scans are slides, were analyzed at another resolution, or are no longer in \(self.study) as they were."
+      )
       return result
     }
     for score in model.book.available where byScore[score] != nil {
@@ -168,7 +169,9 @@ struct Comparison {
   }
 
   /// - Parameter ordinal: of the scan among those of its file, zero-based.
-  private func lesionPixels(in path: String, page: Int?, ordinal: Int?, width: Int, height: Int) throws -> [Bool] {
+  private func lesionPixels(
+    in path: String, page: Int?, ordinal: Int?, width: Int, height: Int, full: (width: Int, height: Int)
+  ) throws -> [Bool] {
     let file = try TIFFFile(path: path, limits: limits)
     // A stack's masks are a stack too, a page a scan; a single mask serves a single scan.
     let number = page == nil || file.pages.count == 1 ? 1 : (ordinal ?? 0) + 1
@@ -178,12 +181,19 @@ struct Comparison {
         remedy: "Export a mask a scan")
     }
     let image = try file.image(page: number)
-    guard image.width == width, image.height == height else {
+    guard (image.width, image.height) == (width, height) || (image.width, image.height) == full else {
+      let other = full == (width, height) ? "" : ", its heatmap \(width) x \(height)"
       throw StudyError(
-        path: path, found: "the mask is \(image.width) x \(image.height) pixels, its scan \(width) x \(height)",
-        remedy: "Export the mask at the scan's size")
+        path: path,
+        found: "the mask is \(image.width) x \(image.height) pixels, its scan \(full.width) x \(full.height)\(other)",
+        remedy: "Export the mask at the scan's size" + (other.isEmpty ? "" : " or the heatmap's"))
     }
-    let largest = (0..<width * height).reduce(Float(0)) { max($0, image.samples[$1 * image.channels]) }
-    return (0..<width * height).map { largest > 0 && image.samples[$0 * image.channels] > largest / 2 }
+    let largest = (0..<image.width * image.height).reduce(Float(0)) { max($0, image.samples[$1 * image.channels]) }
+    // A heatmap smaller than its scan is compared with the mask at the centers of its pixels.
+    return (0..<width * height).map { pixel in
+      let x = (2 * (pixel % width) + 1) * image.width / (2 * width)
+      let y = (2 * (pixel / width) + 1) * image.height / (2 * height)
+      return largest > 0 && image.samples[(y * image.width + x) * image.channels] > largest / 2
+    }
   }
 }

@@ -21,9 +21,13 @@ struct GenerationOptions: ParsableArguments {
   }
 
   /// Words that tell a generated picture from a scan, for its description tag.
-  func label(_ command: String, _ details: String) -> String {
-    "synthetic, not a scan: norma \(Norma.version) \(command), \(details), seed \(seed), model SHA-256 "
-      + (Study.digest(ofFile: model) ?? "unknown")
+  func label(_ command: String, _ words: String) -> String {
+    SyntheticLabel.prefix + details(command) + ", " + words
+  }
+
+  /// What made a picture, and of which model; reads the whole model file.
+  func details(_ command: String) -> String {
+    "norma \(Norma.version) \(command), seed \(seed), model SHA-256 \(Study.digest(ofFile: model) ?? "unknown")"
   }
 }
 
@@ -32,7 +36,8 @@ struct GridScan {
   let image: Image
   let prepared: PreparedImage
 
-  /// - Throws: `GenerationError` where the file has no one scan that the model can look at.
+  /// - Parameter path: of the scan's file; of a stack the first page is taken.
+  /// - Throws: `GenerationError` or `ScanFault` where the model cannot look at it.
   init(_ path: String, for model: Model) throws {
     let folder = FilePath.folder(of: path)
     let file = FilePath.name(of: path)

@@ -58,6 +58,14 @@ struct ResolutionOptions: ParsableArguments {
     return result
   }
 
+  /// Why scores may say little, as a sentence; `nil` where the model looks at the same resolution by itself.
+  func note(on preparation: Preparation) -> String? {
+    guard applied(to: preparation) != preparation else { return nil }
+    return
+      "The model was calibrated on scans at \(preparation.gridDescription); this run looked at another resolution, where "
+      + "p-values and flags say little."
+  }
+
   /// For the key of what was computed; empty where nothing is chosen.
   var text: String {
     (level.map { "; level \($0)" } ?? "") + (micrometersPerPixel.map { "; \($0) micrometers a pixel" } ?? "")

@@ -20,7 +20,7 @@ struct Norma: ParsableCommand {
     subcommands: [
       DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, EvaluateCommand.self,
       InspectCommand.self, SampleCommand.self, TraverseCommand.self, InterpolateCommand.self, EditCommand.self,
-      AttributeCommand.self, ModelCommand.self,
+      AttributeCommand.self, AugmentCommand.self, ModelCommand.self,
     ])
 
   static func main() {

@@ -22,6 +22,7 @@ extension TrainingOptions {
     setSettings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
     setSettings.heldOutShare = heldOut
     setSettings.limits = loader.limits
+    setSettings.takesSynthetic = includeSynthetic
     setSettings.level = resolution.level
     setSettings.micrometersPerPixel = resolution.micrometersPerPixel
     setSettings.seed = seed

@@ -14,6 +14,9 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup var resolution: ResolutionOptions
 
+  @Flag(help: "Learn from scans too that norma augment made; by default they are left out.")
+  var includeSynthetic = false
+
   @Option(help: ArgumentHelp("Time to train, in minutes.", valueName: "minutes"))
   var minutes: Double?
 

@@ -84,7 +84,8 @@ struct ModelTests {
     let metadata = try Safetensors(Data(contentsOf: URL(fileURLWithPath: path)), path: path).metadata
     #expect(
       metadata.keys.sorted() == [
-        "architecture", "calibration", "channels", "domain", "format", "format_version", "inference", "normalization",
+        "architecture", "calibration", "channels", "domain", "format", "format_version", "inference", "latents",
+        "normalization",
         "patch_size", "preparation", "score_network", "scores", "seed", "tool_version", "training",
         "training_set_sha256",
       ])

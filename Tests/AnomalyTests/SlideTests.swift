@@ -241,6 +241,67 @@ struct SlideTests {
     #expect(fault.description.hasSuffix(sentence), "\(fault)")
   }
 
+  @Test(
+    arguments: [
+      (2.0, 0.5, "its pixels are 2.0 micrometers wide, 0.5 were asked for. Ask for larger ones."),
+      (
+        1e-3, 1,
+        "it says its pixels are 0.001 micrometers wide, less than a 64th of the 1.0 that were asked for. Check its pixel size "
+          + "with norma inspect."
+      ),
+    ])
+  func `a pixel size that cannot be reached is a fault`(size: Double, asked: Double, sentence: String) throws {
+    var image = Image(width: 20, height: 20, channels: 1, filledWith: 1)
+    image.pixelSize = PixelSize(x: size, y: size)
+    try folder.write([image], as: "study/case/scan.tif")
+    let study = try Study(path: folder.path + "/study")
+    let scan = study.scans(of: study.cases[0], reading: ScanReading(micrometersPerPixel: asked))[0]
+    guard case .failure(let fault) = scan.content else {
+      Issue.record("no fault")
+      return
+    }
+    #expect(fault.description.hasSuffix(sentence), "\(fault)")
+  }
+
+  @Test func `a local contrast sees scans whole`() {
+    let preparation = Preparation(
+      normalization: Normalization(method: .robust), reduction: 1, channels: 3, localContrast: 24)
+    #expect(preparation.reading().largestWhole == TIFFLimits.default.maximumPixels)
+  }
+
+  @Test func `a calibration says which scans it does not speak of`() throws {
+    let folder = try TemporaryFolder()
+    for (k, name) in TinyStudy.cases.enumerated() {
+      try folder.write([Self.picture(width: 120, height: 100, seed: UInt64(k))], as: "\(name)/slide.tif")
+    }
+    var settings = TrainingSet.Settings()
+    settings.largestWhole = 100
+    settings.reduction = 1
+    let set = try TrainingSet(Study(path: folder.path), settings: settings)
+    let ofSlides = try TinyStudy.trainer(set, TinyStudy.settings(epochs: 1)).run(toolVersion: "1.0") { _ in }
+    let whole = try TinyStudy.model.get().calibrations[.ensemble]!
+    let slides = ofSlides.calibrations[.ensemble]!
+    #expect(whole.mismatch(slides: 0, others: 9) == nil && slides.mismatch(slides: 9, others: 0) == nil)
+    #expect(
+      whole.mismatch(slides: 1, others: 9)
+        == "1 slide was scored by a model that was calibrated on scans that are held whole: p-values and flags say little. "
+        + "Train on scans of one size.")
+    #expect(slides.mismatch(slides: 1, others: 2)?.hasPrefix("2 scans that are held whole were scored") == true)
+  }
+
+  @Test func `a normalization that is learned leaves out slides without tissue`() throws {
+    var settings = TrainingSet.Settings()
+    settings.largestWhole = 100
+    settings.normalization = Normalization(method: .histogram, scope: .wholeCase)
+    try folder.write([Image(width: 120, height: 100, channels: 1, filledWith: 0)], as: "a/blank.tif")
+    #expect(throws: StudyError.self) { try TrainingSet(Study(path: folder.path), settings: settings) }
+    for (k, name) in ["b", "c", "d"].enumerated() {
+      try folder.write([Self.picture(width: 120, height: 100, seed: UInt64(k))], as: "\(name)/slide.tif")
+    }
+    let set = try TrainingSet(Study(path: folder.path), settings: settings)
+    #expect((set.training + set.heldOut).map(\.name).sorted() == ["b", "c", "d"])
+  }
+
   @Test(arguments: [(0.5, 0), (1.0, 0), (1.9, 0), (2.0, 1), (7.8, 1), (8.1, 2), (100, 2)])
   func `the smallest level that is fine enough is read`(micrometers: Double, level: Int) throws {
     var image = Self.picture(width: 512, height: 512, seed: 1)

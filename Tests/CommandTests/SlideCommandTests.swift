@@ -131,16 +131,3 @@ func `a resolution that makes no sense is refused`(options: [String], sentence: 
     #expect(result.status == 2 && result.errors.contains(sentence), "\(result.errors)")
   }
 }
-
-@Test func `a slide needs a normalization that does not look around`() throws {
-  let folder = try TemporaryFolder()
-  try folder.makeFolder(of: "s/a.tif")
-  for name in ["a", "b"] {
-    try TIFFWriter.write(
-      [.init(Image(width: 4200, height: 4200, channels: 3, filledWith: 9), as: .uint8)], tileSize: 256,
-      to: folder.file("s/\(name).tif"))
-  }
-  let result = try Program.run("train", "s", "--output", "m", "--preset", "fundus", in: folder)
-  #expect(result.status == 1)
-  #expect(result.errors.contains("which --local-contrast does not allow. Reduce it first"), "\(result.errors)")
-}
