@@ -103,13 +103,13 @@ extension Scorer {
   ///
   /// - Parameters:
   ///   - heatmap: takes the rows of the heatmap, of the size of the model's grid.
-  ///   - residual: the same for `Score.residual`.
+  ///   - residual: the same for `Score.residual`; `nil` where nobody wants it.
   ///   - progress: called with the share that is done.
   /// - Returns: all layers of the same size, up to `longestEdge` along the longer edge; positions and areas in pixels of
   ///   the scan at its full size.
   package func analyze(
     _ slide: PreparedSlide, rate: Double, minimumArea: RegionArea? = nil, longestEdge: Int,
-    heatmap: ([Float]) throws -> Void, residual: ([Float]) throws -> Void, progress: (Double) -> Void = { _ in }
+    heatmap: ([Float]) throws -> Void, residual: (([Float]) throws -> Void)?, progress: (Double) -> Void = { _ in }
   ) throws -> (layers: ScanLayers, findings: ScanResult.Findings) {
     let scorer = SlideScorer(inference: inference, book: book, scores: shownScores)
     let fieldMaps = try inference.maps(of: slide.fields)
@@ -125,18 +125,17 @@ extension Scorer {
       )
     } take: { rows, blocks in
       let heat = SlideScorer.assemble(blocks.map { $0.heats[score]! }, rows: rows, width: slide.width)
-      extremes.add(heat)
       heat.forEachRow { row in
         extremes.addMasses(ofRow: row)
         regions.add(row: row) { extremes.massLabel(atX: $0) }
       }
-      let other =
-        score == .residual
-        ? heat : SlideScorer.assemble(blocks.map { $0.heats[.residual]! }, rows: rows, width: slide.width)
       try heatmap(heat.heat)
-      try residual(other.heat)
-      pictures.add(heat, residual: other)
+      if let residual {
+        try residual(SlideScorer.assemble(blocks.map { $0.heats[.residual]! }, rows: rows, width: slide.width).heat)
+      }
       for block in blocks {
+        extremes.add(block.heats[score]!)
+        pictures.add(block.heats[score]!, residual: block.heats[.residual]!)
         pictures.add(
           block.reconstruction, depth: block.heats[score]!.depth, at: block.heats[score]!.area)
       }

@@ -24,13 +24,15 @@ struct SlidePictures {
   }
 
   /// The maximum of every cell: a mean would hide a small finding.
-  mutating func add(_ rows: SlideRows, residual other: SlideRows) {
-    for (row, y) in (rows.first..<rows.first + rows.heat.count / rows.width).enumerated() {
-      let line = y / factor * width
-      for x in 0..<rows.width {
-        let (cell, from) = (line + x / factor, row * rows.width + x)
-        heat[cell] = max(heat[cell], rows.heat[from])
-        residual[cell] = max(residual[cell], other.heat[from])
+  ///
+  /// - Parameter other: the residual's, of the same block.
+  mutating func add(_ block: SlideScorer.BlockHeat, residual other: SlideScorer.BlockHeat) {
+    for y in 0..<block.area.height {
+      let line = (block.area.y + y) / factor * width
+      for x in 0..<block.area.width {
+        let (cell, from) = (line + (block.area.x + x) / factor, y * block.area.width + x)
+        heat[cell] = max(heat[cell], block.core.samples[from])
+        residual[cell] = max(residual[cell], other.core.samples[from])
       }
     }
   }

@@ -19,9 +19,11 @@ struct SlideScorer {
     } take: { rows, blocks in
       for score in scores {
         let heat = Self.assemble(blocks.map { $0[score]! }, rows: rows, width: slide.width)
-        found[score]!.add(heat)
         heat.forEachRow { found[score]!.addMasses(ofRow: $0) }
-        for block in blocks { found[score]!.addLevel(of: block[score]!) }
+        for block in blocks {
+          found[score]!.add(block[score]!)
+          found[score]!.addLevel(of: block[score]!)
+        }
       }
     }
     return found.mapValues(\.extremes)
@@ -54,22 +56,16 @@ struct SlideScorer {
   /// Whole rows of the slide, 0 where there is no block.
   static func assemble(_ blocks: [BlockHeat], rows: Range<Int>, width: Int) -> SlideRows {
     var heat = Image(width: width, height: rows.count, channels: 1)
-    var counts = 0
-    for block in blocks {
-      heat.paste(block.core, atX: block.area.x, y: block.area.y - rows.lowerBound)
-      counts += block.depth.samples.count { $0 > 0 }
-    }
-    return SlideRows(first: rows.lowerBound, width: width, heat: heat.samples, tissuePixels: counts)
+    for block in blocks { heat.paste(block.core, atX: block.area.x, y: block.area.y - rows.lowerBound) }
+    return SlideRows(width: width, heat: heat.samples)
   }
 }
 
 /// Whole rows of a slide's heatmap.
 struct SlideRows: Sendable {
-  let first: Int
   let width: Int
   /// `[rows, width]`; 0 outside tissue.
   let heat: [Float]
-  let tissuePixels: Int
 
   func forEachRow(_ body: (UnsafeBufferPointer<Float>) -> Void) {
     heat.withUnsafeBufferPointer { heat in
@@ -89,12 +85,12 @@ struct SlideExtremes {
   private var level = 0.0
   private var tissuePixels = 0
 
-  mutating func add(_ rows: SlideRows) {
-    tissuePixels += rows.tissuePixels
-    rows.heat.withUnsafeBufferPointer { histogram.add($0) }
+  mutating func add(_ block: SlideScorer.BlockHeat) {
+    tissuePixels += block.depth.samples.count { $0 > 0 }
+    block.core.samples.withUnsafeBufferPointer { histogram.add($0) }
   }
 
-  /// - Parameter row: one of the rows that were added, in turn.
+  /// - Parameter row: of the whole slide, in turn.
   mutating func addMasses(ofRow row: UnsafeBufferPointer<Float>) { masses.add(row: row) }
 
   /// A region as small as counts lies within a block and its margin.

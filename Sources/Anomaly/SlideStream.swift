@@ -68,8 +68,9 @@ package final class SlideStream {
     let column: Int
   }
 
-  /// Columns of patches that a block is wide.
-  private static let blockColumns = 8
+  /// Columns and rows of patches that a block covers: with more of them less is computed twice, for the margins, and more
+  /// is held.
+  private static let (blockColumns, blockRows) = (8, 1)
   /// What the evidence of a pixel depends on: Gaussians over 9 pixels (structural similarity), 9 (smoothing) and 3.
   static let reach = 21
   /// Room for the smallest region to go on in, besides.
@@ -107,19 +108,20 @@ package final class SlideStream {
     for row in grid.rows.indices {
       try read(upTo: min(grid.rows[row] + grid.patchSize, grid.height))
       try addPatches(ofRow: row)
-      let done = stitchers.keys.filter { $0.row == row }
-      for place in done {
+      guard row % Self.blockRows == Self.blockRows - 1 || row == grid.rows.count - 1 else { continue }
+      let first = row - row % Self.blockRows
+      for place in stitchers.keys.filter({ $0.row == first }) {
         stitched[place] = stitchers.removeValue(forKey: place)!.image()
       }
-      let known = extent(ofRow: row).upperBound
-      while next <= row, known == grid.height || known >= extent(ofRow: next).upperBound + Self.margin {
+      let known = extent(ofRow: first).upperBound
+      while next <= first, known == grid.height || known >= extent(ofRow: next).upperBound + Self.margin {
         let rows = extent(ofRow: next)
         let places = grid.columns.indices.compactMap { column in
           let place = Place(row: next, column: column)
           return stitched[place] == nil ? nil : place
         }
         try take(rows, Parallel.map(places.count) { score(block(places[$0])) })
-        next += 1
+        next += Self.blockRows
         forget(before: (next < grid.rows.count ? extent(ofRow: next).lowerBound : grid.height) - Self.margin)
       }
     }
@@ -207,9 +209,10 @@ package final class SlideStream {
 
   // MARK: Blocks
 
-  /// Rows of the grid from where a row of patches begins to where the next one does.
+  /// Rows of the grid from where a row of patches begins to where the next row of blocks does.
   private func extent(ofRow row: Int) -> Range<Int> {
-    grid.rows[row]..<(row + 1 < grid.rows.count ? grid.rows[row + 1] : grid.height)
+    let last = row + Self.blockRows
+    return grid.rows[row]..<(last < grid.rows.count ? grid.rows[last] : grid.height)
   }
 
   private func extent(ofColumn column: Int) -> Range<Int> {
@@ -217,7 +220,7 @@ package final class SlideStream {
     return grid.columns[column]..<(last < grid.columns.count ? grid.columns[last] : grid.width)
   }
 
-  /// Blocks are named by the column of their first patch.
+  /// Blocks are named by the row and the column of their first patch.
   private func area(of place: Place) -> PixelRectangle {
     let (xs, ys) = (extent(ofColumn: place.column), extent(ofRow: place.row))
     return PixelRectangle(x: xs.lowerBound, y: ys.lowerBound, width: xs.count, height: ys.count)
@@ -227,7 +230,8 @@ package final class SlideStream {
   private func places(ofPatchAt column: Int, _ row: Int) -> [Place] {
     let (right, bottom) = (grid.columns[column] + grid.patchSize, grid.rows[row] + grid.patchSize)
     var result: [Place] = []
-    for r in row..<grid.rows.count where grid.rows[r] < bottom {
+    for r in stride(from: row - row % Self.blockRows, to: grid.rows.count, by: Self.blockRows)
+    where grid.rows[r] < bottom {
       for first in stride(
         from: column - column % Self.blockColumns, to: grid.columns.count, by: Self.blockColumns)
       where grid.columns[first] < right {

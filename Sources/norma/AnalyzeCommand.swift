@@ -251,7 +251,7 @@ struct Analysis {
       named: name, inCase: item.name, width: slide.width, height: slide.height, pixelSize: slide.pixelSize)
     let result = try scorer.analyze(
       slide, rate: falsePositiveRate, minimumArea: minimumRegionArea, longestEdge: ScanPictures.longestSide,
-      heatmap: { try maps.heatmap.append($0) }, residual: { try maps.residual?.append($0) }
+      heatmap: { try maps.heatmap.append($0) }, residual: maps.residual.map { writer in { try writer.append($0) } }
     ) { share in
       terminal.update("\(item.name): \(name)", fraction: share)
     }
