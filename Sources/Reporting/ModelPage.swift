@@ -50,15 +50,16 @@ package struct ModelPage {
     let latents: [Latent]
     let latentVerdict: String
     let calibration: Calibration?
-    let map: LatentMap?
+    let maps: [LatentMap]
+    let mapLabel: String
     let samples: String
     let strips: String
     let moves: [Move]
   }
 
   private struct LatentMap: Sendable {
+    let title: String
     let places: [Place]
-    let label: String
   }
 
   private struct Place: Sendable {
@@ -219,7 +220,8 @@ package struct ModelPage {
       },
       latentVerdict: warning
         ?? "No collapse: \(dimensions.count(where: \.isActive)) of \(dimensions.count) channels say something about a patch.",
-      calibration: calibration(model, rate: rate), map: map(of: model), samples: subject.samples,
+      calibration: calibration(model, rate: rate), maps: maps(of: model),
+      mapLabel: mapLabel(of: model), samples: subject.samples,
       strips: subject.strips,
       moves: subject.traversals.map { Move(number: $0.dimension.number, name: $0.name) })
   }
@@ -254,26 +256,46 @@ package struct ModelPage {
   /// Hues that lie far apart for cases that follow each other.
   private static let goldenAngle = 137.508
 
-  private static func map(of model: Model) -> LatentMap? {
-    guard let cases = model.latents?.map else { return nil }
-    let all = cases.joined()
-    guard let first = all.first else { return nil }
-    let (low, high) = all.reduce((first, first)) { (pointwiseMin($0.0, $1), pointwiseMax($0.1, $1)) }
-    let size = max((high - low).max(), 1e-9)
-    let names = model.record.heldOutCases
-    return LatentMap(
-      places: cases.enumerated().flatMap { k, scans in
-        scans.map { place in
+  /// More points than can be told apart; the neighbour embedding would take long.
+  private static let mostPlaces = 1000
+
+  private static func maps(of model: Model) -> [LatentMap] {
+    guard let latents = model.latents, let principal = latents.map else { return [] }
+    let step = max(1, (principal.joined().count + mostPlaces - 1) / mostPlaces)
+    var points: [(caseNumber: Int, encoding: [Double], place: SIMD2<Double>)] = []
+    var next = 0
+    for (k, scans) in latents.heldOut.enumerated() {
+      for (j, encoding) in scans.enumerated() {
+        if next % step == 0 { points.append((k, encoding.map(Double.init), principal[k][j])) }
+        next += 1
+      }
+    }
+    func map(_ title: String, _ places: [SIMD2<Double>]) -> LatentMap {
+      let (low, high) = places.reduce((places[0], places[0])) { (pointwiseMin($0.0, $1), pointwiseMax($0.1, $1)) }
+      let size = max((high - low).max(), 1e-9)
+      let names = model.record.heldOutCases
+      return LatentMap(
+        title: title,
+        places: zip(points, places).map { point, place in
           let shifted = (place - (low + high) / 2) / size
+          let hue = Int((Double(point.caseNumber) * goldenAngle).truncatingRemainder(dividingBy: 360))
           return Place(
             x: PageText.number(150 + 284 * shifted.x, digits: 1), y: PageText.number(150 - 284 * shifted.y, digits: 1),
-            color: "hsl(\(Int((Double(k) * goldenAngle).truncatingRemainder(dividingBy: 360))) 65% 50%)",
-            name: k < names.count ? names[k] : "")
-        }
-      },
-      label:
-        "\(PageText.count(all.count, "held-out scan")) of \(PageText.count(cases.count, "case")) along the two directions in "
-        + "which their encodings vary most, a color a case")
+            color: "hsl(\(hue) 65% 50%)", name: point.caseNumber < names.count ? names[point.caseNumber] : "")
+        })
+    }
+    let plain = points.map(\.place)
+    return [map("The two directions of most variation", plain)]
+      + (points.count >= 4
+        ? [map("Neighbours kept together (t-SNE)", NeighbourEmbedding.places(of: points.map(\.encoding), from: plain))]
+        : [])
+  }
+
+  private static func mapLabel(of model: Model) -> String {
+    let cases = model.latents?.heldOut ?? []
+    return
+      "Encodings of \(PageText.count(cases.joined().count, "held-out scan")) of \(PageText.count(cases.count, "case")), a "
+      + "color a case"
   }
 
   /// The share of held-out healthy cases that score below, over the score.

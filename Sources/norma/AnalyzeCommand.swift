@@ -62,7 +62,7 @@ struct AnalyzeCommand: ParsableCommand {
       study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
       score: score, keptFiles: keep,
       precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }, limits: loader.limits,
-      resolution: resolution
+      resolution: resolution.chosen
     ).run(terminal: &terminal)
     print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
@@ -86,7 +86,7 @@ struct Analysis {
   /// `nil` for what the model was calibrated with.
   var minimumRegionArea: RegionArea?
   var limits = TIFFLimits.default
-  var resolution = ResolutionOptions()
+  var resolution = Resolution()
 
   struct Outcome {
     var output: String

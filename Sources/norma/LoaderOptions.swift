@@ -50,6 +50,14 @@ struct ResolutionOptions: ParsableArguments {
     }
   }
 
+  var chosen: Resolution { Resolution(level: level, micrometersPerPixel: micrometersPerPixel) }
+}
+
+/// A resolution to look at in place of a model's own.
+struct Resolution {
+  var level: Int?
+  var micrometersPerPixel: Double?
+
   /// - Returns: the preparation with what was chosen here in place of its own.
   func applied(to preparation: Preparation) -> Preparation {
     var result = preparation
