@@ -4,10 +4,11 @@ import Foundation
 ///
 /// Source: van der Maaten & Hinton 2008, "Visualizing data using t-SNE", Journal of Machine Learning Research 9, exact.
 package enum NeighbourEmbedding {
-  private static let steps = 500
+  private static let steps = 1000
   private static let exaggeration = 12.0
-  private static let exaggeratedSteps = 100
-  private static let learningRate = 50.0
+  private static let exaggeratedSteps = 250
+  /// Per point: as many pull as there are, each with a share of the whole.
+  private static let learningRate = 0.2
 
   /// - Parameters:
   ///   - points: of the same number of dimensions, four or more; time grows with the square of their number.
@@ -42,7 +43,7 @@ package enum NeighbourEmbedding {
           let pull: Double = 4 * (factor * joint[i * n + j] - weight / total) * weight
           slope += pull * (places[i] - places[j])
         }
-        speed[i] = momentum * speed[i] - learningRate * slope
+        speed[i] = momentum * speed[i] - learningRate * Double(n) * slope
         moved[i] += speed[i]
       }
       let center = moved.reduce(.zero, +) / Double(n)
