@@ -40,9 +40,6 @@ package struct Calibration: Codable, Sendable, Equatable {
 
   package static let defaultRegionArea = 12
 
-  /// - Parameter cases: heatmaps on the model's grid of the held-out healthy cases, case by case.
-  init(heatmaps cases: [[Heatmap]]) { self.init(extremes: cases.map { $0.map(ScanExtremes.init) }) }
-
   /// - Parameters:
   ///   - cases: of the scans of the held-out healthy cases, case by case.
   ///   - slides: how many of them are slides.

@@ -38,20 +38,25 @@ package struct Region: Sendable, Equatable, Codable {
   }
 }
 
+extension Region {
+  /// The same in pixels that are smaller by these factors.
+  func scaled(x: Double, y: Double) -> Region {
+    var scaled = self
+    (scaled.x, scaled.y) = (Int(Double(self.x) * x), Int(Double(self.y) * y))
+    scaled.width = Int((Double(self.x + width) * x).rounded(.up)) - scaled.x
+    scaled.height = Int((Double(self.y + height) * y).rounded(.up)) - scaled.y
+    scaled.areaPixels = Int((Double(areaPixels) * x * y).rounded())
+    return scaled
+  }
+}
+
 extension ScanResult.Findings {
   /// What was found on a smaller level of a scan, in pixels of the scan at its full size.
   package func scaled(to base: ScanLevel) -> Self {
     let (x, y) = (Double(base.width) / Double(width), Double(base.height) / Double(height))
     var result = self
     (result.width, result.height, result.pixelSize, result.downsample) = (base.width, base.height, base.pixelSize, x)
-    result.regions = regions.map { region in
-      var scaled = region
-      (scaled.x, scaled.y) = (Int(Double(region.x) * x), Int(Double(region.y) * y))
-      scaled.width = Int((Double(region.x + region.width) * x).rounded(.up)) - scaled.x
-      scaled.height = Int((Double(region.y + region.height) * y).rounded(.up)) - scaled.y
-      scaled.areaPixels = Int((Double(region.areaPixels) * x * y).rounded())
-      return scaled
-    }
+    result.regions = regions.map { $0.scaled(x: x, y: y) }
     return result
   }
 }

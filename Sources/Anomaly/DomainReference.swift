@@ -38,9 +38,7 @@ extension DomainReference {
           return scan.appearance(maps: maps[next], latents: latents)
         }
       }
-      return Appearance(
-        of: groups.prefix(member.scans.count).flatMap { $0 }
-          + groups.dropFirst(member.scans.count).map { Appearance(of: $0) })
+      return member.appearance(of: groups)
     }
     self.init(
       channels: set.preparation.channels, training: set.training.map(\.appearance), heldOut: heldOut)

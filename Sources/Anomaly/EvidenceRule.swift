@@ -25,7 +25,7 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
   }
 
   /// How much each channel counts where its sign does not matter; 1 in sum.
-  func emphasis(channels: Int) -> [Float] {
+  package func emphasis(channels: Int) -> [Float] {
     let sizes = channelWeights?.map(abs) ?? [Float](repeating: 1, count: channels)
     let sum = sizes.reduce(0, +)
     return sizes.map { $0 / sum }

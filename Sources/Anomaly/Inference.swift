@@ -132,7 +132,7 @@ package final class Inference {
     let grids = scans.map {
       PatchGrid(
         width: $0.image.width, height: $0.image.height, patchSize: size,
-        overlap: Int(Double(size) * settings.overlap))
+        overlapShare: settings.overlap)
     }
     // Intensities and depth are cut together; NaN has depth 0 and is fed as 0.
     let sources = scans.map(Self.withDepth)

@@ -78,10 +78,6 @@ package struct LatentReference: Codable, Sendable, Equatable {
         for c in 0..<k { rows[i][c] -= along * direction[c] }
       }
     }
-    var rest = places[...]
-    return heldOut.map { scans in
-      defer { rest = rest.dropFirst(scans.count) }
-      return Array(rest.prefix(scans.count))
-    }
+    return places.divided(into: heldOut.map(\.count))
   }
 }

@@ -154,6 +154,13 @@ package struct Model: Sendable {
     (record.precision ?? (record.compute.hasSuffix(", bf16") ? .bfloat16 : .float32)).available
   }
 
+  /// How its scans are restored.
+  package var restoration: Restoration {
+    Restoration(
+      objective: record.objective, spread: record.spread ?? [Float](repeating: 0, count: preparation.channels),
+      range: preparation.normalization.range)
+  }
+
   /// Puts the weights into a network.
   package func network(engine: Engine, path: String) throws(ModelError) -> VAE {
     let network = VAE(architecture, seed: 0, engine: engine)

@@ -92,7 +92,7 @@ package struct PreparedImage: Sendable {
   package var scan: PreparedScan
   /// By which the scan was reduced.
   package var factor: Int
-  package fileprivate(set) var parameters: NormalizationParameters
+  fileprivate var parameters: NormalizationParameters
   /// What was subtracted, on the model's grid.
   fileprivate var background: Image?
 

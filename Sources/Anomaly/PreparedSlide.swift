@@ -32,11 +32,7 @@ package struct PreparedSlide: Sendable {
   package func normalized(_ part: Image) -> Image { normalization.apply(parameters, to: part) }
 
   /// Of the model's grid; `nil` where the file does not say.
-  package var pixelSize: PixelSize? {
-    slide.level.pixelSize.map { PixelSize(x: $0.x * Double(factor), y: $0.y * Double(factor)) }
-  }
-
-  package var appearance: Appearance { Appearance(of: fields.compactMap(\.appearance)) }
+  package var pixelSize: PixelSize? { slide.level.pixelSize?.multiplied(by: factor) }
 }
 
 extension Preparation {

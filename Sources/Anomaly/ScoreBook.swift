@@ -26,13 +26,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     rule: EvidenceRule
   ) {
     let healthy = Array(groups.joined())
-    func grouped<T>(_ values: [T]) -> [[T]] {
-      var rest = values[...]
-      return groups.map { group in
-        defer { rest = rest.dropFirst(group.count) }
-        return Array(rest.prefix(group.count))
-      }
-    }
+    let counts = groups.map(\.count)
     var members: [Score: ResidualStatistics] = [:]
     var healthyHeat: [Score: [[Float]]] = [:]
     var plantedHeat: [Score: [[Float]]] = [:]
@@ -40,9 +34,9 @@ package struct ScoreBook: Codable, Sendable, Equatable {
       let own = score.rule(rule)
       let evidence = zip(healthy, maps).compactMap { score.evidence(of: $0, maps: $1, rule: rule, own: own) }
       guard let channels = evidence.first?.channels else { continue }
-      let statistics = ResidualStatistics(healthy: grouped(evidence), channels: channels, rule: own)
+      let statistics = ResidualStatistics(healthy: evidence.divided(into: counts), channels: channels, rule: own)
       members[score] = statistics
-      healthyHeat[score] = grouped(evidence).flatMap { group in
+      healthyHeat[score] = evidence.divided(into: counts).flatMap { group in
         let center = statistics.center(of: group)
         return group.map { statistics.heat(of: $0, center: center) }
       }

@@ -33,11 +33,7 @@ package final class Scorer {
       scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
       preparation: model.preparation, settings: model.inference,
       takesDivergence: needed.contains(.divergence), takesGradient: needed.contains(.divergenceGradient),
-      restoration: needed.contains(.restoration)
-        ? Restoration(
-          objective: model.record.objective,
-          spread: model.record.spread ?? [Float](repeating: 0, count: model.preparation.channels),
-          range: model.preparation.normalization.range) : nil)
+      restoration: needed.contains(.restoration) ? model.restoration : nil)
   }
 
   /// What an analysis shows: its score, and what could not be reconstructed.
@@ -171,15 +167,14 @@ extension Calibration {
     let groups = found.groups.filter { Double($0.pixels) >= least }
       .sorted { ($0.peak, $0.pixels) > ($1.peak, $1.pixels) }
     return groups.prefix(Self.mostRegions).enumerated().map { rank, group in
-      let (left, top) = (Int(Double(group.left) * downsample.x), Int(Double(group.top) * downsample.y))
-      let pixels = (Double(group.pixels) * area).rounded()
-      return Region(
-        rank: rank + 1, x: left, y: top,
-        width: Int((Double(group.right + 1) * downsample.x).rounded(.up)) - left,
-        height: Int((Double(group.bottom + 1) * downsample.y).rounded(.up)) - top, areaPixels: Int(pixels),
-        areaSquareMillimeters: pixelSize.map { pixels * $0.squareMillimeters }, peak: Double(group.peak),
-        mean: group.sum / Double(group.pixels),
-        pValue: regionMasses.map { Self.pValue(extremes.mass(of: group.peakTag), among: $0) })
+      var region = Region(
+        rank: rank + 1, x: group.left, y: group.top, width: group.right - group.left + 1,
+        height: group.bottom - group.top + 1, areaPixels: group.pixels, areaSquareMillimeters: nil,
+        peak: Double(group.peak), mean: group.sum / Double(group.pixels),
+        pValue: regionMasses.map { Self.pValue(extremes.mass(of: group.peakTag), among: $0) }
+      ).scaled(x: downsample.x, y: downsample.y)
+      region.areaSquareMillimeters = pixelSize.map { Double(region.areaPixels) * $0.squareMillimeters }
+      return region
     }
   }
 }

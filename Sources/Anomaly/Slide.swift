@@ -34,7 +34,7 @@ package struct Slide: Sendable {
     while let band = try rows.next() {
       for part in band.parts { result.paste(part.image, atX: part.x, y: band.top) }
     }
-    result.pixelSize = source.pixelSize.map { PixelSize(x: $0.x * Double(factor), y: $0.y * Double(factor)) }
+    result.pixelSize = source.pixelSize?.multiplied(by: factor)
     return result
   }
 
@@ -44,7 +44,7 @@ package struct Slide: Sendable {
   func part(_ area: PixelRectangle, reducedBy factor: Int, from file: TIFFFile) throws(ImagingError) -> Image {
     var result = Image(
       width: area.width, height: area.height, channels: level.channels,
-      pixelSize: level.pixelSize.map { PixelSize(x: $0.x * Double(factor), y: $0.y * Double(factor)) })
+      pixelSize: level.pixelSize?.multiplied(by: factor))
     let left = area.x * factor
     let width = min(area.width * factor, level.width - left)
     // Few rows at a time: with a large factor even a small part covers much of the level.

@@ -82,7 +82,7 @@ package final class SlideStream {
     let size = inference.network.architecture.patchSize
     grid = PatchGrid(
       width: prepared.width, height: prepared.height, patchSize: size,
-      overlap: Int(Double(size) * inference.settings.overlap))
+      overlapShare: inference.settings.overlap)
     let (tissue, slide) = (prepared.tissue, prepared.slide)
     // A patch with tissue shows what lies around it too.
     do throws(ImagingError) {

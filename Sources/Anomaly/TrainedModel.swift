@@ -39,7 +39,7 @@ extension Trainer {
     let calibrations = try calibrations(by: book, inference: inference, maps: maps, observe: observe)
     let latents = LatentReference(
       training: try inference.encodings(of: set.training.flatMap(\.views)),
-      heldOut: Self.regrouped(maps.map(\.encoding), by: set.heldOut.map(\.views.count)))
+      heldOut: maps.map(\.encoding).divided(into: set.heldOut.map(\.views.count)).map { $0.filter { !$0.isEmpty } })
     return Model(
       architecture: architecture, preparation: set.preparation, scoreArchitecture: scoreNetwork?.architecture,
       inference: settings.inference, book: book, calibrations: calibrations,
@@ -55,15 +55,6 @@ extension Trainer {
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))
         }))
-  }
-
-  /// One list a case, without scans that show no tissue.
-  private static func regrouped(_ encodings: [[Float]], by counts: [Int]) -> [[[Float]]] {
-    var rest = encodings[...]
-    return counts.map { count in
-      defer { rest = rest.dropFirst(count) }
-      return rest.prefix(count).filter { !$0.isEmpty }
-    }
   }
 
   /// - Parameter maps: of all views of the held-out cases in turn.

@@ -17,8 +17,12 @@ package struct TrainingSet: Sendable {
     /// All of them that patches can be cut from.
     package var views: [PreparedScan] { Array(groups.joined()) }
 
-    var appearance: Appearance {
-      Appearance(of: scans.compactMap(\.appearance) + slides.map(\.appearance))
+    var appearance: Appearance { appearance(of: groups.map { $0.compactMap(\.appearance) }) }
+
+    /// What the case looks like, from what its groups do: every scan counts once, a slide as a whole.
+    func appearance(of groups: [[Appearance]]) -> Appearance {
+      Appearance(
+        of: groups.prefix(scans.count).flatMap { $0 } + groups.dropFirst(scans.count).map { Appearance(of: $0) })
     }
   }
 

@@ -33,11 +33,7 @@ package struct Attribute: Sendable, Equatable, Codable {
     let within = Self.inner(discriminant, scatter.map { Self.inner($0, discriminant) })
     separation = Self.inner(discriminant, difference) / max(within, 1e-12).squareRoot()
     self.discriminant = discriminant
-    var rest = difference[...]
-    direction = architecture.latents.map { count in
-      defer { rest = rest.dropFirst(count) }
-      return Array(rest.prefix(count))
-    }
+    direction = difference.divided(into: architecture.latents)
     patches = [first.count, second.count]
   }
 

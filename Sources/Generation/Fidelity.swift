@@ -27,10 +27,14 @@ package struct Fidelity: Sendable, Equatable, Codable {
     kernelDistance = Self.kernelDistance(scaled.others, scaled.real)
     precision = Self.coverage(of: scaled.others, by: scaled.real)
     recall = Self.coverage(of: scaled.real, by: scaled.others)
-    let known = training.map(Self.small)
-    nearestTraining =
-      known.isEmpty
-      ? nil : Self.median(patches.map(Self.small).map { patch in known.map { Self.distance($0, patch) }.min()! })
+    nearestTraining = Self.nearest(to: patches, in: training)
+  }
+
+  /// See `nearestTraining`; `nil` where there is nothing to be near to.
+  package static func nearest(to patches: [Image], in training: [Image]) -> Double? {
+    let known = training.map(small)
+    guard !known.isEmpty else { return nil }
+    return median(patches.map(small).map { patch in known.map { distance($0, patch) }.min()! })
   }
 
   // MARK: Features

@@ -11,10 +11,6 @@ package struct PatchFeatures: Sendable {
   private static let scales: [Float] = [1, 2, 4, 8, 16]
   private static let quantiles = [0.05, 0.5, 0.95]
 
-  package static func count(channels c: Int) -> Int {
-    c * (fields * fields + 2 + quantiles.count + scales.count + 2) + c - 1
-  }
-
   /// - Parameter patch: normalized, without `NaN`.
   package static func values(of patch: Image) -> [Double] {
     let planes = (0..<patch.channels).map { patch.channels([$0]) }

@@ -54,8 +54,6 @@ extension Model {
   package var pictureEmphasis: [Float]? {
     let channels = preparation.channels
     if channels == 3, book.rule.channelWeights == nil { return nil }
-    let sizes = book.rule.channelWeights?.map(abs) ?? [Float](repeating: 1, count: channels)
-    let sum = sizes.reduce(0, +)
-    return sizes.map { $0 / sum }
+    return book.rule.emphasis(channels: channels)
   }
 }

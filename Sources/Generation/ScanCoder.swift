@@ -45,7 +45,7 @@ package struct ScanCoder {
   }
 
   private func grid(width: Int, height: Int) -> PatchGrid {
-    let size = generator.architecture.patchSize
-    return PatchGrid(width: width, height: height, patchSize: size, overlap: Int(Double(size) * overlap))
+    PatchGrid(
+      width: width, height: height, patchSize: generator.architecture.patchSize, overlapShare: overlap)
   }
 }

@@ -8,6 +8,9 @@ package struct PixelSize: Sendable, Equatable, Codable {
     self.y = y
   }
 
+  /// Of pixels as many times as wide and high.
+  package func multiplied(by factor: Int) -> PixelSize { PixelSize(x: x * Double(factor), y: y * Double(factor)) }
+
   /// Area of a pixel in square millimeters.
   package var squareMillimeters: Double { x * y / 1e6 }
 }

@@ -24,6 +24,11 @@ package struct PatchGrid: Sendable, Equatable {
     rows = Self.starts(length: height, patchSize: patchSize, step: patchSize - overlap)
   }
 
+  /// - Parameter share: of its edge that a patch has in common with the next, in 0..<1.
+  package init(width: Int, height: Int, patchSize: Int, overlapShare share: Double) {
+    self.init(width: width, height: height, patchSize: patchSize, overlap: Int(Double(patchSize) * share))
+  }
+
   /// The top left corner of a patch; patches are numbered row by row.
   package func origin(of patch: Int) -> (x: Int, y: Int) {
     (columns[patch % columns.count], rows[patch / columns.count])

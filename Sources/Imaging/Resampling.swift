@@ -10,7 +10,7 @@ extension Image {
     let (newWidth, newHeight) = ((width + factor - 1) / factor, (height + factor - 1) / factor)
     var result = Image(
       width: newWidth, height: newHeight, channels: channels,
-      pixelSize: pixelSize.map { PixelSize(x: $0.x * Double(factor), y: $0.y * Double(factor)) })
+      pixelSize: pixelSize?.multiplied(by: factor))
     samples.withUnsafeBufferPointer { source in
       result.samples.withUnsafeMutableBufferPointer { target in
         for y in 0..<newHeight {

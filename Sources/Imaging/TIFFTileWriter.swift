@@ -25,15 +25,9 @@ package final class TIFFTileWriter {
     (self.width, self.height) = (width, height)
     pending = [Float](repeating: 0, count: Self.edge * width)
     file = try AtomicFile(path: path)
-    let descriptor = dup(file.descriptor)
-    guard descriptor >= 0 else { throw file.failure(code: errno) }
     // Classic TIFF ends at 4 GiB; compression may not help.
     let mode = width * height > 1_000_000_000 ? "w8" : "w"
-    guard let tiff = norma_tiff_open(descriptor, TIFFLog.fileName, mode, log.pointer, 0) else {
-      close(descriptor)
-      throw TIFFWriter.failure(of: file, log)
-    }
-    self.tiff = tiff
+    tiff = try TIFFWriter.open(file, mode: mode, log)
     let header = TIFFWriter.Header(
       width: width, height: height, channels: 1, samples: .float32, pixelSize: pixelSize, description: nil)
     TIFFWriter.setTags(of: header, tileSize: Self.edge, rowsPerStrip: 0, on: tiff)

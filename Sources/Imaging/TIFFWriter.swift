@@ -64,13 +64,7 @@ package enum TIFFWriter {
     let bytes = pages.reduce(0) { $0 + $1.image.samples.count * $1.samples.bits / 8 }
     // Classic TIFF ends at 4 GiB; compression may not help.
     let mode = bytes > 4_000_000_000 ? "w8" : "w"
-    // libtiff closes its descriptor, but the file must be synced after that.
-    let descriptor = dup(file.descriptor)
-    guard descriptor >= 0 else { throw file.failure(code: errno) }
-    guard let tiff = norma_tiff_open(descriptor, TIFFLog.fileName, mode, log.pointer, 0) else {
-      close(descriptor)
-      throw failure(of: file, log)
-    }
+    let tiff = try open(file, mode: mode, log)
     var isWritten = true
     for page in pages where isWritten {
       let header = Header(
@@ -83,6 +77,18 @@ package enum TIFFWriter {
     TIFFClose(tiff)
     guard isWritten && log.isEmpty else { throw failure(of: file, log) }
     try file.commit(isSynced: isSynced)
+  }
+
+  /// A handle to write with; to be closed by the caller.
+  static func open(_ file: AtomicFile, mode: String, _ log: TIFFLog) throws(ImagingError) -> OpaquePointer {
+    // libtiff closes its descriptor, but the file must be synced after that.
+    let descriptor = dup(file.descriptor)
+    guard descriptor >= 0 else { throw file.failure(code: errno) }
+    guard let tiff = norma_tiff_open(descriptor, TIFFLog.fileName, mode, log.pointer, 0) else {
+      close(descriptor)
+      throw failure(of: file, log)
+    }
+    return tiff
   }
 
   static func failure(of file: AtomicFile, _ log: TIFFLog) -> ImagingError {

@@ -116,10 +116,7 @@ struct EditCommand: ParsableCommand {
       network: try model.network(engine: engine, path: options.model), scoreNetwork: nil,
       preparation: model.preparation,
       settings: model.inference,
-      restoration: Restoration(
-        objective: model.record.objective,
-        spread: model.record.spread ?? [Float](repeating: 0, count: model.preparation.channels),
-        range: model.preparation.normalization.range))
+      restoration: model.restoration)
     return try inference.maps(of: [scan.prepared.scan])[0].restored!
   }
 }

@@ -103,10 +103,10 @@ struct SampleCommand: ParsableCommand {
     }
     let samples = Fidelity(of: patches, real: real.heldOut, training: real.training)
     let training = Fidelity(of: Array(real.training.prefix(patches.count)), real: real.heldOut, training: [])
-    let heldOut = Fidelity(of: real.heldOut, real: real.heldOut, training: real.training)
+    let heldOut = Fidelity.nearest(to: real.heldOut, in: real.training)
     try GenerationOptions.writeJSON(
       Comparison(
-        samples: samples, training: training, heldOutNearestTraining: heldOut.nearestTraining,
+        samples: samples, training: training, heldOutNearestTraining: heldOut,
         heldOutPatches: real.heldOut.count, trainingPatches: real.training.count), to: "\(output)/fidelity.json")
     func row(_ name: String, _ values: String...) -> String {
       name.padding(toLength: 28, withPad: " ", startingAt: 0)
@@ -121,7 +121,7 @@ struct SampleCommand: ParsableCommand {
         row("precision", number(samples.precision), number(training.precision)),
         row("recall", number(samples.recall), number(training.recall)),
         "nearest training patch: samples \(number(samples.nearestTraining)), held-out patches "
-          + number(heldOut.nearestTraining),
+          + number(heldOut),
       ].joined(separator: "\n"))
   }
 }
