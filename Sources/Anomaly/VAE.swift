@@ -284,16 +284,7 @@ package final class VAE {
     _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
   ) throws(ComputeError) -> Tensor {
     guard let b = current else { preconditionFailure("the VAE's backward came before its forward") }
-    b.gradient.copy(from: gradient)
-    if architecture.output == .probability { OutputMap.toLogits(b.gradient, of: b.reconstruction) }
-    SpaceToDepth.forward(b.gradient, factor: architecture.blockSize, into: b.blockGradient)
-    var g = try output.backward(b.blockGradient)
-    if let scaleOutput, let scales = b.scales {
-      if let scaleGradient { b.gradient.copy(from: scaleGradient) } else { b.gradient.values.update(repeating: 0) }
-      OutputMap.toRaw(b.gradient, of: scales)
-      SpaceToDepth.forward(b.gradient, factor: architecture.blockSize, into: b.blockGradient)
-      g.add(try scaleOutput.backward(b.blockGradient))
-    }
+    var g = try backwardThroughOutput(gradient, scaleGradient: scaleGradient, in: b)
     for stage in decoders.indices {
       let decoder = decoders[stage]
       g = try decoder.leave.backward(g)
@@ -320,6 +311,39 @@ package final class VAE {
     }
     SpaceToDepth.inverse(g, factor: architecture.blockSize, into: b.gradient)  // [n, h, w, c]
     return b.gradient
+  }
+
+  /// The gradient of a loss by the latents of the last `decode`, stage by stage, valid until the next call; `nil` where a
+  /// stage has none. Parameters and arguments as of `backward`.
+  package func latentGradients(
+    _ gradient: Tensor, scaleGradient: Tensor? = nil
+  ) throws(ComputeError) -> [Tensor?] {
+    guard let b = current else { preconditionFailure("the VAE's backward came before its decode") }
+    var g = try backwardThroughOutput(gradient, scaleGradient: scaleGradient, in: b)
+    var result: [Tensor?] = []
+    for decoder in decoders {
+      g = try decoder.leave.backward(g)
+      result.append(try decoder.expand?.backward(g))
+      if let enter = decoder.enter { g = try enter.backward(g) }
+    }
+    return result
+  }
+
+  /// - Returns: the gradient by the feature maps that the last layers saw.
+  private func backwardThroughOutput(
+    _ gradient: Tensor, scaleGradient: Tensor?, in b: Buffers
+  ) throws(ComputeError) -> Tensor {
+    b.gradient.copy(from: gradient)
+    if architecture.output == .probability { OutputMap.toLogits(b.gradient, of: b.reconstruction) }
+    SpaceToDepth.forward(b.gradient, factor: architecture.blockSize, into: b.blockGradient)
+    let g = try output.backward(b.blockGradient)
+    if let scaleOutput, let scales = b.scales {
+      if let scaleGradient { b.gradient.copy(from: scaleGradient) } else { b.gradient.values.update(repeating: 0) }
+      OutputMap.toRaw(b.gradient, of: scales)
+      SpaceToDepth.forward(b.gradient, factor: architecture.blockSize, into: b.blockGradient)
+      g.add(try scaleOutput.backward(b.blockGradient))
+    }
+    return g
   }
 
   private func prepare(_ shape: Shape) throws(ComputeError) -> Buffers {

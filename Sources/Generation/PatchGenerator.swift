@@ -59,13 +59,7 @@ package final class PatchGenerator {
     var result: [Image] = []
     for first in stride(from: 0, to: code.count, by: Self.batch) {
       let n = min(Self.batch, code.count - first)
-      for (stage, latent) in latents.enumerated() {
-        guard let latent else { continue }
-        let size = latent.shape.count / Self.batch
-        latent.values.update(repeating: 0)
-        for i in 0..<n * size { latent.values[i] = code.stages[stage][first * size + i] }
-      }
-      let decoded = try network.decode(latents, patches: Self.batch)
+      let decoded = try decode(code, patches: first..<first + n)
       let size = decoded.shape.count / Self.batch
       for k in 0..<n {
         result.append(
@@ -75,5 +69,59 @@ package final class PatchGenerator {
       }
     }
     return result
+  }
+
+  /// What a reconstructed value costs, in nats, with its slopes by the value and by the logarithm of its spread.
+  package typealias Cost = (
+    _ patch: Int, _ index: Int, _ reconstruction: Float, _ spread: Float?
+  ) -> (nats: Float, slope: Float, slopeByLogSpread: Float)
+
+  /// A cost of what latents decode to, summed over each patch, and its gradient by the latents.
+  ///
+  /// - Parameter cost: asked for every value of every patch, which are numbered as in the code and in the patch's samples.
+  package func gradient(
+    at code: LatentCode, of cost: Cost
+  ) throws(ComputeError) -> (nats: [Double], gradient: LatentCode) {
+    var nats: [Double] = []
+    var gradients: [LatentCode] = []
+    for first in stride(from: 0, to: code.count, by: Self.batch) {
+      let n = min(Self.batch, code.count - first)
+      let decoded = try decode(code, patches: first..<first + n)
+      let scales = network.scales
+      let slope = try Tensor(decoded.shape, engine: network.engine)
+      let scaleSlope = try scales.map { tensor throws(ComputeError) in
+        try Tensor(tensor.shape, engine: network.engine)
+      }
+      let size = decoded.shape.count / Self.batch
+      for k in 0..<n {
+        var sum = 0.0
+        for i in k * size..<(k + 1) * size {
+          let one = cost(first + k, i - k * size, decoded.values[i], scales?.values[i])
+          sum += Double(one.nats)
+          slope.values[i] = one.slope
+          scaleSlope?.values[i] = one.slopeByLogSpread
+        }
+        nats.append(sum)
+      }
+      let byLatents = try network.latentGradients(slope, scaleGradient: scaleSlope)
+      gradients.append(
+        LatentCode(
+          count: n,
+          stages: byLatents.map { latent in
+            latent.map { Array($0.values[..<($0.shape.count / Self.batch * n)]) } ?? []
+          }))
+    }
+    return (nats, .joined(gradients))
+  }
+
+  /// Decodes one batch; what lies beyond the patches asked for is of no account.
+  private func decode(_ code: LatentCode, patches: Range<Int>) throws(ComputeError) -> Tensor {
+    for (stage, latent) in latents.enumerated() {
+      guard let latent else { continue }
+      let size = latent.shape.count / Self.batch
+      latent.values.update(repeating: 0)
+      for i in 0..<patches.count * size { latent.values[i] = code.stages[stage][patches.lowerBound * size + i] }
+    }
+    return try network.decode(latents, patches: Self.batch)
   }
 }

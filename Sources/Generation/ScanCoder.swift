@@ -24,12 +24,22 @@ package struct ScanCoder {
   package func encode(
     _ scan: Image, sampling generator: inout RandomGenerator?
   ) throws(ComputeError) -> LatentCode {
+    try self.generator.encode(patches(of: scan), sampling: &generator)
+  }
+
+  /// Latents of the nearest healthy version of a scan, patch by patch.
+  package func restore(
+    _ scan: Image, by restoration: LatentRestoration
+  ) throws(ComputeError) -> LatentRestoration.Result {
+    try restoration.restore(patches(of: scan), by: generator)
+  }
+
+  private func patches(of scan: Image) -> [Image] {
     let grid = grid(width: scan.width, height: scan.height)
-    return try self.generator.encode(
-      (0..<grid.count).map {
-        let (x, y) = grid.origin(of: $0)
-        return scan.patch(atX: x, y: y, edge: grid.patchSize)
-      }, sampling: &generator)
+    return (0..<grid.count).map {
+      let (x, y) = grid.origin(of: $0)
+      return scan.patch(atX: x, y: y, edge: grid.patchSize)
+    }
   }
 
   /// The scan that the latents of all its patches stand for, in normalized units.

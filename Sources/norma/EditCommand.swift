@@ -10,8 +10,8 @@ struct EditCommand: ParsableCommand {
     commandName: "edit", abstract: "Change a scan in a model's latent space, or restore it to the nearest healthy one.",
     discussion: """
       Writes edited.tif in normalized intensities, and sheet.png: the scan, its reconstruction, the edited scan, and what
-      the edit changed of the reconstruction (gray where nothing). With --restore: the scan, its reconstruction, the scan
-      restored, and what that changed of the scan.
+      the edit changed of the reconstruction (gray where nothing). With --restore: the scan, its reconstruction, its nearest
+      healthy version, and how that differs from the scan.
       """)
 
   @OptionGroup var options: GenerationOptions
@@ -33,7 +33,11 @@ struct EditCommand: ParsableCommand {
       valueName: "name=amount"))
   var attribute: [Amount] = []
 
-  @Flag(help: "Bring the scan towards healthy tissue instead, by gradient steps under the model's own objective.")
+  @Flag(
+    help: """
+      Show the nearest healthy version instead: gradient steps on the latents, with the model's own likelihood and prior, \
+      in which what the model cannot explain as healthy has no say.
+      """)
   var restore = false
 
   @Option(name: .shortAndLong, help: "Folder to write to.")
@@ -58,8 +62,13 @@ struct EditCommand: ParsableCommand {
     let edited: Image
     let words: String
     let before: Image
+    var cost = ""
     if restore {
-      (edited, before, words) = (try restored(scan, by: model), scan.image, "restored")
+      let restored = try coder.restore(scan.image, by: LatentRestoration(model))
+      edited = try coder.decode(restored.code, width: width, height: height)
+      (before, words) = (scan.image, "restored")
+      cost = String(
+        format: "\ncost     %.0f nats a patch, of %.0f before the first step", restored.after, restored.before)
     } else {
       let shifted = try shift(code, of: model)
       edited = try coder.decode(shifted, width: width, height: height)
@@ -83,7 +92,8 @@ struct EditCommand: ParsableCommand {
     print(
       "edited   \(output)/edited.tif, \(words)",
       String(format: "change   %.4f root mean square, in normalized intensity", change)
-        + (change < Traversal.visibleChange ? ": nothing that could be seen" : ""), separator: "\n")
+        + (change < Traversal.visibleChange ? ": nothing that could be seen" : "")
+        + cost, separator: "\n")
   }
 
   private func shift(_ code: LatentCode, of model: Model) throws -> LatentCode {
@@ -108,16 +118,6 @@ struct EditCommand: ParsableCommand {
       result = result.shifted(by: found.shift(by: amount.value))
     }
     return result
-  }
-
-  private func restored(_ scan: GridScan, by model: Model) throws -> Image {
-    let engine = try Engine(precision: model.precision)
-    let inference = Inference(
-      network: try model.network(engine: engine, path: options.model), scoreNetwork: nil,
-      preparation: model.preparation,
-      settings: model.inference,
-      restoration: model.restoration)
-    return try inference.maps(of: [scan.prepared.scan])[0].restored!
   }
 }
 

@@ -1,0 +1,119 @@
+import Anomaly
+import Compute
+import Foundation
+import Imaging
+
+/// Finds the latents of the nearest healthy version of a patch, by gradient steps from the mean of its posterior.
+///
+/// Minimized over the latents `z` is `-log p(x | z) + sum over stages of weight * |z|^2 / 2`: how badly the healthy patch
+/// explains the one given, and how far it is from the middle of the prior. A lesion must not be explained, so a value
+/// counts as `p = (1 - e) p_model + e / width`: with a small probability it is anything at all, and one that the model finds
+/// unlikely has next to no pull. At the start healthy tissue may be badly explained too, so `e` grows step by step from
+/// next to nothing to a tenth.
+/// Sources: Schlegl et al. 2017, arXiv:1703.05921, section 2.2 (search of the latent space); Huber 1964,
+/// doi:10.1214/aoms/1177703732 (contaminated distributions); Blake & Zisserman 1987, "Visual Reconstruction", chapter 7
+/// (graduated non-convexity); Kingma & Ba 2015, arXiv:1412.6980, algorithm 1 (the steps).
+package struct LatentRestoration: Sendable {
+  package struct Result: Sendable {
+    package let code: LatentCode
+    /// What is minimized, a patch in the mean, in nats, at the posterior's mean and at what was found.
+    package let before: Double
+    package let after: Double
+  }
+
+  private let objective: Objective
+  /// Of each channel's reconstruction error.
+  private let spread: [Float]
+  /// Probability density of a value that is no healthy tissue, one over the range of intensities.
+  private let foreignDensity: Float
+  private let steps: Int
+
+  private static let foreignShare: Float = 0.1
+  /// Logarithm of what that share is multiplied by at the first step.
+  private static let firstShare: Float = -40
+  private static let firstStep: Float = 0.1
+
+  /// - Parameter steps: 0 leaves the mean of the posterior as it is.
+  package init(_ model: Model, steps: Int = 60) {
+    let restoration = model.restoration
+    objective = restoration.objective
+    spread = restoration.spread
+    foreignDensity = 1 / max(restoration.range.upperBound - restoration.range.lowerBound, 1)
+    self.steps = steps
+  }
+
+  /// - Parameter patches: normalized, of the model's size and channels; `NaN` counts as 0.
+  package func restore(_ patches: [Image], by generator: PatchGenerator) throws(ComputeError) -> Result {
+    var none: RandomGenerator?
+    var code = try generator.encode(patches, sampling: &none)
+    var (mean, square) = (code.zeros, code.zeros)
+    var best = code
+    var lowest = [Double](repeating: .infinity, count: patches.count)
+    var before = 0.0
+    for step in 0...steps {
+      let progress = Float(step) / Float(max(steps, 1))
+      let share = Self.foreignShare * exp(Self.firstShare * max(0, 1 - 1.5 * progress))
+      let (nats, gradient) = try slope(at: code, of: patches, foreignShare: share, by: generator)
+      if step == 0 { before = nats.reduce(0, +) }
+      for patch in nats.indices where nats[patch] < lowest[patch] {
+        lowest[patch] = nats[patch]
+        best.replace(patch: patch, by: code)
+      }
+      // The last quarter of the way goes in ever smaller steps.
+      let size = Self.firstStep * min(1, 4 * (1 - progress))
+      let correction = (1 - powf(0.9, Float(step + 1)), 1 - powf(0.999, Float(step + 1)))
+      for stage in code.stages.indices {
+        for i in code.stages[stage].indices {
+          let g = gradient.stages[stage][i]
+          mean.stages[stage][i] += 0.1 * (g - mean.stages[stage][i])
+          square.stages[stage][i] += 0.001 * (g * g - square.stages[stage][i])
+          let scale = (square.stages[stage][i] / correction.1).squareRoot() + 1e-8
+          code.stages[stage][i] -= size * mean.stages[stage][i] / correction.0 / scale
+        }
+      }
+    }
+    let count = Double(max(patches.count, 1))
+    return Result(code: best, before: before / count, after: lowest.reduce(0, +) / count)
+  }
+
+  /// What is minimized, of each patch, and its gradient where the foreign share is this.
+  private func slope(
+    at code: LatentCode, of patches: [Image], foreignShare: Float, by generator: PatchGenerator
+  ) throws(ComputeError) -> (nats: [Double], gradient: LatentCode) {
+    let channels = spread.count
+    var (nats, gradient) = try generator.gradient(at: code) { patch, index, reconstruction, predicted in
+      let value = patches[patch].samples[index]
+      let one = objective.likelihood.cost(
+        of: value.isNaN ? 0 : value, reconstruction: reconstruction, spread: predicted ?? spread[index % channels])
+      let density = exp(-one.nats)
+      let foreign = Self.foreignShare * foreignDensity
+      let nats = -log((1 - Self.foreignShare) * density + foreign)
+      // One far out has no density left that single precision could divide.
+      let share = 1 / (1 + foreignShare * foreignDensity * exp(min(one.nats, 80)))
+      return (nats, share * one.slope, share * one.slopeByLogSpread)
+    }
+    for (stage, weight) in objective.divergenceWeights.enumerated() {
+      let size = code.stages[stage].count / max(code.count, 1)
+      for i in code.stages[stage].indices {
+        let z = code.stages[stage][i]
+        nats[i / size] += Double(weight * z * z / 2)
+        gradient.stages[stage][i] += weight * z
+      }
+    }
+    return (nats, gradient)
+  }
+}
+
+extension LatentCode {
+  fileprivate var zeros: LatentCode {
+    LatentCode(count: count, stages: stages.map { [Float](repeating: 0, count: $0.count) })
+  }
+
+  fileprivate mutating func replace(patch: Int, by other: LatentCode) {
+    for stage in stages.indices {
+      let size = stages[stage].count / count
+      let range = patch * size..<(patch + 1) * size
+      stages[stage].replaceSubrange(range, with: other.stages[stage][range])
+    }
+  }
+}
