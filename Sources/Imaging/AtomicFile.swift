@@ -47,6 +47,13 @@ package final class AtomicFile {
     }
   }
 
+  /// Writes a whole file.
+  package static func write(_ bytes: [UInt8], to path: String, isSynced: Bool = true) throws(ImagingError) {
+    let file = try AtomicFile(path: path)
+    try file.write(bytes)
+    try file.commit(isSynced: isSynced)
+  }
+
   /// Gives the file its name.
   ///
   /// - Parameter isSynced: whether it has to be on the disk before; else `syncAll` has to follow before anything relies on

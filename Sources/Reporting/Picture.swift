@@ -1,31 +1,41 @@
 import Imaging
 
-/// Pixels ready for a PNG file: 8 bits a sample, one (gray), three (RGB) or four (RGBA) samples a pixel.
+/// Pixels ready for a PNG file, 8 bits a sample.
 package struct Picture: Sendable, Equatable {
   package let width: Int
   package let height: Int
-  package let channels: Int
+  package let color: PNGWriter.Color
   /// `[height, width, channels]`, row by row.
   package var samples: [UInt8]
+  package var effort: PNGWriter.Effort
 
-  package init(width: Int, height: Int, channels: Int, samples: [UInt8]) {
+  package var channels: Int { color.channels }
+
+  package init(
+    width: Int, height: Int, color: PNGWriter.Color, samples: [UInt8], effort: PNGWriter.Effort = .least
+  ) {
     precondition(
-      samples.count == width * height * channels, "\(samples.count) samples for \(width)x\(height)x\(channels)")
+      samples.count == width * height * color.channels, "\(samples.count) samples for \(width)x\(height)x\(color)")
     self.width = width
     self.height = height
-    self.channels = channels
+    self.color = color
     self.samples = samples
+    self.effort = effort
   }
 
   /// Not synced: `Report.finishCase` does that for all files of a case at once.
   func write(to path: String) throws(ImagingError) {
-    let color: PNGWriter.Color = channels == 1 ? .gray : channels == 3 ? .rgb : .rgba
-    try PNGWriter.write(samples, width: width, height: height, color: color, to: path, isSynced: false)
+    try PNGWriter.write(
+      samples, width: width, height: height, color: color, effort: effort, to: path, isSynced: false)
   }
+
+  /// The bytes of a PNG file.
+  var data: [UInt8] { PNGWriter.encode(samples, width: width, height: height, color: color, effort: effort) }
 
   /// The mean of every `factor` by `factor` block; blocks at the right and lower border may be smaller.
   func reduced(by factor: Int) -> Picture {
     guard factor > 1 else { return self }
+    if case .indexed = color { preconditionFailure("the mean of two places in a palette means nothing") }
     let columns = (width + factor - 1) / factor
     let rows = (height + factor - 1) / factor
     var result = [UInt8](repeating: 0, count: columns * rows * channels)
@@ -40,6 +50,6 @@ package struct Picture: Sendable, Equatable {
         }
       }
     }
-    return Picture(width: columns, height: rows, channels: channels, samples: result)
+    return Picture(width: columns, height: rows, color: color, samples: result, effort: effort)
   }
 }

@@ -25,8 +25,7 @@ package struct Report: Sendable {
     try Self.makeFolder(folder.file("assets"))
     index = try CaseIndex(writingTo: folder.index)
     run = try index.beginRun(context, toolVersion: toolVersion, modelSHA256: modelSHA256, studyPath: studyPath)
-    try Self.write(PageTemplate.style, to: folder.file(ReportFolder.style))
-    try Self.write(PageTemplate.script, to: folder.file(ReportFolder.script))
+    try Self.writeAssets(in: folder)
   }
 
   /// Scans of a case that an earlier run finished with the same model and settings and whose files are still there.
@@ -74,6 +73,8 @@ package struct Report: Sendable {
       try pictures.draw { picture, pixels in
         try pixels.write(to: folder.file(folder.picture(picture, ofScan: name, inCase: caseName)))
       }
+      try AtomicFile.write(
+        pictures.heat.values, to: folder.file(folder.values(ofScan: name, inCase: caseName)), isSynced: false)
     } catch { throw .writing(folder.file(folder.folder(ofCase: caseName)), error) }
   }
 
@@ -148,23 +149,14 @@ package struct Report: Sendable {
     try index.finishRun(run, status, context: context)
   }
 
-  /// Makes every page of a finished report again, from its index alone.
-  package static func rebuildPages(in path: String) throws(ReportingError) {
-    let folder = ReportFolder(path)
-    let index = try CaseIndex(readingFrom: folder.index)
-    let context = try index.latestContext()
-    try write(PageTemplate.style, to: folder.file(ReportFolder.style))
-    try write(PageTemplate.script, to: folder.file(ReportFolder.script))
-    for row in try index.cases() {
-      let page = CasePage(try index.record(of: row.id), context: context, folder: folder)
-      try write(page.data, to: folder.file(row.reportPath))
-    }
-    try writeStudyPage(index, context: context, folder: folder)
-  }
-
   // MARK: - Files
 
-  private static func writeStudyPage(
+  static func writeAssets(in folder: ReportFolder) throws(ReportingError) {
+    try write(PageTemplate.style, to: folder.file(ReportFolder.style))
+    try write(PageTemplate.script, to: folder.file(ReportFolder.script))
+  }
+
+  static func writeStudyPage(
     _ index: CaseIndex, context: StudyContext, folder: ReportFolder
   ) throws(ReportingError) {
     let page = try StudyPage(index, context: context, folder: folder)
@@ -173,11 +165,11 @@ package struct Report: Sendable {
 
   private func files(of scan: ScanResult, inCase name: String) -> [String] {
     guard let findings = scan.findings else { return [] }
-    let channels = ScanPictures.channelPanels(findings.channels, context.display)
+    let channels = ScanPictures.separateChannels(findings.channels, context.display)
     let pictures =
       PictureName.always + (0..<channels).flatMap { [.channel($0 + 1), .reconstructedChannel($0 + 1)] }
     let residual = context.keepsResidual ? [folder.residual(ofScan: scan.name, inCase: name)] : []
-    return [folder.heatmap(ofScan: scan.name, inCase: name)] + residual
+    return [folder.heatmap(ofScan: scan.name, inCase: name), folder.values(ofScan: scan.name, inCase: name)] + residual
       + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }
   }
 
@@ -191,7 +183,7 @@ package struct Report: Sendable {
     }
   }
 
-  private static func makeFolder(_ path: String) throws(ReportingError) {
+  static func makeFolder(_ path: String) throws(ReportingError) {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
       guard isFolder.boolValue else {
@@ -206,7 +198,7 @@ package struct Report: Sendable {
     } catch { throw .writing(path, error) }
   }
 
-  private static func write(_ data: Data, to path: String) throws(ReportingError) {
+  static func write(_ data: Data, to path: String) throws(ReportingError) {
     do { try data.write(to: URL(filePath: path), options: .atomic) } catch { throw .writing(path, error) }
   }
 }

@@ -4,7 +4,7 @@ import Foundation
 ///
 /// ```
 /// NAME/index.html  cases.sqlite  assets/style.css  assets/script.js
-/// NAME/cases/<case>/index.html  <scan>.heatmap.tif  <scan>.residual.tif  <scan>.scan.png ...
+/// NAME/cases/<case>/index.html  <scan>.heatmap.tif  <scan>.residual.tif  <scan>.scan.png  <scan>.values.js ...
 /// ```
 /// Paths inside a report are relative to it and use `/`, so that a report can be moved, copied and zipped.
 package struct ReportFolder: Sendable, Equatable {
@@ -79,9 +79,14 @@ package struct ReportFolder: Sendable, Equatable {
   /// 255 less `.reconstruction-99.png` and what an atomic writer adds to the name.
   private static let longest = 215
 
+  /// The levels of a heatmap for the pages; see `ScanPictures.values`.
+  func values(ofScan scan: String, inCase name: String) -> String {
+    "\(folder(ofCase: name))/\(Self.component(scan)).values.js"
+  }
+
   /// Whether a file of a case's folder has a name that norma gives to heatmaps and pictures.
   static func isScanFile(_ name: String) -> Bool {
-    name.hasSuffix(".heatmap.tif") || name.hasSuffix(".residual.tif")
+    name.hasSuffix(".heatmap.tif") || name.hasSuffix(".residual.tif") || name.hasSuffix(".values.js")
       || PictureName.always.contains { name.hasSuffix("." + $0.ending) }
       || name.contains(/\.(scan|reconstruction)-[0-9]+\.png$/)
   }
@@ -89,22 +94,20 @@ package struct ReportFolder: Sendable, Equatable {
 
 /// The pictures written beside a heatmap.
 package enum PictureName: Sendable, Hashable {
-  case scan, reconstruction, difference, residual, heatmap, overlay, thumbnail
+  case scan, reconstruction, residual, heatmap, thumbnail
   /// One channel, one-based, where the channels are shown apart.
   case channel(Int)
   case reconstructedChannel(Int)
 
   /// The pictures every scan gets.
-  static let always: [PictureName] = [.scan, .reconstruction, .difference, .residual, .heatmap, .overlay, .thumbnail]
+  static let always: [PictureName] = [.scan, .reconstruction, .residual, .heatmap, .thumbnail]
 
   var ending: String {
     switch self {
     case .scan: "scan.png"
     case .reconstruction: "reconstruction.png"
-    case .difference: "difference.png"
     case .residual: "residual.png"
     case .heatmap: "heatmap.png"
-    case .overlay: "overlay.png"
     case .thumbnail: "thumbnail.png"
     case .channel(let number): "scan-\(number).png"
     case .reconstructedChannel(let number): "reconstruction-\(number).png"

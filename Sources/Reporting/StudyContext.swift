@@ -26,6 +26,12 @@ package struct StudyContext: Sendable, Equatable, Codable {
   /// Case score from which a case is flagged; `nil` where no score would be.
   package var scoreThreshold: Double?
   package var display: ScanDisplay
+  /// How much each channel counts where one gray picture stands for all; `nil` counts all alike.
+  package var emphasis: [Float]?
+  /// Digest of the model's file, hexadecimal.
+  package var modelSHA256: String?
+  /// Which pictures lie beside the pages; `nil` in reports of an older norma, whose pages cannot be made again.
+  package var pictures: Int? = Self.currentPictures
   /// Whether the calibrated reconstruction error of every scan is written to a file of its own.
   package var keepsResidual = false
   /// Sentences to show above the results: strange cases, a collapsed model, a short calibration set.
@@ -34,6 +40,8 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var domainShift: String?
   /// Tool version, digests, normalization, command line, duration and so on.
   package var provenance: [Fact]
+
+  static let currentPictures = 2
 
   package init(
     title: String, scoring: String, threshold: Double, falsePositiveRate: Double, calibrationScores: [Double] = [],
@@ -54,7 +62,8 @@ package struct StudyContext: Sendable, Equatable, Codable {
 
   /// What a recorded case must share with this run to be left as it is: pictures and regions follow these settings too.
   var scoringKey: String {
-    "\(scoring); threshold \(threshold); display \(display.rawValue)" + (keepsResidual ? "; residual kept" : "")
+    "\(scoring); threshold \(threshold); display \(display.rawValue); pictures \(Self.currentPictures)"
+      + (keepsResidual ? "; residual kept" : "")
   }
 
   /// The JSON stored with the run; keys sorted, so that equal contexts give equal text.

@@ -8,6 +8,7 @@ struct StudyPage {
 
   private struct Content: Sendable {
     let title: String
+    let model: String
     let verdict: String
     let chance: String
     let calibration: String
@@ -48,6 +49,8 @@ struct StudyPage {
     let region: String?
     let rawRegion: String
     let status: String
+    /// What a reviewer said whose verdict is in the index.
+    let review: String?
   }
 
   init(_ index: CaseIndex, context: StudyContext, folder: ReportFolder) throws(ReportingError) {
@@ -56,7 +59,7 @@ struct StudyPage {
     let worst = try index.worstFindings()
     let failures = try index.failedScans()
     content = Content(
-      title: context.title,
+      title: context.title, model: context.modelSHA256 ?? "",
       verdict: PageText.verdict(
         flaggedScans: counts.flaggedScans, scans: counts.scans, flaggedCases: counts.flaggedCases,
         cases: counts.cases, failedScans: counts.failedScans, rate: context.falsePositiveRate),
@@ -90,7 +93,7 @@ struct StudyPage {
       score: row.score.map { PageText.number($0) } ?? "–", rawScore: row.score.map { "\($0)" } ?? "",
       pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
       regions: row.regionCount, scans: PageText.count(row.scanCount, "scan"), region: region,
-      rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row))
+      rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row), review: nil)
   }
 
   private static func status(_ row: CaseRow) -> String {

@@ -309,6 +309,8 @@ struct Analysis {
         .init("Started", Date().formatted(.iso8601)),
       ])
     result.keepsResidual = keptFiles.contains(.residual)
+    result.modelSHA256 = digest
+    result.emphasis = rule.emphasis(channels: model.preparation.channels)
     return result
   }
 

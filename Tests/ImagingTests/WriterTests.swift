@@ -76,6 +76,15 @@ struct WriterTests {
     #expect(Array(bytes[16..<26]) == [0, 0, 0, 5, 0, 0, 0, 3, 8, 2])
   }
 
+  @Test func `an indexed PNG has its colours and how clear they are`() {
+    let bytes = PNGWriter.encode(
+      [0, 1, 1, 0], width: 2, height: 2, color: .indexed([[1, 2, 3, 0], [4, 5, 6, 255]]), effort: .repetitions)
+    #expect(Array(bytes[24..<26]) == [8, 3])
+    let text = String(decoding: bytes, as: Unicode.ASCII.self)
+    #expect(text.contains("PLTE") && text.contains("tRNS"))
+    #expect(bytes.indices.contains { Array(bytes[$0...].prefix(6)) == [1, 2, 3, 4, 5, 6] })
+  }
+
   @Test func `incompressible pixels fit the PNG buffer`() {
     var generator = SystemRandomNumberGenerator()
     let pixels = (0..<(301 * 211 * 4)).map { _ in UInt8.random(in: 0...255, using: &generator) }

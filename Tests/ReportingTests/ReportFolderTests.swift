@@ -8,7 +8,7 @@ struct ReportFolderTests {
     #expect(folder.index == "out/cases.sqlite")
     #expect(folder.page(ofCase: "a/b") == "cases/a/b/index.html")
     #expect(folder.heatmap(ofScan: "s-p001", inCase: "a/b") == "cases/a/b/s-p001.heatmap.tif")
-    #expect(folder.picture(.overlay, ofScan: "s", inCase: "a") == "cases/a/s.overlay.png")
+    #expect(folder.picture(.heatmap, ofScan: "s", inCase: "a") == "cases/a/s.heatmap.png")
     #expect(folder.picture(.channel(2), ofScan: "s", inCase: "a") == "cases/a/s.scan-2.png")
   }
 

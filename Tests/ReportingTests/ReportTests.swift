@@ -22,7 +22,7 @@ struct ReportTests {
     let files = [
       "index.html", "cases.sqlite", "assets/style.css", "assets/script.js", "cases/a/b/index.html",
       "cases/a/b/s-p001.heatmap.tif", "cases/a/b/s-p001.scan.png", "cases/a/b/s-p001.reconstruction.png",
-      "cases/a/b/s-p001.difference.png", "cases/a/b/s-p001.heatmap.png", "cases/a/b/s-p001.overlay.png",
+      "cases/a/b/s-p001.residual.png", "cases/a/b/s-p001.heatmap.png", "cases/a/b/s-p001.values.js",
       "cases/a/b/s-p001.thumbnail.png",
     ]
     for file in files {
@@ -105,11 +105,11 @@ struct ReportTests {
       "Flagged: 1 % of healthy cases score as high", "32 × 24 px, 144 µm per pixel.",
       "32 × 24 px, pixel size unknown.", "1 region above the threshold", "No region above the threshold",
       "x 10–15, y 12–16", "0.50 mm²", "scan.tif: no TIFF file. Export it again.", "aria-label=\"Scale bar: 1 mm\"",
-      "<a href=\"#scan-1\">known</a>", "For research use; not a diagnosis",
+      "<a href=\"#scan-2\">known</a>", "For research use; not a diagnosis",
     ] {
       #expect(page.contains(sentence), "\(sentence)")
     }
-    #expect(page.components(separatedBy: "class=\"ruler\"").count == 2)
+    #expect(page.components(separatedBy: "class=\"ruler\"").count == 3)
   }
 
   @Test func `a finished, unchanged case is current; anything else is not`() throws {
@@ -142,21 +142,65 @@ struct ReportTests {
     let files = try FileManager.default.contentsOfDirectory(atPath: report.folder.file("cases/a")).sorted()
     #expect(
       files == [
-        "1.difference.png", "1.heatmap.png", "1.heatmap.tif", "1.overlay.png", "1.reconstruction.png", "1.residual.png",
-        "1.scan.png",
-        "1.thumbnail.png", "index.html", "notes.txt",
+        "1.heatmap.png", "1.heatmap.tif", "1.reconstruction.png", "1.residual.png", "1.scan.png", "1.thumbnail.png",
+        "1.values.js", "index.html", "notes.txt",
       ])
   }
 
-  @Test func `the pages can be made again from the index alone`() throws {
+  @Test func `the pages can be made again from the index and the heatmaps alone`() throws {
     var report = try SampleStudy.report(in: folder, context: SampleStudy.context(display: .channels))
     try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1", channels: 3)]), to: report)
     try report.finishStudy(report.context)
-    let pages = ["index.html", "cases/a/index.html", "assets/style.css", "assets/script.js"]
-    let before = try pages.map { try SampleStudy.text(report, $0) }
-    for page in pages { try FileManager.default.removeItem(atPath: report.folder.file(page)) }
-    try Report.rebuildPages(in: report.folder.path)
-    #expect(try pages.map { try SampleStudy.text(report, $0) } == before)
+    let files = [
+      "index.html", "cases/a/index.html", "assets/style.css", "assets/script.js", "cases/a/1.heatmap.png",
+      "cases/a/1.values.js",
+    ]
+    func contents() throws -> [Data] { try files.map { try Data(contentsOf: URL(filePath: report.folder.file($0))) } }
+    let before = try contents()
+    for file in files { try FileManager.default.removeItem(atPath: report.folder.file(file)) }
+    #expect(try Report.rebuild(in: report.folder.path) == Report.Rebuilt(pages: 2, drawn: 1, missing: []))
+    #expect(try contents() == before)
+    #expect(try Report.rebuild(in: report.folder.path) == Report.Rebuilt(pages: 2, drawn: 0, missing: []))
+  }
+
+  @Test func `what cannot be made again is named, and the rest is made`() throws {
+    var report = try SampleStudy.report(in: folder)
+    try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1"), SampleStudy.scan("2")]), to: report)
+    try report.finishStudy(report.context)
+    for file in ["1.scan.png", "2.values.js", "2.heatmap.tif", "index.html"] {
+      try FileManager.default.removeItem(atPath: report.folder.file("cases/a/\(file)"))
+    }
+    let rebuilt = try Report.rebuild(in: report.folder.path)
+    #expect(rebuilt.pages == 2)
+    try #require(rebuilt.missing.count == 2)
+    #expect(
+      rebuilt.missing[0]
+        == report.folder.file("cases/a/1.scan.png")
+        + ": the picture of the scan is not there, and cannot be drawn without the scan. Run norma analyze again.")
+    #expect(rebuilt.missing[1].contains("2.heatmap.tif: "))
+    #expect(FileManager.default.fileExists(atPath: report.folder.file("cases/a/index.html")))
+  }
+
+  @Test func `a report with the pictures of an older norma keeps its pages`() throws {
+    var context = SampleStudy.context()
+    context.pictures = nil
+    var report = try SampleStudy.report(in: folder, context: context)
+    try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1")]), to: report)
+    try report.finishStudy(report.context)
+    #expect(
+      throws: ReportingError(
+        path: report.folder.path, detail: "its pictures are those of an older norma, which these pages could not show",
+        remedy: "Run norma analyze on this folder again")
+    ) { try Report.rebuild(in: report.folder.path) }
+  }
+
+  @Test func `scans follow each other as their numbers do`() throws {
+    let report = try SampleStudy.report(in: folder)
+    try SampleStudy.write(
+      SampleStudy.result("a", ["s_10", "s_9", "s_1"].map { SampleStudy.scan($0) }), to: report)
+    let page = try SampleStudy.text(report, "cases/a/index.html")
+    let names = page.matches(of: /<h2 id="scan-\d+-name">([^<]+)</).map { String($0.1) }
+    #expect(names == ["s_1", "s_9", "s_10"])
   }
 
   @Test func `a case that cannot be written is not recorded`() throws {

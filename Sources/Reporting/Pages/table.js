@@ -1,5 +1,4 @@
-// Sorting and filtering of the study's table, the heatmap's opacity on a case's page. The pages read without it.
-"use strict";
+// Sorting and filtering of the study's table.
 
 const table = document.querySelector("table.cases");
 if (table) {
@@ -10,7 +9,12 @@ if (table) {
   const text = document.getElementById("filter");
   const flagged = document.getElementById("only-flagged");
   const failed = document.getElementById("only-failed");
+  const unreviewed = document.getElementById("only-unreviewed");
+  const least = document.getElementById("least-score");
+  const most = document.getElementById("most-score");
   const shown = document.getElementById("shown");
+  const { study, model } = document.body.dataset;
+  const reviews = new Reviews(study, model);
   const collator = new Intl.Collator(undefined, { numeric: true });
 
   // The state lives in the address, so that a filtered view can be sent to a colleague.
@@ -19,12 +23,44 @@ if (table) {
     if (text.value) state.set("filter", text.value);
     if (flagged.checked) state.set("flagged", "1");
     if (failed.checked) state.set("failed", "1");
+    if (unreviewed.checked) state.set("unreviewed", "1");
+    if (least.value) state.set("least", least.value);
+    if (most.value) state.set("most", most.value);
     const head = heads.find((head) => head.ariaSort);
     if (head && (head.cellIndex !== 2 || head.ariaSort !== "descending")) {
       state.set("sort", head.cellIndex + (head.ariaSort === "ascending" ? "a" : "d"));
     }
     const hash = state.toString();
     history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
+  }
+
+  // A case without a score lies in no range.
+  function isInRange(row) {
+    if (!least.value && !most.value) return true;
+    const score = row.cells[2].dataset.value;
+    return score !== "" && (!least.value || Number(score) >= Number(least.value))
+      && (!most.value || Number(score) <= Number(most.value));
+  }
+
+  // The cases as they stand now, for "next" and "previous" on their pages.
+  function remember() {
+    const list = [...body.rows].filter((row) => !row.hidden).map((row) => row.querySelector(".name a").getAttribute("href"));
+    try { localStorage.setItem("norma-list:" + model + ":" + study, JSON.stringify(list.slice(0, 5000))); } catch { return; }
+  }
+
+  // What was reviewed in this browser goes before what the index knows.
+  function showReviews() {
+    const all = reviews.all;
+    for (const row of rows) {
+      const review = all[row.dataset.name];
+      if (!review) continue;
+      row.dataset.review = review.verdict;
+      row.querySelector(".reviewed").textContent = review.verdict;
+    }
+    const button = document.getElementById("download");
+    const count = Object.keys(all).length;
+    button.textContent = "Download " + (count === 1 ? "1 review" : count + " reviews");
+    button.hidden = count === 0;
   }
 
   function filter() {
@@ -34,9 +70,12 @@ if (table) {
       const content = row.textContent.toLowerCase();
       row.hidden = !words.every((word) => content.includes(word))
         || (flagged.checked && !row.classList.contains("flagged"))
-        || (failed.checked && !("failed" in row.dataset));
+        || (failed.checked && !("failed" in row.dataset))
+        || (unreviewed.checked && row.dataset.review !== undefined)
+        || !isInRange(row);
       if (!row.hidden) count += 1;
     }
+    remember();
     shown.value = count === rows.length ? count + " cases" : count + " of " + rows.length + " cases";
   }
 
@@ -55,6 +94,7 @@ if (table) {
       return sign * (typeof a === "number" ? a - b : collator.compare(a, b));
     });
     body.append(...keyed.map(([, row]) => row));
+    remember();
   }
 
   for (const head of heads) {
@@ -69,35 +109,24 @@ if (table) {
       save();
     });
   }
-  for (const input of [text, flagged, failed]) input.addEventListener("input", () => { filter(); save(); });
+  for (const input of [text, flagged, failed, unreviewed, least, most]) input.addEventListener("input", () => { filter(); save(); });
   form.addEventListener("submit", (event) => event.preventDefault());
+  document.getElementById("download").addEventListener("click", () => reviews.download());
   form.hidden = false;
 
   const state = new URLSearchParams(location.hash.slice(1));
   text.value = state.get("filter") || "";
   flagged.checked = state.has("flagged");
   failed.checked = state.has("failed");
+  unreviewed.checked = state.has("unreviewed");
+  least.value = state.get("least") || "";
+  most.value = state.get("most") || "";
+  showReviews();
   const order = /^(\d+)([ad])$/.exec(state.get("sort") || "");
   const head = order && heads.find((head) => head.cellIndex === Number(order[1]));
   if (head) sort(head, order[2] === "a");
   filter();
-}
 
-const opacity = document.getElementById("opacity");
-if (opacity) {
-  const layers = document.querySelectorAll(".heat");
-  let before = 100;
-  function fade() {
-    for (const layer of layers) layer.style.opacity = opacity.value / 100;
-  }
-  opacity.addEventListener("input", fade);
-  opacity.closest("label").hidden = false;
-  // H hides the heatmap and shows it again, to compare by blinking.
-  document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (opacity.value > 0) before = opacity.value;
-    opacity.value = opacity.value > 0 ? 0 : before;
-    fade();
-  });
-  fade();
+  // Coming back from a case's page, which may have been reviewed there.
+  addEventListener("pageshow", (event) => { if (event.persisted) { showReviews(); filter(); } });
 }

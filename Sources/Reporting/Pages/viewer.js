@@ -1,0 +1,406 @@
+// A case's page as a viewer: one scan at a time, its panels zoomed and panned together.
+
+{
+  const sections = [...document.querySelectorAll("section.scan")];
+  const controls = document.querySelector(".controls");
+  if (sections.length > 0 && controls) start(sections, controls);
+
+  function start(sections, controls) {
+    const byId = (id) => document.getElementById(id);
+    const [opacity, from, windowing, level, contours] = ["opacity", "from", "window", "level", "contours"].map(byId);
+    const palette = controls.dataset.palette.match(/../g).map((digits) => parseInt(digits, 16))
+      .reduce((colors, part, i) => { i % 3 ? colors.at(-1).push(part) : colors.push([part]); return colors; }, []);
+    const calm = matchMedia("(prefers-reduced-motion: reduce)");
+    const highest = 64;
+
+    // What all panels of all scans share: the middle of what is seen, in shares of the picture, and how large it is.
+    const view = { x: 0.5, y: 0.5, zoom: 1 };
+    let current = -1;
+    let blinking = 0;
+    let shownOpacity = 100;
+    const loaded = new Map();
+
+    const section = () => sections[current];
+    const frames = () => [...section().querySelectorAll(".frame")];
+    const mainFrame = () => section().querySelector(".main .frame");
+
+    // MARK: zoom and pan
+
+    function apply() {
+      view.zoom = Math.min(highest, Math.max(1, view.zoom));
+      for (const axis of ["x", "y"]) {
+        const margin = 0.5 / view.zoom;
+        view[axis] = Math.min(1 - margin, Math.max(margin, view[axis]));
+      }
+      const place = [view.x, view.y].map((middle) => (0.5 - middle * view.zoom) * 100 + "%").join(",");
+      for (const frame of frames()) {
+        frame.querySelector(".view").style.transform = "translate(" + place + ") scale(" + view.zoom + ")";
+        frame.classList.toggle("zoomed", view.zoom > 1);
+        // A pixel larger than two of the screen's is drawn as one, not blurred into its neighbours.
+        frame.classList.toggle("small", frame.clientWidth * view.zoom > 2 * naturalWidth(frame));
+      }
+      byId("zoom-out").disabled = byId("zoom-fit").disabled = view.zoom === 1;
+      byId("zoom-in").disabled = view.zoom === highest;
+      byId("zoom-fit").textContent = view.zoom === 1 ? "Fit" : "Fit · " + view.zoom.toFixed(1) + "×";
+      drawScaleBar();
+    }
+
+    function naturalWidth(frame) {
+      return frame.querySelector("img").naturalWidth || Number(section().dataset.width);
+    }
+
+    // Keeps the place under the pointer where it is.
+    function zoomBy(factor, { x, y } = { x: 0.5, y: 0.5 }) {
+      const zoom = Math.min(highest, Math.max(1, view.zoom * factor));
+      view.x += (x - 0.5) * (1 / view.zoom - 1 / zoom);
+      view.y += (y - 0.5) * (1 / view.zoom - 1 / zoom);
+      view.zoom = zoom;
+      apply();
+    }
+
+    function panBy(x, y) {
+      view.x -= x / view.zoom;
+      view.y -= y / view.zoom;
+      apply();
+    }
+
+    function within(frame, event) {
+      const box = frame.getBoundingClientRect();
+      return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
+    }
+
+    function onPicture({ x, y }) {
+      return { x: view.x + (x - 0.5) / view.zoom, y: view.y + (y - 0.5) / view.zoom };
+    }
+
+    function listen(frame) {
+      const fingers = new Map();
+      frame.addEventListener("wheel", (event) => {
+        // Where there is nothing to zoom out of, the page scrolls on.
+        if (view.zoom === 1 && event.deltaY > 0 && !event.ctrlKey) return;
+        event.preventDefault();
+        zoomBy(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0018)), within(frame, event));
+      }, { passive: false });
+      frame.addEventListener("pointerdown", (event) => {
+        if (event.button !== 0) return;
+        fingers.set(event.pointerId, within(frame, event));
+        if (event.pointerType !== "touch" || view.zoom > 1) frame.setPointerCapture(event.pointerId);
+      });
+      frame.addEventListener("pointermove", (event) => {
+        const now = within(frame, event);
+        const before = fingers.get(event.pointerId);
+        if (before && fingers.size === 2) {
+          const other = [...fingers].find(([id]) => id !== event.pointerId)[1];
+          const distance = (a) => Math.hypot(a.x - other.x, a.y - other.y) || 1e-3;
+          zoomBy(distance(now) / distance(before), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+        } else if (before && event.altKey) {
+          windowing.value = Number(windowing.value) + 3 * (now.x - before.x);
+          level.value = Number(level.value) - (now.y - before.y);
+          applyWindow();
+        } else if (before) {
+          panBy(now.x - before.x, now.y - before.y);
+        }
+        if (before) fingers.set(event.pointerId, now);
+        read(onPicture(now));
+      });
+      for (const end of ["pointerup", "pointercancel"]) {
+        frame.addEventListener(end, (event) => fingers.delete(event.pointerId));
+      }
+      frame.addEventListener("pointerleave", () => read(null));
+      frame.addEventListener("dblclick", (event) => zoomBy(2, within(frame, event)));
+      frame.addEventListener("dragstart", (event) => event.preventDefault());
+    }
+
+    // MARK: what is under the cursor
+
+    function read(place) {
+      const { width, height } = section().dataset;
+      const inside = place && place.x >= 0 && place.y >= 0 && place.x < 1 && place.y < 1;
+      for (const cross of section().querySelectorAll(".cross")) {
+        cross.hidden = !inside;
+        if (!inside) continue;
+        cross.style.left = ((place.x - view.x) * view.zoom + 0.5) * 100 + "%";
+        cross.style.top = ((place.y - view.y) * view.zoom + 0.5) * 100 + "%";
+      }
+      const readout = section().querySelector(".readout");
+      if (!inside) { readout.value = ""; return; }
+      const values = loaded.get(section());
+      const words = values
+        ? values.words(Math.floor(place.x * values.width), Math.floor(place.y * values.height)) : "";
+      readout.value = "x " + Math.floor(place.x * width) + ", y " + Math.floor(place.y * height)
+        + (words ? ": " + words : "");
+    }
+
+    // One, two or five times a power of ten, at most a quarter of what is seen.
+    function drawScaleBar() {
+      const bar = section().querySelector(".scale-bar");
+      const micrometers = Number(section().dataset.micrometers);
+      if (!bar || !micrometers) return;
+      const seen = section().dataset.width * micrometers / view.zoom;
+      const power = 10 ** Math.floor(Math.log10(seen / 4));
+      const length = [5, 2, 1].map((digit) => digit * power).find((length) => length <= seen / 4);
+      bar.style.width = length / seen * 100 + "%";
+      const [unit, size] = length >= 10000 ? ["cm", 10000] : length >= 1000 ? ["mm", 1000]
+        : length >= 1 ? ["µm", 1] : ["nm", 0.001];
+      bar.textContent = Number((length / size).toPrecision(2)) + " " + unit;
+    }
+
+    // MARK: layers
+
+    function draw() {
+      const values = loaded.get(section());
+      if (!values) return;
+      const least = Number(from.value);
+      byId("from-value").value = least.toFixed(1);
+      const start = Math.max(2, Math.round((least - values.threshold) / values.step) + values.first);
+      values.draw(section().querySelector("canvas.heat"), palette, start, contours.checked);
+    }
+
+    function fade() {
+      for (const heat of document.querySelectorAll(".heat")) heat.style.opacity = opacity.value / 100;
+    }
+
+    function applyWindow() {
+      const width = 2 ** Number(windowing.value);
+      byId("window-value").value = width.toFixed(2);
+      byId("level-value").value = Number(level.value).toFixed(2);
+      for (const part of document.querySelectorAll(".filters feComponentTransfer > *")) {
+        part.setAttribute("slope", 1 / width);
+        part.setAttribute("intercept", 0.5 - level.value / width);
+      }
+    }
+
+    function show(layer) {
+      for (const part of document.querySelectorAll(".main .layer")) part.hidden = part.dataset.layer !== layer;
+      for (const button of controls.querySelectorAll(".layers [data-layer]")) {
+        button.setAttribute("aria-pressed", button.dataset.layer === layer);
+      }
+    }
+
+    const layer = () => controls.querySelector(".layers [aria-pressed=true][data-layer]").dataset.layer;
+    const flip = () => show(layer() === "expected" ? "scan" : "expected");
+
+    // Scan and expectation in turn; for who asks for little motion, once a press.
+    function blink() {
+      if (calm.matches) { flip(); return; }
+      blinking = blinking ? clearInterval(blinking) || 0 : setInterval(flip, 600);
+      byId("blink").setAttribute("aria-pressed", blinking !== 0);
+      if (blinking) flip();
+    }
+
+    function hideHeat() {
+      if (opacity.value > 0) shownOpacity = opacity.value;
+      opacity.value = opacity.value > 0 ? 0 : shownOpacity;
+      fade();
+    }
+
+    function reset() {
+      [opacity.value, windowing.value, level.value, contours.checked] = [100, 0, 0.5, true];
+      from.value = from.defaultValue;
+      Object.assign(view, { x: 0.5, y: 0.5, zoom: 1 });
+      show("scan");
+      fade();
+      applyWindow();
+      draw();
+      apply();
+    }
+
+    // MARK: scans and regions
+
+    function prepare(section) {
+      if (section.querySelector("canvas.heat")) return;
+      for (const frame of section.querySelectorAll(".frame")) {
+        const cross = document.createElement("span");
+        cross.className = "cross";
+        cross.hidden = true;
+        frame.append(cross);
+        listen(frame);
+      }
+      if (section.dataset.micrometers) {
+        const bar = document.createElement("span");
+        bar.className = "scale-bar";
+        section.querySelector(".main .frame").append(bar);
+        for (const ruler of section.querySelectorAll(".main .ruler")) ruler.remove();
+      }
+      const heat = section.querySelector("img.heat");
+      const canvas = document.createElement("canvas");
+      canvas.className = "heat";
+      canvas.hidden = true;
+      heat.after(canvas);
+      for (const row of section.querySelectorAll(".regions tbody tr")) addCrop(section, row);
+      loadValues(section.dataset.values).then((values) => {
+        loaded.set(section, values);
+        if (!from.max) {
+          from.min = Math.max(0, Math.floor(values.threshold - 3));
+          from.max = values.threshold + 6;
+          from.value = from.defaultValue = values.threshold;
+        }
+        for (const difference of section.querySelectorAll(".difference")) {
+          const mask = document.createElement("canvas");
+          mask.className = "mask";
+          values.drawMask(mask);
+          difference.append(mask);
+        }
+        canvas.hidden = false;
+        heat.hidden = true;
+        draw();
+        fade();
+      });
+    }
+
+    function box(region) {
+      const rect = region.querySelector("rect");
+      const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
+      const whole = rect.closest(".scan").dataset;
+      return {
+        x: (x + width / 2) / whole.width, y: (y + height / 2) / whole.height,
+        share: Math.max(width / whole.width, height / whole.height),
+      };
+    }
+
+    // The region with as much around it again, scan and heat.
+    function addCrop(section, row) {
+      const region = byId(row.querySelector("a").hash.slice(1));
+      const { x, y, share } = box(region);
+      const zoom = Math.min(highest, Math.max(1, 0.5 / share));
+      const [left, top] = [x, y].map((middle) => Math.min(1 - 0.5 / zoom, Math.max(0.5 / zoom, middle)));
+      const frame = document.createElement("a");
+      frame.href = "#" + region.id;
+      frame.className = "crop";
+      frame.tabIndex = -1;
+      frame.setAttribute("aria-hidden", "true");
+      const inner = document.createElement("span");
+      for (const source of [".base", "img.heat"]) {
+        const picture = section.querySelector(source).cloneNode();
+        picture.alt = "";
+        inner.append(picture);
+      }
+      inner.style.transform = "translate(" + (0.5 - left * zoom) * 100 + "%," + (0.5 - top * zoom) * 100 + "%) scale(" + zoom + ")";
+      frame.append(inner);
+      row.cells[0].append(frame);
+    }
+
+    function goTo(index, { region = null, isNamed = true } = {}) {
+      const next = Math.min(sections.length - 1, Math.max(0, index));
+      if (next !== current) {
+        current = next;
+        sections.forEach((section, i) => { section.hidden = i !== current; });
+        prepare(section());
+        draw();
+        markStrip();
+        // The scans beside it are likely next.
+        for (const beside of [sections[current - 1], sections[current + 1]]) {
+          if (beside) new Image().src = beside.querySelector(".base").src;
+        }
+      }
+      if (region) {
+        const { x, y, share } = box(region);
+        Object.assign(view, { x, y, zoom: Math.max(1, 0.3 / share) });
+      }
+      for (const mark of section().querySelectorAll(".marks g")) mark.classList.toggle("chosen", mark === region);
+      if (isNamed) history.replaceState(null, "", "#" + (region || section()).id);
+      apply();
+    }
+
+    function markStrip() {
+      for (const link of document.querySelectorAll(".strip li a, .along a")) {
+        const isCurrent = link.getAttribute("href") === "#" + section().id;
+        if (isCurrent) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+        const list = link.closest("ol");
+        if (isCurrent && list) list.scrollLeft = link.offsetLeft - list.offsetLeft - list.clientWidth / 2 + link.clientWidth / 2;
+      }
+    }
+
+    function nextRegion() {
+      const regions = [...section().querySelectorAll(".marks g")];
+      if (regions.length === 0) return;
+      const chosen = regions.findIndex((region) => region.classList.contains("chosen"));
+      goTo(current, { region: regions[(chosen + 1) % regions.length] });
+    }
+
+    // `true` where the address names something on this page.
+    function follow(hash, isNamed = true) {
+      const target = hash.length > 1 && byId(decodeURIComponent(hash.slice(1)));
+      const owner = target && target.closest("section.scan");
+      if (!owner) return false;
+      goTo(sections.indexOf(owner), { region: target === owner ? null : target, isNamed });
+      if (target !== owner) mainFrame().scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+      return true;
+    }
+
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("a");
+      const hash = link && (link.getAttribute("href") || "");
+      if (hash && hash.startsWith("#") && follow(hash)) event.preventDefault();
+    });
+    addEventListener("hashchange", () => follow(location.hash));
+
+    // MARK: keys and buttons
+
+    const keys = {
+      h: hideHeat, b: blink, r: nextRegion, "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),
+      0: () => zoomBy(0), 1: () => show("scan"), 2: () => show("expected"), 3: () => show("difference"),
+      c: () => { contours.checked = !contours.checked; draw(); },
+      n: () => byNeighbour("next"), p: () => byNeighbour("previous"),
+      arrowleft: () => goTo(current - 1), arrowup: () => goTo(current - 1),
+      arrowright: () => goTo(current + 1), arrowdown: () => goTo(current + 1),
+      home: () => goTo(0), end: () => goTo(sections.length - 1),
+    };
+    const pans = { arrowleft: [1, 0], arrowright: [-1, 0], arrowup: [0, 1], arrowdown: [0, -1] };
+
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+      const key = event.key.toLowerCase();
+      // With one scan there is nothing to leaf through, and the arrows scroll the page.
+      const isLeafing = key in pans || key === "home" || key === "end";
+      if (event.shiftKey && key in pans) panBy(...pans[key].map((step) => step * 0.15));
+      else if (key in keys && !(isLeafing && sections.length < 2)) keys[key]();
+      else return;
+      event.preventDefault();
+    });
+
+    function byNeighbour(direction) {
+      const link = document.querySelector(".neighbours ." + direction);
+      if (link && link.href) location.href = link.href;
+    }
+
+    // The study's page leaves the order of its table behind.
+    function linkNeighbours() {
+      const { study, model } = document.body.dataset;
+      let list;
+      try { list = JSON.parse(localStorage.getItem("norma-list:" + model + ":" + study)); } catch { return; }
+      const home = document.querySelector(".kicker a").href.replace(/[^/]*$/, "");
+      const here = location.href.replace(/[?#].*$/, "");
+      const index = Array.isArray(list) ? list.findIndex((address) => new URL(address, home).href === here) : -1;
+      if (index < 0) return;
+      for (const [name, step] of [["previous", -1], ["next", 1]]) {
+        const link = document.querySelector(".neighbours ." + name);
+        const address = list[index + step];
+        if (address) link.href = new URL(address, home).href; else link.remove();
+      }
+      document.querySelector(".neighbours").hidden = false;
+    }
+
+    for (const button of controls.querySelectorAll(".layers [data-layer]")) {
+      button.addEventListener("click", () => show(button.dataset.layer));
+    }
+    byId("blink").addEventListener("click", blink);
+    byId("zoom-in").addEventListener("click", () => zoomBy(1.5));
+    byId("zoom-out").addEventListener("click", () => zoomBy(1 / 1.5));
+    byId("zoom-fit").addEventListener("click", () => zoomBy(0));
+    byId("reset").addEventListener("click", reset);
+    opacity.addEventListener("input", fade);
+    for (const input of [from, contours]) input.addEventListener("input", draw);
+    for (const input of [windowing, level]) input.addEventListener("input", applyWindow);
+    addEventListener("resize", apply);
+
+    linkNeighbours();
+    controls.querySelector(".tools").hidden = false;
+    document.body.classList.add("viewer");
+    applyWindow();
+    if (!follow(location.hash, false)) {
+      const worst = document.querySelector(".strip p a");
+      goTo(worst ? sections.findIndex((section) => "#" + section.id === worst.getAttribute("href")) : 0, { isNamed: false });
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import Anomaly
+import Foundation
+import Imaging
+
+extension Report {
+  /// What was made again.
+  package struct Rebuilt: Sendable, Equatable {
+    package var pages = 0
+    /// Scans whose heat was drawn again from their heatmap files.
+    package var drawn = 0
+    /// Sentences about what cannot be made without the scans.
+    package var missing: [String] = []
+
+    package init(pages: Int = 0, drawn: Int = 0, missing: [String] = []) {
+      self.pages = pages
+      self.drawn = drawn
+      self.missing = missing
+    }
+  }
+
+  /// Makes every page of a finished report again, from its index and its heatmaps alone.
+  ///
+  /// Pictures that are there stay as they are. Those of the heat are drawn from the heatmap files where they are not; those
+  /// of the scans themselves cannot be, and are named.
+  package static func rebuild(in path: String) throws(ReportingError) -> Rebuilt {
+    let folder = ReportFolder(path)
+    let index = try CaseIndex(readingFrom: folder.index)
+    let context = try index.latestContext()
+    guard context.pictures == StudyContext.currentPictures else {
+      throw ReportingError(
+        path: path, detail: "its pictures are those of an older norma, which these pages could not show",
+        remedy: "Run norma analyze on this folder again")
+    }
+    var result = Rebuilt()
+    try makeFolder(folder.file("assets"))
+    try writeAssets(in: folder)
+    for row in try index.cases() {
+      let record = try index.record(of: row.id)
+      try makeFolder(folder.file(folder.folder(ofCase: row.name)))
+      for scan in record.scans where scan.row.status == .done {
+        try redraw(scan.row, inCase: row.name, folder: folder, context: context, into: &result)
+      }
+      try write(CasePage(record, context: context, folder: folder).data, to: folder.file(row.reportPath))
+      result.pages += 1
+    }
+    try writeStudyPage(index, context: context, folder: folder)
+    result.pages += 1
+    return result
+  }
+
+  private static func redraw(
+    _ scan: ScanRow, inCase name: String, folder: ReportFolder, context: StudyContext, into result: inout Rebuilt
+  ) throws(ReportingError) {
+    func exists(_ relative: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(relative)) }
+    let picture = folder.file(folder.picture(.scan, ofScan: scan.name, inCase: name))
+    if !FileManager.default.fileExists(atPath: picture) {
+      result.missing.append(
+        "\(picture): the picture of the scan is not there, and cannot be drawn without the scan. Run norma analyze again."
+      )
+    }
+    let heat = folder.picture(.heatmap, ofScan: scan.name, inCase: name)
+    let values = folder.values(ofScan: scan.name, inCase: name)
+    guard !exists(heat) || !exists(values) else { return }
+    let path = folder.file(folder.heatmap(ofScan: scan.name, inCase: name))
+    do {
+      let heatmap = try smallHeatmap(path)
+      let levels = HeatLevels(
+        of: heatmap, tissue: heatmap.values.map { !$0.isNaN }, scale: HeatScale(threshold: context.threshold))
+      try levels.picture.write(to: folder.file(heat))
+      try AtomicFile.write(levels.values, to: folder.file(values))
+      result.drawn += 1
+    } catch let error {
+      result.missing.append("\(error)")
+    }
+  }
+
+  /// A heatmap file, reduced as the pages show it, read some rows at a time.
+  private static func smallHeatmap(_ path: String) throws(ImagingError) -> Heatmap {
+    let file = try TIFFFile(path: path)
+    let (width, height) = (file.pages[0].width, file.pages[0].height)
+    let factor = (max(width, height) + ScanPictures.longestSide - 1) / ScanPictures.longestSide
+    var values: [Float] = []
+    // Whole blocks: their maxima do not depend on where the rows were cut.
+    let rows = max(1, 256 / factor) * factor
+    for y in stride(from: 0, to: height, by: rows) {
+      let part = try file.region(page: 1, x: 0, y: y, width: width, height: min(rows, height - y))
+      values += Heatmap(width: width, height: part.height, values: part.samples).reduced(by: factor).values
+    }
+    return Heatmap(width: (width + factor - 1) / factor, height: (height + factor - 1) / factor, values: values)
+  }
+}

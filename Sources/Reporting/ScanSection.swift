@@ -1,0 +1,194 @@
+import Anomaly
+import Foundation
+
+/// What a case's page says and shows of one scan.
+struct ScanSection: Sendable {
+  let anchor: String
+  let name: String
+  let score: String
+  let verdict: String
+  let flagged: Bool
+  /// Why it failed; `nil` where it did not.
+  let reason: String?
+  let width: Int
+  let height: Int
+  /// Shown larger than it is: the browser must not blur what the model did not.
+  let isSmall: Bool
+  let size: String
+  /// Micrometers a pixel along x, for the page's scale bar.
+  let micrometers: String?
+  let base: String
+  let expected: String
+  let heat: String
+  let heatmap: String
+  let values: String
+  let ruler: ScaleBar?
+  let panels: [Panel]
+  let regions: [Line]
+  let regionTitle: String
+  let thumbnail: String
+
+  struct Panel: Sendable {
+    let title: String
+    let caption: String
+    let alt: String
+    /// `difference`, where the pictures are subtracted; else they lie over each other.
+    let kind: String
+    let pictures: [Layer]
+    /// Not `ruler`: a template takes that of the scan where a panel has none.
+    let ownRuler: ScaleBar?
+  }
+
+  struct Layer: Sendable {
+    let picture: String
+    /// The class of its `ChannelViews`, and of what lies over others.
+    let view: String
+  }
+
+  struct Line: Sendable {
+    let id: String
+    let rank: Int
+    let x: Int
+    let y: Int
+    let width: Int
+    let height: Int
+    let labelX: Int
+    let labelY: Int
+    let labelSize: Int
+    let position: String
+    let area: String
+    let peak: String
+    let mean: String
+    let pValue: String
+    let qValue: String
+  }
+
+  /// - Parameter number: one-based place in the case.
+  init(
+    _ scan: ScanRow, _ regions: [Region], number: Int, of row: CaseRow, context: StudyContext, folder: ReportFolder
+  ) {
+    let words = Words(row: row, scan: scan, number: number, context: context, folder: folder)
+    anchor = "scan-\(number)"
+    name = scan.name
+    score = scan.score.map { PageText.number($0) } ?? "–"
+    flagged = (scan.pValue ?? 1) <= context.falsePositiveRate
+    verdict = scan.pValue.map { [flagged] in PageText.verdict(flagged: flagged, pValue: $0, among: "scans") } ?? ""
+    reason = scan.status == .failed ? scan.error ?? "" : nil
+    (width, height) = (scan.width ?? 0, scan.height ?? 0)
+    isSmall = max(width, height) <= 256
+    size = words.size
+    micrometers = scan.micrometersPerPixel.map { String($0) }
+    base = words.link(.scan)
+    expected = words.link(.reconstruction)
+    heat = words.link(.heatmap)
+    heatmap = words.link(to: folder.heatmap(ofScan: scan.name, inCase: row.name))
+    values = words.link(to: folder.values(ofScan: scan.name, inCase: row.name))
+    ruler = words.ruler
+    panels = scan.status == .done ? words.panels : []
+    self.regions = regions.map(words.line)
+    regionTitle =
+      regions.isEmpty
+      ? "No region above the threshold" : "\(PageText.count(regions.count, "region")) above the threshold"
+    thumbnail = words.link(.thumbnail)
+  }
+
+  /// Words and addresses.
+  private struct Words {
+    let row: CaseRow
+    let scan: ScanRow
+    let number: Int
+    let context: StudyContext
+    let folder: ReportFolder
+
+    var size: String {
+      let pixels = "\(scan.width ?? 0) × \(scan.height ?? 0) px"
+      guard let x = scan.micrometersPerPixel else { return "\(pixels), pixel size unknown" }
+      let y = scan.micrometersPerPixelY ?? x
+      let edge = x == y ? PageText.length(x) : "\(PageText.length(x)) × \(PageText.length(y))"
+      return "\(pixels), \(edge) µm per pixel"
+    }
+
+    var ruler: ScaleBar? {
+      ScaleBar(width: scan.width ?? 0, height: scan.height ?? 0, micrometersPerPixel: scan.micrometersPerPixel)
+    }
+
+    var panels: [Panel] {
+      let channels = scan.channels ?? 1
+      let count = ScanPictures.channelPanels(channels, context.display)
+      guard count > 0 else {
+        let view = channels == 3 ? ChannelViews.color : ChannelViews.light
+        return [
+          shown("Scan", .scan, view), expected("Expected if healthy", .reconstruction, view), difference, residual,
+        ]
+      }
+      let isSeparate = ScanPictures.separateChannels(channels, context.display) > 0
+      let panels = (1...count).map { channel in
+        let view = isSeparate ? ChannelViews.light : ChannelViews.channel(channel)
+        return (
+          shown("Scan, channel \(channel)", isSeparate ? .channel(channel) : .scan, view),
+          expected(
+            "Expected if healthy, channel \(channel)", isSeparate ? .reconstructedChannel(channel) : .reconstruction,
+            view)
+        )
+      }
+      return panels.map(\.0) + [difference] + panels.map(\.1) + [residual]
+    }
+
+    private func shown(_ title: String, _ picture: PictureName, _ view: String) -> Panel {
+      panel(title, "As scored, after normalization.", "", [Layer(picture: link(picture), view: view)], ruler: ruler)
+    }
+
+    private func expected(_ title: String, _ picture: PictureName, _ view: String) -> Panel {
+      panel(
+        title, "What the model makes of it. Look for what is missing here.", "",
+        [Layer(picture: link(picture), view: view)])
+    }
+
+    private var difference: Panel {
+      panel(
+        "Difference",
+        "Scan less expectation. Lighter: brighter than expected; darker: darker than expected. Black: not scored.",
+        "difference",
+        [
+          Layer(picture: link(.scan), view: ChannelViews.plain),
+          Layer(picture: link(.reconstruction), view: ChannelViews.plain + " over"),
+        ])
+    }
+
+    private var residual: Panel {
+      panel(
+        "Reconstruction error",
+        "The difference alone in calibrated z: what the model could not reconstruct, before anything is learned from it.",
+        "",
+        [
+          Layer(picture: link(.scan), view: ChannelViews.light), Layer(picture: link(.residual), view: "over"),
+        ])
+    }
+
+    private func panel(
+      _ title: String, _ caption: String, _ kind: String, _ pictures: [Layer], ruler: ScaleBar? = nil
+    ) -> Panel {
+      Panel(
+        title: title, caption: caption, alt: "\(title): \(scan.name)", kind: kind, pictures: pictures, ownRuler: ruler)
+    }
+
+    func line(_ region: Region) -> Line {
+      let side = max(scan.width ?? 0, scan.height ?? 0)
+      let text = max(4, side / 22)
+      return Line(
+        id: "scan-\(number)-region-\(region.rank)", rank: region.rank, x: region.x, y: region.y,
+        width: region.width, height: region.height, labelX: region.x + region.width + text / 4,
+        labelY: max(region.y + text / 2, text), labelSize: text,
+        position: "x \(region.x)–\(region.x + region.width - 1), y \(region.y)–\(region.y + region.height - 1)",
+        area: PageText.area(pixels: region.areaPixels, squareMillimeters: region.areaSquareMillimeters),
+        peak: PageText.number(region.peak, digits: 1), mean: PageText.number(region.mean, digits: 1),
+        pValue: region.pValue.map(PageText.pValue) ?? "–", qValue: region.qValue.map(PageText.pValue) ?? "–")
+    }
+
+    func link(_ picture: PictureName) -> String {
+      link(to: folder.picture(picture, ofScan: scan.name, inCase: row.name))
+    }
+
+    func link(to target: String) -> String { ReportFolder.link(from: row.reportPath, to: target) }
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import Foundation
+import Reporting
+
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report", abstract: "Make the pages of a report again, from its index and heatmaps alone.",
+    discussion:
+      "The scans are not needed. Pictures stay as they are; those of the heat are drawn again where they are gone.")
+
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  var report: String
+
+  func run() throws {
+    let rebuilt = try Report.rebuild(in: report)
+    for sentence in rebuilt.missing { FileHandle.standardError.write(Data("\(sentence)\n".utf8)) }
+    print(
+      "pages    \(rebuilt.pages)" + (rebuilt.drawn > 0 ? ", the heat of \(rebuilt.drawn) scans drawn again" : ""),
+      "report   \(report)/index.html", separator: "\n")
+    if !rebuilt.missing.isEmpty { throw ExitCode(ExitStatus.failed) }
+  }
+}
