@@ -70,6 +70,9 @@ struct IndexUpgradeTests {
       let index = try CaseIndex(readingFrom: path)
       #expect(try index.cases().map(\.name) == ["old"])
       #expect(try index.reviews().isEmpty)
+      var query = CaseQuery()
+      try query.filter("peak = 5.5 and not reviewed")
+      #expect(try index.table(of: query).count == 1)
     }
     #expect(try Data(contentsOf: URL(filePath: path)) == before)
     #expect(try files == ["cases.sqlite"])
