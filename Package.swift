@@ -59,6 +59,8 @@ let package = Package(
     .testTarget(
       name: "ReportingTests",
       dependencies: ["Reporting", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
-    .testTarget(name: "CommandTests", dependencies: ["Compute", "Imaging", "norma"], swiftSettings: strict),
+    .testTarget(
+      name: "CommandTests", dependencies: ["Anomaly", "Compute", "Imaging", "Reporting", "norma"], swiftSettings: strict
+    ),
   ]
 )

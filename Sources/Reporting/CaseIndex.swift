@@ -10,7 +10,8 @@ package struct CaseIndex: Sendable {
   package let path: String
   let queue: DatabaseQueue
 
-  /// Opens the index of a report folder for writing; makes it where there is none.
+  /// Opens the index of a report folder for writing; makes it where there is none, and upgrades one of an older norma
+  /// after a copy is kept beside it.
   ///
   /// - Parameter patience: seconds to wait for another program's lock; a reader's short one must not fail a case that
   ///   took minutes to compute.
@@ -22,11 +23,18 @@ package struct CaseIndex: Sendable {
       configuration.journalMode = .wal
       queue = try DatabaseQueue(path: path, configuration: configuration)
       try queue.read { try Self.check($0, path: path) }
-      try IndexSchema.migrator.migrate(queue)
+      try IndexUpgrade.upgrade(queue, at: path)
     } catch { throw .index(path, error) }
   }
 
-  /// Opens the index of a report folder for queries; never changes it.
+  /// Opens the index of a report folder for what is added to a finished report; makes none.
+  package init(updating path: String) throws(ReportingError) {
+    guard FileManager.default.fileExists(atPath: path) else { throw .notAReport(FilePath.folder(of: path)) }
+    try self.init(writingTo: path)
+  }
+
+  /// Opens the index of a report folder for queries; never changes it. One of an older norma is copied into memory and
+  /// upgraded there, so that it is answered as it was at this moment.
   package init(readingFrom path: String) throws(ReportingError) {
     guard FileManager.default.fileExists(atPath: path) else {
       throw .notAReport(FilePath.folder(of: path))
@@ -36,16 +44,13 @@ package struct CaseIndex: Sendable {
       var configuration = Configuration()
       configuration.busyMode = .timeout(10)
       configuration.readonly = true
-      queue = try DatabaseQueue(path: path, configuration: configuration)
-      let complete = try queue.read { database in
+      let file = try DatabaseQueue(path: path, configuration: configuration)
+      let applied = try file.read { database in
         try Self.check(database, path: path)
-        return try IndexSchema.migrator.hasCompletedMigrations(database)
+        return try IndexSchema.migrator.appliedIdentifiers(database)
       }
-      guard complete else {
-        throw ReportingError(
-          path: path, detail: "the index is empty or was written by an older norma",
-          remedy: "Run norma analyze on this folder again")
-      }
+      guard !applied.isEmpty else { throw ReportingError.emptyIndex(path) }
+      queue = try IndexUpgrade.isDue(after: applied) ? IndexUpgrade.upgradedCopy(of: file) : file
     } catch { throw .index(path, error) }
   }
 
@@ -84,8 +89,12 @@ package struct CaseIndex: Sendable {
         sql: "UPDATE runs SET finished_at = ?, status = ?, configuration = ?, domain_shift = ? WHERE id = ?",
         arguments: [Self.text(date), status.rawValue, try context.json, context.domainShift, run])
     }
-    // A finished report is one plain file that opens from read-only media too, which a write-ahead log would not.
-    // Where a reader has it open the log stays, and nothing is lost.
+    becomePlainFile()
+  }
+
+  /// A finished report is one plain file that opens from read-only media too, which a write-ahead log would not.
+  /// Where another program has it open the log stays, and nothing is lost.
+  func becomePlainFile() {
     try? queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
   }
 
@@ -159,7 +168,7 @@ package struct CaseIndex: Sendable {
     }
   }
 
-  private func write<Value>(_ body: (Database) throws -> Value) throws(ReportingError) -> Value {
+  func write<Value>(_ body: (Database) throws -> Value) throws(ReportingError) -> Value {
     do { return try queue.write(body) } catch { throw .index(path, error) }
   }
 

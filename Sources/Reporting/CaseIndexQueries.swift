@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 
 extension CaseIndex {
-  /// What `norma cases` can order by.
+  /// How pages and comparisons order all cases; `CaseQuery` orders by any column.
   package enum Order: String, Sendable, CaseIterable {
     case score, name
     case pValue = "p_value"
@@ -14,7 +14,7 @@ extension CaseIndex {
       switch self {
       case .score: "score DESC, name"
       case .name: "name"
-      case .pValue: "p_value IS NULL, p_value, name"
+      case .pValue: "p_value ASC NULLS LAST, name"
       case .regions: "region_count DESC, name"
       }
     }

@@ -3,8 +3,8 @@ import GRDB
 /// The tables of `cases.sqlite`, as an append-only list of migrations.
 ///
 /// A released migration is never edited: an index written by an older norma would miss the change.
-enum IndexSchema {
-  static var migrator: DatabaseMigrator {
+package enum IndexSchema {
+  package static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1: runs, cases, scans, regions") { database in
       try database.execute(
@@ -101,6 +101,77 @@ enum IndexSchema {
     migrator.registerMigration("5: heatmaps smaller than their scans") { database in
       try database.execute(sql: "ALTER TABLE scans ADD COLUMN downsample REAL")
     }
+    migrator.registerMigration("6: reviews") { database in
+      // By name and without a foreign key: analyzing a case again deletes its row and must not take the verdict along.
+      try database.execute(
+        sql: """
+          CREATE TABLE reviews (
+            case_name TEXT PRIMARY KEY NOT NULL,
+            verdict TEXT NOT NULL CHECK (verdict IN ('agree', 'disagree', 'unsure')),
+            note TEXT NOT NULL DEFAULT '',
+            reviewed_at TEXT NOT NULL,
+            reviewer TEXT,
+            model_sha256 TEXT,
+            score REAL
+          );
+          """)
+    }
+    migrator.registerMigration("7: orders and overviews") { database in try database.execute(sql: overviews) }
     return migrator
   }
+
+  /// Indexes for what `norma cases` sorts by, and the views it reads. Without an order of their own the overviews are
+  /// merged into a query on them, which then goes by the indexes of their tables.
+  private static let overviews = """
+    CREATE INDEX cases_by_p_value ON cases (p_value, name);
+    CREATE INDEX cases_by_regions ON cases (region_count DESC, name);
+    CREATE INDEX regions_by_peak ON regions (peak DESC);
+
+    CREATE VIEW case_overview AS
+      SELECT cases.id, cases.run_id, cases.name, cases.status, cases.score, cases.p_value, cases.flagged,
+        cases.scan_count, cases.failed_scan_count, cases.region_count,
+        (SELECT max(area_px) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id) AS region_area_px,
+        (SELECT max(area_mm2) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id)
+          AS region_area_mm2,
+        (SELECT max(peak) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id) AS peak,
+        cases.domain_shift_p, cases.domain_shift, cases.appearance,
+        reviews.case_name IS NOT NULL AS reviewed, reviews.verdict, reviews.note, reviews.reviewed_at,
+        reviews.reviewer, reviews.score AS judged_score, reviews.model_sha256 AS judged_model_sha256,
+        cases.report_path, cases.model_sha256, cases.scoring
+      FROM cases LEFT JOIN reviews ON reviews.case_name = cases.name;
+
+    CREATE VIEW region_overview AS
+      SELECT cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan, scans.path,
+        scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
+        regions.area_mm2, regions.peak, regions.mean, regions.p_value, regions.q_value,
+        scans.score AS scan_score, scans.p_value AS scan_p_value, scans.sha256, scans.width AS scan_width,
+        scans.height AS scan_height, scans.channels, scans.micrometers_per_pixel, scans.missing_share,
+        scans.downsample, scans.heatmap_path,
+        cases.run_id, cases.status, cases.score, cases.p_value AS case_p_value, cases.flagged, cases.scan_count,
+        cases.failed_scan_count, cases.region_count, cases.region_area_px, cases.region_area_mm2,
+        cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
+        cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
+        cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring
+      FROM regions JOIN scans ON scans.id = regions.scan_id JOIN case_overview AS cases ON cases.id = scans.case_id;
+
+    CREATE VIEW largest_regions AS
+      SELECT cases.id AS case_id, cases.name AS case_name, scans.name AS scan, scans.path, scans.page, regions.rank,
+        regions.x, regions.y, regions.width, regions.height, regions.area_px, regions.area_mm2, regions.peak,
+        regions.p_value, regions.q_value
+      FROM cases
+        JOIN regions ON regions.rowid = (
+          SELECT regions.rowid FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id
+          ORDER BY area_mm2 DESC, area_px DESC, peak DESC, scan_id, rank LIMIT 1)
+        JOIN scans ON scans.id = regions.scan_id
+      ORDER BY regions.area_mm2 DESC, regions.area_px DESC, cases.name;
+
+    CREATE VIEW failed_scans AS
+      SELECT scans.case_id, cases.name AS case_name, scans.name AS scan, scans.path, scans.page, scans.error
+      FROM scans JOIN cases ON cases.id = scans.case_id WHERE scans.status = 'failed' ORDER BY cases.name, scans.id;
+
+    CREATE VIEW reviewed_cases AS
+      SELECT name, verdict, note, reviewed_at, reviewer, score, judged_score, p_value, flagged,
+        judged_model_sha256 IS model_sha256 AS same_model, report_path
+      FROM case_overview WHERE reviewed = 1 ORDER BY score DESC, name;
+    """
 }

@@ -78,6 +78,10 @@ extension ReportingError {
       path: folder, detail: "not a report folder: it has no cases.sqlite", remedy: "Run norma analyze first")
   }
 
+  static func emptyIndex(_ path: String) -> ReportingError {
+    ReportingError(path: path, detail: "the index is empty", remedy: "Run norma analyze on this folder again")
+  }
+
   static func foreignIndex(_ path: String) -> ReportingError {
     ReportingError(
       path: path, detail: "a SQLite database, but not an index of norma's: it holds other tables",

@@ -56,7 +56,7 @@ struct ReportingErrorTests {
     try Data().write(to: URL(filePath: path))
     #expect(
       message { _ = try CaseIndex(readingFrom: path) }
-        == "\(path): the index is empty or was written by an older norma. Run norma analyze on this folder again.")
+        == "\(path): the index is empty. Run norma analyze on this folder again.")
   }
 
   @Test func `a database of another program is left alone`() throws {

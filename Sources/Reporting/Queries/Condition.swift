@@ -1,0 +1,74 @@
+/// What a case or a region has to meet to be listed.
+///
+/// A missing value meets no comparison, and `not` turns that round: `not score > 2` holds for a case without a score.
+indirect enum Condition: Sendable, Equatable {
+  enum Comparison: String, Sendable, CaseIterable {
+    case equal = "="
+    case unequal = "!="
+    case less = "<"
+    case lessOrEqual = "<="
+    case greater = ">"
+    case greaterOrEqual = ">="
+  }
+
+  case all([Condition])
+  case any([Condition])
+  case not(Condition)
+  case compares(IndexField, Comparison, BoundSQL.Value)
+  /// Of two numbers in the same row.
+  case comparesFields(IndexField, Comparison, IndexField)
+  /// A pattern with `*` for any characters and `?` for one; letter case counts.
+  case matches(IndexField, pattern: String)
+  /// Of a field that every scan has: whether any scan has a value.
+  case isPresent(IndexField)
+
+  /// The condition on a row of the view of that name.
+  func sql(on view: String) -> BoundSQL {
+    switch self {
+    case .all(let parts): return .joined(parts.map { $0.operand(on: view) }, by: " AND ")
+    case .any(let parts): return .joined(parts.map { $0.operand(on: view) }, by: " OR ")
+    case .not(let condition):
+      // Not `NOT`, which leaves what is unknown unknown.
+      var sql = condition.sql(on: view).inParentheses
+      sql.append(" IS NOT TRUE")
+      return sql
+    case .compares(let field, let comparison, let value):
+      return Self.test(of: field, on: view, comparison.rawValue, value)
+    case .comparesFields(let field, let comparison, let other):
+      return BoundSQL("\(field.column) \(comparison.rawValue) \(other.column)")
+    case .matches(let field, let pattern):
+      return Self.test(of: field, on: view, "GLOB", .text(Self.glob(pattern)))
+    case .isPresent(let field):
+      return Self.test(of: field, on: view, "IS NOT NULL", nil)
+    }
+  }
+
+  private func operand(on view: String) -> BoundSQL {
+    switch self {
+    case .all(let parts), .any(let parts): parts.count > 1 ? sql(on: view).inParentheses : sql(on: view)
+    default: sql(on: view)
+    }
+  }
+
+  private static func test(
+    of field: IndexField, on view: String, _ operation: String, _ value: BoundSQL.Value?
+  ) -> BoundSQL {
+    var test = BoundSQL("\(field.column) \(operation)")
+    if let value {
+      test.append(" ")
+      test.append(value)
+    }
+    guard field.isOfAnyScan else { return test }
+    var sql = BoundSQL("EXISTS (SELECT 1 FROM scans WHERE case_id = \(view).id AND ")
+    sql.append(test)
+    sql.append(")")
+    return sql
+  }
+
+  /// SQLite's own patterns know sets of characters too, which a name with brackets does not mean.
+  private static func glob(_ pattern: String) -> String {
+    pattern.unicodeScalars.reduce(into: "") { glob, scalar in
+      if scalar == "[" { glob += "[[]" } else { glob.unicodeScalars.append(scalar) }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/// What a query can ask for: a column of `case_overview` or `region_overview`, or of the scans of a case.
+package struct IndexField: Sendable, Equatable {
+  /// What values look like, which decides what they can be compared with and how they are printed.
+  enum Kind: Sendable, Equatable {
+    case text
+    /// One of a few words.
+    case word([String])
+    case truth
+    case count
+    /// Printed with two digits.
+    case number
+    /// Printed with as many digits as a p-value needs; small ones are the remarkable ones.
+    case probability
+    /// Printed with as many digits as a small area or length needs.
+    case measure
+  }
+
+  /// As it is typed, and as JSON and CSV call it.
+  package let name: String
+  /// What the view or the table calls it.
+  let column: String
+  /// The heading of the printed table.
+  let title: String
+  let kind: Kind
+  /// Whether it has a value for every scan of a case: conditions on it hold where they do for any of them.
+  let isOfAnyScan: Bool
+
+  private init(
+    _ name: String, _ kind: Kind, column: String? = nil, title: String? = nil, isOfAnyScan: Bool = false
+  ) {
+    self.name = name
+    self.column = column ?? name
+    self.title = title ?? name
+    self.kind = kind
+    self.isOfAnyScan = isOfAnyScan
+  }
+
+  // MARK: - Lists
+
+  /// What is shown of a case where nothing else is asked for.
+  static let caseDefaults = [
+    IndexField("name", .text, title: "case"), IndexField("score", .number),
+    IndexField("p_value", .probability, title: "p"), IndexField("flagged", .truth),
+    IndexField("scan_count", .count, title: "scans"), IndexField("region_count", .count, title: "regions"),
+    IndexField("status", .word(["done", "failed"])), IndexField("report_path", .text, title: "report"),
+  ]
+
+  private static let otherCaseFields = [
+    IndexField("failed_scan_count", .count), IndexField("region_area_px", .count),
+    IndexField("region_area_mm2", .measure), IndexField("peak", .number), IndexField("domain_shift_p", .probability),
+    IndexField("domain_shift", .text), IndexField("reviewed", .truth),
+    IndexField("verdict", .word(Verdict.allCases.map(\.rawValue))), IndexField("note", .text),
+    IndexField("reviewed_at", .text), IndexField("reviewer", .text), IndexField("judged_score", .number),
+    IndexField("judged_model_sha256", .text), IndexField("model_sha256", .text), IndexField("scoring", .text),
+    IndexField("appearance", .text), IndexField("run_id", .count),
+  ]
+
+  private static let scanFields = [
+    IndexField("scan", .text, column: "name"), IndexField("path", .text), IndexField("page", .count),
+    IndexField("scan_score", .number, column: "score"),
+    IndexField("scan_p_value", .probability, column: "p_value"), IndexField("sha256", .text),
+    IndexField("scan_width", .count, column: "width"), IndexField("scan_height", .count, column: "height"),
+    IndexField("channels", .count), IndexField("micrometers_per_pixel", .measure),
+    IndexField("missing_share", .measure), IndexField("downsample", .measure), IndexField("heatmap_path", .text),
+  ]
+
+  /// What is shown of a region where nothing else is asked for.
+  static let regionDefaults = [
+    IndexField("case", .text, column: "case_name"), IndexField("scan", .text), IndexField("path", .text),
+    IndexField("rank", .count), IndexField("x", .count), IndexField("y", .count), IndexField("width", .count),
+    IndexField("height", .count), IndexField("area_px", .count), IndexField("area_mm2", .measure),
+    IndexField("peak", .number), IndexField("mean", .number), IndexField("p_value", .probability, title: "p"),
+    IndexField("q_value", .probability, title: "q"),
+  ]
+
+  /// Of a case: its own, and those that each of its scans has.
+  static let ofCases: [IndexField] =
+    caseDefaults + otherCaseFields + [IndexField("id", .count)]
+    + (scanFields + [IndexField("error", .text)]).map {
+      IndexField($0.name, $0.kind, column: $0.column, isOfAnyScan: true)
+    }
+
+  /// Of a region: its own, those of its scan and those of its case; what two of them have is told apart by name.
+  static let ofRegions: [IndexField] = {
+    let fromCase = (caseDefaults.dropFirst() + otherCaseFields).map { field in
+      ["p_value", "peak"].contains(field.name) ? IndexField("case_\(field.name)", field.kind) : field
+    }
+    let own = Set(regionDefaults.map(\.name))
+    return regionDefaults + scanFields.filter { !own.contains($0.name) }.map { IndexField($0.name, $0.kind) } + fromCase
+  }()
+
+  /// Shorter words, and those the report's pages use.
+  private static let aliases = [
+    "case": "name", "p": "p_value", "q": "q_value", "scans": "scan_count", "regions": "region_count",
+    "failed_scans": "failed_scan_count", "name": "case", "case_name": "case",
+  ]
+
+  /// The field of that name among `fields`, in any letter case.
+  static func named(_ name: String, among fields: [IndexField]) -> IndexField? {
+    let name = name.lowercased()
+    func find(_ name: String) -> IndexField? { fields.first { $0.name == name } }
+    return find(name) ?? aliases[name].flatMap(find)
+  }
+
+  /// For a message: the names of the fields, in their order.
+  static func list(_ fields: [IndexField]) -> String { fields.map(\.name).joined(separator: ", ") }
+}

@@ -1,0 +1,56 @@
+/// What a field can be compared with, and the words for it in messages.
+extension IndexField {
+  var isText: Bool {
+    switch kind {
+    case .text, .word: true
+    case .truth, .count, .number, .probability, .measure: false
+    }
+  }
+
+  var isNumeric: Bool { !isText && kind != .truth }
+
+  /// The value that is typed, as the index holds it; `nil` where it is of another kind.
+  func value(of token: ConditionToken, _ comparison: Condition.Comparison) -> BoundSQL.Value? {
+    let isWord = token.kind == .word || token.kind == .quoted
+    switch kind {
+    case .text: return isWord ? .text(token.text) : nil
+    case .word(let words):
+      let text = token.text.lowercased()
+      return isWord && comparison.isOfEquality && words.contains(text) ? .text(text) : nil
+    case .truth:
+      guard comparison.isOfEquality else { return nil }
+      if token.kind == .number(1) || token.isKeyword("true") || token.isKeyword("yes") { return .number(1) }
+      if token.kind == .number(0) || token.isKeyword("false") || token.isKeyword("no") { return .number(0) }
+      return nil
+    case .count, .number, .probability, .measure:
+      if case .number(let number) = token.kind { return .number(number) }
+      return nil
+    }
+  }
+
+  /// `a number`, as a part of a sentence.
+  var kindText: String {
+    switch kind {
+    case .text: "text"
+    case .word(let words): "one of " + words.map { "'\($0)'" }.joined(separator: ", ")
+    case .truth: "true or false"
+    case .count, .number, .probability, .measure: "a number"
+    }
+  }
+
+  /// A condition on the field that is well formed.
+  var example: String {
+    switch kind {
+    case .text: "\(name) = 'some text'"
+    case .word(let words): "\(name) = \(words[0])"
+    case .truth: "\(name) or not \(name)"
+    case .count, .number: "\(name) >= 3"
+    case .probability: "\(name) <= 0.05"
+    case .measure: "\(name) > 2.5"
+    }
+  }
+}
+
+extension Condition.Comparison {
+  var isOfEquality: Bool { self == .equal || self == .unequal }
+}

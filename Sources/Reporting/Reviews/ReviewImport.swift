@@ -1,0 +1,91 @@
+import GRDB
+
+/// What became of the reviews in a file.
+package struct ReviewImport: Sendable, Equatable {
+  package var new = 0
+  package var changed = 0
+  /// Known already, or older than what is known.
+  package var unchanged = 0
+  /// Cases that the index does not have, in the order of the file; what was said of them is not kept.
+  package var unknownCases: [String] = []
+  /// How many of the reviews judge the report of another model than the one their case was scored with.
+  package var ofOtherModels = 0
+
+  package init(
+    new: Int = 0, changed: Int = 0, unchanged: Int = 0, unknownCases: [String] = [], ofOtherModels: Int = 0
+  ) {
+    self.new = new
+    self.changed = changed
+    self.unchanged = unchanged
+    self.unknownCases = unknownCases
+    self.ofOtherModels = ofOtherModels
+  }
+}
+
+extension CaseIndex {
+  /// Records what somebody said of the cases, in one transaction; of two reviews of a case the newer one stays.
+  package func record(_ reviews: [Review]) throws(ReportingError) -> ReviewImport {
+    var newest: [String: Review] = [:]
+    var names: [String] = []
+    for review in reviews {
+      guard let known = newest[review.caseName] else {
+        newest[review.caseName] = review
+        names.append(review.caseName)
+        continue
+      }
+      if review.supersedes(known) { newest[review.caseName] = review }
+    }
+    let ordered = names.compactMap { newest[$0] }
+    let result = try write { database in
+      var result = ReviewImport()
+      for review in ordered { try Self.record(review, in: database, &result) }
+      return result
+    }
+    becomePlainFile()
+    return result
+  }
+
+  /// What was said of the cases, by their names; of cases that are no longer in the study too.
+  package func reviews() throws(ReportingError) -> [String: Review] {
+    try read { database in
+      try Row.fetchAll(database, sql: "SELECT \(Review.columns) FROM reviews").reduce(into: [:]) { reviews, row in
+        guard let review = Review(row) else { return }
+        reviews[review.caseName] = review
+      }
+    }
+  }
+
+  private static func record(_ review: Review, in database: Database, _ result: inout ReviewImport) throws {
+    let models = try database.cachedStatement(sql: "SELECT model_sha256 FROM cases WHERE name = ?")
+    guard let model = try String.fetchOne(models, arguments: [review.caseName]) else {
+      result.unknownCases.append(review.caseName)
+      return
+    }
+    if let judged = review.modelSHA256, judged != model { result.ofOtherModels += 1 }
+    let known = try database.cachedStatement(sql: "SELECT \(Review.columns) FROM reviews WHERE case_name = ?")
+    let old = try Row.fetchOne(known, arguments: [review.caseName]).flatMap(Review.init)
+    if let old, !review.supersedes(old) {
+      result.unchanged += 1
+      return
+    }
+    try database.cachedStatement(
+      sql: "INSERT OR REPLACE INTO reviews (\(Review.columns)) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    ).execute(arguments: [
+      review.caseName, review.verdict.rawValue, review.note, review.reviewedAt, review.reviewer, review.modelSHA256,
+      review.score,
+    ])
+    if old == nil { result.new += 1 } else { result.changed += 1 }
+  }
+}
+
+extension Review {
+  static let columns = "case_name, verdict, note, reviewed_at, reviewer, model_sha256, score"
+
+  /// `nil` for a verdict that the table's own check does not let in.
+  init?(_ row: Row) {
+    guard let verdict = Verdict(rawValue: row["verdict"]) else { return nil }
+    self.init(
+      caseName: row["case_name"], verdict: verdict, note: row["note"], reviewedAt: row["reviewed_at"],
+      reviewer: row["reviewer"], modelSHA256: row["model_sha256"], score: row["score"])
+  }
+}
