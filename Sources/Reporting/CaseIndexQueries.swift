@@ -112,7 +112,11 @@ extension CaseIndex {
     else { throw DatabaseError(message: "case \(caseID) is not in the index") }
     let scans = try ScanRow.fetchAll(
       database, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
-    return CaseRecord(row: row, scans: try scans.map { ($0, try regions(of: $0.id, in: database)) })
+    let review = try Row.fetchOne(
+      database, sql: "SELECT \(Review.columns) FROM reviews WHERE case_name = ?", arguments: [row.name])
+    return CaseRecord(
+      row: row, scans: try scans.map { ($0, try regions(of: $0.id, in: database)) },
+      review: review.flatMap(Review.init))
   }
 
   private static func regions(of scanID: Int64, in database: Database) throws -> [Region] {

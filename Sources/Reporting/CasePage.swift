@@ -18,6 +18,7 @@ struct CasePage {
     let flagged: Bool
     let domainShift: String?
     let facts: [StudyContext.Fact]
+    let review: ReviewWords?
     let failures: [ScanSection]
     let stack: Stack?
     let hasScans: Bool
@@ -27,6 +28,20 @@ struct CasePage {
     let palette: String
     let style: String
     let script: String
+  }
+
+  /// What a reviewer said whose verdict is in the index.
+  private struct ReviewWords: Sendable {
+    let verdict: String
+    let note: String
+    /// `by Ada, 2026-11-25`
+    let origin: String
+
+    init(_ review: Review) {
+      verdict = review.verdict.rawValue
+      note = review.note
+      origin = (review.reviewer.map { "by \($0), " } ?? "") + review.reviewedAt.prefix(10)
+    }
   }
 
   /// The scans of a case at a glance.
@@ -52,7 +67,7 @@ struct CasePage {
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
       verdict: PageText.verdict(onCase: row), flagged: row.flagged,
-      domainShift: row.domainShift, facts: Self.facts(row),
+      domainShift: row.domainShift, facts: Self.facts(row), review: record.review.map(ReviewWords.init),
       failures: sections.map(\.section).filter { $0.reason != nil },
       stack: scored.count < 2
         ? nil

@@ -4,4 +4,6 @@ import Anomaly
 package struct CaseRecord: Sendable {
   package var row: CaseRow
   package var scans: [(row: ScanRow, regions: [Region])]
+  /// What a reviewer said of it.
+  package var review: Review?
 }

@@ -58,6 +58,7 @@ struct StudyPage {
     let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
     let worst = try index.worstFindings()
     let failures = try index.failedScans()
+    let reviews = try index.reviews()
     content = Content(
       title: context.title, model: context.modelSHA256 ?? "",
       verdict: PageText.verdict(
@@ -73,14 +74,14 @@ struct StudyPage {
           reason: reason)
       },
       failureTitle: "\(PageText.count(failures.count, "scan")) could not be scored",
-      rows: cases.map { Self.line($0, worst: worst[$0.id], folder: folder) },
+      rows: cases.map { Self.line($0, worst: worst[$0.id], review: reviews[$0.name], folder: folder) },
       plot: ScorePlot(cases, context: context), bar: ColorBar(HeatScale(threshold: context.threshold)),
       provenance: context.provenance)
   }
 
   var data: Data { PageTemplate.study.page(content) }
 
-  private static func line(_ row: CaseRow, worst: WorstFinding?, folder: ReportFolder) -> Line {
+  private static func line(_ row: CaseRow, worst: WorstFinding?, review: Review?, folder: ReportFolder) -> Line {
     let thumbnail = worst.map { folder.picture(.thumbnail, ofScan: $0.scan, inCase: row.name) }
     var region: String?
     if let found = worst?.region {
@@ -93,7 +94,7 @@ struct StudyPage {
       score: row.score.map { PageText.number($0) } ?? "–", rawScore: row.score.map { "\($0)" } ?? "",
       pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
       regions: row.regionCount, scans: PageText.count(row.scanCount, "scan"), region: region,
-      rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row), review: nil)
+      rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row), review: review?.verdict.rawValue)
   }
 
   private static func status(_ row: CaseRow) -> String {

@@ -24,6 +24,7 @@ struct ReviewImportCommand: ParsableCommand {
   func run() throws {
     let index = try CaseIndex(updating: ReportFolder(report).index)
     var isComplete = true
+    var names: Set<String> = []
     // A bad file is told of, and the others are imported.
     for path in files {
       do {
@@ -31,12 +32,14 @@ struct ReviewImportCommand: ParsableCommand {
         let result = try index.record(file.reviews)
         print("\(path): \(result.new) new, \(result.changed) changed, \(result.unchanged) unchanged")
         warn(of: result, path: path)
+        names.formUnion(file.reviews.map(\.caseName))
         isComplete = isComplete && result.unknownCases.isEmpty
       } catch {
         Terminal.complain("norma: \(error)")
         isComplete = false
       }
     }
+    try Report.showReviews(ofCases: names.sorted(), in: report)
     if !isComplete { throw ExitCode(ExitStatus.failed) }
   }
 
