@@ -18,8 +18,9 @@ let package = Package(
     .systemLibrary(name: "CSystem"),
     .systemLibrary(name: "COpenJPEG", pkgConfig: "libopenjp2", providers: [.apt(["libopenjp2-7-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
-    .target(name: "Imaging", dependencies: ["COpenJPEG", "CPNG", "CSystem", "CTIFF"], swiftSettings: strict),
+    .target(name: "Imaging", dependencies: ["CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF"], swiftSettings: strict),
     .target(name: "Compute", dependencies: ["COneDNN"], swiftSettings: strict),
     .target(
       name: "Anomaly",

@@ -98,14 +98,13 @@ extension Scorer {
   /// Findings of a slide, and pictures of it as a whole; its heatmap is written while it is scored.
   ///
   /// - Parameters:
-  ///   - heatmap: takes the rows of the heatmap, of the size of the model's grid.
-  ///   - residual: the same for `Score.residual`; `nil` where nobody wants it.
+  ///   - take: takes the slide's rows, one band after the other.
   ///   - progress: called with the share that is done.
   /// - Returns: all layers of the same size, up to `longestEdge` along the longer edge; positions and areas in pixels of
   ///   the scan at its full size.
   package func analyze(
     _ slide: PreparedSlide, rate: Double, minimumArea: RegionArea? = nil, longestEdge: Int,
-    heatmap: ([Float]) throws -> Void, residual: (([Float]) throws -> Void)?, progress: (Double) -> Void = { _ in }
+    take: (SlideBand) throws -> Void, progress: (Double) -> Void = { _ in }
   ) throws -> (layers: ScanLayers, findings: ScanResult.Findings) {
     let scorer = SlideScorer(inference: inference, book: book, scores: shownScores)
     let fieldMaps = try inference.maps(of: slide.fields)
@@ -117,6 +116,7 @@ extension Scorer {
     try stream.run { block in
       (
         heats: scorer.heatmaps(of: block, centers),
+        scan: block.core(of: block.scan.image.samples, channels: slide.channels),
         reconstruction: block.core(of: block.maps.reconstruction.samples, channels: slide.channels)
       )
     } take: { rows, blocks in
@@ -125,10 +125,13 @@ extension Scorer {
         extremes.addMasses(ofRow: row)
         regions.add(row: row) { extremes.massLabel(atX: $0) }
       }
-      try heatmap(heat.heat)
-      if let residual {
-        try residual(SlideScorer.assemble(blocks.map { $0.heats[.residual]! }, rows: rows, width: slide.width).heat)
-      }
+      let residual = SlideScorer.assemble(blocks.map { $0.heats[.residual]! }, rows: rows, width: slide.width)
+      try take(
+        SlideBand(
+          rows: rows, heat: heat.heat, residual: residual.heat,
+          parts: blocks.map {
+            SlideBand.Part(area: $0.heats[score]!.area, scan: $0.scan, heat: $0.heats[score]!.core)
+          }))
       for block in blocks {
         extremes.add(block.heats[score]!)
         pictures.add(block.heats[score]!, residual: block.heats[.residual]!)

@@ -61,6 +61,24 @@ struct SlideScorer {
   }
 }
 
+/// Some rows of a slide as it was scored, on the model's grid.
+package struct SlideBand: Sendable {
+  /// What was looked at; the rest has no tissue.
+  package struct Part: Sendable {
+    package let area: PixelRectangle
+    /// Normalized intensities; `NaN` where the file has none.
+    package let scan: Image
+    package let heat: Image
+  }
+
+  package let rows: Range<Int>
+  /// `[rows, width]` of the whole slide; 0 outside tissue.
+  package let heat: [Float]
+  /// The same for `Score.residual`.
+  package let residual: [Float]
+  package let parts: [Part]
+}
+
 /// Whole rows of a slide's heatmap.
 struct SlideRows: Sendable {
   let width: Int

@@ -24,6 +24,8 @@ struct CasePage {
     let hasScans: Bool
     let scans: [ScanSection]
     let views: [ChannelViews.View]
+    /// Whether the large picture can be shown in color.
+    let isColored: Bool
     let bar: ColorBar
     let palette: String
     let style: String
@@ -81,7 +83,8 @@ struct CasePage {
       hasScans: !scored.isEmpty, scans: scored.map(\.section),
       views: ChannelViews(
         channels: scored.first?.scan.channels ?? 1, context.display, emphasis: context.emphasis
-      ).views, bar: ColorBar(scale), palette: HeatLevels.colors(scale),
+      ).views, isColored: context.display == .color && scored.first?.scan.channels == 3, bar: ColorBar(scale),
+      palette: HeatLevels.colors(scale),
       style: Self.link(row, to: ReportFolder.style), script: Self.link(row, to: ReportFolder.script))
   }
 

@@ -31,6 +31,14 @@ struct HeatLevels: Sendable {
     }
   }
 
+  /// - Parameter levels: `[height, width]`.
+  init(width: Int, height: Int, levels: [UInt8], scale: HeatScale) {
+    self.width = width
+    self.height = height
+    self.levels = levels
+    self.scale = scale
+  }
+
   /// The `z` a level begins with.
   static func z(ofLevel level: Int, threshold: Double) -> Double {
     threshold + Double(level - atThreshold) * step

@@ -78,19 +78,22 @@ package struct Report: Sendable {
     } catch { throw .writing(folder.file(folder.folder(ofCase: caseName)), error) }
   }
 
-  /// The heatmap of a slide, and its residual where that is kept, to be written from top to bottom.
+  /// The heatmap of a slide, its residual where that is kept, and tiles to zoom into, to be written from top to bottom.
   package struct SlideMaps {
-    package let heatmap: TIFFTileWriter
-    package let residual: TIFFTileWriter?
+    fileprivate let heatmap: TIFFTileWriter
+    fileprivate let residual: TIFFTileWriter?
+    fileprivate let tiles: SlideTiles
+
+    package func append(_ band: SlideBand) throws {
+      try heatmap.append(band.heat)
+      try residual?.append(band.residual)
+      try tiles.append(band)
+    }
   }
 
   /// Opens the files of a slide's maps.
-  ///
-  /// - Parameters:
-  ///   - width: of the maps, as is `height`.
-  ///   - pixelSize: of the maps.
   package func beginSlide(
-    named name: String, inCase caseName: String, width: Int, height: Int, pixelSize: PixelSize?
+    _ slide: PreparedSlide, named name: String, inCase caseName: String
   ) throws(ReportingError) -> SlideMaps {
     let caseFolder = folder.file(folder.folder(ofCase: caseName))
     try Self.makeFolder(caseFolder)
@@ -101,12 +104,16 @@ package struct Report: Sendable {
     }
     func open(_ relative: String) throws(ReportingError) -> TIFFTileWriter {
       do {
-        return try TIFFTileWriter(path: folder.file(relative), width: width, height: height, pixelSize: pixelSize)
+        return try TIFFTileWriter(
+          path: folder.file(relative), width: slide.width, height: slide.height, pixelSize: slide.pixelSize)
       } catch { throw .writing(folder.file(relative), error) }
     }
     return SlideMaps(
       heatmap: try open(folder.heatmap(ofScan: name, inCase: caseName)),
-      residual: context.keepsResidual ? try open(folder.residual(ofScan: name, inCase: caseName)) : nil)
+      residual: context.keepsResidual ? try open(folder.residual(ofScan: name, inCase: caseName)) : nil,
+      tiles: SlideTiles(
+        of: slide, to: { folder.file(folder.tiles($0, ofScan: name, inCase: caseName)) },
+        presence: folder.file(folder.tilePresence(ofScan: name, inCase: caseName)), context: context))
   }
 
   /// Completes the maps of a slide and writes its pictures.
@@ -116,6 +123,7 @@ package struct Report: Sendable {
     do {
       try maps.heatmap.finish(isSynced: false)
       try maps.residual?.finish(isSynced: false)
+      try maps.tiles.finish()
     } catch { throw .writing(folder.file(folder.heatmap(ofScan: name, inCase: caseName)), error) }
     try writePictures(of: layers, name: name, inCase: caseName)
   }
@@ -175,7 +183,15 @@ package struct Report: Sendable {
 
   /// A scan that left the study, or fails now, must not leave an older heatmap behind that looks current.
   private func removeFiles(notOf result: CaseResult, in caseFolder: String) {
-    let kept = Set(result.scans.flatMap { files(of: $0, inCase: result.name) })
+    let kept = Set(
+      result.scans.flatMap { scan in
+        let tiles = TileLayer.allCases.map { folder.tiles($0, ofScan: scan.name, inCase: result.name) }
+        return files(of: scan, inCase: result.name)
+          + (scan.findings == nil
+            ? []
+            : tiles.flatMap { [$0, SlideTiles.folder(of: $0)] }
+              + [folder.tilePresence(ofScan: scan.name, inCase: result.name)])
+      })
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.file(caseFolder))) ?? []
     for name in names where ReportFolder.isScanFile(name) && !kept.contains("\(caseFolder)/\(name)") {
       // A leftover is untidy, not wrong: the index does not know it.

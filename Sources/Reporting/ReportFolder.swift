@@ -84,12 +84,35 @@ package struct ReportFolder: Sendable, Equatable {
     "\(folder(ofCase: name))/\(Self.component(scan)).values.js"
   }
 
+  /// The Deep Zoom description of a slide or of its heat; its tiles lie beside it, in a folder of the same name that ends
+  /// in `_files`.
+  package func tiles(_ layer: TileLayer, ofScan scan: String, inCase name: String) -> String {
+    "\(folder(ofCase: name))/\(Self.component(scan)).\(layer.rawValue).dzi"
+  }
+
+  /// Which tiles there are, for the pages.
+  func tilePresence(ofScan scan: String, inCase name: String) -> String {
+    "\(folder(ofCase: name))/\(Self.component(scan)).tiles.js"
+  }
+
   /// Whether a file of a case's folder has a name that norma gives to heatmaps and pictures.
   static func isScanFile(_ name: String) -> Bool {
     name.hasSuffix(".heatmap.tif") || name.hasSuffix(".residual.tif") || name.hasSuffix(".values.js")
+      || name.hasSuffix(".tiles.js")
+      || TileLayer.allCases.contains {
+        name.hasSuffix(".\($0.rawValue).dzi") || name.hasSuffix(".\($0.rawValue)_files")
+      }
       || PictureName.always.contains { name.hasSuffix("." + $0.ending) }
       || name.contains(/\.(scan|reconstruction)-[0-9]+\.png$/)
   }
+}
+
+/// What a slide has tiles of.
+package enum TileLayer: String, Sendable, CaseIterable {
+  case scan, heatmap
+
+  /// The ending of its tiles.
+  var format: String { self == .scan ? "jpg" : "png" }
 }
 
 /// The pictures written beside a heatmap.

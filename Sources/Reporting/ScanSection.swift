@@ -22,11 +22,24 @@ struct ScanSection: Sendable {
   let heat: String
   let heatmap: String
   let values: String
+  /// `nil` where the scan has none.
+  let tiles: Tiles?
   let ruler: ScaleBar?
   let panels: [Panel]
   let regions: [Line]
   let regionTitle: String
   let thumbnail: String
+
+  /// Deep Zoom tiles of a slide and of its heat.
+  struct Tiles: Sendable {
+    let scan: String
+    let heatmap: String
+    let presence: String
+    /// Of the largest level, which is the last.
+    let columns: Int
+    let rows: Int
+    let levels: Int
+  }
 
   struct Panel: Sendable {
     let title: String
@@ -83,6 +96,7 @@ struct ScanSection: Sendable {
     heat = words.link(.heatmap)
     heatmap = words.link(to: folder.heatmap(ofScan: scan.name, inCase: row.name))
     values = words.link(to: folder.values(ofScan: scan.name, inCase: row.name))
+    tiles = words.tiles
     ruler = words.ruler
     panels = scan.status == .done ? words.panels : []
     self.regions = regions.map(words.line)
@@ -106,6 +120,19 @@ struct ScanSection: Sendable {
       let y = scan.micrometersPerPixelY ?? x
       let edge = x == y ? PageText.length(x) : "\(PageText.length(x)) × \(PageText.length(y))"
       return "\(pixels), \(edge) µm per pixel"
+    }
+
+    /// Where they lie on the disk: whoever needs the space may delete them.
+    var tiles: Tiles? {
+      let descriptions = TileLayer.allCases.map { folder.tiles($0, ofScan: scan.name, inCase: row.name) }
+      guard scan.status == .done, let size = SlideTiles.size(inDescription: folder.file(descriptions[0])),
+        FileManager.default.fileExists(atPath: folder.file(SlideTiles.folder(of: descriptions[1])))
+      else { return nil }
+      return Tiles(
+        scan: link(to: SlideTiles.folder(of: descriptions[0])),
+        heatmap: link(to: SlideTiles.folder(of: descriptions[1])),
+        presence: link(to: folder.tilePresence(ofScan: scan.name, inCase: row.name)),
+        columns: size.width, rows: size.height, levels: TileTree.levels(width: size.width, height: size.height))
     }
 
     var ruler: ScaleBar? {

@@ -247,11 +247,10 @@ struct Analysis {
     _ slide: PreparedSlide, named name: String, of item: Study.Case, scorer: Scorer, report: Report,
     terminal: inout Terminal
   ) throws -> ScanResult.Findings {
-    let maps = try report.beginSlide(
-      named: name, inCase: item.name, width: slide.width, height: slide.height, pixelSize: slide.pixelSize)
+    let maps = try report.beginSlide(slide, named: name, inCase: item.name)
     let result = try scorer.analyze(
       slide, rate: falsePositiveRate, minimumArea: minimumRegionArea, longestEdge: ScanPictures.longestSide,
-      heatmap: { try maps.heatmap.append($0) }, residual: maps.residual.map { writer in { try writer.append($0) } }
+      take: { try maps.append($0) }
     ) { share in
       terminal.update("\(item.name): \(name)", fraction: share)
     }

@@ -1,10 +1,10 @@
 // A scan's heatmap as numbers: loaded from the script beside its pictures, drawn in the study's colors, read under the
 // cursor. A page opened from a file may not read a picture's pixels, but may load a script.
 
-const heatmaps = new Map();
+const awaited = new Map();
 
 window.normaValues = ({ threshold, first, step, picture }) => {
-  const { resolve } = heatmaps.get(document.currentScript);
+  const resolve = awaited.get(document.currentScript);
   const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
   const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
   createImageBitmap(new Blob([bytes], { type: "image/png" }), options).then((bitmap) => {
@@ -20,11 +20,17 @@ window.normaValues = ({ threshold, first, step, picture }) => {
   });
 };
 
-// Resolves once the numbers are there, and never where their file is missing: the page stays as it is.
-function loadValues(address) {
+// Which tiles of a slide there are, level by level.
+window.normaTiles = (levels) => {
+  awaited.get(document.currentScript)(
+    levels.map((text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))));
+};
+
+// Resolves once what the script holds is there, and never where its file is missing: the page stays as it is.
+function loadData(address) {
   return new Promise((resolve) => {
     const script = document.createElement("script");
-    heatmaps.set(script, { resolve });
+    awaited.set(script, resolve);
     script.src = address;
     document.head.append(script);
   });

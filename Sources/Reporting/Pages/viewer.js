@@ -7,11 +7,13 @@
 
   function start(sections, controls) {
     const byId = (id) => document.getElementById(id);
-    const [opacity, from, windowing, level, contours] = ["opacity", "from", "window", "level", "contours"].map(byId);
+    const [opacity, from, windowing, level, contours, color] = ["opacity", "from", "window", "level", "contours", "color"]
+      .map(byId);
     const palette = controls.dataset.palette.match(/../g).map((digits) => parseInt(digits, 16))
       .reduce((colors, part, i) => { i % 3 ? colors.at(-1).push(part) : colors.push([part]); return colors; }, []);
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
-    const highest = 64;
+    // A pixel of the picture may be eight of the screen's, however large the picture.
+    const highest = () => Math.max(64, 8 * (section().dataset.tileWidth || 0) / mainFrame().clientWidth);
 
     // What all panels of all scans share: the middle of what is seen, in shares of the picture, and how large it is.
     const view = { x: 0.5, y: 0.5, zoom: 1 };
@@ -19,6 +21,7 @@
     let blinking = 0;
     let shownOpacity = 100;
     const loaded = new Map();
+    const tiled = new Map();
 
     const section = () => sections[current];
     const frames = () => [...section().querySelectorAll(".frame")];
@@ -27,7 +30,7 @@
     // MARK: zoom and pan
 
     function apply() {
-      view.zoom = Math.min(highest, Math.max(1, view.zoom));
+      view.zoom = Math.min(highest(), Math.max(1, view.zoom));
       for (const axis of ["x", "y"]) {
         const margin = 0.5 / view.zoom;
         view[axis] = Math.min(1 - margin, Math.max(margin, view[axis]));
@@ -40,18 +43,41 @@
         frame.classList.toggle("small", frame.clientWidth * view.zoom > 2 * naturalWidth(frame));
       }
       byId("zoom-out").disabled = byId("zoom-fit").disabled = view.zoom === 1;
-      byId("zoom-in").disabled = view.zoom === highest;
+      byId("zoom-in").disabled = view.zoom === highest();
       byId("zoom-fit").textContent = view.zoom === 1 ? "Fit" : "Fit · " + view.zoom.toFixed(1) + "×";
       drawScaleBar();
+      showTiles();
+    }
+
+    // Where the heatmap of the whole is too coarse for what is seen, its tiles take over, unless another threshold was
+    // asked for, which they do not have.
+    function showTiles() {
+      const layers = tiled.get(section());
+      if (!layers) return;
+      const half = 0.5 / view.zoom;
+      const seen = { left: view.x - half, right: view.x + half, top: view.y - half, bottom: view.y + half };
+      const screenWidth = mainFrame().clientWidth * view.zoom;
+      const canvas = section().querySelector("canvas.heat");
+      if (screenWidth * devicePixelRatio <= canvas.width * 1.01 || !canvas.width) {
+        for (const layer of layers) layer.clear();
+        canvas.classList.remove("covered");
+        return;
+      }
+      layers[0].show(seen, screenWidth);
+      const isDefault = from.value === from.defaultValue && contours.checked;
+      if (isDefault) layers[1].show(seen, screenWidth); else layers[1].clear();
+      canvas.classList.toggle("covered", isDefault);
     }
 
     function naturalWidth(frame) {
-      return frame.querySelector("img").naturalWidth || Number(section().dataset.width);
+      const { tileWidth, width } = section().dataset;
+      const isTiled = tileWidth && frame === mainFrame();
+      return isTiled ? Number(tileWidth) : frame.querySelector("img").naturalWidth || Number(width);
     }
 
     // Keeps the place under the pointer where it is.
     function zoomBy(factor, { x, y } = { x: 0.5, y: 0.5 }) {
-      const zoom = Math.min(highest, Math.max(1, view.zoom * factor));
+      const zoom = Math.min(highest(), Math.max(1, view.zoom * factor));
       view.x += (x - 0.5) * (1 / view.zoom - 1 / zoom);
       view.y += (y - 0.5) * (1 / view.zoom - 1 / zoom);
       view.zoom = zoom;
@@ -154,6 +180,7 @@
       byId("from-value").value = least.toFixed(1);
       const start = Math.max(2, Math.round((least - values.threshold) / values.step) + values.first);
       values.draw(section().querySelector("canvas.heat"), palette, start, contours.checked);
+      showTiles();
     }
 
     function fade() {
@@ -169,6 +196,8 @@
         part.setAttribute("intercept", 0.5 - level.value / width);
       }
     }
+
+    function applyColor() { document.body.classList.toggle("in-color", color.checked); }
 
     function show(layer) {
       for (const part of document.querySelectorAll(".main .layer")) part.hidden = part.dataset.layer !== layer;
@@ -195,7 +224,8 @@
     }
 
     function reset() {
-      [opacity.value, windowing.value, level.value, contours.checked] = [100, 0, 0.5, true];
+      [opacity.value, windowing.value, level.value, contours.checked, color.checked] = [100, 0, 0.5, true, false];
+      applyColor();
       from.value = from.defaultValue;
       Object.assign(view, { x: 0.5, y: 0.5, zoom: 1 });
       show("scan");
@@ -227,8 +257,9 @@
       canvas.className = "heat";
       canvas.hidden = true;
       heat.after(canvas);
+      if (section.dataset.tiles) addTiles(section, canvas);
       for (const row of section.querySelectorAll(".regions tbody tr")) addCrop(section, row);
-      loadValues(section.dataset.values).then((values) => {
+      loadData(section.dataset.values).then((values) => {
         loaded.set(section, values);
         if (!from.max) {
           from.min = Math.max(0, Math.floor(values.threshold - 3));
@@ -243,8 +274,27 @@
         }
         canvas.hidden = false;
         heat.hidden = true;
-        draw();
+        if (section === sections[current]) draw();
         fade();
+      });
+    }
+
+    function addTiles(section, canvas) {
+      const { tiles, heatTiles, tilePresence, tileWidth, tileHeight, tileLevels } = section.dataset;
+      const shape = { width: Number(tileWidth), height: Number(tileHeight), levels: Number(tileLevels) };
+      const hosts = ["tiles", "tiles heat"].map((name) => {
+        const host = document.createElement("div");
+        host.className = name;
+        return host;
+      });
+      section.querySelector(".main .stack").append(hosts[0]);
+      canvas.after(hosts[1]);
+      loadData(tilePresence).then((presence) => {
+        tiled.set(section, [
+          new TileLayer(hosts[0], tiles, "jpg", shape, presence, "view-light"),
+          new TileLayer(hosts[1], heatTiles, "png", shape, presence, ""),
+        ]);
+        if (section === sections[current]) showTiles();
       });
     }
 
@@ -262,7 +312,7 @@
     function addCrop(section, row) {
       const region = byId(row.querySelector("a").hash.slice(1));
       const { x, y, share } = box(region);
-      const zoom = Math.min(highest, Math.max(1, 0.5 / share));
+      const zoom = Math.min(64, Math.max(1, 0.5 / share));
       const [left, top] = [x, y].map((middle) => Math.min(1 - 0.5 / zoom, Math.max(0.5 / zoom, middle)));
       const frame = document.createElement("a");
       frame.href = "#" + region.id;
@@ -340,6 +390,7 @@
     const keys = {
       h: hideHeat, b: blink, r: nextRegion, "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),
       0: () => zoomBy(0), 1: () => show("scan"), 2: () => show("expected"), 3: () => show("difference"),
+      k: () => { color.checked = !color.checked; applyColor(); },
       c: () => { contours.checked = !contours.checked; draw(); },
       n: () => byNeighbour("next"), p: () => byNeighbour("previous"),
       arrowleft: () => goTo(current - 1), arrowup: () => goTo(current - 1),
@@ -391,6 +442,7 @@
     byId("reset").addEventListener("click", reset);
     opacity.addEventListener("input", fade);
     for (const input of [from, contours]) input.addEventListener("input", draw);
+    color.addEventListener("input", applyColor);
     for (const input of [windowing, level]) input.addEventListener("input", applyWindow);
     addEventListener("resize", apply);
 

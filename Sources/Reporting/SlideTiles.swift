@@ -1,0 +1,184 @@
+import Anomaly
+import Compute
+import Foundation
+import Imaging
+
+/// Deep Zoom tiles of a slide and of its heat, written while it is scored, so that a page opens gigapixels at once.
+///
+/// Both have the size of the model's grid. Large levels have tiles where there is tissue, small ones everywhere; a viewer
+/// shows the next smaller level where a tile is not there.
+final class SlideTiles {
+  private let paths: [TileLayer: String]
+  private let presencePath: String
+  private let parts: [TileLayer: String]
+  private let width: Int
+  private let height: Int
+  private let scale: HeatScale
+  private let weights: [Float]?
+  private let overview: Overview
+  private var trees: [TileLayer: TileTree]
+
+  /// The whole slide, small, in the colors of the tiles.
+  private struct Overview {
+    let width: Int
+    let height: Int
+    let channels: Int
+    let pixels: [UInt8]
+
+    /// What stands in for pixels that were never read; black where there is no overview.
+    ///
+    /// - Parameters:
+    ///   - area: of a level.
+    ///   - whole: size of the level.
+    func part(_ area: PixelRectangle, of whole: (width: Int, height: Int)) -> [UInt8] {
+      var result = [UInt8](repeating: 0, count: area.width * area.height * channels)
+      guard !pixels.isEmpty else { return result }
+      for y in 0..<area.height {
+        let line = min(height - 1, (area.y + y) * height / whole.height) * width
+        for x in 0..<area.width {
+          let from = (line + min(width - 1, (area.x + x) * width / whole.width)) * channels
+          let to = (y * area.width + x) * channels
+          for channel in 0..<channels { result[to + channel] = pixels[from + channel] }
+        }
+      }
+      return result
+    }
+  }
+
+  /// - Parameters:
+  ///   - path: of the description of a layer.
+  ///   - presence: of the script that says which tiles there are.
+  init(of slide: PreparedSlide, to path: (TileLayer) -> String, presence: String, context: StudyContext) {
+    presencePath = presence
+    let isColored = slide.channels == 3 && context.display == .color
+    weights =
+      isColored
+      ? nil : ChannelViews.lightness(channels: slide.channels, context.display, emphasis: context.emphasis)
+    (width, height) = (slide.width, slide.height)
+    scale = HeatScale(threshold: context.threshold)
+    paths = TileLayer.allCases.reduce(into: [:]) { $0[$1] = path($1) }
+    parts = paths.mapValues { path in
+      let name = FilePath.name(of: path)
+      return
+        "\(FilePath.folder(of: path))/.\(name.prefix(100)).\(String(UInt64.random(in: 0 ... .max), radix: 36)).part"
+    }
+    let channels = isColored ? 3 : 1
+    overview = Overview(
+      width: slide.overview?.width ?? 0, height: slide.overview?.height ?? 0, channels: channels,
+      pixels: slide.overview.map { [weights] in Self.bytes($0, weights: weights, elsewhere: nil) } ?? [])
+    trees = [
+      .scan: TileTree(width: slide.width, height: slide.height, channels: channels, keepsLargest: false),
+      .heatmap: TileTree(width: slide.width, height: slide.height, channels: 1, keepsLargest: true),
+    ]
+  }
+
+  deinit { for part in parts.values { try? FileManager.default.removeItem(atPath: part) } }
+
+  /// The folder of the tiles that a description is of.
+  static func folder(of description: String) -> String { description.dropLast(4) + "_files" }
+
+  /// Pixels of the largest level; `nil` where there is no such file.
+  static func size(inDescription path: String) -> (width: Int, height: Int)? {
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8),
+      let match = text.firstMatch(of: /Size Width="([0-9]{1,9})" Height="([0-9]{1,9})"/),
+      let width = Int(match.1), let height = Int(match.2), width > 0, height > 0
+    else { return nil }
+    return (width, height)
+  }
+
+  func append(_ band: SlideBand) throws {
+    let (scale, weights, overview, whole) = (scale, weights, overview, (width: width, height: height))
+    let drawn = Parallel.map(band.parts.count) { k in
+      let part = band.parts[k]
+      let heat = Heatmap(width: part.heat.width, height: part.heat.height, values: part.heat.samples)
+      let levels = HeatLevels(of: heat, tissue: heat.values.map { _ in true }, scale: scale)
+      // What lies far from tissue was not read.
+      let isWhole = !part.scan.samples.contains { $0.isNaN }
+      let scan = Self.bytes(
+        part.scan, weights: weights, elsewhere: isWhole ? nil : overview.part(part.area, of: whole))
+      return (scan: scan, heat: levels.levels)
+    }
+    for (part, pixels) in zip(band.parts, drawn) {
+      trees[.scan]!.add(pixels.scan, at: part.area, blank: blank(.scan))
+      trees[.heatmap]!.add(pixels.heat, at: part.area, blank: blank(.heatmap))
+    }
+    for layer in TileLayer.allCases {
+      try write(trees[layer]!.complete(above: band.rows.upperBound, blank: blank(layer)), of: layer)
+    }
+  }
+
+  /// Writes what is left and gives the tiles their names.
+  func finish() throws {
+    for layer in TileLayer.allCases {
+      let blank = blank(layer)
+      try write(trees[layer]!.complete(above: height, blank: blank), of: layer)
+      try write(trees[layer]!.missing(upTo: max(overview.width, overview.height, 1), blank: blank), of: layer)
+      let path = paths[layer]!
+      let target = Self.folder(of: path)
+      if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
+      try FileManager.default.moveItem(atPath: parts[layer]!, toPath: target)
+      try AtomicFile.write(Array(description(of: layer).utf8), to: path, isSynced: false)
+    }
+    try AtomicFile.write(Array(presence.utf8), to: presencePath, isSynced: false)
+  }
+
+  /// Which tiles there are, as a script that a page loads: one that is not there is not to be asked for. A bit a tile, row
+  /// by row, the lowest of a byte first, a text a level.
+  private var presence: String {
+    let levels = trees[.scan]!.presence.map { "\"\(Data($0).base64EncodedString())\"" }
+    return "normaTiles([\(levels.joined(separator: ","))]);\n"
+  }
+
+  private func description(of layer: TileLayer) -> String {
+    """
+    <?xml version="1.0" encoding="UTF-8"?>
+    <Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="\(layer.format)" Overlap="0" \
+    TileSize="\(TileTree.edge)"><Size Width="\(width)" Height="\(height)"/></Image>
+
+    """
+  }
+
+  private func blank(_ layer: TileLayer) -> (TileTree.Tile) -> [UInt8] {
+    let (width, height, overview) = (width, height, overview)
+    return { tile in
+      guard layer == .scan else { return [UInt8](repeating: 0, count: tile.width * tile.height) }
+      let size = TileTree.size(ofLevel: tile.level, width: width, height: height)
+      return overview.part(tile.area, of: size)
+    }
+  }
+
+  private func write(_ tiles: [TileTree.Tile], of layer: TileLayer) throws {
+    let folder = parts[layer]!
+    for level in Set(tiles.map(\.level)) {
+      try FileManager.default.createDirectory(atPath: "\(folder)/\(level)", withIntermediateDirectories: true)
+    }
+    let (channels, scale) = (overview.channels, scale)
+    _ = try Parallel.map(tiles.count) { k in
+      let tile = tiles[k]
+      let bytes: [UInt8]
+      switch layer {
+      case .scan:
+        bytes = JPEGWriter.encode(tile.pixels, width: tile.width, height: tile.height, channels: channels)
+      case .heatmap:
+        bytes =
+          HeatLevels(width: tile.width, height: tile.height, levels: tile.pixels, scale: scale).picture.data
+      }
+      // Their folder is unfinished until it is renamed, so that they need not be written aside one by one.
+      try Data(bytes).write(to: URL(filePath: "\(folder)/\(tile.level)/\(tile.column)_\(tile.row).\(layer.format)"))
+    }
+  }
+
+  /// Colors, or with weights the lightness.
+  ///
+  /// - Parameter elsewhere: bytes for where there is no data; `nil` for black.
+  private static func bytes(_ image: Image, weights: [Float]?, elsewhere: [UInt8]?) -> [UInt8] {
+    func byte(_ value: Float, at place: Int) -> UInt8 {
+      value.isNaN ? elsewhere?[place] ?? 0 : UInt8(min(1, max(0, value)) * 255 + 0.5)
+    }
+    guard let weights else { return image.samples.enumerated().map { byte($0.element, at: $0.offset) } }
+    let c = image.channels
+    return (0..<image.width * image.height).map { pixel in
+      byte(weights.indices.reduce(0) { $0 + weights[$1] * image.samples[pixel * c + $1] }, at: pixel)
+    }
+  }
+}

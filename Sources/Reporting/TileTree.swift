@@ -1,0 +1,197 @@
+import Compute
+import Imaging
+
+/// The levels of a Deep Zoom pyramid, put together from parts that come from top to bottom.
+///
+/// Level 0 is one pixel; each level has twice the size of the one before, the last one the picture's own. What is held are
+/// the tiles of one row of every level, and of those only the ones that a part reached into.
+/// Source: Microsoft, "Deep Zoom File Format Overview" (the format that OpenSeadragon reads).
+struct TileTree {
+  static let edge = 256
+
+  let width: Int
+  let height: Int
+  let channels: Int
+  /// Whether a pixel of the next smaller level is the largest of four; else it is their mean.
+  let keepsLargest: Bool
+
+  struct Tile: Sendable {
+    let level: Int
+    let column: Int
+    let row: Int
+    let width: Int
+    let height: Int
+    /// `[height, width, channels]`
+    var pixels: [UInt8]
+
+    /// Of its level.
+    var area: PixelRectangle {
+      PixelRectangle(x: column * TileTree.edge, y: row * TileTree.edge, width: width, height: height)
+    }
+  }
+
+  /// The rows of tiles that are being put together, by level.
+  private var rows: [[Int: Tile]]
+  /// Which tiles there were, by level: `row * columns + column`.
+  private var seen: [Set<Int>]
+
+  init(width: Int, height: Int, channels: Int, keepsLargest: Bool) {
+    self.width = width
+    self.height = height
+    self.channels = channels
+    self.keepsLargest = keepsLargest
+    let count = Self.levels(width: width, height: height)
+    rows = [[Int: Tile]](repeating: [:], count: count)
+    seen = [Set<Int>](repeating: [], count: count)
+  }
+
+  static func levels(width: Int, height: Int) -> Int {
+    var (levels, size) = (1, max(width, height))
+    while size > 1 { (levels, size) = (levels + 1, (size + 1) / 2) }
+    return levels
+  }
+
+  private func size(ofLevel level: Int) -> (width: Int, height: Int) {
+    Self.size(ofLevel: level, width: width, height: height)
+  }
+
+  /// - Parameter width: of the last level, as is `height`.
+  static func size(ofLevel level: Int, width: Int, height: Int) -> (width: Int, height: Int) {
+    let shift = levels(width: width, height: height) - 1 - level
+    return ((width + (1 << shift) - 1) >> shift, (height + (1 << shift) - 1) >> shift)
+  }
+
+  /// Puts a part in its place.
+  ///
+  /// - Parameters:
+  ///   - pixels: `[area.height, area.width, channels]`
+  ///   - area: at or below the parts before, on the last level.
+  ///   - blank: what a tile looks like where no part reaches.
+  mutating func add(_ pixels: [UInt8], at area: PixelRectangle, blank: (Tile) -> [UInt8]) {
+    let last = rows.count - 1
+    for row in area.y / Self.edge...(area.y + area.height - 1) / Self.edge {
+      for column in area.x / Self.edge...(area.x + area.width - 1) / Self.edge {
+        let key = row * columns(ofLevel: last) + column
+        var tile = rows[last].removeValue(forKey: key) ?? makeTile(level: last, column: column, row: row, blank: blank)
+        let (left, top) = (column * Self.edge, row * Self.edge)
+        let xs = max(area.x, left)..<min(area.x + area.width, left + tile.width)
+        for y in max(area.y, top)..<min(area.y + area.height, top + tile.height) {
+          let from = ((y - area.y) * area.width + xs.lowerBound - area.x) * channels
+          let to = ((y - top) * tile.width + xs.lowerBound - left) * channels
+          tile.pixels.replaceSubrange(to..<to + xs.count * channels, with: pixels[from..<from + xs.count * channels])
+        }
+        rows[last][key] = tile
+      }
+    }
+  }
+
+  /// Takes out the tiles that are complete when all parts above a row have come, of all levels.
+  ///
+  /// - Parameter row: of the last level; the picture's height completes all.
+  mutating func complete(above row: Int, blank: (Tile) -> [UInt8]) -> [Tile] {
+    var result: [Tile] = []
+    var done = row
+    for level in rows.indices.reversed() {
+      let height = size(ofLevel: level).height
+      let isWhole = row >= self.height
+      var finished: [Tile] = []
+      for (key, tile) in rows[level] where isWhole || tile.row * Self.edge + tile.height <= done {
+        finished.append(tile)
+        rows[level].removeValue(forKey: key)
+      }
+      finished.sort { ($0.row, $0.column) < ($1.row, $1.column) }
+      if level > 0 {
+        let halves = Parallel.map(finished.count) { [channels, keepsLargest] k in
+          Self.reduced(finished[k], channels: channels, keepsLargest: keepsLargest)
+        }
+        for (tile, half) in zip(finished, halves) { add(half, of: tile, blank: blank) }
+      }
+      result += finished
+      // Rows of the next level are known as far as whole rows of tiles of this one are.
+      let rowsOfTiles = done >= height ? height : done / Self.edge * Self.edge
+      done = rowsOfTiles >= height ? (height + 1) / 2 : rowsOfTiles / 2
+    }
+    return result
+  }
+
+  /// Tiles of small levels that no part reached, up to a level of this size.
+  mutating func missing(upTo longest: Int, blank: (Tile) -> [UInt8]) -> [Tile] {
+    var result: [Tile] = []
+    for level in rows.indices {
+      let size = size(ofLevel: level)
+      guard max(size.width, size.height) <= longest else { continue }
+      let columns = columns(ofLevel: level)
+      for key in 0..<count(ofLevel: level) where !seen[level].contains(key) {
+        result.append(makeTile(level: level, column: key % columns, row: key / columns, blank: blank))
+      }
+    }
+    return result
+  }
+
+  /// A bit for every tile there was, row by row, the lowest of a byte first, level by level.
+  var presence: [[UInt8]] {
+    rows.indices.map { level in
+      var bits = [UInt8](repeating: 0, count: (count(ofLevel: level) + 7) / 8)
+      for key in seen[level] { bits[key / 8] |= 1 << UInt8(key % 8) }
+      return bits
+    }
+  }
+
+  // MARK: - Tiles
+
+  private func columns(ofLevel level: Int) -> Int { (size(ofLevel: level).width + Self.edge - 1) / Self.edge }
+
+  private func count(ofLevel level: Int) -> Int {
+    columns(ofLevel: level) * ((size(ofLevel: level).height + Self.edge - 1) / Self.edge)
+  }
+
+  private func bare(level: Int, column: Int, row: Int, blank: (Tile) -> [UInt8]) -> Tile {
+    let size = size(ofLevel: level)
+    var tile = Tile(
+      level: level, column: column, row: row, width: min(Self.edge, size.width - column * Self.edge),
+      height: min(Self.edge, size.height - row * Self.edge), pixels: [])
+    tile.pixels = blank(tile)
+    return tile
+  }
+
+  private mutating func makeTile(level: Int, column: Int, row: Int, blank: (Tile) -> [UInt8]) -> Tile {
+    seen[level].insert(row * columns(ofLevel: level) + column)
+    return bare(level: level, column: column, row: row, blank: blank)
+  }
+
+  /// Puts what a tile looks like at half its size into that of the next smaller level.
+  private mutating func add(_ half: [UInt8], of tile: Tile, blank: (Tile) -> [UInt8]) {
+    let level = tile.level - 1
+    let (column, row) = (tile.column / 2, tile.row / 2)
+    let key = row * columns(ofLevel: level) + column
+    var parent = rows[level].removeValue(forKey: key) ?? makeTile(level: level, column: column, row: row, blank: blank)
+    let (left, top) = (tile.column % 2 * Self.edge / 2, tile.row % 2 * Self.edge / 2)
+    let line = (tile.width + 1) / 2 * channels
+    for y in 0..<(tile.height + 1) / 2 {
+      let to = ((top + y) * parent.width + left) * channels
+      parent.pixels.replaceSubrange(to..<to + line, with: half[y * line..<(y + 1) * line])
+    }
+    rows[level][key] = parent
+  }
+
+  private static func reduced(_ tile: Tile, channels: Int, keepsLargest: Bool) -> [UInt8] {
+    let (width, height) = ((tile.width + 1) / 2, (tile.height + 1) / 2)
+    var half = [UInt8](repeating: 0, count: width * height * channels)
+    tile.pixels.withUnsafeBufferPointer { pixels in
+      for y in 0..<height {
+        // The last row or column of an odd number stands for itself.
+        let (top, bottom) = (2 * y * tile.width, min(2 * y + 1, tile.height - 1) * tile.width)
+        for x in 0..<width {
+          let (left, right) = (2 * x, min(2 * x + 1, tile.width - 1))
+          for channel in 0..<channels {
+            func value(_ place: Int) -> UInt8 { pixels[place * channels + channel] }
+            let (a, b, c, d) = (value(top + left), value(top + right), value(bottom + left), value(bottom + right))
+            half[(y * width + x) * channels + channel] =
+              keepsLargest ? max(max(a, b), max(c, d)) : UInt8((Int(a) + Int(b) + Int(c) + Int(d) + 2) / 4)
+          }
+        }
+      }
+    }
+    return half
+  }
+}
