@@ -18,8 +18,9 @@ struct Norma: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, EvaluateCommand.self,
-      InspectCommand.self, SampleCommand.self, TraverseCommand.self, InterpolateCommand.self, EditCommand.self,
+      DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, ExportCommand.self,
+      EvaluateCommand.self, InspectCommand.self, SampleCommand.self, TraverseCommand.self, InterpolateCommand.self,
+      EditCommand.self,
       AttributeCommand.self, AugmentCommand.self, ModelCommand.self,
     ])
 
