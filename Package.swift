@@ -33,6 +33,7 @@ let package = Package(
       name: "Reporting",
       dependencies: [
         "Anomaly", "Generation", "Imaging",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Mustache", package: "swift-mustache"),
       ],

@@ -11,7 +11,8 @@ package final class AtomicFile {
   private let temporaryPath: String
   private var isCommitted = false
 
-  init(path: String) throws(ImagingError) {
+  /// - Throws: `ImagingError` where the file cannot be created.
+  package init(path: String) throws(ImagingError) {
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { String(path[...$0]) } ?? ""
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
@@ -37,7 +38,7 @@ package final class AtomicFile {
   /// Whether a file has the name of one that was never completed.
   package static func isUnfinished(_ name: String) -> Bool { name.hasPrefix(".") && name.hasSuffix(".part") }
 
-  func write(_ bytes: [UInt8]) throws(ImagingError) {
+  package func write(_ bytes: [UInt8]) throws(ImagingError) {
     var rest = bytes[...]
     while !rest.isEmpty {
       let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -58,7 +59,7 @@ package final class AtomicFile {
   ///
   /// - Parameter isSynced: whether it has to be on the disk before; else `syncAll` has to follow before anything relies on
   ///   it.
-  func commit(isSynced: Bool = true) throws(ImagingError) {
+  package func commit(isSynced: Bool = true) throws(ImagingError) {
     guard !isSynced || fsync(descriptor) == 0 else { throw failure(code: errno) }
     guard rename(temporaryPath, path) == 0 else { throw failure(code: errno) }
     isCommitted = true

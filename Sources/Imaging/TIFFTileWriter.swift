@@ -1,13 +1,14 @@
 internal import CTIFF
 internal import Glibc
 
-/// Writes a gray float32 picture from top to bottom in tiles, without ever holding more than a row of them.
+/// Writes a gray picture from top to bottom in tiles, without ever holding more than a row of them.
 ///
 /// Like `TIFFWriter` it gives the file its name only when it is complete.
 package final class TIFFTileWriter {
   package let width: Int
   package let height: Int
   private let file: AtomicFile
+  private let samples: TIFFWriter.Samples
   private let log = TIFFLog()
   private let tiff: OpaquePointer
   /// Rows that do not fill a row of tiles yet, `[edge, width]`.
@@ -21,15 +22,17 @@ package final class TIFFTileWriter {
   private static let deflateLevel: UInt16 = 1
 
   /// - Throws: `ImagingError` where the file cannot be created.
-  package init(path: String, width: Int, height: Int, pixelSize: PixelSize?) throws(ImagingError) {
-    (self.width, self.height) = (width, height)
+  package init(
+    path: String, width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples = .float32
+  ) throws(ImagingError) {
+    (self.width, self.height, self.samples) = (width, height, samples)
     pending = [Float](repeating: 0, count: Self.edge * width)
     file = try AtomicFile(path: path)
     // Classic TIFF ends at 4 GiB; compression may not help.
-    let mode = width * height > 1_000_000_000 ? "w8" : "w"
+    let mode = width * height * samples.bits > 32_000_000_000 ? "w8" : "w"
     tiff = try TIFFWriter.open(file, mode: mode, log)
     let header = TIFFWriter.Header(
-      width: width, height: height, channels: 1, samples: .float32, pixelSize: pixelSize, description: nil)
+      width: width, height: height, channels: 1, samples: samples, pixelSize: pixelSize, description: nil)
     TIFFWriter.setTags(of: header, tileSize: Self.edge, rowsPerStrip: 0, on: tiff)
     _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_ZIPQUALITY), Self.deflateLevel)
   }
@@ -64,18 +67,21 @@ package final class TIFFTileWriter {
     let rows = pendingRows
     pendingRows = 0
     let across = (width + Self.edge - 1) / Self.edge
-    var tile = [Float](repeating: 0, count: Self.edge * Self.edge)
+    let bytes = samples.bits / 8
+    var tile = [UInt8](repeating: 0, count: Self.edge * Self.edge * bytes)
     for column in 0..<across {
       let left = column * Self.edge
       let count = min(Self.edge, width - left)
       for i in tile.indices { tile[i] = 0 }
-      for row in 0..<rows {
-        for x in 0..<count { tile[row * Self.edge + x] = pending[row * width + left + x] }
-      }
       // libtiff changes what it is given where there is a predictor; the tile is filled anew each time.
-      let written = tile.withUnsafeMutableBytes { bytes in
-        TIFFWriteEncodedTile(
-          tiff, UInt32(nextRow / Self.edge * across + column), bytes.baseAddress, tmsize_t(bytes.count))
+      let written = tile.withUnsafeMutableBytes { tile in
+        for row in 0..<rows {
+          let first = row * width + left
+          TIFFWriter.store(
+            pending[first..<first + count], as: samples, at: tile.baseAddress! + row * Self.edge * bytes)
+        }
+        return TIFFWriteEncodedTile(
+          tiff, UInt32(nextRow / Self.edge * across + column), tile.baseAddress, tmsize_t(tile.count))
       }
       guard written >= 0 else { throw TIFFWriter.failure(of: file, log) }
     }

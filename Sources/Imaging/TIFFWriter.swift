@@ -22,7 +22,7 @@ package enum TIFFWriter {
       }
     }
 
-    fileprivate var bits: Int {
+    var bits: Int {
       switch self {
       case .uint8: 8
       case .uint16: 16
@@ -179,7 +179,7 @@ package enum TIFFWriter {
     return true
   }
 
-  private static func store(_ values: ArraySlice<Float>, as samples: Samples, at target: UnsafeMutableRawPointer) {
+  static func store(_ values: ArraySlice<Float>, as samples: Samples, at target: UnsafeMutableRawPointer) {
     // `max(0, NaN)` would be NaN; `NaN > 0` is false.
     func clipped(_ value: Float, _ high: Float) -> Float { value > 0 ? min(value, high).rounded() : 0 }
     switch samples {

@@ -6,8 +6,8 @@ import Imaging
 /// Level 0 is one pixel; each level has twice the size of the one before, the last one the picture's own. What is held are
 /// the tiles of one row of every level, and of those only the ones that a part reached into.
 /// Source: Microsoft, "Deep Zoom File Format Overview" (the format that OpenSeadragon reads).
-struct TileTree {
-  static let edge = 256
+package struct TileTree {
+  package static let edge = 256
 
   let width: Int
   let height: Int
@@ -15,17 +15,17 @@ struct TileTree {
   /// Whether a pixel of the next smaller level is the largest of four; else it is their mean.
   let keepsLargest: Bool
 
-  struct Tile: Sendable {
-    let level: Int
-    let column: Int
-    let row: Int
-    let width: Int
-    let height: Int
+  package struct Tile: Sendable {
+    package let level: Int
+    package let column: Int
+    package let row: Int
+    package let width: Int
+    package let height: Int
     /// `[height, width, channels]`
-    var pixels: [UInt8]
+    package var pixels: [UInt8]
 
     /// Of its level.
-    var area: PixelRectangle {
+    package var area: PixelRectangle {
       PixelRectangle(x: column * TileTree.edge, y: row * TileTree.edge, width: width, height: height)
     }
   }
@@ -35,7 +35,7 @@ struct TileTree {
   /// Which tiles there were, by level: `row * columns + column`.
   private var seen: [Set<Int>]
 
-  init(width: Int, height: Int, channels: Int, keepsLargest: Bool) {
+  package init(width: Int, height: Int, channels: Int, keepsLargest: Bool) {
     self.width = width
     self.height = height
     self.channels = channels
@@ -45,7 +45,7 @@ struct TileTree {
     seen = [Set<Int>](repeating: [], count: count)
   }
 
-  static func levels(width: Int, height: Int) -> Int {
+  package static func levels(width: Int, height: Int) -> Int {
     var (levels, size) = (1, max(width, height))
     while size > 1 { (levels, size) = (levels + 1, (size + 1) / 2) }
     return levels
@@ -56,7 +56,7 @@ struct TileTree {
   }
 
   /// - Parameter width: of the last level, as is `height`.
-  static func size(ofLevel level: Int, width: Int, height: Int) -> (width: Int, height: Int) {
+  package static func size(ofLevel level: Int, width: Int, height: Int) -> (width: Int, height: Int) {
     let shift = levels(width: width, height: height) - 1 - level
     return ((width + (1 << shift) - 1) >> shift, (height + (1 << shift) - 1) >> shift)
   }
@@ -67,7 +67,7 @@ struct TileTree {
   ///   - pixels: `[area.height, area.width, channels]`
   ///   - area: at or below the parts before, on the last level.
   ///   - blank: what a tile looks like where no part reaches.
-  mutating func add(_ pixels: [UInt8], at area: PixelRectangle, blank: (Tile) -> [UInt8]) {
+  package mutating func add(_ pixels: [UInt8], at area: PixelRectangle, blank: (Tile) -> [UInt8]) {
     let last = rows.count - 1
     for row in area.y / Self.edge...(area.y + area.height - 1) / Self.edge {
       for column in area.x / Self.edge...(area.x + area.width - 1) / Self.edge {
@@ -88,7 +88,7 @@ struct TileTree {
   /// Takes out the tiles that are complete when all parts above a row have come, of all levels.
   ///
   /// - Parameter row: of the last level; the picture's height completes all.
-  mutating func complete(above row: Int, blank: (Tile) -> [UInt8]) -> [Tile] {
+  package mutating func complete(above row: Int, blank: (Tile) -> [UInt8]) -> [Tile] {
     var result: [Tile] = []
     var done = row
     for level in rows.indices.reversed() {
@@ -115,7 +115,7 @@ struct TileTree {
   }
 
   /// Tiles of small levels that no part reached, up to a level of this size.
-  mutating func missing(upTo longest: Int, blank: (Tile) -> [UInt8]) -> [Tile] {
+  package mutating func missing(upTo longest: Int, blank: (Tile) -> [UInt8]) -> [Tile] {
     var result: [Tile] = []
     for level in rows.indices {
       let size = size(ofLevel: level)
@@ -129,7 +129,7 @@ struct TileTree {
   }
 
   /// A bit for every tile there was, row by row, the lowest of a byte first, level by level.
-  var presence: [[UInt8]] {
+  package var presence: [[UInt8]] {
     rows.indices.map { level in
       var bits = [UInt8](repeating: 0, count: (count(ofLevel: level) + 7) / 8)
       for key in seen[level] { bits[key / 8] |= 1 << UInt8(key % 8) }

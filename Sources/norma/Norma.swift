@@ -20,9 +20,8 @@ struct Norma: ParsableCommand {
     subcommands: [
       DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, ReviewCommand.self,
       ReportCommand.self,
-      EvaluateCommand.self,
-      InspectCommand.self, SampleCommand.self, TraverseCommand.self, InterpolateCommand.self, EditCommand.self,
-      AttributeCommand.self, AugmentCommand.self, ModelCommand.self,
+      ExportCommand.self, EvaluateCommand.self, InspectCommand.self, SampleCommand.self, TraverseCommand.self,
+      InterpolateCommand.self, EditCommand.self, AttributeCommand.self, AugmentCommand.self, ModelCommand.self,
     ])
 
   static func main() {

@@ -1,0 +1,49 @@
+import Anomaly
+
+/// Regions as one table, a line each, by RFC 4180.
+struct CSVExport: ScanExport {
+  private let file: ExportFile
+
+  private static let columns = [
+    "case", "scan", "path", "page", "rank", "x", "y", "width", "height", "area_px", "area_mm2", "peak", "mean",
+    "p_value",
+    "q_value", "micrometers_per_pixel",
+  ]
+
+  init(in folder: ExportFolder) throws {
+    file = try ExportFile(path: folder.file("regions.csv"))
+    try file.write(Self.line(Self.columns))
+  }
+
+  mutating func write(_ scan: ExportScan, from report: ReportFolder) throws -> ExportTally {
+    func number(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+    let place = [scan.caseName, scan.row.name, scan.row.path].map(Self.text) + [scan.row.page.map { "\($0)" } ?? ""]
+    for region in scan.regions {
+      let counts = [region.rank, region.x, region.y, region.width, region.height, region.areaPixels].map { "\($0)" }
+      let values = [
+        region.areaSquareMillimeters, region.peak, region.mean, region.pValue, region.qValue,
+        scan.row.micrometersPerPixel,
+      ].map(number)
+      try file.write(Self.line(place + counts + values))
+    }
+    return ExportTally(regions: scan.regions.count)
+  }
+
+  mutating func finish(_ selection: ExportSelection) throws -> ExportTally {
+    try file.finish()
+    return ExportTally(files: 1)
+  }
+
+  private static func line(_ fields: [String]) -> String { fields.joined(separator: ",") + "\r\n" }
+
+  /// A name as a field. A spreadsheet would run what begins like a formula; behind an apostrophe it shows it.
+  private static func text(_ name: String) -> String {
+    let formula: Set<Unicode.Scalar> = ["=", "+", "-", "@", "\t", "\r", "\n"]
+    let harmless = name.unicodeScalars.first.map(formula.contains) ?? false ? "'" + name : name
+    // By scalars: a carriage return and a line feed are one character to Swift.
+    guard harmless.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return harmless }
+    var doubled = String.UnicodeScalarView()
+    for scalar in harmless.unicodeScalars { doubled.append(contentsOf: scalar == "\"" ? [scalar, scalar] : [scalar]) }
+    return "\"\(String(doubled))\""
+  }
+}

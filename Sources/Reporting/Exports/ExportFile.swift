@@ -1,0 +1,34 @@
+import Foundation
+import Imaging
+
+/// A text file that is written from its beginning to its end and appears under its name when it is complete.
+final class ExportFile {
+  private let file: AtomicFile
+  private var pending: [UInt8] = []
+  private let encoder = JSONEncoder()
+
+  private static let bytesAtOnce = 1 << 16
+
+  init(path: String) throws(ImagingError) {
+    file = try AtomicFile(path: path)
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  }
+
+  func write(_ text: String) throws(ImagingError) { try write(bytes: text.utf8) }
+
+  /// Appends a value as JSON.
+  func write(json value: some Encodable) throws { try write(bytes: encoder.encode(value)) }
+
+  /// Makes the file appear; it is on the disk when `AtomicFile.syncAll` has been called.
+  func finish() throws(ImagingError) {
+    try file.write(pending)
+    try file.commit(isSynced: false)
+  }
+
+  private func write(bytes: some Sequence<UInt8>) throws(ImagingError) {
+    pending += bytes
+    guard pending.count >= Self.bytesAtOnce else { return }
+    try file.write(pending)
+    pending.removeAll(keepingCapacity: true)
+  }
+}

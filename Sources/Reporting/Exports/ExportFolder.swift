@@ -1,0 +1,104 @@
+import Foundation
+import Imaging
+
+/// Where the files of an export lie: `DIR/CASE/SCAN.ending`, named as in the report.
+///
+/// No name leaves the folder, and no two scans get the same file, whatever cases and scans are called.
+final class ExportFolder {
+  let path: String
+  /// The case of each folder that has been given.
+  private var folders: [String: String] = [:]
+  /// The files of the latest case.
+  private var files: (caseName: String, taken: Set<String>) = ("", [])
+
+  /// Makes the folder where there is none.
+  ///
+  /// - Throws: `ReportingError` where it cannot be made, or where what is written would replace the report's own files.
+  init(_ path: String, of report: ReportFolder) throws(ReportingError) {
+    self.path = path
+    try Self.make(path)
+    let (target, own) = (Self.resolved(path), Self.resolved(report.path))
+    guard target != own, !["cases", "assets"].contains(where: { (target + "/").hasPrefix("\(own)/\($0)/") }) else {
+      throw ReportingError(
+        path: path, detail: "the report keeps its own files there", remedy: "Choose another folder with --output")
+    }
+  }
+
+  /// A file beside the folders of cases.
+  func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// Writes a new file of a case, whose folder is made.
+  ///
+  /// An older file of that name must not look current where the new one cannot be written.
+  ///
+  /// - Parameter ending: with its dot.
+  func write(
+    named name: String, ending: String, ofCase caseName: String, _ write: (_ path: String) throws -> Void
+  ) throws {
+    let path = try file(named: name, ending: ending, ofCase: caseName)
+    do { try write(path) } catch {
+      try? FileManager.default.removeItem(atPath: path)
+      throw error
+    }
+  }
+
+  private func file(named name: String, ending: String, ofCase caseName: String) throws(ReportingError) -> String {
+    let folder = try folder(ofCase: caseName)
+    if files.caseName != caseName { files = (caseName, []) }
+    var candidate = "\(folder)/\(ReportFolder.component(name))\(ending)"
+    var number = 2
+    while files.taken.contains(candidate) || Self.isFolder(candidate) == true {
+      candidate = "\(folder)/\(ReportFolder.component("\(name)~\(number)"))\(ending)"
+      number += 1
+    }
+    files.taken.insert(candidate)
+    return candidate
+  }
+
+  private func folder(ofCase name: String) throws(ReportingError) -> String {
+    var relative = String(ReportFolder(path).folder(ofCase: name).dropFirst("cases/".count))
+    var number = 2
+    while folders[relative, default: name] != name || isBlocked(relative) {
+      // Names of cases that fall together lose their slashes, which are what can make a file of one a folder of another.
+      relative = ReportFolder.component("\(name)~\(number)")
+      number += 1
+    }
+    folders[relative] = name
+    try Self.make("\(path)/\(relative)")
+    return "\(path)/\(relative)"
+  }
+
+  /// Whether a file stands where a folder is needed.
+  private func isBlocked(_ relative: String) -> Bool {
+    var folder = path
+    return relative.split(separator: "/").contains { part in
+      folder += "/" + part
+      return Self.isFolder(folder) == false
+    }
+  }
+
+  /// `nil` where there is nothing.
+  private static func isFolder(_ path: String) -> Bool? {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) ? isFolder.boolValue : nil
+  }
+
+  private static func resolved(_ path: String) -> String {
+    URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
+  }
+
+  private static func make(_ path: String) throws(ReportingError) {
+    switch isFolder(path) {
+    case true: return
+    case false:
+      throw ReportingError(
+        path: path, detail: "a file, not a folder", remedy: "Choose another folder with --output or remove the file")
+    default:
+      do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+        throw ReportingError(
+          path: path, detail: ReportingError.writing(path, error).detail,
+          remedy: "Choose another folder with --output or check the rights of the one it lies in")
+      }
+    }
+  }
+}

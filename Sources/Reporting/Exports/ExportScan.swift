@@ -1,0 +1,53 @@
+import Anomaly
+import GRDB
+
+/// A case with those of its scans that were scored, as exports need it.
+struct ExportCase: Sendable {
+  let row: CaseRow
+  let scans: [ExportScan]
+}
+
+struct ExportScan: Sendable {
+  let caseName: String
+  let row: ScanRow
+  /// By rank.
+  let regions: [Region]
+  /// Of the scan at its full size, in pixels.
+  let width: Int
+  let height: Int
+  /// Pixels of the scan that one of its heatmap's is wide; `nil` where the index does not say.
+  let downsample: Double?
+  /// Pixels at or above this `z` were grouped into regions.
+  let threshold: Double
+}
+
+extension CaseIndex {
+  /// - Parameter threshold: of the run that the case was scored in.
+  func exportCase(_ row: CaseRow, threshold: Double) throws(ReportingError) -> ExportCase {
+    let (record, downsamples) = try read { database in
+      let sizes = try Row.fetchAll(
+        database, sql: "SELECT id, downsample FROM scans WHERE case_id = ?", arguments: [row.id])
+      return (
+        try Self.record(of: row.id, in: database),
+        sizes.reduce(into: [Int64: Double]()) { $0[$1["id"]] = $1["downsample"] as Double? }
+      )
+    }
+    let scans = record.scans.compactMap { scan, regions -> ExportScan? in
+      guard scan.status == .done, let width = scan.width, let height = scan.height else { return nil }
+      return ExportScan(
+        caseName: row.name, row: scan, regions: regions, width: width, height: height, downsample: downsamples[scan.id],
+        threshold: threshold)
+    }
+    return ExportCase(row: row, scans: scans)
+  }
+
+  /// A run by its number; the runs of a report can have had different thresholds.
+  func run(_ id: Int64) throws(ReportingError) -> RunRow? {
+    try read { try RunRow.fetchOne($0, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]) }
+  }
+}
+
+extension Double {
+  /// JSON has no word for infinity and NaN.
+  var finite: Double? { isFinite ? self : nil }
+}

@@ -1,0 +1,47 @@
+/// The cases of a report that are exported, by name.
+package struct ExportSelection: Sendable {
+  let folder: ReportFolder
+  let index: CaseIndex
+  private let rows: [CaseRow]
+  /// By run.
+  private let thresholds: [Int64: Double]
+
+  /// - Parameters:
+  ///   - report: its folder.
+  ///   - names: cases whose names fit; `nil` for all.
+  /// - Throws: `ReportingError` where this is no report or no name fits.
+  package init(of report: String, flaggedOnly: Bool = false, names: CaseGlob? = nil) throws(ReportingError) {
+    folder = ReportFolder(report)
+    index = try CaseIndex(readingFrom: folder.index)
+    let all = try index.cases(sort: .name)
+    let named = names.map { glob in all.filter { glob.matches($0.name) } } ?? all
+    if let names, named.isEmpty {
+      throw ReportingError(
+        path: report, detail: "none of its \(all.count) cases has a name like '\(names.pattern)'",
+        remedy: "See their names with norma cases")
+    }
+    rows = named.filter { $0.flagged || !flaggedOnly }
+    var thresholds: [Int64: Double] = [:]
+    for run in Set(rows.map(\.runID)) { thresholds[run] = try Self.threshold(of: run, in: index) }
+    self.thresholds = thresholds
+  }
+
+  private static func threshold(of run: Int64, in index: CaseIndex) throws(ReportingError) -> Double {
+    guard let context = try? index.run(run)?.context else {
+      throw ReportingError(
+        path: index.path, detail: "the configuration of run \(run) is not what norma writes",
+        remedy: "Run norma analyze on this folder again")
+    }
+    return context.threshold
+  }
+
+  /// Reads one case after the other, so that no more than one is held.
+  func forEachCase(
+    _ progress: (Int, Int) -> Void = { _, _ in }, _ body: (ExportCase) throws -> Void
+  ) throws {
+    for (k, row) in rows.enumerated() {
+      progress(k, rows.count)
+      try body(try index.exportCase(row, threshold: thresholds[row.runID]!))
+    }
+  }
+}

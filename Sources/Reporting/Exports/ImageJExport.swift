@@ -1,0 +1,83 @@
+import Foundation
+import Imaging
+
+/// Heatmaps as ImageJ reads them without plugins: uncompressed, the pages of a stack in one file.
+struct ImageJExport {
+  let folder: ExportFolder
+
+  /// Scans that become one file.
+  struct Stack {
+    /// Of the file, without its ending.
+    var name: String
+    var scans: [ExportScan]
+    var width: Int
+    var height: Int
+  }
+
+  /// The stacks of a case: scans of one file whose heatmaps have the same size and pixels of the same size.
+  ///
+  /// - Parameter fault: told of every scan whose heatmap cannot be read.
+  static func stacks(of item: ExportCase, from report: ReportFolder, fault: (HeatmapFault) -> Void) -> [Stack] {
+    var stacks: [Stack] = []
+    for scan in item.scans {
+      let heatmap: ScanHeatmap
+      do throws(HeatmapFault) { heatmap = try ScanHeatmap(of: scan, in: report) } catch {
+        fault(error)
+        continue
+      }
+      let isPage = scan.row.page != nil
+      let known = stacks.firstIndex { stack in
+        let other = stack.scans[0].row
+        return isPage && other.page != nil && other.path == scan.row.path && stack.width == heatmap.width
+          && stack.height == heatmap.height && other.micrometersPerPixel == scan.row.micrometersPerPixel
+          && other.micrometersPerPixelY == scan.row.micrometersPerPixelY
+      }
+      if let known {
+        stacks[known].scans.append(scan)
+      } else {
+        stacks.append(
+          Stack(name: fileName(of: scan.row), scans: [scan], width: heatmap.width, height: heatmap.height))
+      }
+    }
+    for k in stacks.indices {
+      stacks[k].scans.sort { ($0.row.page ?? 0) < ($1.row.page ?? 0) }
+      // Pages of several sizes: each name says which.
+      if stacks.indices.contains(where: { $0 != k && stacks[$0].scans[0].row.path == stacks[k].scans[0].row.path }) {
+        stacks[k].name += "-p" + (stacks[k].scans[0].row.page.map { "\($0)" } ?? "")
+      }
+    }
+    return stacks
+  }
+
+  /// The scan's name without its page, which `Study` puts behind it.
+  private static func fileName(of scan: ScanRow) -> String {
+    guard let page = scan.page, let mark = scan.name.range(of: "-p0*\(page)$", options: .regularExpression) else {
+      return scan.name
+    }
+    return String(scan.name[..<mark.lowerBound])
+  }
+
+  func write(_ stack: Stack, ofCase caseName: String, from report: ReportFolder) throws -> ExportTally {
+    try folder.write(named: stack.name, ending: ".heatmap.tif", ofCase: caseName) { path in
+      let heatmaps = try stack.scans.map { scan throws(HeatmapFault) in try ScanHeatmap(of: scan, in: report) }
+      guard ImageJStackWriter.canHold(width: stack.width, height: stack.height, images: heatmaps.count) else {
+        throw HeatmapFault(
+          path: heatmaps[0].path,
+          detail:
+            "\(stack.width)x\(stack.height) pixels on \(heatmaps.count) page\(heatmaps.count == 1 ? "" : "s") were "
+            + "found; up to \(ImageJStackWriter.mostPixels) pixels fit a file that ImageJ reads",
+          remedy: "Analyze the scan at a smaller level, or open its heatmap with Bio-Formats")
+      }
+      let pages = stack.scans.compactMap(\.row.page)
+      let isGapless = pages == Array(1..<pages.count + 1)
+      let writer = try ImageJStackWriter(
+        path: path, width: stack.width, height: stack.height, images: heatmaps.count, pixelSize: heatmaps[0].pixelSize,
+        remark: isGapless ? nil : (key: "pages", value: pages.map { "\($0)" }.joined(separator: ",")))
+      for heatmap in heatmaps {
+        for band in try heatmap.bands() { try writer.append(try heatmap.rows(band)) }
+      }
+      try writer.finish(isSynced: false)
+    }
+    return ExportTally(files: 1)
+  }
+}

@@ -1,0 +1,30 @@
+import Imaging
+
+/// Heatmaps cut off at the level of regions: 255 where a pixel reaches it, 0 elsewhere.
+///
+/// Every pixel counts, also of groups too small to be recorded as regions.
+struct MaskExport: ScanExport {
+  let folder: ExportFolder
+
+  func write(_ scan: ExportScan, from report: ReportFolder) throws -> ExportTally {
+    try folder.write(named: scan.row.name, ending: ".mask.tif", ofCase: scan.caseName) { path in
+      let heatmap = try ScanHeatmap(of: scan, in: report)
+      let level = Float(scan.threshold)
+      func marks(_ rows: Range<Int>) throws -> [Float] { try heatmap.rows(rows).map { $0 >= level ? 255 : 0 } }
+      let bands = try heatmap.bands()
+      if bands.count == 1 {
+        // Strips, which more programs read than tiles.
+        try TIFFWriter.write(
+          Image(
+            width: heatmap.width, height: heatmap.height, channels: 1, samples: try marks(bands[0]),
+            pixelSize: heatmap.pixelSize), as: .uint8, to: path, isSynced: false)
+        return
+      }
+      let writer = try TIFFTileWriter(
+        path: path, width: heatmap.width, height: heatmap.height, pixelSize: heatmap.pixelSize, as: .uint8)
+      for band in bands { try writer.append(try marks(band)) }
+      try writer.finish(isSynced: false)
+    }
+    return ExportTally(files: 1)
+  }
+}

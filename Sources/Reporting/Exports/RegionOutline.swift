@@ -1,0 +1,128 @@
+import Imaging
+
+/// The borders of a group of pixels, along the pixels' edges.
+///
+/// A group may hang together by corners, which no simple ring can express. So it becomes one polygon for each part that hangs
+/// together by sides; a ring never passes a point twice, and rings touch each other in single points only, which is
+/// valid by OGC 06-103r4, 6.1.11.
+package struct RegionOutline: Sendable, Equatable {
+  /// A corner of pixels: `(0, 0)` is the upper left one of the first pixel.
+  package struct Corner: Sendable, Equatable {
+    package var x: Int
+    package var y: Int
+  }
+
+  /// Corners where a ring turns, each once; no two neighbours lie on one line with a third.
+  package struct Polygon: Sendable, Equatable {
+    /// Its area by the shoelace formula is positive: clockwise on a screen, counterclockwise where y points up.
+    package var exterior: [Corner]
+    /// Against the exterior's direction.
+    package var holes: [[Corner]]
+  }
+
+  package let polygons: [Polygon]
+
+  /// - Parameter isSet: which pixels belong to the group, `[height, width]`.
+  package init(of isSet: [Bool], width: Int, height: Int) {
+    let tracer = Tracer(ConnectedComponents(of: isSet, width: width, height: height, connectivity: .four))
+    polygons = tracer.polygons()
+  }
+
+  fileprivate init(polygons: [Polygon]) { self.polygons = polygons }
+
+  /// The same pixels as polygons that have no holes, side by side: cut into columns so that a cut runs along or through
+  /// every hole.
+  package static func withoutHoles(of isSet: [Bool], width: Int, height: Int) -> RegionOutline {
+    let whole = RegionOutline(of: isSet, width: width, height: height)
+    var cuts = [0]
+    let spans = whole.polygons.flatMap(\.holes).map { hole in
+      (first: hole.map(\.x).min() ?? 0, last: hole.map(\.x).max() ?? 0)
+    }
+    // The fewest cuts: always at the last place that the next hole allows.
+    for span in spans.sorted(by: { $0.last < $1.last }) where span.first > cuts.last! { cuts.append(span.last) }
+    guard cuts.count > 1 else { return whole }
+    var polygons: [Polygon] = []
+    for (left, right) in zip(cuts, cuts.dropFirst() + [width]) {
+      let columns = (0..<height).flatMap { y in isSet[y * width + left..<y * width + right] }
+      let part = RegionOutline(of: columns, width: right - left, height: height)
+      polygons += part.polygons.map { polygon in
+        Polygon(exterior: polygon.exterior.map { Corner(x: $0.x + left, y: $0.y) }, holes: [])
+      }
+    }
+    return RegionOutline(polygons: polygons)
+  }
+}
+
+/// Walks along the borders of parts with the part on its right, as seen on a screen.
+private struct Tracer {
+  /// By turns to the right.
+  private enum Heading: Int {
+    case east, south, west, north
+
+    var step: (x: Int, y: Int) {
+      switch self {
+      case .east: (1, 0)
+      case .south: (0, 1)
+      case .west: (-1, 0)
+      case .north: (0, -1)
+      }
+    }
+
+    func turned(_ quarters: Int) -> Heading { Heading(rawValue: (rawValue + quarters) & 3)! }
+  }
+
+  private let parts: ConnectedComponents
+
+  init(_ parts: ConnectedComponents) { self.parts = parts }
+
+  /// 0 outside the parts and the picture.
+  private func part(_ x: Int, _ y: Int) -> Int32 {
+    x >= 0 && y >= 0 && x < parts.width && y < parts.height ? parts.labels[y * parts.width + x] : 0
+  }
+
+  func polygons() -> [RegionOutline.Polygon] {
+    var polygons = parts.components.map { _ in RegionOutline.Polygon(exterior: [], holes: []) }
+    // Every ring runs along the upper side of some pixel.
+    var isWalked = [Bool](repeating: false, count: parts.labels.count)
+    for y in 0..<parts.height {
+      for x in 0..<parts.width {
+        let label = part(x, y)
+        guard label != 0, part(x, y - 1) == 0, !isWalked[y * parts.width + x] else { continue }
+        let ring = ring(from: RegionOutline.Corner(x: x, y: y), marking: &isWalked)
+        let k = Int(label) - 1
+        // In reading order a part's first pixel lies on its exterior.
+        if polygons[k].exterior.isEmpty { polygons[k].exterior = ring } else { polygons[k].holes.append(ring) }
+      }
+    }
+    return polygons
+  }
+
+  /// - Parameter start: the upper left corner of a pixel that has none of its part above it.
+  private func ring(from start: RegionOutline.Corner, marking isWalked: inout [Bool]) -> [RegionOutline.Corner] {
+    var ring: [RegionOutline.Corner] = []
+    var heading = Heading.east
+    var place = start
+    repeat {
+      if heading == .east { isWalked[place.y * parts.width + place.x] = true }
+      place.x += heading.step.x
+      place.y += heading.step.y
+      let next = next(at: place, heading)
+      if next != heading { ring.append(place) }
+      heading = next
+    } while place != start || heading != .east
+    return ring
+  }
+
+  private func next(at place: RegionOutline.Corner, _ heading: Heading) -> Heading {
+    let (x, y) = (place.x, place.y)
+    // Clockwise from the upper left, so that for every heading the pixels ahead are at the same distance.
+    let around = [part(x - 1, y - 1), part(x, y - 1), part(x, y), part(x - 1, y)]
+    let left = around[(heading.rawValue + 1) & 3]
+    let right = around[(heading.rawValue + 2) & 3]
+    if left == 0 { return right == 0 ? heading.turned(1) : heading }
+    // Where two pixels touch at a corner: of one part, what they enclose there is a hole of its own; of two parts, each
+    // keeps its ring.
+    let own = around[(heading.rawValue + 3) & 3]
+    return right == 0 && left != own ? heading.turned(1) : heading.turned(3)
+  }
+}

@@ -1,0 +1,107 @@
+import Foundation
+import Imaging
+
+/// Writes what a report found in the formats of other programs.
+package struct ReportExport {
+  package enum Format: String, Sendable, CaseIterable {
+    case geojson, csv, coco, mask, imagej
+  }
+
+  package let selection: ExportSelection
+  /// Told, in one sentence, of every scan that is left out since its heatmap cannot be used.
+  package var complain: (String) -> Void = { _ in }
+  /// Told before each case how many are done, and of how many.
+  package var progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
+
+  package init(_ selection: ExportSelection) { self.selection = selection }
+
+  /// Writes into a folder, which is made where there is none.
+  ///
+  /// - Throws: `ReportingError` where the index cannot be read or the folder cannot be written.
+  package func write(as format: Format, to output: String) throws(ReportingError) -> ExportTally {
+    let folder = try ExportFolder(output, of: selection.folder)
+    var tally = ExportTally()
+    do {
+      switch format {
+      case .geojson: try write(with: GeoJSONExport(folder: folder), &tally)
+      case .csv: try write(with: CSVExport(in: folder), &tally)
+      case .coco:
+        let run = try selection.index.latestRun()
+        try write(with: COCOExport(in: folder, title: run?.context.title ?? "", run: run), &tally)
+      case .mask: try write(with: MaskExport(folder: folder), &tally)
+      case .imagej: try writeStacks(to: folder, &tally)
+      }
+      try AtomicFile.syncAll(in: output)
+    } catch let error as ImagingError {
+      throw ReportingError(path: error.path, detail: error.detail, remedy: error.remedy)
+    } catch { throw .index(selection.index.path, error) }
+    return tally
+  }
+
+  private func write(with export: some ScanExport, _ tally: inout ExportTally) throws {
+    var export = export
+    try selection.forEachCase(progress) { item in
+      tally.failedInAnalysis += item.row.failedScanCount
+      for scan in item.scans {
+        do { tally.add(try export.write(scan, from: selection.folder)) } catch let fault as HeatmapFault {
+          tally.leftOut += 1
+          complain("left out: \(fault)")
+        }
+      }
+    }
+    tally.add(try export.finish(selection))
+  }
+
+  private func writeStacks(to folder: ExportFolder, _ tally: inout ExportTally) throws {
+    let export = ImageJExport(folder: folder)
+    try selection.forEachCase(progress) { item in
+      tally.failedInAnalysis += item.row.failedScanCount
+      let stacks = ImageJExport.stacks(of: item, from: selection.folder) { fault in
+        tally.leftOut += 1
+        complain("left out: \(fault)")
+      }
+      for stack in stacks {
+        do {
+          tally.add(try export.write(stack, ofCase: item.row.name, from: selection.folder))
+        } catch let fault as HeatmapFault {
+          tally.leftOut += stack.scans.count
+          complain("left out: \(fault)")
+        }
+      }
+    }
+  }
+}
+
+/// A format that is written scan by scan.
+protocol ScanExport {
+  /// - Throws: `HeatmapFault` where the scan has to be left out, another error where nothing more can be written.
+  mutating func write(_ scan: ExportScan, from report: ReportFolder) throws -> ExportTally
+
+  /// Called once, when all scans are written.
+  mutating func finish(_ selection: ExportSelection) throws -> ExportTally
+}
+
+extension ScanExport {
+  mutating func finish(_ selection: ExportSelection) throws -> ExportTally { ExportTally() }
+}
+
+/// What an export has written.
+package struct ExportTally: Sendable, Equatable {
+  package var files = 0
+  package var regions = 0
+  /// Scans whose heatmaps cannot be used.
+  package var leftOut = 0
+  /// Scans that the analysis could not score, so that there is nothing of them to export.
+  package var failedInAnalysis = 0
+
+  package init(files: Int = 0, regions: Int = 0, leftOut: Int = 0) {
+    (self.files, self.regions, self.leftOut) = (files, regions, leftOut)
+  }
+
+  mutating func add(_ other: ExportTally) {
+    files += other.files
+    regions += other.regions
+    leftOut += other.leftOut
+    failedInAnalysis += other.failedInAnalysis
+  }
+}
