@@ -48,6 +48,18 @@ package struct Model: Sendable {
       package var reconstruction: Double?
       package var divergence: Double?
       package var learningRate: Float?
+
+      package init(
+        step: Int, heldOutLoss: Double, plantedAveragePrecision: Double, reconstruction: Double? = nil,
+        divergence: Double? = nil, learningRate: Float? = nil
+      ) {
+        self.step = step
+        self.heldOutLoss = heldOutLoss
+        self.plantedAveragePrecision = plantedAveragePrecision
+        self.reconstruction = reconstruction
+        self.divergence = divergence
+        self.learningRate = learningRate
+      }
     }
   }
 

@@ -49,7 +49,8 @@ extension Trainer {
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step, epochs: epochs,
         minutes: (state.seconds + scoreSeconds) / 60, threads: Parallel.threads, compute: Engine.description,
         precision: engine.precision,
-        objective: settings.objective, scoreSteps: scoreSteps, plantedAveragePrecision: state.bestPlanted,
+        objective: settings.objective, scoreSteps: scoreSteps,
+        plantedAveragePrecision: state.chosen?.plantedAveragePrecision ?? state.bestPlanted,
         divergences: divergences, spread: state.spread, warnings: warnings(divergences)),
       weights: Dictionary(
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {

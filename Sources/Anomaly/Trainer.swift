@@ -2,7 +2,7 @@ import Compute
 import Foundation
 import Imaging
 
-/// Trains the network on healthy patches and chooses the weights that find planted lesions best.
+/// Trains the network on healthy patches and chooses weights that find planted lesions best and reconstruct well.
 package final class Trainer {
   package struct Settings: Codable, Sendable, Equatable {
     package var budget = TrainingBudget.minutes(10)
@@ -67,7 +67,7 @@ package final class Trainer {
   private let heldOutCheck: HeldOutCheck
   var state: TrainingState
 
-  /// Weights of the best check so far.
+  /// Weights of the chosen check.
   var best: [[Float]]
 
   private static let checks = 12
@@ -233,11 +233,12 @@ package final class Trainer {
       learningRate: LearningRate.rate(
         peak: state.rateScale * settings.learningRate, step: adam.step, fraction: min(fraction, 1)))
     state.history.append(found)
-    if planted > state.bestPlanted {
-      state.bestPlanted = planted
+    if found.isPreferred(to: state.chosen, highest: state.bestPlanted) {
+      state.chosen = found
       state.bestLatents = heldOut
       best = adam.averages
     }
+    state.bestPlanted = max(state.bestPlanted, planted)
     state.collapse = Collapse.warning(divergences: heldOut.divergences, activity: heldOut.activity)
     guard let collapse = state.collapse, !state.warnedOfCollapse,
       state.history.count >= Self.checksBeforeAlarm

@@ -10,9 +10,12 @@ struct TrainingState: Codable, Sendable, Equatable {
   var checksDone = 0
   /// Checks in a row that brought neither a better planted average precision nor a lower held-out loss.
   var idleChecks = 0
+  /// Highest planted average precision so far.
   var bestPlanted = -1.0
+  /// The check whose weights are kept; `nil` before the first, and in checkpoints of an older norma.
+  var chosen: Model.Record.Check?
   var history: [Model.Record.Check] = []
-  /// What the latents carried at the best check.
+  /// What the latents carried at the chosen check.
   var bestLatents: HeldOutCheck.Result?
   var watch = DivergenceWatch()
   /// Halved at every recovery.
@@ -80,5 +83,24 @@ extension Trainer {
     next.warnings = state.warnings + ["Training diverged at step \(step): \(account)."]
     state = next
     return .recovered(step: step, reason: account)
+  }
+}
+
+extension Model.Record.Check {
+  /// Whether this check's weights should take the place of those kept so far.
+  ///
+  /// Checks that find planted lesions nearly as well as the best are told apart by how well they reconstruct healthy
+  /// patches: early weights, which reconstruct nothing, may find bright lesions just as well, and have nothing to show of
+  /// healthy tissue.
+  ///
+  /// - Parameters:
+  ///   - chosen: the check whose weights are kept; `nil` where that is not known.
+  ///   - highest: planted average precision of the best check before this one.
+  package func isPreferred(to chosen: Self?, highest: Double) -> Bool {
+    guard let chosen else { return plantedAveragePrecision > highest }
+    let least = 0.98 * max(highest, plantedAveragePrecision)
+    guard plantedAveragePrecision >= least else { return false }
+    return chosen.plantedAveragePrecision < least
+      || (reconstruction ?? heldOutLoss) < (chosen.reconstruction ?? chosen.heldOutLoss)
   }
 }

@@ -48,19 +48,20 @@ extension Report {
     return result
   }
 
-  /// Makes the study's page and those of some cases again, after they were reviewed; leaves a report alone whose pictures
-  /// are those of an older norma.
+  /// Makes the study's page and those of some cases again, after they were reviewed; pages that are not there, or whose
+  /// pictures are those of an older norma, are left alone.
   package static func showReviews(ofCases names: [String], in path: String) throws(ReportingError) {
     let folder = ReportFolder(path)
     let index = try CaseIndex(readingFrom: folder.index)
     let context = try index.latestContext()
     guard context.pictures == StudyContext.currentPictures else { return }
+    func exists(_ page: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(page)) }
     for name in names {
-      guard let row = try index.case(named: name) else { continue }
+      guard let row = try index.case(named: name), exists(row.reportPath) else { continue }
       let page = CasePage(try index.record(of: row.id), context: context, folder: folder)
       try write(page.data, to: folder.file(row.reportPath))
     }
-    try writeStudyPage(index, context: context, folder: folder)
+    if exists(ReportFolder.studyPage) { try writeStudyPage(index, context: context, folder: folder) }
   }
 
   private static func redraw(

@@ -105,7 +105,7 @@ struct SlideTests {
     let prepared = model.preparation.prepare(try model.preparation.sample(try slide(of: image)))
     var heat: [Float] = []
     let result = try scorer.analyze(
-      prepared, rate: 0.3, longestEdge: 64, heatmap: { heat += $0 }, residual: { _ in })
+      prepared, rate: 0.3, longestEdge: 64, take: { heat += $0.heat })
 
     // The same normalization and depths, held whole.
     let whole = PreparedScan(
@@ -151,7 +151,7 @@ struct SlideTests {
       let prepared = preparation.prepare(try preparation.sample(slide))
       var count = 0
       let result = try Scorer(scaled, path: "", engine: Engine()).analyze(
-        prepared, rate: 0.3, longestEdge: 100, heatmap: { count += $0.count }, residual: { _ in })
+        prepared, rate: 0.3, longestEdge: 100, take: { count += $0.heat.count })
       let region = try #require(result.findings.regions.first)
       #expect(abs(region.x + region.width / 2 - 200) <= 8, "level \(level): \(region)")
       #expect(abs(region.y + region.height / 2 - 200) <= 8)
@@ -184,13 +184,12 @@ struct SlideTests {
     let scorer = try Scorer(model, path: "", engine: Engine())
     for member in set.heldOut {
       let result = try scorer.analyze(
-        member.slides[0], rate: 0.3, longestEdge: 100, heatmap: { _ in }, residual: { _ in })
+        member.slides[0], rate: 0.3, longestEdge: 100, take: { _ in })
       #expect(scorer.calibration.caseScores.contains { abs($0 - result.findings.score) < 1e-9 })
     }
     let ill = try slide(of: Self.picture(width: 220, height: 200, seed: 50, lesion: true))
     let found = try scorer.analyze(
-      model.preparation.prepare(try model.preparation.sample(ill)), rate: 0.3, longestEdge: 100, heatmap: { _ in },
-      residual: { _ in })
+      model.preparation.prepare(try model.preparation.sample(ill)), rate: 0.3, longestEdge: 100, take: { _ in })
     #expect(found.findings.score > scorer.calibration.caseScores.last!)
     #expect(!found.findings.regions.isEmpty)
   }
@@ -201,7 +200,7 @@ struct SlideTests {
     let prepared = model.preparation.prepare(try model.preparation.sample(slide))
     var heat: [Float] = []
     let result = try Scorer(model, path: "", engine: Engine()).analyze(
-      prepared, rate: 0.3, longestEdge: 100, heatmap: { heat += $0 }, residual: { _ in })
+      prepared, rate: 0.3, longestEdge: 100, take: { heat += $0.heat })
     #expect(heat == [Float](repeating: 0, count: 200 * 150))
     #expect(prepared.fields.isEmpty && result.findings.score == 0 && result.findings.regions.isEmpty)
   }

@@ -44,6 +44,32 @@ struct TrainingCareTests {
     trainer.network.parameters[0].update { for i in $0.indices { $0[i] = .nan } }
   }
 
+  // MARK: Choice
+
+  @Test(arguments: [
+    // Of nearly equal precisions the better reconstruction is chosen, of unequal ones the higher precision.
+    ([(0.429, -0.8), (0.434, -1.2), (0.426, -1.4), (0.42, -1.5), (0.434, -1.7)], 4),
+    ([(0.41, 0.3), (0.443, -1.2), (0.434, -1.35), (0.4, -2)], 2),
+    ([(0.58, -0.4), (0.603, -0.6), (0.581, -0.9)], 1),
+    ([(0.3, 1.5), (0.2, -1)], 0),
+    ([(0.3, -1), (0.31, 1.5)], 1),
+    ([(0.4, -1), (0.401, 0.5)], 0),
+  ])
+  func `the check that finds lesions best is chosen, and of those nearly as good the one that reconstructs best`(
+    checks: [(precision: Double, reconstruction: Double)], expected: Int
+  ) {
+    var chosen: Model.Record.Check?
+    var highest = -1.0
+    for (step, (precision, reconstruction)) in checks.enumerated() {
+      let check = Model.Record.Check(
+        step: step, heldOutLoss: 0, plantedAveragePrecision: precision, reconstruction: reconstruction, divergence: 0,
+        learningRate: 0)
+      if check.isPreferred(to: chosen, highest: highest) { chosen = check }
+      highest = max(highest, precision)
+    }
+    #expect(chosen?.step == expected)
+  }
+
   // MARK: Divergence
 
   @Test func `a training whose weights are lost goes back to the last check and ends well`() throws {

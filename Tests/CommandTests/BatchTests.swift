@@ -60,7 +60,7 @@ extension TemporaryFolder: @unchecked Sendable {}
 
 @Test(arguments: [
   "index.html", "cases.sqlite", "cases/ill/index.html", "cases/ill/slice.heatmap.tif", "cases/ill/slice.scan.png",
-  "cases/mixed/good.heatmap.tif", "cases/mixed/index.html", "cases/well/slice.overlay.png",
+  "cases/mixed/good.heatmap.tif", "cases/mixed/index.html", "cases/well/slice.values.js",
 ])
 func `the report has its files`(name: String) throws {
   #expect(try Batch.shared.get().exists("report/" + name))

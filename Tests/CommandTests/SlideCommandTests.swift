@@ -91,24 +91,6 @@ private final class SlideBatch: Sendable {
   #expect(!left.contains { $0.hasSuffix(".part") })
 }
 
-@Test func `a slide has tiles of itself and of its heat, down to one pixel`() throws {
-  let batch = try SlideBatch.shared.get()
-  let base = "report/cases/ill/ill"
-  for (layer, format) in [("scan", "jpg"), ("heatmap", "png")] {
-    let text = try String(contentsOfFile: batch.folder.file("\(base).\(layer).dzi"), encoding: .utf8)
-    #expect(text.contains("Format=\"\(format)\" Overlap=\"0\" TileSize=\"256\"><Size Width=\"1050\" Height=\"1050\"/>"))
-    let files = "\(base).\(layer)_files"
-    #expect(batch.exists("\(files)/0/0_0.\(format)"))
-    // 1050 pixels are five tiles, all within reach of the disc but the corners.
-    #expect(batch.exists("\(files)/11/2_2.\(format)"))
-    let largest = try FileManager.default.contentsOfDirectory(atPath: batch.folder.file("\(files)/11"))
-    #expect((9...25).contains(largest.count))
-  }
-  #expect(batch.exists("\(base).tiles.js"))
-  let page = try String(contentsOfFile: batch.folder.file("report/cases/ill/index.html"), encoding: .utf8)
-  #expect(page.contains("data-tile-width=\"1050\"") && page.contains("data-tile-levels=\"12\""))
-}
-
 @Test func `the hottest place of a slide is its lesion, in pixels of its full size`() throws {
   let batch = try SlideBatch.shared.get()
   let heat = try TIFFFile(path: batch.folder.file("report/cases/ill/ill.heatmap.tif")).image()

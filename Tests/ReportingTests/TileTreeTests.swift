@@ -18,8 +18,10 @@ struct TileTreeTests {
     for top in stride(from: 0, to: height, by: band) {
       let rows = min(band, height - top)
       for (left, columns) in [(0, width / 3), (width / 3, width - width / 3)] where columns > 0 {
-        let part = (0..<rows).flatMap { y in
-          pixels[(top + y) * width + left..<(top + y) * width + left + columns]
+        var part: [UInt8] = []
+        for y in top..<top + rows {
+          let start = y * width + left
+          part += pixels[start..<start + columns]
         }
         tree.add(part, at: PixelRectangle(x: left, y: top, width: columns, height: rows), blank: blank)
       }

@@ -400,10 +400,13 @@
     const pans = { arrowleft: [1, 0], arrowright: [-1, 0], arrowup: [0, 1], arrowdown: [0, -1] };
 
     document.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
       const key = event.key.toLowerCase();
-      // With one scan there is nothing to leaf through, and the arrows scroll the page.
       const isLeafing = key in pans || key === "home" || key === "end";
+      // What is typed into a field is text, and arrows move a slider; other keys work while one has the focus.
+      const field = event.target.closest("input");
+      if (field && (isLeafing || !["range", "checkbox", "radio"].includes(field.type))) return;
+      // With one scan there is nothing to leaf through, and the arrows scroll the page.
       if (event.shiftKey && key in pans) panBy(...pans[key].map((step) => step * 0.15));
       else if (key in keys && !(isLeafing && sections.length < 2)) keys[key]();
       else return;
@@ -426,8 +429,9 @@
       if (index < 0) return;
       for (const [name, step] of [["previous", -1], ["next", 1]]) {
         const link = document.querySelector(".neighbours ." + name);
-        const address = list[index + step];
-        if (address) link.href = new URL(address, home).href; else link.remove();
+        const address = list[index + step] && new URL(list[index + step], home).href;
+        // Any page opened from a file may have written the list.
+        if (address && address.startsWith(home)) link.href = address; else link.remove();
       }
       document.querySelector(".neighbours").hidden = false;
     }
