@@ -28,6 +28,8 @@ struct CasePage {
     let isColored: Bool
     let bar: ColorBar
     let palette: String
+    /// Of the heat, at the threshold.
+    let firstLevel = HeatLevels.atThreshold
     let style: String
     let script: String
   }

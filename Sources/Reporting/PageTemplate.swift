@@ -14,7 +14,7 @@ struct PageTemplate: Sendable {
   /// One file for all pages, each part of which does nothing where a page lacks what it is for.
   static let script = Data(
     Array("\"use strict\";\n".utf8) + PackageResources.review_js + PackageResources.table_js
-      + PackageResources.values_js + PackageResources.tiles_js + PackageResources.viewer_js)
+      + PackageResources.values_js + PackageResources.tiles_js + PackageResources.panes_js + PackageResources.viewer_js)
 
   private init(_ bytes: [UInt8]) {
     MustacheContentTypes.register(ScalarHTML(), named: "ScalarHTML")

@@ -36,7 +36,8 @@ class PageTests(unittest.TestCase):
         # Spaces and signs in a path must not matter, nor that the report was copied away.
         cls.report = cls.folder / "a copy, 100 % #1?" / "report"
         shutil.copytree(REPORT, cls.report)
-        cls.browser = Browser(cls.folder)
+        # High enough for the large picture: what lies beyond the window is not on a screenshot.
+        cls.browser = Browser(cls.folder, height=1300)
         cls.index = sqlite3.connect(f"file:{REPORT / 'cases.sqlite'}?mode=ro", uri=True)
         cls.cases = cls.index.execute(
             "SELECT id, name, score, report_path, scan_count FROM cases WHERE status = 'done' ORDER BY score DESC"
@@ -146,6 +147,9 @@ class PageTests(unittest.TestCase):
     def open_case(self, fragment=""):
         self.browser.open(self.report / self.worst[0], fragment)
         self.browser.wait(lambda: self.browser.shown("canvas.heat"), "the heatmap's values")
+        self.wait_for_pictures()
+
+    def wait_for_pictures(self):
         self.browser.wait(
             lambda: self.browser.run(
                 "return [...document.querySelectorAll('section.scan:not([hidden]) img')]"
@@ -202,6 +206,9 @@ class PageTests(unittest.TestCase):
         painted = lambda: self.painted(self.browser.shown("canvas.heat")[0])
         area, outline = painted()
         self.assertGreater(outline, 0)
+        [configuration] = self.index.execute("SELECT configuration FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+        heatmap = tifffile.imread(REPORT / self.worst[2])
+        self.assertEqual(area, (heatmap >= numpy.float32(json.loads(configuration)["threshold"])).sum())
         self.browser.run("document.querySelector('.more').open = true")
         self.browser.one("#from").send_keys(Keys.HOME)
         self.assertGreater(painted()[0], area)
@@ -308,6 +315,7 @@ class PageTests(unittest.TestCase):
         scan, expected = (self.lightness(source, weights) for source in sources)
         self.browser.keys("h")
         self.browser.keys("3")
+        self.wait_for_pictures()
         seen = self.browser.pixels(self.main())[..., 1]
         button = self.browser.one(".layers [data-layer=difference]")
         self.assertEqual(button.get_attribute("aria-pressed"), "true")
@@ -321,6 +329,7 @@ class PageTests(unittest.TestCase):
         self.assertGreater(is_scored.mean(), 0.05)
         self.assertLess(numpy.median(numpy.abs(found - wanted)[is_scored]), 3)
         self.browser.keys("2")
+        self.wait_for_pictures()
         expectation = self.browser.pixels(self.main())
         self.browser.keys("1")
         self.assertGreater(numpy.abs(self.browser.pixels(self.main()) - expectation).mean(), 0.5)
@@ -428,7 +437,7 @@ class PageTests(unittest.TestCase):
                         if SCREENSHOTS:
                             self.browser.screenshot(pathlib.Path(SCREENSHOTS) / f"{name}-{scheme}-{width}.png")
         self.browser.emulate("prefers-color-scheme", "light")
-        self.browser.resize(1400, 1000)
+        self.browser.resize(1400, 1300)
 
     def test_the_pages_read_without_scripts(self):
         browser = Browser(self.folder, scripts=False)

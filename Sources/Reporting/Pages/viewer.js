@@ -15,8 +15,6 @@
     // A pixel of the picture may be eight of the screen's, however large the picture.
     const highest = () => Math.max(64, 8 * (section().dataset.tileWidth || 0) / mainFrame().clientWidth);
 
-    // What all panels of all scans share: the middle of what is seen, in shares of the picture, and how large it is.
-    const view = { x: 0.5, y: 0.5, zoom: 1 };
     let current = -1;
     let blinking = 0;
     let shownOpacity = 100;
@@ -24,27 +22,30 @@
     const tiled = new Map();
 
     const section = () => sections[current];
-    const frames = () => [...section().querySelectorAll(".frame")];
     const mainFrame = () => section().querySelector(".main .frame");
 
     // MARK: zoom and pan
 
-    function apply() {
-      view.zoom = Math.min(highest(), Math.max(1, view.zoom));
-      for (const axis of ["x", "y"]) {
-        const margin = 0.5 / view.zoom;
-        view[axis] = Math.min(1 - margin, Math.max(margin, view[axis]));
-      }
-      const place = [view.x, view.y].map((middle) => (0.5 - middle * view.zoom) * 100 + "%").join(",");
-      for (const frame of frames()) {
-        frame.querySelector(".view").style.transform = "translate(" + place + ") scale(" + view.zoom + ")";
-        frame.classList.toggle("zoomed", view.zoom > 1);
+    const panes = new Panes({
+      frames: () => [...section().querySelectorAll(".frame")],
+      highest,
+      changed: showMove,
+      pointed: read,
+      windowed: (x, y) => {
+        windowing.value = Number(windowing.value) + 3 * x;
+        level.value = Number(level.value) - y;
+        applyWindow();
+      },
+    });
+
+    function showMove() {
+      for (const frame of panes.frames()) {
         // A pixel larger than two of the screen's is drawn as one, not blurred into its neighbours.
-        frame.classList.toggle("small", frame.clientWidth * view.zoom > 2 * naturalWidth(frame));
+        frame.classList.toggle("small", frame.clientWidth * panes.zoom > 2 * naturalWidth(frame));
       }
-      byId("zoom-out").disabled = byId("zoom-fit").disabled = view.zoom === 1;
-      byId("zoom-in").disabled = view.zoom === highest();
-      byId("zoom-fit").textContent = view.zoom === 1 ? "Fit" : "Fit · " + view.zoom.toFixed(1) + "×";
+      byId("zoom-out").disabled = byId("zoom-fit").disabled = panes.zoom === 1;
+      byId("zoom-in").disabled = panes.zoom === highest();
+      byId("zoom-fit").textContent = panes.zoom === 1 ? "Fit" : "Fit · " + panes.zoom.toFixed(1) + "×";
       drawScaleBar();
       showTiles();
     }
@@ -54,18 +55,16 @@
     function showTiles() {
       const layers = tiled.get(section());
       if (!layers) return;
-      const half = 0.5 / view.zoom;
-      const seen = { left: view.x - half, right: view.x + half, top: view.y - half, bottom: view.y + half };
-      const screenWidth = mainFrame().clientWidth * view.zoom;
+      const screenWidth = mainFrame().clientWidth * panes.zoom;
       const canvas = section().querySelector("canvas.heat");
       if (screenWidth * devicePixelRatio <= canvas.width * 1.01 || !canvas.width) {
         for (const layer of layers) layer.clear();
         canvas.classList.remove("covered");
         return;
       }
-      layers[0].show(seen, screenWidth);
+      layers[0].show(panes.seen, screenWidth);
       const isDefault = from.value === from.defaultValue && contours.checked;
-      if (isDefault) layers[1].show(seen, screenWidth); else layers[1].clear();
+      if (isDefault) layers[1].show(panes.seen, screenWidth); else layers[1].clear();
       canvas.classList.toggle("covered", isDefault);
     }
 
@@ -73,68 +72,6 @@
       const { tileWidth, width } = section().dataset;
       const isTiled = tileWidth && frame === mainFrame();
       return isTiled ? Number(tileWidth) : frame.querySelector("img").naturalWidth || Number(width);
-    }
-
-    // Keeps the place under the pointer where it is.
-    function zoomBy(factor, { x, y } = { x: 0.5, y: 0.5 }) {
-      const zoom = Math.min(highest(), Math.max(1, view.zoom * factor));
-      view.x += (x - 0.5) * (1 / view.zoom - 1 / zoom);
-      view.y += (y - 0.5) * (1 / view.zoom - 1 / zoom);
-      view.zoom = zoom;
-      apply();
-    }
-
-    function panBy(x, y) {
-      view.x -= x / view.zoom;
-      view.y -= y / view.zoom;
-      apply();
-    }
-
-    function within(frame, event) {
-      const box = frame.getBoundingClientRect();
-      return { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
-    }
-
-    function onPicture({ x, y }) {
-      return { x: view.x + (x - 0.5) / view.zoom, y: view.y + (y - 0.5) / view.zoom };
-    }
-
-    function listen(frame) {
-      const fingers = new Map();
-      frame.addEventListener("wheel", (event) => {
-        // Where there is nothing to zoom out of, the page scrolls on.
-        if (view.zoom === 1 && event.deltaY > 0 && !event.ctrlKey) return;
-        event.preventDefault();
-        zoomBy(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0018)), within(frame, event));
-      }, { passive: false });
-      frame.addEventListener("pointerdown", (event) => {
-        if (event.button !== 0) return;
-        fingers.set(event.pointerId, within(frame, event));
-        if (event.pointerType !== "touch" || view.zoom > 1) frame.setPointerCapture(event.pointerId);
-      });
-      frame.addEventListener("pointermove", (event) => {
-        const now = within(frame, event);
-        const before = fingers.get(event.pointerId);
-        if (before && fingers.size === 2) {
-          const other = [...fingers].find(([id]) => id !== event.pointerId)[1];
-          const distance = (a) => Math.hypot(a.x - other.x, a.y - other.y) || 1e-3;
-          zoomBy(distance(now) / distance(before), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
-        } else if (before && event.altKey) {
-          windowing.value = Number(windowing.value) + 3 * (now.x - before.x);
-          level.value = Number(level.value) - (now.y - before.y);
-          applyWindow();
-        } else if (before) {
-          panBy(now.x - before.x, now.y - before.y);
-        }
-        if (before) fingers.set(event.pointerId, now);
-        read(onPicture(now));
-      });
-      for (const end of ["pointerup", "pointercancel"]) {
-        frame.addEventListener(end, (event) => fingers.delete(event.pointerId));
-      }
-      frame.addEventListener("pointerleave", () => read(null));
-      frame.addEventListener("dblclick", (event) => zoomBy(2, within(frame, event)));
-      frame.addEventListener("dragstart", (event) => event.preventDefault());
     }
 
     // MARK: what is under the cursor
@@ -145,8 +82,9 @@
       for (const cross of section().querySelectorAll(".cross")) {
         cross.hidden = !inside;
         if (!inside) continue;
-        cross.style.left = ((place.x - view.x) * view.zoom + 0.5) * 100 + "%";
-        cross.style.top = ((place.y - view.y) * view.zoom + 0.5) * 100 + "%";
+        const { x, y } = panes.onFrame(place);
+        cross.style.left = x * 100 + "%";
+        cross.style.top = y * 100 + "%";
       }
       const readout = section().querySelector(".readout");
       if (!inside) { readout.value = ""; return; }
@@ -162,7 +100,7 @@
       const bar = section().querySelector(".scale-bar");
       const micrometers = Number(section().dataset.micrometers);
       if (!bar || !micrometers) return;
-      const seen = section().dataset.width * micrometers / view.zoom;
+      const seen = section().dataset.width * micrometers / panes.zoom;
       const power = 10 ** Math.floor(Math.log10(seen / 4));
       const length = [5, 2, 1].map((digit) => digit * power).find((length) => length <= seen / 4);
       bar.style.width = length / seen * 100 + "%";
@@ -176,10 +114,9 @@
     function draw() {
       const values = loaded.get(section());
       if (!values) return;
-      const least = Number(from.value);
-      byId("from-value").value = least.toFixed(1);
-      const start = Math.max(2, Math.round((least - values.threshold) / values.step) + values.first);
-      values.draw(section().querySelector("canvas.heat"), palette, start, contours.checked);
+      // The slider counts levels, so that its beginning is the threshold to the digit.
+      byId("from-value").value = (values.threshold + (from.value - values.first) * values.step).toFixed(1);
+      values.draw(section().querySelector("canvas.heat"), palette, Number(from.value), contours.checked);
       showTiles();
     }
 
@@ -227,12 +164,11 @@
       [opacity.value, windowing.value, level.value, contours.checked, color.checked] = [100, 0, 0.5, true, false];
       applyColor();
       from.value = from.defaultValue;
-      Object.assign(view, { x: 0.5, y: 0.5, zoom: 1 });
       show("scan");
       fade();
       applyWindow();
       draw();
-      apply();
+      panes.fit();
     }
 
     // MARK: scans and regions
@@ -244,7 +180,7 @@
         cross.className = "cross";
         cross.hidden = true;
         frame.append(cross);
-        listen(frame);
+        panes.listen(frame);
       }
       if (section.dataset.micrometers) {
         const bar = document.createElement("span");
@@ -261,11 +197,6 @@
       for (const row of section.querySelectorAll(".regions tbody tr")) addCrop(section, row);
       loadData(section.dataset.values).then((values) => {
         loaded.set(section, values);
-        if (!from.max) {
-          from.min = Math.max(0, Math.floor(values.threshold - 3));
-          from.max = values.threshold + 6;
-          from.value = from.defaultValue = values.threshold;
-        }
         for (const difference of section.querySelectorAll(".difference")) {
           const mask = document.createElement("canvas");
           mask.className = "mask";
@@ -343,13 +274,14 @@
           if (beside) new Image().src = beside.querySelector(".base").src;
         }
       }
-      if (region) {
-        const { x, y, share } = box(region);
-        Object.assign(view, { x, y, zoom: Math.max(1, 0.3 / share) });
-      }
       for (const mark of section().querySelectorAll(".marks g")) mark.classList.toggle("chosen", mark === region);
       if (isNamed) history.replaceState(null, "", "#" + (region || section()).id);
-      apply();
+      if (region) {
+        const { x, y, share } = box(region);
+        panes.moveTo({ x, y, zoom: 0.3 / share });
+      } else {
+        panes.moveTo({});
+      }
     }
 
     function markStrip() {
@@ -388,8 +320,8 @@
     // MARK: keys and buttons
 
     const keys = {
-      h: hideHeat, b: blink, r: nextRegion, "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),
-      0: () => zoomBy(0), 1: () => show("scan"), 2: () => show("expected"), 3: () => show("difference"),
+      h: hideHeat, b: blink, r: nextRegion, "+": () => panes.zoomBy(1.5), "=": () => panes.zoomBy(1.5),
+      "-": () => panes.zoomBy(1 / 1.5), 0: () => panes.fit(), 1: () => show("scan"), 2: () => show("expected"), 3: () => show("difference"),
       k: () => { color.checked = !color.checked; applyColor(); },
       c: () => { contours.checked = !contours.checked; draw(); },
       n: () => byNeighbour("next"), p: () => byNeighbour("previous"),
@@ -407,7 +339,7 @@
       const field = event.target.closest("input");
       if (field && (isLeafing || !["range", "checkbox", "radio"].includes(field.type))) return;
       // With one scan there is nothing to leaf through, and the arrows scroll the page.
-      if (event.shiftKey && key in pans) panBy(...pans[key].map((step) => step * 0.15));
+      if (event.shiftKey && key in pans) panes.panBy(...pans[key].map((step) => step * 0.15));
       else if (key in keys && !(isLeafing && sections.length < 2)) keys[key]();
       else return;
       event.preventDefault();
@@ -440,15 +372,15 @@
       button.addEventListener("click", () => show(button.dataset.layer));
     }
     byId("blink").addEventListener("click", blink);
-    byId("zoom-in").addEventListener("click", () => zoomBy(1.5));
-    byId("zoom-out").addEventListener("click", () => zoomBy(1 / 1.5));
-    byId("zoom-fit").addEventListener("click", () => zoomBy(0));
+    byId("zoom-in").addEventListener("click", () => panes.zoomBy(1.5));
+    byId("zoom-out").addEventListener("click", () => panes.zoomBy(1 / 1.5));
+    byId("zoom-fit").addEventListener("click", () => panes.fit());
     byId("reset").addEventListener("click", reset);
     opacity.addEventListener("input", fade);
     for (const input of [from, contours]) input.addEventListener("input", draw);
     color.addEventListener("input", applyColor);
     for (const input of [windowing, level]) input.addEventListener("input", applyWindow);
-    addEventListener("resize", apply);
+    addEventListener("resize", () => panes.moveTo({}));
 
     linkNeighbours();
     controls.querySelector(".tools").hidden = false;
