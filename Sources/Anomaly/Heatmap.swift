@@ -29,6 +29,8 @@ package struct ScanLayers: Sendable {
   package var residual: Heatmap
   /// Which pixels are tissue, `[height, width]`; the others are neither scored nor shown as abnormal.
   package var tissue: [Bool]
+  /// The scan as it was read; `nil` where it is not held whole.
+  package var original: Image?
   /// How much each channel counts where one gray picture stands for all of them; not below 0, 1 in sum.
   package var emphasis: [Float]
 

@@ -75,10 +75,11 @@ package final class Scorer {
       let worst = heat.score
       let full = heat.enlarged(by: factor, over: image)
       let residual = score == .residual ? full : heats[.residual]!.enlarged(by: factor, over: image)
-      let layers = ScanLayers(
+      var layers = ScanLayers(
         scan: image, reconstruction: maps[i].reconstruction.enlarged(by: factor, over: image), heatmap: full,
         residual: residual, tissue: prepared[i].scan.tissue.enlarged(by: factor, over: image),
         weights: book.rule.channelWeights)
+      layers.original = images[i]
       let leastArea = max(
         calibration.minimumRegionArea * factor * factor, minimumArea?.pixels(ofSize: image.pixelSize) ?? 0)
       let regions = calibration.withPValues(

@@ -190,7 +190,10 @@ package struct Report: Sendable {
           + (scan.findings == nil
             ? []
             : tiles.flatMap { [$0, SlideTiles.folder(of: $0)] }
-              + [folder.tilePresence(ofScan: scan.name, inCase: result.name)])
+              + [
+                folder.tilePresence(ofScan: scan.name, inCase: result.name),
+                folder.picture(.original, ofScan: scan.name, inCase: result.name),
+              ])
       })
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.file(caseFolder))) ?? []
     for name in names where ReportFolder.isScanFile(name) && !kept.contains("\(caseFolder)/\(name)") {

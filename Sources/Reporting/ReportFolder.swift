@@ -99,6 +99,7 @@ package struct ReportFolder: Sendable, Equatable {
   static func isScanFile(_ name: String) -> Bool {
     name.hasSuffix(".heatmap.tif") || name.hasSuffix(".residual.tif") || name.hasSuffix(".values.js")
       || name.hasSuffix(".tiles.js")
+      || name.hasSuffix(".original.png")
       || TileLayer.allCases.contains {
         name.hasSuffix(".\($0.rawValue).dzi") || name.hasSuffix(".\($0.rawValue)_files")
       }
@@ -118,6 +119,8 @@ package enum TileLayer: String, Sendable, CaseIterable {
 /// The pictures written beside a heatmap.
 package enum PictureName: Sendable, Hashable {
   case scan, reconstruction, residual, heatmap, thumbnail
+  /// Of scans that are shown in color.
+  case original
   /// One channel, one-based, where the channels are shown apart.
   case channel(Int)
   case reconstructedChannel(Int)
@@ -128,6 +131,7 @@ package enum PictureName: Sendable, Hashable {
   var ending: String {
     switch self {
     case .scan: "scan.png"
+    case .original: "original.png"
     case .reconstruction: "reconstruction.png"
     case .residual: "residual.png"
     case .heatmap: "heatmap.png"

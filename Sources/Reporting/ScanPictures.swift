@@ -7,6 +7,7 @@ import Imaging
 /// its reconstruction, and two clear pictures with nothing but heat.
 package struct ScanPictures: Sendable {
   private let scan: Image
+  private let original: Image?
   private let reconstruction: Image
   let heat: HeatLevels
   private let residual: HeatLevels
@@ -21,6 +22,8 @@ package struct ScanPictures: Sendable {
     let longest = max(layers.scan.width, layers.scan.height)
     let factor = (longest + Self.longestSide - 1) / Self.longestSide
     scan = layers.scan.reduced(by: factor)
+    // Where a channel is shown in gray, its window tells as much as the original would.
+    original = display == .color && layers.scan.channels == 3 ? layers.original?.reduced(by: factor) : nil
     reconstruction = layers.reconstruction.reduced(by: factor)
     let marks = layers.tissue.map { $0 ? Float(1) : 0 }
     let tissue = Heatmap(width: layers.heatmap.width, height: layers.heatmap.height, values: marks)
@@ -34,6 +37,7 @@ package struct ScanPictures: Sendable {
   /// Draws picture after picture, so that no two need be in memory at once.
   package func draw(_ each: (PictureName, Picture) throws -> Void) rethrows {
     try each(.scan, shown(scan))
+    if let original { try each(.original, Self.developed(original)) }
     try each(.reconstruction, shown(reconstruction))
     for channel in 0..<Self.separateChannels(scan.channels, display) {
       try each(.channel(channel + 1), gray(scan) { scan.samples[$0 + channel] })
@@ -68,6 +72,19 @@ package struct ScanPictures: Sendable {
       return Picture(width: image.width, height: image.height, color: .rgb, samples: samples)
     }
     return gray(image, lightness(of: image))
+  }
+
+  /// Colors as in the file: from nothing to what its samples can be where they are bytes, else to their highest thousandth.
+  private static func developed(_ image: Image) -> Picture {
+    let highest = image.samples.lazy.filter { !$0.isNaN }.max() ?? 1
+    var white: Float = highest <= 1 ? 1 : 255
+    if highest > 255 {
+      let step = max(1, image.samples.count / 100_000)
+      let some = stride(from: 0, to: image.samples.count, by: step).map { image.samples[$0] }.filter { !$0.isNaN }
+      white = max(some.sorted()[some.count * 999 / 1000], 1)
+    }
+    return Picture(
+      width: image.width, height: image.height, color: .rgb, samples: image.samples.map { byte($0 / white) })
   }
 
   private func gray(_ image: Image, _ value: (Int) -> Float) -> Picture {

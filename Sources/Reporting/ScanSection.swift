@@ -17,6 +17,8 @@ struct ScanSection: Sendable {
   let size: String
   /// Micrometers a pixel along x, for the page's scale bar.
   let micrometers: String?
+  /// As in the file, in color; `nil` where there is no such picture.
+  let original: String?
   let base: String
   let expected: String
   let heat: String
@@ -91,6 +93,7 @@ struct ScanSection: Sendable {
     isSmall = max(width, height) <= 256
     size = words.size
     micrometers = scan.micrometersPerPixel.map { String($0) }
+    original = words.original
     base = words.link(.scan)
     expected = words.link(.reconstruction)
     heat = words.link(.heatmap)
@@ -122,6 +125,11 @@ struct ScanSection: Sendable {
       return "\(pixels), \(edge) µm per pixel"
     }
 
+    var original: String? {
+      let path = folder.picture(.original, ofScan: scan.name, inCase: row.name)
+      return FileManager.default.fileExists(atPath: folder.file(path)) ? link(to: path) : nil
+    }
+
     /// Where they lie on the disk: whoever needs the space may delete them.
     var tiles: Tiles? {
       let descriptions = TileLayer.allCases.map { folder.tiles($0, ofScan: scan.name, inCase: row.name) }
@@ -144,9 +152,12 @@ struct ScanSection: Sendable {
       let count = ScanPictures.channelPanels(channels, context.display)
       guard count > 0 else {
         let view = channels == 3 ? ChannelViews.color : ChannelViews.light
-        return [
+        let panels = [
           shown("Scan", .scan, view), expected("Expected if healthy", .reconstruction, view), difference, residual,
         ]
+        guard let original else { return panels }
+        return [panel("Original", "As in the file.", "", [Layer(picture: original, view: "as-it-is")], ruler: ruler)]
+          + panels
       }
       let isSeparate = ScanPictures.separateChannels(channels, context.display) > 0
       let panels = (1...count).map { channel in

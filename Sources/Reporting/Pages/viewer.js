@@ -46,6 +46,12 @@
       byId("zoom-out").disabled = byId("zoom-fit").disabled = panes.zoom === 1;
       byId("zoom-in").disabled = panes.zoom === highest();
       byId("zoom-fit").textContent = panes.zoom === 1 ? "Fit" : "Fit · " + panes.zoom.toFixed(1) + "×";
+      // Numbers and boxes of regions stay as large as they are.
+      const marks = section().querySelector(".marks");
+      marks.style.strokeWidth = 2 * section().dataset.width / mainFrame().clientWidth / panes.zoom + "px";
+      for (const label of section().querySelectorAll(".marks text")) {
+        label.style.fontSize = label.getAttribute("font-size") / panes.zoom + "px";
+      }
       drawScaleBar();
       showTiles();
     }
