@@ -70,7 +70,7 @@ struct CasePage {
     content = Content(
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
-      verdict: PageText.verdict(onCase: row), flagged: row.flagged,
+      verdict: PageText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
       domainShift: row.domainShift, facts: Self.facts(row), review: record.review.map(ReviewWords.init),
       failures: sections.map(\.section).filter { $0.reason != nil },
       stack: scored.count < 2

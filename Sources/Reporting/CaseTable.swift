@@ -7,6 +7,8 @@ package struct CaseTable: Sendable, Equatable {
   private let columns: [IndexField]
   private let rows: [[TableCell]]
 
+  package var isEmpty: Bool { rows.isEmpty }
+
   /// - Parameter rows: a cell for each of the columns.
   init(columns: [IndexField], rows: [[TableCell]]) {
     self.columns = columns

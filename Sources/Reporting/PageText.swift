@@ -32,14 +32,26 @@ enum PageText {
       + "at a false-positive rate of \(percent(rate))\(failed)"
   }
 
-  static func verdict(onCase row: CaseRow) -> String {
-    guard row.status == .done, let p = row.pValue else { return "Could not be scored" }
-    return verdict(flagged: row.flagged, pValue: p, among: "cases")
+  /// - Parameter healthy: scores of the held-out healthy cases that the p-value comes from.
+  static func verdict(onCase row: CaseRow, healthy: [Double]) -> String {
+    guard row.status == .done, let p = row.pValue, let score = row.score else { return "Could not be scored" }
+    let words = "\(row.flagged ? "Flagged" : "Not flagged"): "
+    guard !healthy.isEmpty else { return words + "p \(pValue(p)) among healthy cases" }
+    let higher = healthy.count { $0 >= score }
+    // Not the p-value as a share: it counts the case itself, so that it is never 0.
+    return words
+      + (higher == 0
+        ? "none of \(count(healthy.count, "healthy case")) scores as high"
+        : "\(higher) of \(count(healthy.count, "healthy case")) \(higher == 1 ? "scores" : "score") as high")
   }
 
-  static func verdict(flagged: Bool, pValue p: Double, among healthy: String) -> String {
-    let share = p < 0.001 ? "fewer than 0.1 %" : percent(p)
-    return "\(flagged ? "Flagged" : "Not flagged"): \(share) of healthy \(healthy) score as high"
+  /// - Parameters:
+  ///   - isHigh: whether so few healthy scans score as high that it would be flagged by itself.
+  ///   - isFlagged: whether its case is flagged too.
+  static func verdict(onScan p: Double, isHigh: Bool, isFlagged: Bool) -> String {
+    if isFlagged { return "Flagged: p \(pValue(p)) among healthy scans" }
+    let words = "Not flagged: p \(pValue(p)) among healthy scans"
+    return isHigh ? words + ", which is high for one scan, but not for the highest of its case" : words
   }
 
   /// An area in the unit that keeps it short; pixels where the size of one is unknown.

@@ -68,11 +68,16 @@ extension Report {
     _ scan: ScanRow, inCase name: String, folder: ReportFolder, context: StudyContext, into result: inout Rebuilt
   ) throws(ReportingError) {
     func exists(_ relative: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(relative)) }
-    let picture = folder.file(folder.picture(.scan, ofScan: scan.name, inCase: name))
-    if !FileManager.default.fileExists(atPath: picture) {
+    let channels = ScanPictures.separateChannels(scan.channels ?? 1, context.display)
+    let needed: [PictureName] =
+      [.scan, .reconstruction, .residual, .thumbnail]
+      + (0..<channels).flatMap { [.channel($0 + 1), .reconstructedChannel($0 + 1)] }
+    let gone = needed.map { folder.picture($0, ofScan: scan.name, inCase: name) }.filter { !exists($0) }
+    if !gone.isEmpty {
+      let files = gone.map { FilePath.name(of: $0) }.joined(separator: ", ")
       result.missing.append(
-        "\(picture): the picture of the scan is not there, and cannot be drawn without the scan. Run norma analyze again."
-      )
+        "\(folder.file(folder.folder(ofCase: name))): \(files) \(gone.count == 1 ? "is" : "are") not there, and cannot be "
+          + "drawn without the scan. Run norma analyze again.")
     }
     let heat = folder.picture(.heatmap, ofScan: scan.name, inCase: name)
     let values = folder.values(ofScan: scan.name, inCase: name)

@@ -86,8 +86,10 @@ struct ScanSection: Sendable {
     anchor = "scan-\(number)"
     name = scan.name
     score = scan.score.map { PageText.number($0) } ?? "–"
-    flagged = (scan.pValue ?? 1) <= context.falsePositiveRate
-    verdict = scan.pValue.map { [flagged] in PageText.verdict(flagged: flagged, pValue: $0, among: "scans") } ?? ""
+    let isHigh = (scan.pValue ?? 1) <= context.falsePositiveRate
+    let isFlagged = row.flagged && isHigh
+    flagged = isFlagged
+    verdict = scan.pValue.map { PageText.verdict(onScan: $0, isHigh: isHigh, isFlagged: isFlagged) } ?? ""
     reason = scan.status == .failed ? scan.error ?? "" : nil
     (width, height) = (scan.width ?? 0, scan.height ?? 0)
     isSmall = max(width, height) <= 256

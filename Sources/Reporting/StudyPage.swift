@@ -74,14 +74,18 @@ struct StudyPage {
           reason: reason)
       },
       failureTitle: "\(PageText.count(failures.count, "scan")) could not be scored",
-      rows: cases.map { Self.line($0, worst: worst[$0.id], review: reviews[$0.name], folder: folder) },
+      rows: cases.map {
+        Self.line($0, worst: worst[$0.id], review: reviews[$0.name], healthy: context.calibrationScores, folder: folder)
+      },
       plot: ScorePlot(cases, context: context), bar: ColorBar(HeatScale(threshold: context.threshold)),
       provenance: context.provenance)
   }
 
   var data: Data { PageTemplate.study.page(content) }
 
-  private static func line(_ row: CaseRow, worst: WorstFinding?, review: Review?, folder: ReportFolder) -> Line {
+  private static func line(
+    _ row: CaseRow, worst: WorstFinding?, review: Review?, healthy: [Double], folder: ReportFolder
+  ) -> Line {
     let thumbnail = worst.map { folder.picture(.thumbnail, ofScan: $0.scan, inCase: row.name) }
     var region: String?
     if let found = worst?.region {
@@ -90,7 +94,7 @@ struct StudyPage {
     }
     return Line(
       name: row.name, link: link(row.reportPath), thumbnail: thumbnail.map(link),
-      verdict: PageText.verdict(onCase: row), flagged: row.flagged, failed: row.failedScanCount > 0,
+      verdict: PageText.verdict(onCase: row, healthy: healthy), flagged: row.flagged, failed: row.failedScanCount > 0,
       score: row.score.map { PageText.number($0) } ?? "–", rawScore: row.score.map { "\($0)" } ?? "",
       pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
       regions: row.regionCount, scans: PageText.count(row.scanCount, "scan"), region: region,

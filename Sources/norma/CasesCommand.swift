@@ -23,8 +23,9 @@ struct CasesCommand: ParsableCommand {
 
   @Option(
     name: .customLong("where"),
-    help: ArgumentHelp("Only what meets a condition, such as \"score > 2 and not reviewed\".", valueName: "condition"))
-  var condition: String?
+    help: ArgumentHelp(
+      "Only what meets a condition, such as \"score > 2 and not reviewed\"; of several, all.", valueName: "condition"))
+  var conditions: [String] = []
 
   @Flag(help: "Only cases whose p-value is at most the false-positive rate.")
   var flagged = false
@@ -71,8 +72,12 @@ struct CasesCommand: ParsableCommand {
 
   func run() throws {
     let index = try CaseIndex(readingFrom: ReportFolder(report).index)
-    let text = sql ? try query.sql + "\n" : try index.table(of: try query).text(as: format)
+    let table = sql ? nil : try index.table(of: try query)
+    let text = try table?.text(as: format) ?? query.sql + "\n"
     FileHandle.standardOutput.write(Data(text.utf8))
+    if let table, table.isEmpty, format == .table {
+      Terminal.complain("No \(regions ? "region" : "case") meets this.")
+    }
   }
 
   private var query: CaseQuery {
@@ -82,7 +87,7 @@ struct CasesCommand: ParsableCommand {
         (flagged, "flagged"), (failed, "status = failed"), (reviewed, "reviewed"), (notReviewed, "not reviewed"),
       ]
       for (isGiven, condition) in named where isGiven { try query.filter(condition) }
-      if let condition { try query.filter(condition) }
+      for condition in conditions { try query.filter(condition) }
       if let columns { try query.show(columns) }
       if sort != nil || ascending || descending {
         try query.sort(by: sort, ascending ? .ascending : descending ? .descending : nil)

@@ -357,11 +357,9 @@ class PageTests(unittest.TestCase):
         self.assertEqual(self.browser.one("#blink").get_attribute("aria-pressed"), "false")
 
     def test_arrow_keys_leaf_through_the_scans(self):
-        path, count = self.index.execute(
-            "SELECT report_path, scan_count FROM cases WHERE failed_scan_count = 0 ORDER BY scan_count DESC LIMIT 1"
-        ).fetchone()
-        if count < 3:
-            self.skipTest("the report has no case of several scans")
+        path = self.several()
+        count = len(self.index.execute(
+            "SELECT scans.id FROM scans JOIN cases ON cases.id = case_id WHERE report_path = ?", [path]).fetchall())
         self.browser.open(self.report / path, "#scan-1")
         first = self.shown_scan()
         self.browser.keys(Keys.ARROW_RIGHT)
@@ -414,6 +412,64 @@ class PageTests(unittest.TestCase):
         self.assertEqual((review["case"], review["verdict"]), (name, "disagree"))
         self.assertEqual(review["note"], "artefact <b>\"quoted\"")
         self.assertRegex(review["reviewed_at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+
+    def test_arrows_leaf_on_after_a_click_and_change_no_verdict(self):
+        path = self.several()
+        self.browser.open(self.report / path, "#scan-1")
+        first = self.shown_scan()
+        self.browser.one(".review [value=agree]").click()
+        self.browser.keys(Keys.ARROW_RIGHT)
+        self.browser.wait(lambda: self.shown_scan() != first, "the next scan")
+        self.assertTrue(self.browser.one(".review [value=agree]").is_selected())
+        self.browser.one(".review .clear").click()
+        self.assertEqual(self.browser.all(".review [name=verdict]:checked"), [])
+        self.browser.driver.refresh()
+        self.assertEqual(self.browser.all(".review [name=verdict]:checked"), [])
+
+    def several(self):
+        path, count = self.index.execute(
+            "SELECT report_path, scan_count FROM cases WHERE failed_scan_count = 0 ORDER BY scan_count DESC LIMIT 1"
+        ).fetchone()
+        if count < 3:
+            self.skipTest("the report has no case of several scans")
+        return path
+
+    def test_addresses_of_nothing_open_something_and_say_what(self):
+        path = self.several()
+        for fragment, shown in [
+            ("#%", None), ("#%E0%A4%A", None), ("#scan-99", None), ("#nonsense", None), ("#scan-1-name", None),
+            ("#scan-2-region-999", "#scan-2"),
+        ]:
+            with self.subTest(fragment=fragment):
+                self.browser.open(self.report / path, fragment)
+                self.assertEqual(len(self.browser.shown("section.scan")), 1)
+                self.assertRegex(self.browser.driver.current_url, (shown or r"#scan-\d+") + "$")
+
+    def test_a_picture_that_is_gone_is_said_to_be(self):
+        self.open_case()
+        source = self.browser.run(
+            "return document.querySelector('section.scan:not([hidden]) [data-layer=expected] img').src")
+        path = pathlib.Path(urllib.request.url2pathname(urllib.parse.urlparse(source).path))
+        aside = path.with_suffix(".aside")
+        path.rename(aside)
+        try:
+            self.browser.open(self.report / self.worst[0])
+            self.browser.wait(lambda: self.browser.shown(".frame.missing"), "the note")
+            missing = [frame.find_element("xpath", "..").text for frame in self.browser.shown(".frame.missing")]
+            self.assertTrue(any(text.startswith("Difference") for text in missing), missing)
+            self.assertNotIn("missing", self.main().get_attribute("class"))
+        finally:
+            aside.rename(path)
+        complaints, _ = self.browser.collect()
+        self.assertTrue(all("ERR_FILE_NOT_FOUND" in complaint for complaint in complaints), complaints)
+
+    def test_the_table_is_as_it_was_when_one_comes_back(self):
+        self.open_study("#flagged=1")
+        self.browser.shown("table.cases .name a")[0].click()
+        self.browser.wait(lambda: self.browser.all("body.case"), "the case's page")
+        self.browser.one(".kicker .home").click()
+        self.browser.wait(lambda: self.browser.all("table.cases"), "the study's page")
+        self.assertTrue(self.browser.one("#only-flagged").is_selected())
 
     # MARK: for everybody
 

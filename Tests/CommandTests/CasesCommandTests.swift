@@ -41,7 +41,9 @@ private func writeReviews(_ reviews: String, model: String = "model", to name: S
     (["--not-reviewed", "--where", "not flagged"], "name,score,flagged\r\nb,3.0,0\r\nc,,0\r\n"),
     (["--sort", "score", "--ascending", "--limit", "1"], "name,score,flagged\r\nb,3.0,0\r\n"),
     (["--descending", "--limit", "1"], "name,score,flagged\r\na,5.0,1\r\n"),
-    (["--where", "flagged", "--where", "score < 4"], "name,score,flagged\r\nb,3.0,0\r\n"),
+    (["--where", "flagged", "--where", "score < 4"], "name,score,flagged\r\n"),
+    (["--where", "score > 2", "--where", "score < 4"], "name,score,flagged\r\nb,3.0,0\r\n"),
+    (["--where", "score is null"], "name,score,flagged\r\nc,,0\r\n"),
   ] as [([String], String)])
 func `cases are listed as the options ask`(options: [String], output: String) throws {
   let folder = try TemporaryFolder()

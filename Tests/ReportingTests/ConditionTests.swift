@@ -130,11 +130,11 @@ struct ConditionTests {
       ("score =< 2", "--where, character 7: '=<' compares nothing. Use one of = != < <= > >=."),
       (
         "score > 2; DROP TABLE cases",
-        "--where, character 10: ';' means nothing here. Put text in quotes, such as name like 'TCGA*'."
+        "--where, character 10: ';' means nothing here. Put text in quotes, such as name like 'TCGA*'; decimals take a point, and there are no lists."
       ),
       (
         "score > \u{1B}",
-        "--where, character 9: '\\u{1B}' means nothing here. Put text in quotes, such as name like 'TCGA*'."
+        "--where, character 9: '\\u{1B}' means nothing here. Put text in quotes, such as name like 'TCGA*'; decimals take a point, and there are no lists."
       ),
     ])
   func `a wrong condition is answered with its place and what was expected`(condition: String, message: String) throws {

@@ -82,8 +82,8 @@ struct ReportTests {
       "<h1>1 of 4 scans flagged in 1 of 3 cases at a false-positive rate of 5 %; 1 failed</h1>",
       "At this rate about one healthy case in 20 is flagged by chance. p-values come from 5 held-out healthy cases.",
       "The model collapsed.", "1 scan could not be scored", "scan.tif: no TIFF file. Export it again.",
-      "Flagged: 1 % of healthy cases score as high", "0.50 mm², peak z 7.2",
-      "Not flagged: 50 % of healthy cases score as high", "Could not be scored", "norma analyze &quot;a study&quot;",
+      "Flagged: none of 5 healthy cases scores as high", "0.50 mm², peak z 7.2",
+      "Not flagged: 3 of 5 healthy cases score as high", "Could not be scored", "norma analyze &quot;a study&quot;",
     ]
     var rest = Substring(page)
     for sentence in order {
@@ -102,7 +102,8 @@ struct ReportTests {
     try SampleStudy.write(SampleStudy.result("a", scans), to: report)
     let page = try SampleStudy.text(report, "cases/a/index.html")
     for sentence in [
-      "Flagged: 1 % of healthy cases score as high", "32 × 24 px, 144 µm per pixel.",
+      "Flagged: none of 5 healthy cases scores as high", "Flagged: p 0.010 among healthy scans.",
+      "32 × 24 px, 144 µm per pixel.",
       "32 × 24 px, pixel size unknown.", "1 region above the threshold", "No region above the threshold",
       "x 10–15, y 12–16", "0.50 mm²", "scan.tif: no TIFF file. Export it again.", "aria-label=\"Scale bar: 1 mm\"",
       "<a href=\"#scan-2\">known</a>", "For research use; not a diagnosis",
@@ -167,7 +168,7 @@ struct ReportTests {
     var report = try SampleStudy.report(in: folder)
     try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1"), SampleStudy.scan("2")]), to: report)
     try report.finishStudy(report.context)
-    for file in ["1.scan.png", "2.values.js", "2.heatmap.tif", "index.html"] {
+    for file in ["1.scan.png", "1.thumbnail.png", "2.values.js", "2.heatmap.tif", "index.html"] {
       try FileManager.default.removeItem(atPath: report.folder.file("cases/a/\(file)"))
     }
     let rebuilt = try Report.rebuild(in: report.folder.path)
@@ -175,8 +176,8 @@ struct ReportTests {
     try #require(rebuilt.missing.count == 2)
     #expect(
       rebuilt.missing[0]
-        == report.folder.file("cases/a/1.scan.png")
-        + ": the picture of the scan is not there, and cannot be drawn without the scan. Run norma analyze again.")
+        == report.folder.file("cases/a")
+        + ": 1.scan.png, 1.thumbnail.png are not there, and cannot be drawn without the scan. Run norma analyze again.")
     #expect(rebuilt.missing[1].contains("2.heatmap.tif: "))
     #expect(FileManager.default.fileExists(atPath: report.folder.file("cases/a/index.html")))
   }

@@ -73,12 +73,13 @@ struct ScanPicturesTests {
     #expect(pictures(SampleStudy.layers(channels: 2))[.scan]?.channels == 1)
   }
 
-  @Test(arguments: [(Float(255), 255), (200, 200), (1, 255), (0.5, 128), (4000, 255)] as [(Float, UInt8)])
+  @Test(arguments: [255: 255, 200: 200, 1: 255, 0.5: 128, 4000: 255] as [Float: UInt8])
   func `a scan in colour is shown as in its file too`(sample: Float, byte: UInt8) {
     var layers = SampleStudy.layers(channels: 3)
     layers.original = Image(
       width: 32, height: 24, channels: 3, samples: [Float](repeating: sample, count: 32 * 24 * 3))
-    #expect(pixel(pictures(layers)[.original], 3, 3) == [byte, byte, byte])
+    let shown = pixel(pictures(layers)[.original], 3, 3)
+    #expect(shown == [UInt8](repeating: byte, count: 3))
     #expect(pictures(layers, display: .channels)[.original] == nil)
     #expect(pictures(SampleStudy.layers(channels: 3))[.original] == nil)
   }

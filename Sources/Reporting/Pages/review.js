@@ -36,12 +36,14 @@ class Reviews {
     const reviews = new Reviews(study, model);
     const { verdict, note } = form.elements;
     const said = form.querySelector("output");
-    const button = form.querySelector("button");
+    const button = form.querySelector(".download");
+    const clear = form.querySelector(".clear");
 
     function count() {
       const n = Object.keys(reviews.all).length;
       button.textContent = "Download " + (n === 1 ? "1 review" : n + " reviews");
       button.disabled = n === 0;
+      clear.hidden = !verdict.value && !note.value;
     }
 
     function save() {
@@ -49,9 +51,9 @@ class Reviews {
         verdict: verdict.value, note: note.value, reviewed_at: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
         ...(score === "" ? {} : { score: Number(score) }),
       };
-      said.value = !review ? (note.value ? "Choose a verdict for the note to be kept." : "")
-        : reviews.set(name, review) ? "Kept in this browser."
-        : "This browser keeps nothing for this page. Download before you leave it.";
+      said.value = !review ? (note.value ? "– choose a verdict for the note to be kept" : "")
+        : reviews.set(name, review) ? "– kept in this browser"
+        : "– this browser keeps nothing for this page: download before you leave it";
       count();
     }
 
@@ -60,6 +62,12 @@ class Reviews {
     form.addEventListener("input", save);
     form.addEventListener("submit", (event) => event.preventDefault());
     button.addEventListener("click", () => reviews.download());
+    clear.addEventListener("click", () => {
+      form.reset();
+      reviews.set(name, null);
+      said.value = "";
+      count();
+    });
     count();
     form.hidden = false;
   }

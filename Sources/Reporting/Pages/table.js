@@ -32,6 +32,7 @@ if (table) {
     }
     const hash = state.toString();
     history.replaceState(null, "", hash ? "#" + hash : location.pathname + location.search);
+    remember();
   }
 
   // A case without a score lies in no range.
@@ -45,7 +46,7 @@ if (table) {
   // The cases as they stand now, for "next" and "previous" on their pages.
   function remember() {
     const list = [...body.rows].filter((row) => !row.hidden).map((row) => row.querySelector(".name a").getAttribute("href"));
-    try { localStorage.setItem("norma-list:" + model + ":" + study, JSON.stringify(list.slice(0, 5000))); } catch { return; }
+    try { localStorage.setItem("norma-list:" + model + ":" + study, JSON.stringify({ list: list.slice(0, 5000), hash: location.hash })); } catch { return; }
   }
 
   // What was reviewed in this browser goes before what the index knows.

@@ -147,6 +147,20 @@
       for (const button of controls.querySelectorAll(".layers [data-layer]")) {
         button.setAttribute("aria-pressed", button.dataset.layer === layer);
       }
+      const below = { scan: "the scan", expected: "what would be expected", difference: "the difference" }[layer];
+      for (const caption of document.querySelectorAll(".caption")) caption.textContent = "Heatmap over " + below;
+    }
+
+    // Chosen by hand, which ends the blinking.
+    function choose(layer) {
+      stopBlinking();
+      show(layer);
+    }
+
+    function stopBlinking() {
+      clearInterval(blinking);
+      blinking = 0;
+      byId("blink").setAttribute("aria-pressed", false);
     }
 
     const layer = () => controls.querySelector(".layers [aria-pressed=true][data-layer]").dataset.layer;
@@ -155,9 +169,10 @@
     // Scan and expectation in turn; for who asks for little motion, once a press.
     function blink() {
       if (calm.matches) { flip(); return; }
-      blinking = blinking ? clearInterval(blinking) || 0 : setInterval(flip, 600);
-      byId("blink").setAttribute("aria-pressed", blinking !== 0);
-      if (blinking) flip();
+      if (blinking) { choose("scan"); return; }
+      blinking = setInterval(flip, 600);
+      byId("blink").setAttribute("aria-pressed", true);
+      flip();
     }
 
     function hideHeat() {
@@ -170,7 +185,7 @@
       [opacity.value, windowing.value, level.value, contours.checked, color.checked] = [100, 0, 0.5, true, false];
       applyColor();
       from.value = from.defaultValue;
-      show("scan");
+      choose("scan");
       fade();
       applyWindow();
       draw();
@@ -181,6 +196,9 @@
 
     function prepare(section) {
       if (section.querySelector("canvas.heat")) return;
+      for (const image of section.querySelectorAll(".frame img")) {
+        if (image.complete && image.currentSrc && image.naturalWidth === 0) markMissing(image);
+      }
       for (const frame of section.querySelectorAll(".frame")) {
         const cross = document.createElement("span");
         cross.className = "cross";
@@ -295,7 +313,8 @@
         const isCurrent = link.getAttribute("href") === "#" + section().id;
         if (isCurrent) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
         const list = link.closest("ol");
-        if (isCurrent && list) list.scrollLeft = link.offsetLeft - list.offsetLeft - list.clientWidth / 2 + link.clientWidth / 2;
+        const item = link.closest("li");
+        if (isCurrent && item) list.scrollLeft = item.offsetLeft - list.offsetLeft - (list.clientWidth - item.clientWidth) / 2;
       }
     }
 
@@ -304,17 +323,36 @@
       if (regions.length === 0) return;
       const chosen = regions.findIndex((region) => region.classList.contains("chosen"));
       goTo(current, { region: regions[(chosen + 1) % regions.length] });
+      revealMain();
     }
 
     // `true` where the address names something on this page.
     function follow(hash, isNamed = true) {
-      const target = hash.length > 1 && byId(decodeURIComponent(hash.slice(1)));
-      const owner = target && target.closest("section.scan");
-      if (!owner) return false;
-      goTo(sections.indexOf(owner), { region: target === owner ? null : target, isNamed });
-      if (target !== owner) mainFrame().scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+      const [, scan, region] = /^#(scan-\d+)(-region-\d+)?$/.exec(hash) || [];
+      const owner = scan && byId(scan);
+      if (!owner || !sections.includes(owner)) return false;
+      // An address of before the case was analyzed anew may name a region that is gone.
+      const target = region ? byId(scan + region) : null;
+      goTo(sections.indexOf(owner), { region: target, isNamed: isNamed || Boolean(region && !target) });
+      if (target) revealMain();
       return true;
     }
+
+    function revealMain() {
+      mainFrame().scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+    }
+
+    // What was set with the mouse does not keep the keys: arrows leaf on.
+    document.addEventListener("click", (event) => {
+      const isSetting = "input[type=range], input[type=radio], input[type=checkbox]";
+      if (event.detail > 0 && event.target.matches(isSetting)) event.target.blur();
+    });
+
+    // A difference to a picture that is not there would look like one.
+    const markMissing = (image) => image.closest(".frame")?.classList.add("missing");
+    document.addEventListener("error", (event) => {
+      if (event.target.matches?.(".frame .stack > img, .frame img.heat")) markMissing(event.target);
+    }, true);
 
     document.addEventListener("click", (event) => {
       const link = event.target.closest("a");
@@ -327,7 +365,7 @@
 
     const keys = {
       h: hideHeat, b: blink, r: nextRegion, "+": () => panes.zoomBy(1.5), "=": () => panes.zoomBy(1.5),
-      "-": () => panes.zoomBy(1 / 1.5), 0: () => panes.fit(), 1: () => show("scan"), 2: () => show("expected"), 3: () => show("difference"),
+      "-": () => panes.zoomBy(1 / 1.5), 0: () => panes.fit(), 1: () => choose("scan"), 2: () => choose("expected"), 3: () => choose("difference"),
       k: () => { color.checked = !color.checked; applyColor(); },
       c: () => { contours.checked = !contours.checked; draw(); },
       n: () => byNeighbour("next"), p: () => byNeighbour("previous"),
@@ -343,6 +381,7 @@
       const isLeafing = key in pans || key === "home" || key === "end";
       // What is typed into a field is text, and arrows move a slider; other keys work while one has the focus.
       const field = event.target.closest("input");
+      if (event.repeat && !isLeafing && !"+=-".includes(key)) return;
       if (field && (isLeafing || !["range", "checkbox", "radio"].includes(field.type))) return;
       // With one scan there is nothing to leaf through, and the arrows scroll the page.
       if (event.shiftKey && key in pans) panes.panBy(...pans[key].map((step) => step * 0.15));
@@ -359,12 +398,16 @@
     // The study's page leaves the order of its table behind.
     function linkNeighbours() {
       const { study, model } = document.body.dataset;
-      let list;
-      try { list = JSON.parse(localStorage.getItem("norma-list:" + model + ":" + study)); } catch { return; }
-      const home = document.querySelector(".kicker a").href.replace(/[^/]*$/, "");
+      let kept;
+      try { kept = JSON.parse(localStorage.getItem("norma-list:" + model + ":" + study)); } catch { return; }
+      const { list, hash } = kept || {};
+      const back = document.querySelector(".kicker .home");
+      const home = back.href.replace(/[^/]*$/, "");
       const here = location.href.replace(/[?#].*$/, "");
       const index = Array.isArray(list) ? list.findIndex((address) => new URL(address, home).href === here) : -1;
       if (index < 0) return;
+      // Back to the table as it was filtered.
+      if (typeof hash === "string" && hash.startsWith("#")) back.hash = hash;
       for (const [name, step] of [["previous", -1], ["next", 1]]) {
         const link = document.querySelector(".neighbours ." + name);
         const address = list[index + step] && new URL(list[index + step], home).href;
@@ -375,7 +418,7 @@
     }
 
     for (const button of controls.querySelectorAll(".layers [data-layer]")) {
-      button.addEventListener("click", () => show(button.dataset.layer));
+      button.addEventListener("click", () => choose(button.dataset.layer));
     }
     byId("blink").addEventListener("click", blink);
     byId("zoom-in").addEventListener("click", () => panes.zoomBy(1.5));
@@ -394,7 +437,9 @@
     applyWindow();
     if (!follow(location.hash, false)) {
       const worst = document.querySelector(".strip p a");
-      goTo(worst ? sections.findIndex((section) => "#" + section.id === worst.getAttribute("href")) : 0, { isNamed: false });
+      goTo(worst ? sections.findIndex((section) => "#" + section.id === worst.getAttribute("href")) : 0, {
+        isNamed: location.hash.length > 1,
+      });
     }
   }
 }

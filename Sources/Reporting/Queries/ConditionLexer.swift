@@ -30,7 +30,7 @@ struct ConditionLexer {
       throw QueryError(
         option: CaseQuery.whereOption, position: start + 1,
         detail: "'\(PrintableText.escaped(String(scalars[start])))' means nothing here",
-        remedy: "Put text in quotes, such as name like 'TCGA*'")
+        remedy: "Put text in quotes, such as name like 'TCGA*'; decimals take a point, and there are no lists")
     }
   }
 

@@ -98,7 +98,9 @@ struct ConditionParser {
     if accept(keyword: "is") {
       let isNegated = accept(keyword: "not")
       if accept(keyword: "present") { return isNegated ? .not(.isPresent(field)) : .isPresent(field) }
-      if accept(keyword: "missing") { return isNegated ? .isPresent(field) : .not(.isPresent(field)) }
+      if accept(keyword: "missing") || accept(keyword: "null") {
+        return isNegated ? .isPresent(field) : .not(.isPresent(field))
+      }
       throw unexpected(peek, expected: "'missing' or 'present'")
     }
     if accept(keyword: "like") { return try pattern(for: field, name) }
