@@ -46,15 +46,16 @@ struct TrainingCareTests {
 
   // MARK: Choice
 
-  @Test(arguments: [
-    // Of nearly equal precisions the better reconstruction is chosen, of unequal ones the higher precision.
-    ([(0.429, -0.8), (0.434, -1.2), (0.426, -1.4), (0.42, -1.5), (0.434, -1.7)], 4),
-    ([(0.41, 0.3), (0.443, -1.2), (0.434, -1.35), (0.4, -2)], 2),
-    ([(0.58, -0.4), (0.603, -0.6), (0.581, -0.9)], 1),
-    ([(0.3, 1.5), (0.2, -1)], 0),
-    ([(0.3, -1), (0.31, 1.5)], 1),
-    ([(0.4, -1), (0.401, 0.5)], 0),
-  ])
+  @Test(
+    arguments: [
+      // Of nearly equal precisions the better reconstruction is chosen, of unequal ones the higher precision.
+      ([(0.429, -0.8), (0.434, -1.2), (0.426, -1.4), (0.42, -1.5), (0.434, -1.7)], 4),
+      ([(0.41, 0.3), (0.443, -1.2), (0.434, -1.35), (0.4, -2)], 2),
+      ([(0.58, -0.4), (0.603, -0.6), (0.581, -0.9)], 1),
+      ([(0.3, 1.5), (0.2, -1)], 0),
+      ([(0.3, -1), (0.31, 1.5)], 1),
+      ([(0.4, -1), (0.401, 0.5)], 0),
+    ] as [([(precision: Double, reconstruction: Double)], Int)])
   func `the check that finds lesions best is chosen, and of those nearly as good the one that reconstructs best`(
     checks: [(precision: Double, reconstruction: Double)], expected: Int
   ) {
