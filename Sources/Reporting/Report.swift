@@ -23,6 +23,7 @@ package struct Report: Sendable {
     try Self.makeFolder(path)
     try Self.makeFolder(folder.file("cases"))
     try Self.makeFolder(folder.file("assets"))
+    for part in [path, folder.file("assets")] { AtomicFile.removeUnfinished(in: part) }
     index = try CaseIndex(writingTo: folder.index)
     run = try index.beginRun(context, toolVersion: toolVersion, modelSHA256: modelSHA256, studyPath: studyPath)
     try Self.writeAssets(in: folder)
@@ -98,10 +99,7 @@ package struct Report: Sendable {
     let caseFolder = folder.file(folder.folder(ofCase: caseName))
     try Self.makeFolder(caseFolder)
     // A run that was stopped while it wrote a slide leaves gigabytes behind that nobody sees.
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: caseFolder)) ?? []
-    where AtomicFile.isUnfinished(name) {
-      try? FileManager.default.removeItem(atPath: "\(caseFolder)/\(name)")
-    }
+    AtomicFile.removeUnfinished(in: caseFolder)
     func open(_ relative: String) throws(ReportingError) -> TIFFTileWriter {
       do {
         return try TIFFTileWriter(
@@ -150,6 +148,7 @@ package struct Report: Sendable {
     self.context = context
     // Pages first, then the numbers they show: after a crash between them the next run adjusts both again.
     try index.adjustRegions { [folder] record in
+      AtomicFile.removeUnfinished(in: folder.file(folder.folder(ofCase: record.row.name)))
       let page = CasePage(record, context: context, folder: folder)
       try Self.write(page.data, to: folder.file(record.row.reportPath))
     }
@@ -215,6 +214,6 @@ package struct Report: Sendable {
   }
 
   static func write(_ data: Data, to path: String) throws(ReportingError) {
-    do { try data.write(to: URL(filePath: path), options: .atomic) } catch { throw .writing(path, error) }
+    do { try AtomicFile.write(Array(data), to: path, isSynced: false) } catch { throw .writing(path, error) }
   }
 }
