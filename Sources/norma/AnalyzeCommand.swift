@@ -125,6 +125,8 @@ struct Analysis {
     let scorer = try Scorer(trained, path: model, score: score, engine: engine)
     let modelDigest = Study.digest(ofFile: model) ?? ""
     var context = context(of: trained, calibration: scorer.calibration, precision: precision, digest: modelDigest)
+    let lock = try WritingRight.take(report: output, makingFolder: true)
+    defer { lock.release() }
     var report = try Report(
       writingTo: output, context: context, toolVersion: Norma.version,
       modelSHA256: modelDigest, studyPath: self.study)

@@ -11,6 +11,8 @@ extension TrainingOptions {
   ) throws -> (model: Model, faults: [String]) {
     let study = try Study(path: path)
     try checkWritable(output)
+    let lock = try WritingRight.take(model: output)
+    defer { lock.release() }
     let preset = preset.values
     var rule = preset.rule
     if let channelWeights { rule.channelWeights = channelWeights.values }
