@@ -1,4 +1,5 @@
 import Anomaly
+import Compute
 import Foundation
 import Imaging
 
@@ -131,9 +132,15 @@ package struct Report: Sendable {
     let caseFolder = folder.folder(ofCase: result.name)
     try Self.makeFolder(folder.file(caseFolder))
     do { try AtomicFile.syncAll(in: folder.file(caseFolder)) } catch { throw .writing(folder.file(caseFolder), error) }
+    let heatmaps = result.scans.map { folder.heatmap(ofScan: $0.name, inCase: result.name) }
+    let digests = Parallel.map(heatmaps.count) { k in
+      result.scans[k].findings == nil ? nil : Study.digest(ofFile: folder.file(heatmaps[k]))
+    }
+    let digestOf = Dictionary(zip(heatmaps, digests), uniquingKeysWith: { first, _ in first })
     try index.record(
       result, run: run, scoring: context.scoringKey, reportPath: folder.page(ofCase: result.name),
       heatmapPath: { folder.heatmap(ofScan: $0.name, inCase: result.name) },
+      heatmapSHA256: { digestOf[folder.heatmap(ofScan: $0.name, inCase: result.name)] ?? nil },
       beforeCommit: { record in
         let page = CasePage(record, context: context, folder: folder)
         try Self.write(page.data, to: folder.file(record.row.reportPath))
@@ -171,6 +178,13 @@ package struct Report: Sendable {
   }
 
   private func files(of scan: ScanResult, inCase name: String) -> [String] {
+    Self.files(of: scan, inCase: name, folder: folder, context: context)
+  }
+
+  /// What the page of a scan needs, tiles aside.
+  static func files(
+    of scan: ScanResult, inCase name: String, folder: ReportFolder, context: StudyContext
+  ) -> [String] {
     guard let findings = scan.findings else { return [] }
     let channels = ScanPictures.separateChannels(findings.channels, context.display)
     let pictures =
@@ -180,16 +194,18 @@ package struct Report: Sendable {
       + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }
   }
 
+  /// What a slide has beside the files of every scan.
+  static func tileFiles(ofScan scan: String, inCase name: String, folder: ReportFolder) -> [String] {
+    let tiles = TileLayer.allCases.map { folder.tiles($0, ofScan: scan, inCase: name) }
+    return tiles.flatMap { [$0, SlideTiles.folder(of: $0)] } + [folder.tilePresence(ofScan: scan, inCase: name)]
+  }
+
   /// A scan that left the study, or fails now, must not leave an older heatmap behind that looks current.
   private func removeFiles(notOf result: CaseResult, in caseFolder: String) {
     let kept = Set(
       result.scans.flatMap { scan in
-        let tiles = TileLayer.allCases.map { folder.tiles($0, ofScan: scan.name, inCase: result.name) }
-        return files(of: scan, inCase: result.name)
-          + (scan.findings == nil
-            ? []
-            : tiles.flatMap { [$0, SlideTiles.folder(of: $0)] }
-              + [folder.tilePresence(ofScan: scan.name, inCase: result.name)])
+        files(of: scan, inCase: result.name)
+          + (scan.findings == nil ? [] : Self.tileFiles(ofScan: scan.name, inCase: result.name, folder: folder))
       })
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.file(caseFolder))) ?? []
     for name in names where ReportFolder.isScanFile(name) && !kept.contains("\(caseFolder)/\(name)") {

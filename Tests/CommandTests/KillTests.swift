@@ -60,6 +60,8 @@ import Testing
       #expect(contents == whole)
       let integrity = try ReportContents.integrity(of: report)
       #expect(integrity == ["ok"])
+      let verified = try Program.run("verify", "killed-often", in: folder)
+      #expect(verified.status == 0, "\(verified.output)")
       try FileManager.default.removeItem(atPath: report)
     }
   }
