@@ -62,7 +62,9 @@ let package = Package(
       name: "ReportingTests",
       dependencies: ["Reporting", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["Anomaly", "Compute", "Imaging", "Reporting", "norma"], swiftSettings: strict
-    ),
+      name: "CommandTests",
+      dependencies: [
+        "Anomaly", "Compute", "Imaging", "Reporting", "norma", .product(name: "GRDB", package: "GRDB.swift"),
+      ], swiftSettings: strict),
   ]
 )

@@ -181,6 +181,7 @@ package final class Inference {
     let c = preparation.channels
     var next = 0
     while next < count {
+      try Interruption.check()
       let n = Self.batchSizes.first { $0 <= count - next }!
       let batch = try batch(of: n)
       for isMirrored in settings.flips ? [false, true] : [false] {

@@ -213,7 +213,11 @@ enum ModelStorage {
     let folder = FilePath.folder(of: path)
     do {
       if !folder.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-      try file.encoded().write(to: URL(fileURLWithPath: path), options: .atomic)
+      try AtomicFile.write(Array(try file.encoded()), to: path)
+    } catch let error as ImagingError {
+      throw ModelError(
+        path: path, found: error.detail,
+        remedy: "Check the folder's permissions and the free space, or choose another --output")
     } catch let error as NSError {
       let cause = (error.userInfo[NSUnderlyingErrorKey] as? NSError) ?? error
       throw ModelError(

@@ -73,7 +73,8 @@ package final class Trainer {
   private static let checks = 12
   /// Latents that have hardly been trained carry as little as collapsed ones.
   private static let checksBeforeAlarm = 3
-  private static let secondsBetweenCheckpoints = 60.0
+  /// How much time a training that is killed loses at most.
+  package var secondsBetweenCheckpoints = 60.0
 
   /// - Parameter architecture: has to suit the settings' objective, see `VAE.Architecture.suit`.
   package init(_ set: TrainingSet, architecture: VAE.Architecture, settings: Settings, engine: Engine)
@@ -129,8 +130,7 @@ package final class Trainer {
     while true {
       state.seconds = earlier + Date().timeIntervalSince(start)
       if checksDue > state.checksDone {
-        state.checksDone = checksDue
-        if let event = try runCheck() {
+        if let event = try runDueCheck() {
           if state.watch.isCalm, !lastCheckExploded { good = snapshot() }
           try observe(event)
         } else {
@@ -162,7 +162,7 @@ package final class Trainer {
         try observe(.progress(progress(sums, now: now, rate: rate)))
         sums = Sums(start: now, step: adam.step)
       }
-      if now.timeIntervalSince(lastCheckpoint) >= Self.secondsBetweenCheckpoints {
+      if now.timeIntervalSince(lastCheckpoint) >= secondsBetweenCheckpoints {
         try observe(.checkpoint)
         lastCheckpoint = now
       }
@@ -213,6 +213,16 @@ package final class Trainer {
         loss: sums.terms.loss * scale, settled: sums.terms.settled * scale), learningRate: rate,
       patchesPerSecond: speed * Double(settings.batchSize),
       secondsLeft: left, lastCheck: state.history.last)
+  }
+
+  /// A check that was cut short is due again when training goes on.
+  private func runDueCheck() throws(ComputeError) -> Event? {
+    let before = state.checksDone
+    state.checksDone = checksDue
+    do throws(ComputeError) { return try runCheck() } catch {
+      state.checksDone = before
+      throw error
+    }
   }
 
   /// Measures the averaged weights, a dozen times over the budget, and keeps the best.

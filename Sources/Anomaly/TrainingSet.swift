@@ -84,6 +84,11 @@ package struct TrainingSet: Sendable {
     reading.largestWhole = settings.localContrast == nil ? settings.largestWhole : settings.limits.maximumPixels
     reading.takesSynthetic = settings.takesSynthetic
     for (index, item) in study.cases.enumerated() {
+      if Interruption.signal != nil {
+        throw StudyError(
+          path: study.path, found: "norma was asked to end while it read case \(index + 1) of \(study.cases.count)",
+          remedy: "Run the same command again")
+      }
       var source = Source(name: item.name)
       for scan in study.scans(of: item, reading: reading) {
         hash.update(data: Data("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}".utf8))

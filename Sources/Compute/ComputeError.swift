@@ -6,6 +6,7 @@ package struct ComputeError: Error, Sendable, CustomStringConvertible, Equatable
   package let status: String
 
   package var description: String {
+    if self == .interrupted { return "norma was asked to end. Run the same command again." }
     let remedy =
       status == "out_of_memory"
       ? "Lower --batch-size or --patch-size." : "This is a fault of norma; please report it with this line."

@@ -1,4 +1,5 @@
 internal import CSystem
+import Foundation
 internal import Glibc
 
 /// A file that appears under its name only when it is complete.
@@ -10,6 +11,8 @@ package final class AtomicFile {
   let descriptor: Int32
   private let temporaryPath: String
   private var isCommitted = false
+  /// Of its name in that of the unfinished file.
+  private static let longestName = 100
 
   /// - Throws: `ImagingError` where the file cannot be created.
   package init(path: String) throws(ImagingError) {
@@ -17,7 +20,7 @@ package final class AtomicFile {
     let folder = slash.map { String(path[...$0]) } ?? ""
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
     let mark = String(UInt64.random(in: 0 ... .max), radix: 36)
-    temporaryPath = "\(folder).\(name.prefix(100)).\(mark).part"
+    temporaryPath = "\(folder).\(name.prefix(Self.longestName)).\(mark).part"
     self.path = path
     descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
@@ -37,6 +40,18 @@ package final class AtomicFile {
 
   /// Whether a file has the name of one that was never completed.
   package static func isUnfinished(_ name: String) -> Bool { name.hasPrefix(".") && name.hasSuffix(".part") }
+
+  /// Removes what killed writers left in a folder. Only who holds the right to write there may call it, since it cannot
+  /// tell what is still being written.
+  ///
+  /// - Parameter name: of the file that they wrote; `nil` for all.
+  package static func removeUnfinished(in folder: String, of name: String? = nil) {
+    let prefix = name.map { ".\($0.prefix(longestName))." } ?? "."
+    for found in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    where isUnfinished(found) && found.hasPrefix(prefix) {
+      try? FileManager.default.removeItem(atPath: "\(folder)/\(found)")
+    }
+  }
 
   package func write(_ bytes: [UInt8]) throws(ImagingError) {
     var rest = bytes[...]

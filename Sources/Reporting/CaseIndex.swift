@@ -104,21 +104,24 @@ package struct CaseIndex: Sendable {
   ///   - scoring: the settings the case was scored with; see `finishedScans`.
   ///   - reportPath: the case's page, relative to the report folder.
   ///   - heatmapPath: the heatmap of a scan, relative to the report folder.
+  ///   - heatmapSHA256: the digest of that file, hexadecimal.
   ///   - beforeCommit: writes what the row will point to; the row is dropped where that throws.
   package func record(
     _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
+    heatmapSHA256: (ScanResult) -> String? = { _ in nil },
     beforeCommit: (CaseRecord) throws -> Void = { _ in }
   ) throws(ReportingError) {
     try write { database in
       let id = try Self.insert(
-        result, run: run, scoring: scoring, reportPath: reportPath, heatmapPath: heatmapPath, into: database)
+        result, run: run, scoring: scoring, reportPath: reportPath, heatmapPath: heatmapPath,
+        heatmapSHA256: heatmapSHA256, into: database)
       try beforeCommit(try Self.record(of: id, in: database))
     }
   }
 
   private static func insert(
     _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
-    into database: Database
+    heatmapSHA256: (ScanResult) -> String?, into database: Database
   ) throws -> Int64 {
     let failed = result.scans.count { $0.findings == nil }
     let regions = result.scans.reduce(0) { $0 + ($1.findings?.regions.count ?? 0) }
@@ -135,24 +138,29 @@ package struct CaseIndex: Sendable {
       result.domainShiftP, result.domainShift, try result.appearance.map(AppearanceText.text),
     ])
     let id = database.lastInsertedRowID
-    for scan in result.scans { try insert(scan, case: id, heatmapPath: heatmapPath(scan), into: database) }
+    for scan in result.scans {
+      try insert(
+        scan, case: id, heatmapPath: heatmapPath(scan), heatmapSHA256: heatmapSHA256(scan), into: database)
+    }
     return id
   }
 
-  private static func insert(_ scan: ScanResult, case id: Int64, heatmapPath: String, into database: Database) throws {
+  private static func insert(
+    _ scan: ScanResult, case id: Int64, heatmapPath: String, heatmapSHA256: String?, into database: Database
+  ) throws {
     let found = scan.findings
     try database.cachedStatement(
       sql: """
         INSERT INTO scans (case_id, name, path, page, sha256, width, height, channels, micrometers_per_pixel,
           micrometers_per_pixel_y, status, error, score, p_value, heatmap_path, missing_share,
-          downsample)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          downsample, heatmap_sha256)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       id, scan.name, scan.path, scan.page, scan.sha256, found?.width, found?.height, found?.channels,
       found?.pixelSize?.x, found?.pixelSize?.y, (found == nil ? Status.failed : .done).rawValue, scan.failure,
       found?.score, found?.pValue, found == nil ? nil : heatmapPath, found?.missingShare,
-      found?.downsample,
+      found?.downsample, found == nil ? nil : heatmapSHA256,
     ])
     let scanID = database.lastInsertedRowID
     let statement = try database.cachedStatement(

@@ -117,6 +117,9 @@ package enum IndexSchema {
           """)
     }
     migrator.registerMigration("7: orders and overviews") { database in try database.execute(sql: overviews) }
+    migrator.registerMigration("8: digests of heatmaps") { database in
+      try database.execute(sql: "ALTER TABLE scans ADD COLUMN heatmap_sha256 TEXT")
+    }
     return migrator
   }
 

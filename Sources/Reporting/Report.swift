@@ -1,4 +1,5 @@
 import Anomaly
+import Compute
 import Foundation
 import Imaging
 
@@ -23,6 +24,7 @@ package struct Report: Sendable {
     try Self.makeFolder(path)
     try Self.makeFolder(folder.file("cases"))
     try Self.makeFolder(folder.file("assets"))
+    for part in [path, folder.file("assets")] { AtomicFile.removeUnfinished(in: part) }
     index = try CaseIndex(writingTo: folder.index)
     run = try index.beginRun(context, toolVersion: toolVersion, modelSHA256: modelSHA256, studyPath: studyPath)
     try Self.writeAssets(in: folder)
@@ -98,10 +100,7 @@ package struct Report: Sendable {
     let caseFolder = folder.file(folder.folder(ofCase: caseName))
     try Self.makeFolder(caseFolder)
     // A run that was stopped while it wrote a slide leaves gigabytes behind that nobody sees.
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: caseFolder)) ?? []
-    where AtomicFile.isUnfinished(name) {
-      try? FileManager.default.removeItem(atPath: "\(caseFolder)/\(name)")
-    }
+    AtomicFile.removeUnfinished(in: caseFolder)
     func open(_ relative: String) throws(ReportingError) -> TIFFTileWriter {
       do {
         return try TIFFTileWriter(
@@ -133,9 +132,15 @@ package struct Report: Sendable {
     let caseFolder = folder.folder(ofCase: result.name)
     try Self.makeFolder(folder.file(caseFolder))
     do { try AtomicFile.syncAll(in: folder.file(caseFolder)) } catch { throw .writing(folder.file(caseFolder), error) }
+    let heatmaps = result.scans.map { folder.heatmap(ofScan: $0.name, inCase: result.name) }
+    let digests = Parallel.map(heatmaps.count) { k in
+      result.scans[k].findings == nil ? nil : Study.digest(ofFile: folder.file(heatmaps[k]))
+    }
+    let digestOf = Dictionary(zip(heatmaps, digests), uniquingKeysWith: { first, _ in first })
     try index.record(
       result, run: run, scoring: context.scoringKey, reportPath: folder.page(ofCase: result.name),
       heatmapPath: { folder.heatmap(ofScan: $0.name, inCase: result.name) },
+      heatmapSHA256: { digestOf[folder.heatmap(ofScan: $0.name, inCase: result.name)] ?? nil },
       beforeCommit: { record in
         let page = CasePage(record, context: context, folder: folder)
         try Self.write(page.data, to: folder.file(record.row.reportPath))
@@ -150,6 +155,7 @@ package struct Report: Sendable {
     self.context = context
     // Pages first, then the numbers they show: after a crash between them the next run adjusts both again.
     try index.adjustRegions { [folder] record in
+      AtomicFile.removeUnfinished(in: folder.file(folder.folder(ofCase: record.row.name)))
       let page = CasePage(record, context: context, folder: folder)
       try Self.write(page.data, to: folder.file(record.row.reportPath))
     }
@@ -172,6 +178,13 @@ package struct Report: Sendable {
   }
 
   private func files(of scan: ScanResult, inCase name: String) -> [String] {
+    Self.files(of: scan, inCase: name, folder: folder, context: context)
+  }
+
+  /// What the page of a scan needs, tiles aside.
+  static func files(
+    of scan: ScanResult, inCase name: String, folder: ReportFolder, context: StudyContext
+  ) -> [String] {
     guard let findings = scan.findings else { return [] }
     let channels = ScanPictures.separateChannels(findings.channels, context.display)
     let pictures =
@@ -181,19 +194,19 @@ package struct Report: Sendable {
       + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }
   }
 
+  /// What slides and scans in color have beside the files of every scan.
+  static func otherFiles(ofScan scan: String, inCase name: String, folder: ReportFolder) -> [String] {
+    let tiles = TileLayer.allCases.map { folder.tiles($0, ofScan: scan, inCase: name) }
+    return tiles.flatMap { [$0, SlideTiles.folder(of: $0)] }
+      + [folder.tilePresence(ofScan: scan, inCase: name), folder.picture(.original, ofScan: scan, inCase: name)]
+  }
+
   /// A scan that left the study, or fails now, must not leave an older heatmap behind that looks current.
   private func removeFiles(notOf result: CaseResult, in caseFolder: String) {
     let kept = Set(
       result.scans.flatMap { scan in
-        let tiles = TileLayer.allCases.map { folder.tiles($0, ofScan: scan.name, inCase: result.name) }
-        return files(of: scan, inCase: result.name)
-          + (scan.findings == nil
-            ? []
-            : tiles.flatMap { [$0, SlideTiles.folder(of: $0)] }
-              + [
-                folder.tilePresence(ofScan: scan.name, inCase: result.name),
-                folder.picture(.original, ofScan: scan.name, inCase: result.name),
-              ])
+        files(of: scan, inCase: result.name)
+          + (scan.findings == nil ? [] : Self.otherFiles(ofScan: scan.name, inCase: result.name, folder: folder))
       })
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.file(caseFolder))) ?? []
     for name in names where ReportFolder.isScanFile(name) && !kept.contains("\(caseFolder)/\(name)") {
@@ -218,6 +231,6 @@ package struct Report: Sendable {
   }
 
   static func write(_ data: Data, to path: String) throws(ReportingError) {
-    do { try data.write(to: URL(filePath: path), options: .atomic) } catch { throw .writing(path, error) }
+    do { try AtomicFile.write(Array(data), to: path, isSynced: false) } catch { throw .writing(path, error) }
   }
 }

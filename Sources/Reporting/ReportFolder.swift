@@ -95,14 +95,15 @@ package struct ReportFolder: Sendable, Equatable {
     "\(folder(ofCase: name))/\(Self.component(scan)).tiles.js"
   }
 
+  static func isTileFolder(_ name: String) -> Bool {
+    TileLayer.allCases.contains { name.hasSuffix(".\($0.rawValue)_files") }
+  }
+
   /// Whether a file of a case's folder has a name that norma gives to heatmaps and pictures.
   static func isScanFile(_ name: String) -> Bool {
     name.hasSuffix(".heatmap.tif") || name.hasSuffix(".residual.tif") || name.hasSuffix(".values.js")
-      || name.hasSuffix(".tiles.js")
-      || name.hasSuffix(".original.png")
-      || TileLayer.allCases.contains {
-        name.hasSuffix(".\($0.rawValue).dzi") || name.hasSuffix(".\($0.rawValue)_files")
-      }
+      || name.hasSuffix(".tiles.js") || name.hasSuffix(".original.png")
+      || TileLayer.allCases.contains { name.hasSuffix(".\($0.rawValue).dzi") } || isTileFolder(name)
       || PictureName.always.contains { name.hasSuffix("." + $0.ending) }
       || name.contains(/\.(scan|reconstruction)-[0-9]+\.png$/)
   }

@@ -22,6 +22,8 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   package var pValue: Double?
   /// Relative to the report folder; `nil` where the scan failed.
   package var heatmapPath: String?
+  /// Of that file, hexadecimal; `nil` where an older norma recorded the scan.
+  package var heatmapSHA256: String?
 
   enum CodingKeys: String, CodingKey {
     case id, name, path, page, sha256, width, height, channels, status, error, score
@@ -30,6 +32,7 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
     case micrometersPerPixelY = "micrometers_per_pixel_y"
     case pValue = "p_value"
     case heatmapPath = "heatmap_path"
+    case heatmapSHA256 = "heatmap_sha256"
   }
 }
 

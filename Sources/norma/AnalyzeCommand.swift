@@ -57,6 +57,7 @@ struct AnalyzeCommand: ParsableCommand {
   }
 
   func run() throws {
+    Interruption.listen()
     var terminal = Terminal()
     let result = try Analysis(
       study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
@@ -92,6 +93,8 @@ struct Analysis {
     var output: String
     var cases = 0
     var current = 0
+    /// Cases recorded by this run.
+    var recorded = 0
     var flagged = 0
     var scans = 0
     var slides = 0
@@ -122,6 +125,8 @@ struct Analysis {
     let scorer = try Scorer(trained, path: model, score: score, engine: engine)
     let modelDigest = Study.digest(ofFile: model) ?? ""
     var context = context(of: trained, calibration: scorer.calibration, precision: precision, digest: modelDigest)
+    let lock = try WritingRight.take(report: output, makingFolder: true)
+    defer { lock.release() }
     var report = try Report(
       writingTo: output, context: context, toolVersion: Norma.version,
       modelSHA256: modelDigest, studyPath: self.study)
@@ -131,6 +136,14 @@ struct Analysis {
     do {
       try analyzeCases(
         of: study, model: trained, scorer: scorer, report: report, outcome: &outcome, terminal: &terminal)
+    } catch let error as ComputeError where error == .interrupted {
+      terminal.finish()
+      let done = "after \(outcome.current + outcome.recorded) of \(outcome.cases) cases"
+      let name = Stopped.name(of: Interruption.signal ?? SIGTERM)
+      try report.stopStudy(context, because: "The last run was stopped \(done); run norma analyze again to go on.")
+      throw Stopped(
+        signal: Interruption.signal ?? SIGTERM,
+        description: "\(output): stopped by \(name) \(done), which are kept. Run the same command again to go on.")
     } catch {
       // What is finished stays readable; on a full disk even this may fail, and the first error says why.
       try? report.finishStudy(context, .failed)
@@ -161,6 +174,7 @@ struct Analysis {
     of study: Study, model: Model, scorer: Scorer, report: Report, outcome: inout Outcome, terminal: inout Terminal
   ) throws {
     for (index, item) in study.cases.enumerated() {
+      try Interruption.check()
       terminal.update(
         "case \(index + 1) of \(study.cases.count): \(item.name)", fraction: Double(index) / Double(study.cases.count))
       let digests = item.files.reduce(into: [String: String]()) { result, file in
@@ -171,9 +185,17 @@ struct Analysis {
         continue
       }
       let sources = study.scans(of: item, reading: model.preparation.reading(limits: limits))
-      let result = try analyze(
-        item, sources: sources, model: model, scorer: scorer, report: report, terminal: &terminal)
-      try report.finishCase(result)
+      let result: CaseResult
+      try report.beginCase(named: item.name)
+      do {
+        result = try analyze(
+          item, sources: sources, model: model, scorer: scorer, report: report, terminal: &terminal)
+        try report.finishCase(result)
+      } catch {
+        report.abandonCase(named: item.name)
+        throw error
+      }
+      outcome.recorded += 1
       outcome.scans += result.scans.count
       outcome.slides += sources.count { if case .success(.slide) = $0.content { true } else { false } }
     }
@@ -206,6 +228,7 @@ struct Analysis {
     // A few scans at a time: enough to fill the network's batches, few enough to hold their layers in memory.
     let group = 16
     for first in stride(from: 0, to: readable.count, by: group) {
+      try Interruption.check()
       let members = first..<min(first + group, readable.count)
       let results = try scorer.analyze(
         Array(pictures[members]), prepared: Array(prepared[members]), rate: falsePositiveRate,

@@ -14,12 +14,13 @@ struct Norma: ParsableCommand {
       A variational autoencoder learns healthy scans; what it cannot reconstruct in another scan becomes a calibrated
       heatmap, an HTML report and a row in a SQLite index. For research use; not a diagnosis.
 
-      Exit status: 0 all done, 1 something failed and the output says what, 2 the command line is wrong.
+      Exit status: 0 all done, 1 something failed and the output says what, 2 the command line is wrong, 130 or 143
+      stopped by Ctrl-C or kill with all that was finished kept.
       """,
     version: version,
     subcommands: [
       DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, CasesCommand.self, ReviewCommand.self,
-      ReportCommand.self,
+      ReportCommand.self, VerifyCommand.self,
       ExportCommand.self, EvaluateCommand.self, InspectCommand.self, SampleCommand.self, TraverseCommand.self,
       InterpolateCommand.self, EditCommand.self, AttributeCommand.self, AugmentCommand.self, ModelCommand.self,
     ])
@@ -29,11 +30,16 @@ struct Norma: ParsableCommand {
     // be cleared by it each time.
     mallopt(M_MMAP_THRESHOLD, 1 << 30)
     mallopt(M_TRIM_THRESHOLD, 1 << 28)
+    // `norma cases | head` ends quietly, whatever the program inherits; see `Interruption.listen` for batches.
+    signal(SIGPIPE, SIG_DFL)
     var isRunning = false
     do {
       var command = try parseAsRoot()
       isRunning = true
       try command.run()
+    } catch let stop as Stopped {
+      Terminal.complain("norma: \(stop)")
+      Foundation.exit(stop.exitStatus)
     } catch let code as ExitCode {
       exit(withError: code)
     } catch  where exitCode(for: error).isSuccess {

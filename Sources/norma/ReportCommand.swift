@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Reporting
 
 struct ReportCommand: ParsableCommand {
@@ -12,8 +11,10 @@ struct ReportCommand: ParsableCommand {
   var report: String
 
   func run() throws {
+    let lock = try WritingRight.take(report: report)
+    defer { lock.release() }
     let rebuilt = try Report.rebuild(in: report)
-    for sentence in rebuilt.missing { FileHandle.standardError.write(Data("\(sentence)\n".utf8)) }
+    for sentence in rebuilt.missing { Terminal.complain(sentence) }
     print(
       "pages    \(rebuilt.pages)" + (rebuilt.drawn > 0 ? ", the heat of \(rebuilt.drawn) scans drawn again" : ""),
       "report   \(report)/index.html", separator: "\n")

@@ -22,6 +22,8 @@ struct ReviewImportCommand: ParsableCommand {
   private static let mostNames = 20
 
   func run() throws {
+    let lock = try WritingRight.take(report: report)
+    defer { lock.release() }
     let index = try CaseIndex(updating: ReportFolder(report).index)
     var isComplete = true
     var names: Set<String> = []

@@ -39,7 +39,8 @@ struct Terminal {
 
   static func complain(_ text: String) { write(text + "\n") }
 
-  private static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  /// Nobody may be reading any more, which is no reason to end.
+  private static func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
   /// `1 min 05 s`, `12 s`, `2 h 03 min`.
   static func duration(_ seconds: Double) -> String {

@@ -1,5 +1,6 @@
 import Anomaly
 import ArgumentParser
+import Compute
 
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -21,6 +22,7 @@ struct TrainCommand: ParsableCommand {
   var resume = false
 
   func run() throws {
+    Interruption.listen()
     var terminal = Terminal()
     let trained = try training.train(study: study, output: output, resume: resume, terminal: &terminal)
     print(TrainingOptions.summary(trained.model, output: output))

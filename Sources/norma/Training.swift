@@ -11,6 +11,8 @@ extension TrainingOptions {
   ) throws -> (model: Model, faults: [String]) {
     let study = try Study(path: path)
     try checkWritable(output)
+    let lock = try WritingRight.take(model: output)
+    defer { lock.release() }
     let preset = preset.values
     var rule = preset.rule
     if let channelWeights { rule.channelWeights = channelWeights.values }
@@ -27,8 +29,15 @@ extension TrainingOptions {
     setSettings.micrometersPerPixel = resolution.micrometersPerPixel
     setSettings.seed = seed
     setSettings.channelWeights = rule.channelWeights
-    let set = try TrainingSet(study, settings: setSettings) { done, all in
-      terminal.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
+    let set: TrainingSet
+    do throws(StudyError) {
+      set = try TrainingSet(study, settings: setSettings) { done, all in
+        terminal.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
+      }
+    } catch {
+      terminal.finish()
+      guard let signal = Interruption.signal else { throw error }
+      throw Stopped(signal: signal, description: error.description)
     }
     terminal.finish()
     for fault in set.faults { terminal.say("left out: \(fault)") }
@@ -60,7 +69,27 @@ extension TrainingOptions {
       set, architecture: architecture, settings: settings, engine: try Engine(precision: precision))
     let checkpoint = output + ".checkpoint"
     if resume { try trainer.resume(from: checkpoint) }
-    let model = try trainer.run(toolVersion: Norma.version) { event in
+    trainer.secondsBetweenCheckpoints = checkpointEvery
+    let model: Model
+    do {
+      model = try train(trainer, checkpoint: checkpoint, terminal: &terminal)
+    } catch let error as ComputeError where error == .interrupted {
+      terminal.finish()
+      try trainer.saveCheckpoint(to: checkpoint)
+      let signal = Interruption.signal ?? SIGTERM
+      throw Stopped(
+        signal: signal,
+        description: "\(output): training was stopped by \(Stopped.name(of: signal)); all of it is kept in "
+          + "\(checkpoint). Run the same command again with --resume to go on.")
+    }
+    terminal.finish()
+    try model.save(to: output)
+    try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
+    return (model, set.faults)
+  }
+
+  private func train(_ trainer: Trainer, checkpoint: String, terminal: inout Terminal) throws -> Model {
+    try trainer.run(toolVersion: Norma.version) { event in
       switch event {
       case .progress(let progress): terminal.update(Self.line(progress), fraction: progress.fraction)
       case .score(let progress):
@@ -78,11 +107,8 @@ extension TrainingOptions {
       case .stoppedEarly(let step, let checks):
         terminal.say("stopped at step \(step): the last \(checks) checks brought nothing better")
       }
+      try Interruption.check()
     }
-    terminal.finish()
-    try model.save(to: output)
-    try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
-    return (model, set.faults)
   }
 
   private func budget(share: Double) -> TrainingBudget {

@@ -23,6 +23,11 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Passes over the training scans, instead of a time.")
   var epochs: Double?
 
+  @Option(
+    help: ArgumentHelp(
+      "Time between checkpoints, all that a training that is killed can lose; see --resume.", valueName: "seconds"))
+  var checkpointEvery = 60.0
+
   @Option(help: "Seed of all random numbers.")
   var seed: UInt64 = 0
 
@@ -185,6 +190,9 @@ struct TrainingOptions: ParsableArguments {
     if minutes != nil, epochs != nil { throw ValidationError("Give --minutes or --epochs, not both.") }
     if let minutes, !(minutes > 0) { throw ValidationError("--minutes is \(minutes); a number above 0 is expected.") }
     if let epochs, !(epochs > 0) { throw ValidationError("--epochs is \(epochs); a number above 0 is expected.") }
+    if !(checkpointEvery >= 0) {
+      throw ValidationError("--checkpoint-every is \(checkpointEvery); 0 seconds or more are expected.")
+    }
     if !(1...256).contains(batchSize) { throw ValidationError("--batch-size is \(batchSize); 1 to 256 is expected.") }
     if !(learningRate > 0) { throw ValidationError("--learning-rate is \(learningRate); above 0 is expected.") }
     if let beta, !(beta >= 0 && beta.isFinite) {

@@ -10,7 +10,7 @@ struct Program {
   }
 
   /// The program lies beside the test bundle's executable.
-  private static let url: URL = {
+  static let url: URL = {
     let test = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
     let beside = test.deletingLastPathComponent().appendingPathComponent("norma")
     if FileManager.default.isExecutableFile(atPath: beside.path) { return beside }
@@ -30,22 +30,61 @@ struct Program {
   static func run(
     _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
   ) throws -> Result {
-    let process = Process()
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.executableURL = url
-    process.arguments = arguments
-    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-    let output = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    let errors = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
-    defer { for file in [output, errors] { try? FileManager.default.removeItem(at: file) } }
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: errors)
-    try process.run()
-    process.waitUntilExit()
-    return Result(
-      status: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),
-      errors: try String(contentsOf: errors, encoding: .utf8))
+    try start(arguments, in: folder, environment: environment).wait()
+  }
+
+  /// The program while it runs.
+  final class Running {
+    private let process = Process()
+    private let output = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    private let errors = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+
+    fileprivate init(_ arguments: [String], in folder: TemporaryFolder, environment: [String: String]) throws {
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+      process.executableURL = url
+      process.arguments = arguments
+      process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
+      for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
+      process.standardOutput = try FileHandle(forWritingTo: output)
+      process.standardError = try FileHandle(forWritingTo: errors)
+      try process.run()
+    }
+
+    deinit {
+      if process.isRunning { send(SIGKILL) }
+      for file in [output, errors] { try? FileManager.default.removeItem(at: file) }
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    var identifier: Int32 { process.processIdentifier }
+
+    /// Does nothing where the program has ended.
+    func send(_ signal: Int32) { if process.isRunning { kill(process.processIdentifier, signal) } }
+
+    /// - Returns: false where the program ended before the condition held.
+    func wait(until condition: () -> Bool) -> Bool {
+      while process.isRunning {
+        if condition() { return true }
+        usleep(2000)
+      }
+      return false
+    }
+
+    /// Of a program that a signal ended the status is less than 0.
+    func wait() throws -> Result {
+      process.waitUntilExit()
+      return Result(
+        status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
+        output: try String(contentsOf: output, encoding: .utf8),
+        errors: try String(contentsOf: errors, encoding: .utf8))
+    }
+  }
+
+  static func start(
+    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
+  ) throws -> Running {
+    try Running(arguments, in: folder, environment: environment)
   }
 }
 

@@ -1,0 +1,52 @@
+import GRDB
+
+/// What an index can say of itself, as clauses.
+extension CaseIndex {
+  /// By SQLite's own checks.
+  func damage() throws(ReportingError) -> [String] {
+    try read { database in
+      let pages = try String.fetchAll(database, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
+      let references = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").map { row -> String in
+        "row \(row["rowid"] as Int64? ?? 0) of \(row["table"] as String) belongs to no row of \(row["parent"] as String)"
+      }
+      return pages.map { "the index is damaged: \($0)" } + references
+    }
+  }
+
+  /// Counts that are not those of what they count, and cases that were left half replaced.
+  func contradictions() throws(ReportingError) -> [String] {
+    try read { database in
+      let counts = [
+        ("scan_count", "scans", "SELECT count(*) FROM scans WHERE case_id = cases.id"),
+        (
+          "failed_scan_count", "failed scans",
+          "SELECT count(*) FROM scans WHERE case_id = cases.id AND status = 'failed'"
+        ),
+        (
+          "region_count", "regions",
+          "SELECT count(*) FROM regions JOIN scans ON scans.id = scan_id WHERE case_id = cases.id"
+        ),
+      ]
+      var result: [String] = []
+      for (column, things, sql) in counts {
+        result += try Row.fetchAll(
+          database, sql: "SELECT name, \(column), (\(sql)) AS found FROM cases WHERE \(column) <> found ORDER BY name"
+        ).map { row in
+          "case '\(row["name"] as String)' counts \(row[1] as Int) \(things) and has \(row["found"] as Int)"
+        }
+      }
+      result += try String.fetchAll(
+        database, sql: "SELECT name FROM cases WHERE scoring = ? ORDER BY name", arguments: [Self.unfinished]
+      ).map { "the files of case '\($0)' were being replaced when a run was stopped" }
+      return result
+    }
+  }
+
+  /// What each run knew about its study, by the run's number; without those whose text cannot be understood.
+  func contexts() throws(ReportingError) -> [Int64: StudyContext] {
+    try read { database in
+      try RunRow.fetchAll(database, sql: "SELECT * FROM runs WHERE id IN (SELECT run_id FROM cases)")
+        .reduce(into: [:]) { $0[$1.id] = try? $1.context }
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import Imaging
+
+extension ReportFolder {
+  static let lock = ".norma.lock"
+
+  /// Takes the right to write this report, until it is released.
+  ///
+  /// - Parameters:
+  ///   - command: the command line, for the lock's file.
+  ///   - makingFolder: whether the folder is made where there is none; else there is nothing to lock.
+  /// - Throws: `ReportingError` that says who is writing here.
+  package func lock(command: String, makingFolder: Bool) throws(ReportingError) -> WriterLock {
+    if makingFolder { try Report.makeFolder(path) }
+    do {
+      return try WriterLock(
+        path: file(Self.lock), subject: path, command: command,
+        elsewhere: makingFolder ? "choose another folder with --output" : "try again later")
+    } catch { throw .writing(path, error) }
+  }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Reporting
+
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Check that a report's files are those that its index describes.",
+    discussion: """
+      The index by SQLite's own checks and its counts; heatmaps by their SHA-256; pages and pictures by whether they are \
+      there; and files that the index does not know. What is missing or altered is named, and the exit status is 1. \
+      Nothing is changed.
+      """)
+
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  var report: String
+
+  func run() throws {
+    var terminal = Terminal()
+    let check = try ReportCheck(of: report) { done, all in
+      terminal.update("case \(done) of \(all)", fraction: Double(done) / Double(all))
+    }
+    terminal.finish()
+    for note in check.notes { terminal.say("note: \(note)") }
+    for fault in check.faults { print(fault) }
+    let count = check.faults.count
+    print(
+      "\(report): \(check.cases) cases, \(check.scans) scans; "
+        + (count == 0 ? "nothing is missing or altered" : "\(count) fault\(count == 1 ? "" : "s")"))
+    if count > 0 { throw ExitCode(ExitStatus.failed) }
+  }
+}

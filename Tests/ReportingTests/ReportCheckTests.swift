@@ -1,0 +1,119 @@
+import Anomaly
+import Foundation
+import GRDB
+import Reporting
+import Testing
+
+/// A report of two cases and what is found where something was done to it.
+struct ReportCheckTests {
+  let folder: TemporaryFolder
+  let report: Report
+
+  init() throws {
+    folder = try TemporaryFolder()
+    var report = try SampleStudy.report(in: folder)
+    try SampleStudy.write(
+      SampleStudy.result("a", [SampleStudy.scan("1"), SampleStudy.failedScan("broken")]), to: report)
+    try SampleStudy.write(SampleStudy.result("b/c", [SampleStudy.scan("2")]), to: report)
+    try report.finishStudy(report.context)
+    self.report = report
+  }
+
+  private func faults() throws -> [String] {
+    try ReportCheck(of: report.folder.path).faults.map {
+      $0.replacingOccurrences(of: report.folder.path + "/", with: "")
+    }
+  }
+
+  private func execute(_ sql: String) throws {
+    var configuration = Configuration()
+    configuration.foreignKeysEnabled = false
+    try DatabaseQueue(path: report.folder.index, configuration: configuration).write { try $0.execute(sql: sql) }
+  }
+
+  @Test func `a report as it was written has no faults`() throws {
+    try Data("mine".utf8).write(to: URL(filePath: report.folder.file("cases/a/notes.txt")))
+    let check = try ReportCheck(of: report.folder.path)
+    #expect(check.faults == [] && check.notes == [])
+    #expect(check.cases == 2 && check.scans == 3)
+  }
+
+  @Test func `the digest of every heatmap is recorded`() throws {
+    let row = try #require(try report.index.case(named: "a"))
+    let scans = try report.index.scans(of: row.id)
+    #expect(scans.map(\.heatmapSHA256) == [Study.digest(ofFile: report.folder.file("cases/a/1.heatmap.tif")), nil])
+  }
+
+  @Test(
+    arguments: [
+      ("cases/a/1.heatmap.tif", "the heatmap is missing. Run norma analyze again."),
+      ("cases/a/1.scan.png", "the file is missing, its scan's page shows it. Run norma analyze again."),
+      ("cases/b/c/2.values.js", "the file is missing, its scan's page shows it. Run norma analyze again."),
+      ("cases/b/c/index.html", "the page of the case is missing. Run norma report."),
+      ("index.html", "the file is missing. Run norma report."),
+      ("assets/style.css", "the file is missing. Run norma report."),
+    ] as [(String, String)])
+  func `a file that is missing is named`(name: String, sentence: String) throws {
+    try FileManager.default.removeItem(atPath: report.folder.file(name))
+    #expect(try faults() == ["\(name): \(sentence)"])
+  }
+
+  @Test func `a heatmap of which a bit was changed is named with both digests`() throws {
+    let name = "cases/a/1.heatmap.tif"
+    let url = URL(filePath: report.folder.file(name))
+    let before = try #require(Study.digest(ofFile: url.path()))
+    var bytes = try Data(contentsOf: url)
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: url)
+    let after = try #require(Study.digest(ofFile: url.path()))
+    #expect(
+      try faults() == [
+        "\(name): the heatmap was altered: its SHA-256 is \(after), \(before) was recorded. "
+          + "Remove it and run norma analyze again."
+      ])
+  }
+
+  @Test(arguments: ["cases/a/9.heatmap.tif", "cases/a/.1.heatmap.tif.abc.part", "cases/gone/index.html"])
+  func `a file that the index does not know is named`(name: String) throws {
+    let url = URL(filePath: report.folder.file(name))
+    try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data("x".utf8).write(to: url)
+    #expect(try faults() == ["\(name): the index does not know this file. Remove it."])
+  }
+
+  @Test(
+    arguments: [
+      (
+        "UPDATE cases SET scan_count = 5 WHERE name = 'a'",
+        "case 'a' counts 5 scans and has 2. Run norma analyze again."
+      ),
+      (
+        "UPDATE cases SET failed_scan_count = 0 WHERE name = 'a'",
+        "case 'a' counts 0 failed scans and has 1. Run norma analyze again."
+      ),
+      ("DELETE FROM regions WHERE scan_id = 3", "case 'b/c' counts 1 regions and has 0. Run norma analyze again."),
+      (
+        "UPDATE cases SET scoring = 'unfinished' WHERE name = 'b/c'",
+        "the files of case 'b/c' were being replaced when a run was stopped. Run norma analyze again."
+      ),
+      (
+        "UPDATE regions SET scan_id = 99 WHERE scan_id = 3",
+        "row 2 of regions belongs to no row of scans. Move it away and run norma analyze again."
+      ),
+    ] as [(String, String)])
+  func `what the index says against itself is named`(sql: String, sentence: String) throws {
+    try execute(sql)
+    #expect(try faults().contains("cases.sqlite: \(sentence)"))
+  }
+
+  @Test func `a report of an older norma is checked without digests`() throws {
+    try execute("UPDATE scans SET heatmap_sha256 = NULL")
+    let check = try ReportCheck(of: report.folder.path)
+    #expect(check.faults == [])
+    #expect(
+      check.notes == [
+        "\(report.folder.path): 2 heatmaps were recorded by an older norma without a digest; "
+          + "whether they were altered cannot be told."
+      ])
+  }
+}
