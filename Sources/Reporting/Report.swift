@@ -194,19 +194,20 @@ package struct Report: Sendable {
       + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }
   }
 
-  /// What slides and scans in color have beside the files of every scan.
-  static func otherFiles(ofScan scan: String, inCase name: String, folder: ReportFolder) -> [String] {
+  /// What a slide has beside the files of every scan.
+  static func tileFiles(ofScan scan: String, inCase name: String, folder: ReportFolder) -> [String] {
     let tiles = TileLayer.allCases.map { folder.tiles($0, ofScan: scan, inCase: name) }
-    return tiles.flatMap { [$0, SlideTiles.folder(of: $0)] }
-      + [folder.tilePresence(ofScan: scan, inCase: name), folder.picture(.original, ofScan: scan, inCase: name)]
+    return tiles.flatMap { [$0, SlideTiles.folder(of: $0)] } + [folder.tilePresence(ofScan: scan, inCase: name)]
   }
 
   /// A scan that left the study, or fails now, must not leave an older heatmap behind that looks current.
   private func removeFiles(notOf result: CaseResult, in caseFolder: String) {
     let kept = Set(
-      result.scans.flatMap { scan in
-        files(of: scan, inCase: result.name)
-          + (scan.findings == nil ? [] : Self.otherFiles(ofScan: scan.name, inCase: result.name, folder: folder))
+      result.scans.flatMap { scan -> [String] in
+        guard scan.findings != nil else { return [] }
+        return files(of: scan, inCase: result.name)
+          + Self.tileFiles(ofScan: scan.name, inCase: result.name, folder: folder)
+          + [folder.picture(.original, ofScan: scan.name, inCase: result.name)]
       })
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.file(caseFolder))) ?? []
     for name in names where ReportFolder.isScanFile(name) && !kept.contains("\(caseFolder)/\(name)") {

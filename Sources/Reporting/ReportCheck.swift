@@ -88,6 +88,7 @@ package struct ReportCheck: Sendable {
 
   private mutating func checkPictures(of scan: ScanRow, inCase name: String, context: StudyContext?) {
     known.insert(folder.residual(ofScan: scan.name, inCase: name))
+    known.insert(folder.picture(.original, ofScan: scan.name, inCase: name))
     // Pictures of an older norma have other names.
     guard let context, context.pictures == StudyContext.currentPictures else { return }
     let files = Report.files(of: scan.result(regions: []), inCase: name, folder: folder, context: context)
@@ -95,7 +96,7 @@ package struct ReportCheck: Sendable {
     for file in files where file != scan.heatmapPath && !exists(file) {
       faults.append("\(folder.file(file)): the file is missing, its scan's page shows it. Run norma analyze again.")
     }
-    let tiles = Report.otherFiles(ofScan: scan.name, inCase: name, folder: folder)
+    let tiles = Report.tileFiles(ofScan: scan.name, inCase: name, folder: folder)
     known.formUnion(tiles)
     guard tiles.contains(where: exists) else { return }
     for file in tiles where !exists(file) {
