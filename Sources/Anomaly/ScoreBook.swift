@@ -24,13 +24,14 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   init(
     healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: PlantedScans, plantedMaps: [Inference.Maps],
     rule: EvidenceRule
-  ) {
+  ) throws(ComputeError) {
     let healthy = Array(groups.joined())
     let counts = groups.map(\.count)
     var members: [Score: ResidualStatistics] = [:]
     var healthyHeat: [Score: [[Float]]] = [:]
     var plantedHeat: [Score: [[Float]]] = [:]
     for score in Score.members {
+      try Interruption.check()
       let own = score.rule(rule)
       let evidence = zip(healthy, maps).compactMap { score.evidence(of: $0, maps: $1, rule: rule, own: own) }
       guard let channels = evidence.first?.channels else { continue }

@@ -89,6 +89,7 @@ package final class ScoreTrainer {
     var (sum, counted) = (0.0, 0)
     var watch = DivergenceWatch()
     while true {
+      try Interruption.check()
       let fraction = settings.budget.fraction(
         seconds: Date().timeIntervalSince(start), steps: adam.step, stepsPerEpoch: stepsPerEpoch)
       if fraction >= 1 { break }

@@ -33,7 +33,7 @@ extension Trainer {
     let groups = set.heldOut.flatMap(\.groups)
     let maps = try inference.maps(of: Array(groups.joined()))
     let divergences = state.bestLatents?.divergences ?? network.divergences
-    let book = ScoreBook(
+    let book = try ScoreBook(
       healthy: groups, maps: maps, planted: planted, plantedMaps: try inference.maps(of: planted.scans),
       rule: settings.rule)
     let calibrations = try calibrations(by: book, inference: inference, maps: maps, observe: observe)
@@ -67,6 +67,7 @@ extension Trainer {
     var next = 0
     for (k, member) in set.heldOut.enumerated() {
       for scan in member.scans {
+        try Interruption.check()
         for (score, heat) in book.heatmaps(book.available, of: scan, maps: maps[next]) {
           extremes[score]![k].append(ScanExtremes(of: heat))
         }

@@ -128,6 +128,7 @@ package final class Trainer {
     }
 
     while true {
+      try Interruption.check()
       state.seconds = earlier + Date().timeIntervalSince(start)
       if checksDue > state.checksDone {
         if let event = try runDueCheck() {

@@ -46,9 +46,10 @@ package final class AtomicFile {
   ///
   /// - Parameter name: of the file that they wrote; `nil` for all.
   package static func removeUnfinished(in folder: String, of name: String? = nil) {
-    let prefix = name.map { ".\($0.prefix(longestName))." } ?? "."
-    for found in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    where isUnfinished(found) && found.hasPrefix(prefix) {
+    for found in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where isUnfinished(found) {
+      // Before the ending there is a mark without dots: `a.b` is not taken for a part of `a`.
+      let written = FilePath.withoutEnding(FilePath.withoutEnding(found)).dropFirst()
+      guard name == nil || written == name!.prefix(longestName) else { continue }
       try? FileManager.default.removeItem(atPath: "\(folder)/\(found)")
     }
   }

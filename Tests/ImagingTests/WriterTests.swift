@@ -36,6 +36,17 @@ struct WriterTests {
     #expect(file.pages[0].compression == .deflate)
   }
 
+  @Test func `what a killed writer left is told from other files, and from that of other writers`() throws {
+    let leftovers = [".m.1a2b.part", ".m.safetensors.3c4d.part", ".m.x.safetensors.5e.part"]
+    let others = ["m.safetensors", ".hidden", "x.part"]
+    func left() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
+    for name in leftovers + others { try Data("x".utf8).write(to: URL(filePath: "\(folder.path)/\(name)")) }
+    AtomicFile.removeUnfinished(in: folder.path, of: "m.safetensors")
+    #expect(try left() == (others + [leftovers[0], leftovers[2]]).sorted())
+    AtomicFile.removeUnfinished(in: folder.path)
+    #expect(try left() == others.sorted())
+  }
+
   @Test func `a stack has a page for each picture`() throws {
     let first = gradient(width: 5, height: 4, channels: 1)
     let second = gradient(width: 7, height: 3, channels: 3)
