@@ -85,6 +85,7 @@ struct RegionAdjustmentTests {
       for (table, column) in [
         ("regions", "p_value"), ("regions", "q_value"), ("runs", "domain_shift"), ("cases", "domain_shift_p"),
         ("cases", "domain_shift"), ("cases", "appearance"), ("scans", "missing_share"), ("scans", "downsample"),
+        ("scans", "heatmap_sha256"),
       ] {
         try database.execute(sql: "ALTER TABLE \(table) DROP COLUMN \(column)")
       }
