@@ -9,7 +9,8 @@ import Imaging
 /// explains the one given, and how far it is from the middle of the prior. A lesion must not be explained, so a value
 /// counts as `p = (1 - e) p_model + e / width`: with a small probability it is anything at all, and one that the model finds
 /// unlikely has next to no pull. At the start healthy tissue may be badly explained too, so `e` grows step by step from
-/// next to nothing to a tenth.
+/// less to a tenth. Where whole neighbourhoods are badly explained at the start, which edges are not, a value never counts
+/// for more than those: else fine latents would come to explain a lesion little by little.
 /// Sources: Schlegl et al. 2017, arXiv:1703.05921, section 2.2 (search of the latent space); Huber 1964,
 /// doi:10.1214/aoms/1177703732 (contaminated distributions); Blake & Zisserman 1987, "Visual Reconstruction", chapter 7
 /// (graduated non-convexity); Kingma & Ba 2015, arXiv:1412.6980, algorithm 1 (the steps).
@@ -30,8 +31,10 @@ package struct LatentRestoration: Sendable {
 
   private static let foreignShare: Float = 0.1
   /// Logarithm of what that share is multiplied by at the first step.
-  private static let firstShare: Float = -40
+  private static let firstShare: Float = -3
   private static let firstStep: Float = 0.1
+  /// Pixels to either side that count as a neighbourhood: wider than the blur of an edge.
+  private static let reach = 3
 
   /// - Parameter steps: 0 leaves the mean of the posterior as it is.
   package init(_ model: Model, steps: Int = 60) {
@@ -50,10 +53,11 @@ package struct LatentRestoration: Sendable {
     var best = code
     var lowest = [Double](repeating: .infinity, count: patches.count)
     var before = 0.0
+    let first = try firstCosts(at: code, of: patches, by: generator)
     for step in 0...steps {
       let progress = Float(step) / Float(max(steps, 1))
       let share = Self.foreignShare * exp(Self.firstShare * max(0, 1 - 1.5 * progress))
-      let (nats, gradient) = try slope(at: code, of: patches, foreignShare: share, by: generator)
+      let (nats, gradient) = try slope(at: code, of: patches, foreignShare: share, first: first, by: generator)
       if step == 0 { before = nats.reduce(0, +) }
       for patch in nats.indices where nats[patch] < lowest[patch] {
         lowest[patch] = nats[patch]
@@ -76,9 +80,41 @@ package struct LatentRestoration: Sendable {
     return Result(code: best, before: before / count, after: lowest.reduce(0, +) / count)
   }
 
+  /// What values cost before the first step, in nats, in the mean of their neighbourhoods.
+  private func firstCosts(
+    at code: LatentCode, of patches: [Image], by generator: PatchGenerator
+  ) throws(ComputeError) -> [Image] {
+    var costs = patches
+    _ = try generator.gradient(at: code) { patch, index, reconstruction, predicted in
+      let value = patches[patch].samples[index]
+      let one = objective.likelihood.cost(
+        of: value.isNaN ? 0 : value, reconstruction: reconstruction, spread: predicted ?? spread[index % spread.count])
+      costs[patch].samples[index] = one.nats
+      return one
+    }
+    return Parallel.map(costs.count) { [costs] in Self.neighbourhoodMeans(of: costs[$0]) }
+  }
+
+  /// Means over squares, cut off at the border.
+  private static func neighbourhoodMeans(of image: Image) -> Image {
+    var result = image
+    for y in 0..<image.height {
+      let rows = max(0, y - reach)...min(image.height - 1, y + reach)
+      for x in 0..<image.width {
+        let columns = max(0, x - reach)...min(image.width - 1, x + reach)
+        for channel in 0..<image.channels {
+          var sum: Float = 0
+          for v in rows { for u in columns { sum += image[u, v, channel] } }
+          result[x, y, channel] = sum / Float(rows.count * columns.count)
+        }
+      }
+    }
+    return result
+  }
+
   /// What is minimized, of each patch, and its gradient where the foreign share is this.
   private func slope(
-    at code: LatentCode, of patches: [Image], foreignShare: Float, by generator: PatchGenerator
+    at code: LatentCode, of patches: [Image], foreignShare: Float, first: [Image], by generator: PatchGenerator
   ) throws(ComputeError) -> (nats: [Double], gradient: LatentCode) {
     let channels = spread.count
     var (nats, gradient) = try generator.gradient(at: code) { patch, index, reconstruction, predicted in
@@ -89,7 +125,8 @@ package struct LatentRestoration: Sendable {
       let foreign = Self.foreignShare * foreignDensity
       let nats = -log((1 - Self.foreignShare) * density + foreign)
       // One far out has no density left that single precision could divide.
-      let share = 1 / (1 + foreignShare * foreignDensity * exp(min(one.nats, 80)))
+      let worst = max(one.nats, first[patch].samples[index])
+      let share = 1 / (1 + foreignShare * foreignDensity * exp(min(worst, 80)))
       return (nats, share * one.slope, share * one.slopeByLogSpread)
     }
     for (stage, weight) in objective.divergenceWeights.enumerated() {
