@@ -38,9 +38,7 @@ package struct ScanLayers: Sendable {
   package init(
     scan: Image, reconstruction: Image, heatmap: Heatmap, residual: Heatmap, tissue: [Bool], weights: [Float]? = nil
   ) {
-    let sizes = weights?.map(abs) ?? [Float](repeating: 1, count: scan.channels)
-    let sum = sizes.reduce(0, +)
-    emphasis = sizes.map { $0 / sum }
+    emphasis = EvidenceRule(channelWeights: weights).emphasis(channels: scan.channels)
     self.scan = scan
     self.reconstruction = reconstruction
     self.heatmap = heatmap

@@ -121,17 +121,19 @@ extension Scorer {
         reconstruction: block.core(of: block.maps.reconstruction.samples, channels: slide.channels)
       )
     } take: { rows, blocks in
-      let heat = SlideScorer.assemble(blocks.map { $0.heats[score]! }, rows: rows, width: slide.width)
+      let heat = SlideScorer.assemble(
+        blocks.map { ($0.heats[score]!.area, $0.heats[score]!.core) }, rows: rows, width: slide.width)
       heat.forEachRow { row in
         extremes.addMasses(ofRow: row)
         regions.add(row: row) { extremes.massLabel(atX: $0) }
       }
-      let residual = SlideScorer.assemble(blocks.map { $0.heats[.residual]! }, rows: rows, width: slide.width)
       try take(
         SlideBand(
-          rows: rows, heat: heat.heat, residual: residual.heat,
+          rows: rows, width: slide.width, heat: heat.heat,
           parts: blocks.map {
-            SlideBand.Part(area: $0.heats[score]!.area, scan: $0.scan, heat: $0.heats[score]!.core)
+            SlideBand.Part(
+              area: $0.heats[score]!.area, scan: $0.scan, heat: $0.heats[score]!.core,
+              residual: $0.heats[.residual]!.core)
           }))
       for block in blocks {
         extremes.add(block.heats[score]!)

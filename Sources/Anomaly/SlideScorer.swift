@@ -18,7 +18,7 @@ struct SlideScorer {
       heatmaps(of: block, centers)
     } take: { rows, blocks in
       for score in scores {
-        let heat = Self.assemble(blocks.map { $0[score]! }, rows: rows, width: slide.width)
+        let heat = Self.assemble(blocks.map { ($0[score]!.area, $0[score]!.core) }, rows: rows, width: slide.width)
         heat.forEachRow { found[score]!.addMasses(ofRow: $0) }
         for block in blocks {
           found[score]!.add(block[score]!)
@@ -54,7 +54,9 @@ struct SlideScorer {
   }
 
   /// Whole rows of the slide, 0 where there is no block.
-  static func assemble(_ blocks: [BlockHeat], rows: Range<Int>, width: Int) -> SlideRows {
+  static func assemble(
+    _ blocks: [(area: PixelRectangle, core: Image)], rows: Range<Int>, width: Int
+  ) -> SlideRows {
     var heat = Image(width: width, height: rows.count, channels: 1)
     for block in blocks { heat.paste(block.core, atX: block.area.x, y: block.area.y - rows.lowerBound) }
     return SlideRows(width: width, heat: heat.samples)
@@ -69,14 +71,20 @@ package struct SlideBand: Sendable {
     /// Normalized intensities; `NaN` where the file has none.
     package let scan: Image
     package let heat: Image
+    /// The same for `Score.residual`.
+    package let residual: Image
   }
 
   package let rows: Range<Int>
+  let width: Int
   /// `[rows, width]` of the whole slide; 0 outside tissue.
   package let heat: [Float]
-  /// The same for `Score.residual`.
-  package let residual: [Float]
   package let parts: [Part]
+
+  /// As `heat`, for `Score.residual`; put together where it is asked for.
+  package var residual: [Float] {
+    SlideScorer.assemble(parts.map { ($0.area, $0.residual) }, rows: rows, width: width).heat
+  }
 }
 
 /// Whole rows of a slide's heatmap.

@@ -38,15 +38,13 @@ package struct PatchSheet: Sendable {
         let from = (y * cell.width + x) * patch.channels
         let to = ((top + y) * width + left + x) * channels
         if let emphasis {
-          samples[to] = Self.byte(emphasis.indices.reduce(0) { $0 + emphasis[$1] * patch.samples[from + $1] })
+          samples[to] = UInt8(shown: patch.weightedSum(of: emphasis, atSample: from))
         } else {
-          for c in 0..<3 { samples[to + c] = Self.byte(patch.samples[from + c]) }
+          for c in 0..<3 { samples[to + c] = UInt8(shown: patch.samples[from + c]) }
         }
       }
     }
   }
-
-  private static func byte(_ value: Float) -> UInt8 { value.isNaN ? 0 : UInt8(min(1, max(0, value)) * 255 + 0.5) }
 }
 
 extension Model {

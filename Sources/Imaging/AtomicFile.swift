@@ -16,11 +16,7 @@ package final class AtomicFile {
 
   /// - Throws: `ImagingError` where the file cannot be created.
   package init(path: String) throws(ImagingError) {
-    let slash = path.lastIndex(of: "/")
-    let folder = slash.map { String(path[...$0]) } ?? ""
-    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    let mark = String(UInt64.random(in: 0 ... .max), radix: 36)
-    temporaryPath = "\(folder).\(name.prefix(Self.longestName)).\(mark).part"
+    temporaryPath = Self.unfinishedPath(for: path)
     self.path = path
     descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
@@ -31,6 +27,15 @@ package final class AtomicFile {
         remedy: "Check that its folder exists and is writable"
       )
     }
+  }
+
+  /// Another one each time, beside the path; `isUnfinished` knows its name.
+  package static func unfinishedPath(for path: String) -> String {
+    let slash = path.lastIndex(of: "/")
+    let folder = slash.map { String(path[...$0]) } ?? ""
+    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    let mark = String(UInt64.random(in: 0 ... .max), radix: 36)
+    return "\(folder).\(name.prefix(longestName)).\(mark).part"
   }
 
   deinit {

@@ -186,9 +186,7 @@ package struct Report: Sendable {
     of scan: ScanResult, inCase name: String, folder: ReportFolder, context: StudyContext
   ) -> [String] {
     guard let findings = scan.findings else { return [] }
-    let channels = ScanPictures.separateChannels(findings.channels, context.display)
-    let pictures =
-      PictureName.always + (0..<channels).flatMap { [.channel($0 + 1), .reconstructedChannel($0 + 1)] }
+    let pictures = ScanPictures.names(channels: findings.channels, context.display)
     let residual = context.keepsResidual ? [folder.residual(ofScan: scan.name, inCase: name)] : []
     return [folder.heatmap(ofScan: scan.name, inCase: name), folder.values(ofScan: scan.name, inCase: name)] + residual
       + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }

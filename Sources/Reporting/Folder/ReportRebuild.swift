@@ -68,10 +68,7 @@ extension Report {
     _ scan: ScanRow, inCase name: String, folder: ReportFolder, context: StudyContext, into result: inout Rebuilt
   ) throws(ReportingError) {
     func exists(_ relative: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(relative)) }
-    let channels = ScanPictures.separateChannels(scan.channels ?? 1, context.display)
-    let needed: [PictureName] =
-      [.scan, .reconstruction, .residual, .thumbnail]
-      + (0..<channels).flatMap { [.channel($0 + 1), .reconstructedChannel($0 + 1)] }
+    let needed = ScanPictures.names(channels: scan.channels ?? 1, context.display).filter { $0 != .heatmap }
     let gone = needed.map { folder.picture($0, ofScan: scan.name, inCase: name) }.filter { !exists($0) }
     if !gone.isEmpty {
       let files = gone.map { FilePath.name(of: $0) }.joined(separator: ", ")
@@ -84,9 +81,7 @@ extension Report {
     guard !exists(heat) || !exists(values) else { return }
     let path = folder.file(folder.heatmap(ofScan: scan.name, inCase: name))
     do {
-      let heatmap = try smallHeatmap(path)
-      let levels = HeatLevels(
-        of: heatmap, tissue: heatmap.values.map { !$0.isNaN }, scale: HeatScale(threshold: context.threshold))
+      let levels = HeatLevels(of: try smallHeatmap(path), scale: HeatScale(threshold: context.threshold))
       try levels.picture.write(to: folder.file(heat))
       try AtomicFile.write(levels.values, to: folder.file(values))
       result.drawn += 1

@@ -16,14 +16,15 @@ struct HeatLevels: Sendable {
   /// Six units of `z` below the threshold can be told apart, ten above.
   static let atThreshold = 96
 
-  /// - Parameter tissue: `[height, width]`; what lies outside and below the threshold is level 0.
-  init(of heatmap: Heatmap, tissue: [Bool], scale: HeatScale) {
+  /// - Parameter tissue: `[height, width]`; what lies outside and below the threshold is level 0; `nil` where all is tissue.
+  init(of heatmap: Heatmap, tissue: [Bool]? = nil, scale: HeatScale) {
     let threshold = scale.threshold
     self.scale = scale
     width = heatmap.width
     height = heatmap.height
-    levels = zip(heatmap.values, tissue).map { z, isTissue in
+    levels = heatmap.values.enumerated().map { index, z in
       guard !z.isNaN else { return 0 }
+      let isTissue = tissue?[index] ?? true
       let level = Int(max(-300, min(300, ((Double(z) - threshold) / Self.step).rounded(.down)))) + Self.atThreshold
       // Rounding must not lift a value over the threshold, nor push it below.
       let side = Double(z) >= threshold ? max(level, Self.atThreshold) : min(level, Self.atThreshold - 1)

@@ -53,6 +53,12 @@ package struct ScanPictures: Sendable {
     display == .channels && channels > 1 ? channels : 0
   }
 
+  /// The pictures of a scan, those aside that only scans in color have.
+  static func names(channels: Int, _ display: ScanDisplay) -> [PictureName] {
+    let separate = separateChannels(channels, display)
+    return PictureName.always + (0..<separate).flatMap { [.channel($0 + 1), .reconstructedChannel($0 + 1)] }
+  }
+
   /// How many channels have pictures of their own: where there are no more than three, they share one picture's colors.
   static func separateChannels(_ channels: Int, _ display: ScanDisplay) -> Int {
     channelPanels(channels, display) > 3 ? channels : 0
@@ -62,12 +68,13 @@ package struct ScanPictures: Sendable {
 
   private func shown(_ image: Image) -> Picture {
     if image.channels == 3 {
-      return Picture(width: image.width, height: image.height, color: .rgb, samples: image.samples.map(Self.byte))
+      return Picture(
+        width: image.width, height: image.height, color: .rgb, samples: image.samples.map { UInt8(shown: $0) })
     }
     if image.channels == 2, display == .channels {
       var samples = [UInt8](repeating: 0, count: image.width * image.height * 3)
       for pixel in 0..<image.width * image.height {
-        for channel in 0..<2 { samples[3 * pixel + channel] = Self.byte(image.samples[2 * pixel + channel]) }
+        for channel in 0..<2 { samples[3 * pixel + channel] = UInt8(shown: image.samples[2 * pixel + channel]) }
       }
       return Picture(width: image.width, height: image.height, color: .rgb, samples: samples)
     }
@@ -84,19 +91,18 @@ package struct ScanPictures: Sendable {
       white = max(some.sorted()[some.count * 999 / 1000], 1)
     }
     return Picture(
-      width: image.width, height: image.height, color: .rgb, samples: image.samples.map { byte($0 / white) })
+      width: image.width, height: image.height, color: .rgb, samples: image.samples.map { UInt8(shown: $0 / white) })
   }
 
   private func gray(_ image: Image, _ value: (Int) -> Float) -> Picture {
-    let samples = (0..<image.width * image.height).map { Self.byte(value($0 * image.channels)) }
+    let samples = (0..<image.width * image.height).map { UInt8(shown: value($0 * image.channels)) }
     return Picture(width: image.width, height: image.height, color: .gray, samples: samples)
   }
 
   /// The lightness of a pixel by the index of its first sample.
   private func lightness(of image: Image) -> (Int) -> Float {
-    let samples = image.samples
     let weights = ChannelViews.lightness(channels: image.channels, display, emphasis: emphasis)
-    return { first in weights.indices.reduce(0) { $0 + weights[$1] * samples[first + $1] } }
+    return { image.weightedSum(of: weights, atSample: $0) }
   }
 
   /// The heatmap blended over the gray scan, small.
@@ -105,18 +111,13 @@ package struct ScanPictures: Sendable {
     let (palette, border) = (heat.palette, heat.border)
     var samples = [UInt8](repeating: 0, count: heat.levels.count * 3)
     for index in heat.levels.indices {
-      let gray = Self.byte(value(index * scan.channels))
+      let gray = UInt8(shown: value(index * scan.channels))
       let color = heat.blended(index, over: gray, palette: palette, border: border)
       (samples[index * 3], samples[index * 3 + 1], samples[index * 3 + 2]) = color
     }
     let overlay = Picture(width: heat.width, height: heat.height, color: .rgb, samples: samples)
     let side = max(overlay.width, overlay.height)
     return overlay.reduced(by: (side + Self.thumbnailSide - 1) / Self.thumbnailSide)
-  }
-
-  /// No data is black.
-  private static func byte(_ value: Float) -> UInt8 {
-    value.isNaN ? 0 : UInt8(min(1, max(0, value)) * 255 + 0.5)
   }
 }
 

@@ -57,11 +57,7 @@ final class SlideTiles {
     (width, height) = (slide.width, slide.height)
     scale = HeatScale(threshold: context.threshold)
     paths = TileLayer.allCases.reduce(into: [:]) { $0[$1] = path($1) }
-    parts = paths.mapValues { path in
-      let name = FilePath.name(of: path)
-      return
-        "\(FilePath.folder(of: path))/.\(name.prefix(100)).\(String(UInt64.random(in: 0 ... .max), radix: 36)).part"
-    }
+    parts = paths.mapValues { AtomicFile.unfinishedPath(for: $0) }
     let channels = isColored ? 3 : 1
     overview = Overview(
       width: slide.overview?.width ?? 0, height: slide.overview?.height ?? 0, channels: channels,
@@ -91,7 +87,7 @@ final class SlideTiles {
     let drawn = Parallel.map(band.parts.count) { k in
       let part = band.parts[k]
       let heat = Heatmap(width: part.heat.width, height: part.heat.height, values: part.heat.samples)
-      let levels = HeatLevels(of: heat, tissue: heat.values.map { _ in true }, scale: scale)
+      let levels = HeatLevels(of: heat, scale: scale)
       // What lies far from tissue was not read.
       let isWhole = !part.scan.samples.contains { $0.isNaN }
       let scan = Self.bytes(
@@ -173,12 +169,12 @@ final class SlideTiles {
   /// - Parameter elsewhere: bytes for where there is no data; `nil` for black.
   private static func bytes(_ image: Image, weights: [Float]?, elsewhere: [UInt8]?) -> [UInt8] {
     func byte(_ value: Float, at place: Int) -> UInt8 {
-      value.isNaN ? elsewhere?[place] ?? 0 : UInt8(min(1, max(0, value)) * 255 + 0.5)
+      value.isNaN ? elsewhere?[place] ?? 0 : UInt8(shown: value)
     }
     guard let weights else { return image.samples.enumerated().map { byte($0.element, at: $0.offset) } }
     let c = image.channels
     return (0..<image.width * image.height).map { pixel in
-      byte(weights.indices.reduce(0) { $0 + weights[$1] * image.samples[pixel * c + $1] }, at: pixel)
+      byte(image.weightedSum(of: weights, atSample: pixel * c), at: pixel)
     }
   }
 }
