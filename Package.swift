@@ -11,6 +11,7 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ],
   targets: [
@@ -43,6 +44,7 @@ let package = Package(
       dependencies: [
         "Anomaly", "CSystem", "Generation", "Imaging", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .executableTarget(
       name: "benchmarks",
@@ -50,6 +52,12 @@ let package = Package(
         "Anomaly", "Compute", "Imaging",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Benchmarks", exclude: ["peers"], swiftSettings: strict),
+    .executableTarget(
+      name: "soak",
+      dependencies: [
+        "Anomaly", "Compute", "Imaging",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tests/Soak", swiftSettings: strict),
     .testTarget(
       name: "ImagingTests",
       dependencies: ["Imaging", .product(name: "Crypto", package: "swift-crypto")], exclude: ["Fixtures", "Peers"],

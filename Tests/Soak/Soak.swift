@@ -1,0 +1,9 @@
+import ArgumentParser
+
+/// Long runs over much input that ask one thing: does norma hold. Bounded versions are part of `.ci/run`.
+@main
+struct Soak: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "soak", abstract: "Let norma work through hostile or plentiful input and say what did not hold.",
+    subcommands: [])
+}
