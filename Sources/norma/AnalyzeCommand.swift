@@ -23,6 +23,12 @@ struct AnalyzeCommand: LoggedCommand {
   @Option(name: .shortAndLong, help: "Folder of the report. By default Reports/ and the study's name.")
   var output: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Analyze one of N parts of the study, into an index of its own; norma merge puts them together. Parts can run on "
+        + "different machines at once.", valueName: "k/n"))
+  var shard: Shard?
+
   @Option(help: "Share of healthy cases that may be flagged.")
   var falsePositiveRate = 0.05
 
@@ -69,7 +75,8 @@ struct AnalyzeCommand: LoggedCommand {
     Interruption.listen()
     var line = ProgressLine()
     let result = try Analysis(
-      study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
+      study: study, model: model, output: output ?? Self.defaultOutput(study), shard: shard,
+      falsePositiveRate: falsePositiveRate,
       score: score, keptFiles: keep, keepsMetadata: keepMetadata,
       precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }, limits: loader.limits,
       resolution: resolution.chosen
@@ -89,6 +96,8 @@ struct Analysis {
   let study: String
   let model: String
   let output: String
+  /// `nil` for the whole study.
+  var shard: Shard?
   let falsePositiveRate: Double
   var score = Score.ensemble
   var keptFiles: [KeptFile] = []
@@ -102,6 +111,7 @@ struct Analysis {
 
   struct Outcome {
     var output: String
+    var shard: Shard?
     var cases = 0
     var current = 0
     /// Cases recorded by this run.
@@ -125,12 +135,12 @@ struct Analysis {
     var summary: String {
       func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
       return [
-        "report   \(output)/index.html",
-        "index    \(output)/cases.sqlite",
+        shard.map { "shard    \($0) of \(output); norma merge \(output) puts all together" }
+          ?? "report   \(output)/index.html\nindex    \(output)/cases.sqlite",
         "cases    \(cases), \(flagged) flagged" + (current > 0 ? ", \(current) unchanged since the last run" : ""),
         "scans    \(count(scans, "scan")) computed in \(Terminal.duration(seconds)), \(failedScans) failed",
-        "domain   \(domain)",
-      ].joined(separator: "\n")
+        shard == nil ? "domain   \(domain)" : nil,
+      ].compactMap { $0 }.joined(separator: "\n")
     }
   }
 
@@ -139,18 +149,27 @@ struct Analysis {
     var trained = try Model(path: model)
     let own = trained.preparation
     trained.preparation = resolution.applied(to: own)
-    let study = try Study(path: study)
+    let whole = try Study(path: study)
+    let study =
+      shard.map { shard in
+        Study(path: whole.path, cases: whole.cases.filter { shard.contains(caseNamed: $0.name) })
+      } ?? whole
     let precision = precision ?? trained.precision
     let engine = try Engine(precision: precision)
     let scorer = try Scorer(trained, path: model, score: score, engine: engine)
     let modelDigest = Study.digest(ofFile: model) ?? ""
     var context = context(of: trained, calibration: scorer.calibration, precision: precision, digest: modelDigest)
-    let lock = try WritingRight.take(report: output, makingFolder: true)
+    context.shard = shard.map {
+      ShardFacts(
+        shard: $0, cases: study.cases.count, score: score.rawValue, minimumRegionArea: minimumRegionArea?.description,
+        resolutionNote: resolution.note(on: own))
+    }
+    let lock = try WritingRight.take(report: output, shard: shard, makingFolder: true)
     defer { lock.release() }
     var report = try Report(
-      writingTo: output, context: context, toolVersion: Norma.version,
+      writingTo: output, shard: shard, sharing: lock.sharing(of: shard), context: context, toolVersion: Norma.version,
       modelSHA256: modelDigest, studyPath: self.study)
-    var outcome = Outcome(output: output)
+    var outcome = Outcome(output: output, shard: shard)
     outcome.cases = study.cases.count
 
     do {
@@ -166,26 +185,26 @@ struct Analysis {
         description: "\(output): stopped by \(name) \(done), which are kept. Run the same command again to go on.")
     } catch {
       // What is finished stays readable; on a full disk even this may fail, and the first error says why.
-      try? report.finishStudy(context, .failed)
+      if shard == nil { try? report.finishStudy(context, .failed) } else { try? report.finishShard(context, .failed) }
       throw error
     }
     let failed = try report.index.failedScans().count
     outcome.failedScans = failed
     outcome.flagged = try report.index.cases(flaggedOnly: true).count
     outcome.seconds = Date().timeIntervalSince(start)
-    let domain = try DomainComparison(model: trained).compare(study, in: report.index)
-    outcome.domain = domain.summary
-    context.domainShift = domain.warning
-    let notes =
-      [
-        domain.strangeCases, try noteOnPixelSize(report.index), resolution.note(on: own),
-        scorer.calibration.mismatch(slides: outcome.slides, others: outcome.scans - outcome.slides),
-      ].compactMap { $0 }
-      + (try report.index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
-    context.warnings += notes
-    for text in [domain.warning].compactMap({ $0 }) + notes { Logger.norma.warning("\(text)") }
-    context.provenance.append(.init("Domain shift", domain.summary))
-    context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))
+    let shown = Terminal.duration(outcome.seconds)
+    guard shard == nil else {
+      context.shard?.slides = outcome.slides
+      context.shard?.others = outcome.scans - outcome.slides
+      context.provenance.append(.init("Duration", shown))
+      try report.finishShard(context)
+      return outcome
+    }
+    let closing = StudyClosing(
+      model: trained, score: score, slides: outcome.slides, others: outcome.scans - outcome.slides,
+      minimumRegionArea: minimumRegionArea, resolutionNote: resolution.note(on: own))
+    outcome.domain = try closing.add(to: &context, from: report.index, cases: Set(study.cases.map(\.name)))
+    context.provenance.append(.init("Duration", shown))
     try report.finishStudy(context)
     return outcome
   }
@@ -311,16 +330,6 @@ struct Analysis {
     return result.findings
   }
 
-  /// Where areas cannot be told, a least area in square millimeters does nothing.
-  private func noteOnPixelSize(_ index: CaseIndex) throws -> String? {
-    guard let area = minimumRegionArea, area.unit == .squareMillimeters else { return nil }
-    let count = try index.scansWithoutPixelSize()
-    guard count > 0 else { return nil }
-    return
-      "\(count) scan\(count == 1 ? " does" : "s do") not say how large a pixel is; regions smaller than \(area) were "
-      + "not left out there."
-  }
-
   private func context(
     of model: Model, calibration c: Calibration, precision: Precision, digest: String
   ) -> StudyContext {
@@ -380,6 +389,10 @@ struct Analysis {
 }
 
 extension Score: ExpressibleByArgument {}
+
+extension Shard: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
 
 /// What `analyze` writes beside the heatmaps where it is asked to.
 enum KeptFile: String, ExpressibleByArgument, CaseIterable { case residual }

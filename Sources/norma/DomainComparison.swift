@@ -22,14 +22,15 @@ struct DomainComparison {
 
   func outcome(ofCase appearance: Appearance) -> DomainShift.CaseOutcome? { shift?.outcome(ofCase: appearance) }
 
-  /// - Parameter index: holds what every case of the study looks like, whichever run analyzed it.
-  func compare(_ study: Study, in index: CaseIndex) throws -> Result {
+  /// - Parameters:
+  ///   - names: of the study's cases.
+  ///   - index: holds what every case of the study looks like, whichever run analyzed it.
+  func compare(_ names: Set<String>, in index: CaseIndex) throws -> Result {
     guard let shift else {
       let reason =
         hasReference ? "it was trained by another norma" : "it does not know what its training study looked like"
       return Result(summary: "not tested: the model cannot tell, since \(reason); train anew for the test")
     }
-    let names = Set(study.cases.map(\.name))
     let appearances = try index.appearances().filter { names.contains($0.key) }
     let strange = try index.strangeCases().filter(names.contains)
     switch shift.outcome(ofStudy: appearances.sorted { $0.key < $1.key }.map(\.value)) {

@@ -4,12 +4,20 @@ import Logging
 import Reporting
 
 /// The right to write a report or a model, taken by the commands that do.
+extension WriterLock {
+  /// How SQLite has to treat an index that this lock stands for. Hosts share shards, and a whole report is one host's.
+  func sharing(of shard: Shard?) -> CaseIndex.Sharing {
+    if warning != nil { return .networkWithoutLocks }
+    return shard == nil ? .host : .network
+  }
+}
+
 enum WritingRight {
   private static var command: String { CommandLine.arguments.joined(separator: " ") }
 
   /// - Parameter makingFolder: whether the report may be a new one.
-  static func take(report: String, makingFolder: Bool = false) throws -> WriterLock {
-    warned(try ReportFolder(report).lock(command: command, makingFolder: makingFolder))
+  static func take(report: String, shard: Shard? = nil, makingFolder: Bool = false) throws -> WriterLock {
+    warned(try ReportFolder(report, shard: shard).lock(command: command, makingFolder: makingFolder))
   }
 
   static func take(model: String) throws -> WriterLock {

@@ -16,16 +16,20 @@ package struct Report: Sendable {
 
   /// Opens the report in a folder, which is made where there is none, and starts a run.
   package init(
-    writingTo path: String, context: StudyContext, toolVersion: String, modelSHA256: String, studyPath: String
+    writingTo path: String, shard: Shard? = nil, sharing: CaseIndex.Sharing = .host, context: StudyContext,
+    toolVersion: String,
+    modelSHA256: String, studyPath: String
   ) throws(ReportingError) {
-    folder = ReportFolder(path)
+    folder = ReportFolder(path, shard: shard)
     self.context = context
     self.modelSHA256 = modelSHA256
-    try Self.makeFolder(path)
+    try Self.makeFolder(folder.indexFolder)
     try Self.makeFolder(folder.file("cases"))
     try Self.makeFolder(folder.file("assets"))
-    for part in [path, folder.file("assets")] { AtomicFile.removeUnfinished(in: part) }
-    index = try CaseIndex(writingTo: folder.index)
+    AtomicFile.removeUnfinished(in: folder.indexFolder)
+    // Other shards may be writing there just now.
+    if shard == nil { AtomicFile.removeUnfinished(in: folder.file("assets")) }
+    index = try CaseIndex(writingTo: folder.index, sharing: sharing)
     run = try index.beginRun(context, toolVersion: toolVersion, modelSHA256: modelSHA256, studyPath: studyPath)
     try Self.writeAssets(in: folder)
   }
@@ -160,6 +164,11 @@ package struct Report: Sendable {
       try Self.write(page.data, to: folder.file(record.row.reportPath))
     }
     try Self.writeStudyPage(index, context: context, folder: folder)
+    try index.finishRun(run, status, context: context)
+  }
+
+  /// Closes the run of a shard; what can only be said of the whole study is left to the merge.
+  package func finishShard(_ context: StudyContext, _ status: Status = .done) throws(ReportingError) {
     try index.finishRun(run, status, context: context)
   }
 

@@ -4,17 +4,24 @@ import Foundation
 ///
 /// ```
 /// NAME/index.html  cases.sqlite  assets/style.css  assets/script.js
+/// NAME/shards/<K>-of-<N>/cases.sqlite
 /// NAME/cases/<case>/index.html  <scan>.heatmap.tif  <scan>.residual.tif  <scan>.scan.png  <scan>.values.js ...
 /// ```
 /// Paths inside a report are relative to it and use `/`, so that a report can be moved, copied and zipped.
 package struct ReportFolder: Sendable, Equatable {
   package let path: String
+  /// Whose index this is; `nil` for the whole report's.
+  package let shard: Shard?
 
-  package init(_ path: String) {
+  package init(_ path: String, shard: Shard? = nil) {
     self.path = path
+    self.shard = shard
   }
 
-  package var index: String { "\(path)/\(Self.indexName)" }
+  package var index: String { "\(indexFolder)/\(Self.indexName)" }
+
+  /// What only one process writes to at a time. Heatmaps and pages lie elsewhere: cases belong to one shard each.
+  var indexFolder: String { shard.map { file(Self.folder(of: $0)) } ?? path }
 
   package static let indexName = "cases.sqlite"
   static let studyPage = "index.html"

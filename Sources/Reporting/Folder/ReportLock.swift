@@ -10,10 +10,10 @@ extension ReportFolder {
   ///   - makingFolder: whether the folder is made where there is none; else there is nothing to lock.
   /// - Throws: `ReportingError` that says who is writing here.
   package func lock(command: String, makingFolder: Bool) throws(ReportingError) -> WriterLock {
-    if makingFolder { try Report.makeFolder(path) }
+    if makingFolder { try Report.makeFolder(indexFolder) }
     do {
       return try WriterLock(
-        path: file(Self.lock), subject: path, command: command,
+        path: "\(indexFolder)/\(Self.lock)", subject: indexFolder, command: command,
         elsewhere: makingFolder ? "choose another folder with --output" : "try again later")
     } catch { throw .writing(path, error) }
   }

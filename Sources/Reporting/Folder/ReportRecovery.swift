@@ -32,7 +32,7 @@ extension Report {
   package func stopStudy(_ context: StudyContext, because reason: String) throws(ReportingError) {
     var context = context
     context.warnings.append(reason)
-    try Self.writeStudyPage(index, context: context, folder: folder)
+    if folder.shard == nil { try Self.writeStudyPage(index, context: context, folder: folder) }
     try index.finishRun(run, .failed, context: context)
   }
 }

@@ -34,6 +34,10 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var pictures: Int? = Self.currentPictures
   /// Whether the calibrated reconstruction error of every scan is written to a file of its own.
   package var keepsResidual = false
+  /// Where only a part of the study was analyzed.
+  package var shard: ShardFacts?
+  /// How many shards this was put together from; `nil` where one run analyzed all.
+  package var mergedShards: Int?
   /// Sentences to show above the results: strange cases, a collapsed model, a short calibration set.
   package var warnings: [String]
   /// Why the scores of this study may mean nothing: it does not look like the training study.

@@ -10,12 +10,24 @@ package struct CaseIndex: Sendable {
   package let path: String
   let queue: DatabaseQueue
 
+  /// Who may have the file open beside this process.
+  package enum Sharing: Sendable {
+    /// Programs of this host.
+    case host
+    /// Programs of other hosts, over a network file system. SQLite's write-ahead log needs memory that all its users
+    /// share, and a rollback journal does not. Source: SQLite, "Write-Ahead Logging", section 1.
+    case network
+    /// As before, where the file system has no locks: nothing but the caller keeps other writers away.
+    case networkWithoutLocks
+  }
+
   /// Opens the index of a report folder for writing; makes it where there is none, and upgrades one of an older norma
   /// after a copy is kept beside it.
   ///
-  /// - Parameter patience: seconds to wait for another program's lock; a reader's short one must not fail a case that
-  ///   took minutes to compute.
-  package init(writingTo path: String, patience: Double = 10) throws(ReportingError) {
+  /// - Parameters:
+  ///   - patience: seconds to wait for another program's lock; a reader's short one must not fail a case that took
+  ///     minutes to compute.
+  package init(writingTo path: String, patience: Double = 10, sharing: Sharing = .host) throws(ReportingError) {
     self.path = path
     do {
       // SQLite makes files that only their owner can write, whatever the umask lets others do.
@@ -23,8 +35,8 @@ package struct CaseIndex: Sendable {
       if made >= 0 { close(made) }
       var configuration = Configuration()
       configuration.busyMode = .timeout(patience)
-      configuration.journalMode = .wal
-      queue = try DatabaseQueue(path: path, configuration: configuration)
+      if sharing == .host { configuration.journalMode = .wal }
+      queue = try DatabaseQueue(path: Self.address(path, sharing), configuration: configuration)
       try queue.read { try Self.check($0, path: path) }
       try IndexUpgrade.upgrade(queue, at: path)
     } catch { throw .index(path, error) }
@@ -38,7 +50,7 @@ package struct CaseIndex: Sendable {
 
   /// Opens the index of a report folder for queries; never changes it. One of an older norma is copied into memory and
   /// upgraded there, so that it is answered as it was at this moment.
-  package init(readingFrom path: String) throws(ReportingError) {
+  package init(readingFrom path: String, sharing: Sharing = .host) throws(ReportingError) {
     guard FileManager.default.fileExists(atPath: path) else {
       throw .notAReport(FilePath.folder(of: path))
     }
@@ -47,7 +59,7 @@ package struct CaseIndex: Sendable {
       var configuration = Configuration()
       configuration.busyMode = .timeout(10)
       configuration.readonly = true
-      let file = try DatabaseQueue(path: path, configuration: configuration)
+      let file = try DatabaseQueue(path: Self.address(path, sharing), configuration: configuration)
       let applied = try file.read { database in
         try Self.check(database, path: path)
         return try IndexSchema.migrator.appliedIdentifiers(database)
@@ -55,6 +67,14 @@ package struct CaseIndex: Sendable {
       guard !applied.isEmpty else { throw ReportingError.emptyIndex(path) }
       queue = try IndexUpgrade.isDue(after: applied) ? IndexUpgrade.upgradedCopy(of: file) : file
     } catch { throw .index(path, error) }
+  }
+
+  /// The file as SQLite is told of it. Source: SQLite, "Uniform Resource Identifiers", section 3.4.
+  static func address(_ path: String, _ sharing: Sharing) -> String {
+    guard sharing == .networkWithoutLocks else { return path }
+    let escaped = path.split(separator: "/", omittingEmptySubsequences: false)
+      .map { ReportFolder.escaped(String($0)) }.joined(separator: "/")
+    return "file:\(escaped)?nolock=1"
   }
 
   private static func check(_ database: Database, path: String) throws {

@@ -1,0 +1,81 @@
+import Crypto
+import Foundation
+
+/// One of several parts of a study that are analyzed apart: on other machines, at other times.
+///
+/// Which part a case belongs to depends on its name and the number of parts alone, so that every machine finds its own
+/// without asking, and cases that are added move no others.
+package struct Shard: Sendable, Hashable, Codable {
+  /// 1...count.
+  package let number: Int
+  package let count: Int
+
+  package static let most = 100_000
+
+  /// - Returns: `nil` where there is no such part.
+  package init?(number: Int, of count: Int) {
+    guard (1...Self.most).contains(count), (1...count).contains(number) else { return nil }
+    (self.number, self.count) = (number, count)
+  }
+
+  /// - Parameter text: `3/8`, the third of eight.
+  package init?(_ text: String) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let number = parts[0], let count = parts[1] else { return nil }
+    self.init(number: number, of: count)
+  }
+
+  /// Whether a case belongs to this part: the first eight bytes of the SHA-256 of its name, as a big-endian number,
+  /// leave the part's number, counted from 0, when divided by the number of parts.
+  package func contains(caseNamed name: String) -> Bool {
+    let digest = SHA256.hash(data: Data(name.utf8)).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    return digest % UInt64(count) == UInt64(number - 1)
+  }
+}
+
+extension Shard: CustomStringConvertible {
+  package var description: String { "\(number)/\(count)" }
+}
+
+/// What a run on a shard has to tell whoever puts the shards together.
+package struct ShardFacts: Sendable, Equatable, Codable {
+  package var shard: Shard
+  /// Cases of the study that belong to it.
+  package var cases: Int
+  /// What heatmaps show.
+  package var score: String
+  /// Scans that this run looked at piece by piece, and whole.
+  package var slides = 0
+  package var others = 0
+  package var minimumRegionArea: String?
+  /// Why scores may say little at the resolution that was chosen.
+  package var resolutionNote: String?
+
+  package init(shard: Shard, cases: Int, score: String, minimumRegionArea: String?, resolutionNote: String?) {
+    self.shard = shard
+    self.cases = cases
+    self.score = score
+    self.minimumRegionArea = minimumRegionArea
+    self.resolutionNote = resolutionNote
+  }
+}
+
+extension ReportFolder {
+  static let shards = "shards"
+
+  /// Where a shard keeps its index, relative to the report.
+  static func folder(of shard: Shard) -> String { "\(shards)/\(shard.number)-of-\(shard.count)" }
+
+  /// The shards that have an index here, by their numbers.
+  package var shardsFound: [Shard] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: file(Self.shards))) ?? []
+    return names.compactMap { name -> Shard? in
+      let parts = name.split(separator: "-")
+      guard parts.count == 3, parts[1] == "of", let number = Int(parts[0]), let count = Int(parts[2]),
+        let shard = Shard(number: number, of: count), Self.folder(of: shard) == "\(Self.shards)/\(name)",
+        FileManager.default.fileExists(atPath: ReportFolder(path, shard: shard).index)
+      else { return nil }
+      return shard
+    }.sorted { ($0.count, $0.number) < ($1.count, $1.number) }
+  }
+}

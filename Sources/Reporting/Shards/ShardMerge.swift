@@ -1,0 +1,153 @@
+import Foundation
+import GRDB
+import Imaging
+
+/// Puts the indexes of a study's shards together to the index of the whole.
+///
+/// The new index is built aside and takes the old one's place when it is complete: run twice it gives the same, and
+/// stopped in its middle it leaves what was there. Rows get the numbers that one run over the whole study gives them.
+package struct ShardMerge {
+  package let folder: ReportFolder
+  /// Shards with an index, by number.
+  package let parts: [Part]
+  private let sharing: CaseIndex.Sharing
+
+  package struct Part: Sendable {
+    package let shard: Shard
+    package let run: RunRow
+    package let context: StudyContext
+    let index: String
+  }
+
+  /// Looks at all shards of a report; changes nothing.
+  ///
+  /// - Throws: `ReportingError` where there is none, or where some do not belong together, by their names.
+  package init(of folder: ReportFolder, sharing: CaseIndex.Sharing) throws(ReportingError) {
+    self.folder = folder
+    self.sharing = sharing
+    let shards = folder.shardsFound
+    guard !shards.isEmpty else {
+      throw ReportingError(
+        path: folder.path, detail: "it holds no shards", remedy: "Run norma analyze with --shard K/N first")
+    }
+    try Self.checkDivision(shards, in: folder)
+    var parts: [Part] = []
+    for shard in shards {
+      let path = ReportFolder(folder.path, shard: shard).index
+      let index = try CaseIndex(readingFrom: path, sharing: sharing)
+      guard let run = try index.latestRun() else {
+        throw ReportingError(path: path, detail: "the index records no run", remedy: "Run its norma analyze again")
+      }
+      parts.append(Part(shard: shard, run: run, context: try index.latestContext(), index: path))
+    }
+    self.parts = parts
+    try checkSettings()
+    try checkOldIndex()
+  }
+
+  /// Numbers of shards that no run has begun.
+  package var absent: [Int] {
+    let found = Set(parts.map(\.shard.number))
+    return (1...parts[0].shard.count).filter { !found.contains($0) }
+  }
+
+  /// Shards whose last run did not come to its end.
+  package var unfinished: [Part] { parts.filter { $0.run.status != .done } }
+
+  // MARK: - Do they belong together
+
+  private static func checkDivision(_ shards: [Shard], in folder: ReportFolder) throws(ReportingError) {
+    let divisions = Dictionary(grouping: shards, by: \.count).sorted { $0.key < $1.key }
+    guard divisions.count > 1 else { return }
+    let found = divisions.map { count, shards in
+      "\(shards.count) of a division into \(count) (\(Self.names(shards)))"
+    }
+    throw ReportingError(
+      path: folder.file(ReportFolder.shards), detail: "it holds \(found.joined(separator: " and ")); one was expected",
+      remedy: "Remove the folders of the shards that are not wanted")
+  }
+
+  /// The most frequent settings are taken for those that were meant.
+  private func checkSettings() throws(ReportingError) {
+    func check(_ what: String, _ value: (Part) -> String) throws(ReportingError) {
+      let groups = Dictionary(grouping: parts, by: value).sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
+      guard groups.count > 1 else { return }
+      let others = groups.dropFirst().map { "\(Self.names($0.value.map(\.shard))) with '\($0.key)'" }
+      throw ReportingError(
+        path: folder.file(ReportFolder.shards),
+        detail: "its shards were analyzed with different \(what): \(others.joined(separator: ", ")); "
+          + "'\(groups[0].key)' was expected, as \(Self.names(groups[0].value.map(\.shard)))",
+        remedy: "Run norma analyze on these shards again with what was expected")
+    }
+    try check("models") { $0.run.modelSHA256 }
+    try check("settings") { $0.context.scoringKey }
+    try check("false-positive rates") { "\($0.context.falsePositiveRate)" }
+    try check("studies") { $0.context.title }
+  }
+
+  private func checkOldIndex() throws(ReportingError) {
+    guard FileManager.default.fileExists(atPath: folder.index) else { return }
+    let old = try CaseIndex(readingFrom: folder.index, sharing: sharing)
+    guard try old.latestRun() != nil else { return }
+    guard try old.latestContext().mergedShards != nil else {
+      throw ReportingError(
+        path: folder.index, detail: "it was written by norma analyze without --shard, and a merge would drop its cases",
+        remedy: "Move it away, or analyze the shards into another folder")
+    }
+  }
+
+  /// `1/4, 2/4 and 37 others`
+  package static func names(_ shards: [Shard]) -> String {
+    let shown = shards.prefix(5).map { "\($0)" }
+    return shown.joined(separator: ", ")
+      + (shards.count > shown.count ? " and \(shards.count - shown.count) others" : "")
+  }
+
+  // MARK: - Merging
+
+  /// Makes the index of the whole and everything that is shown of it.
+  ///
+  /// - Parameters:
+  ///   - complete: given the index with all cases, adds to the run's context what only the whole study can tell; returns
+  ///     whether the study is complete.
+  ///   - progress: told before each shard how many are done.
+  package func write(
+    toolVersion: String, progress: (Int) throws -> Void,
+    complete: (CaseIndex, inout StudyContext) throws -> Bool
+  ) throws {
+    let unfinished = AtomicFile.unfinishedPath(for: folder.index)
+    defer {
+      for ending in ["", "-journal", "-wal", "-shm"] {
+        try? FileManager.default.removeItem(atPath: unfinished + ending)
+      }
+    }
+    let index = try CaseIndex(mergingTo: unfinished)
+    var context = parts[0].context
+    context.shard = nil
+    context.mergedShards = parts[0].shard.count
+    context.warnings = parts[0].context.warnings
+    let perRun: Set<String> = ["Command", "Started", "Duration", "Study"]
+    context.provenance.removeAll { perRun.contains($0.name) }
+    context.provenance += [
+      .init("Study", parts[0].run.studyPath),
+      .init("Shards", "\(parts.count) of \(parts[0].shard.count), merged"),
+      .init("Started", parts.map(\.run.startedAt).min() ?? ""),
+    ]
+    let run = try index.beginRun(
+      context, toolVersion: toolVersion, modelSHA256: parts[0].run.modelSHA256, studyPath: parts[0].run.studyPath)
+    try index.take(parts, run: run, sharing: sharing, progress: progress)
+    if FileManager.default.fileExists(atPath: folder.index) { try index.takeReviews(from: folder.index) }
+    let isComplete = try complete(index, &context)
+    try Report.makeFolder(folder.file("assets"))
+    try Report.writeAssets(in: folder)
+    try index.adjustRegions { record in
+      // A page that is gone with its pictures is not made up again.
+      guard FileManager.default.fileExists(atPath: folder.file(record.row.reportPath)) else { return }
+      let page = CasePage(record, context: context, folder: folder)
+      try Report.write(page.data, to: folder.file(record.row.reportPath))
+    }
+    try Report.writeStudyPage(index, context: context, folder: folder)
+    try index.finishRun(run, isComplete ? .done : .failed, context: context)
+    try index.becomeIndex(of: folder)
+  }
+}

@@ -1,0 +1,162 @@
+import Foundation
+import GRDB
+import Imaging
+
+/// How rows come from the indexes of shards into that of the whole.
+extension CaseIndex {
+  /// A new index that nobody reads before it is complete.
+  init(mergingTo path: String) throws(ReportingError) {
+    self.path = path
+    do {
+      var configuration = Configuration()
+      // What a crash leaves is thrown away: no journal is needed, and no wait for the disk before the end.
+      configuration.prepareDatabase { database in
+        try database.execute(sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536")
+      }
+      queue = try DatabaseQueue(path: path, configuration: configuration)
+      try IndexSchema.migrator.migrate(queue)
+    } catch { throw .index(path, error) }
+  }
+
+  /// Copies the finished cases of all shards.
+  ///
+  /// - Throws: `ReportingError` that names the shard that cannot be read or holds what it should not.
+  func take(
+    _ parts: [ShardMerge.Part], run: Int64, sharing: Sharing, progress: (Int) throws -> Void
+  ) throws {
+    try place(parts, sharing: sharing)
+    for (number, part) in parts.enumerated() {
+      try progress(number)
+      try attached(part, sharing) { try Self.copy(part, run: run, in: $0) }
+    }
+    try write { try $0.execute(sql: "DROP TABLE temp.places") }
+  }
+
+  /// Gives every case, and its first scan, the number that it has in a study analyzed at once: by name.
+  private func place(_ parts: [ShardMerge.Part], sharing: Sharing) throws {
+    try write { database in
+      try database.execute(
+        sql:
+          "CREATE TABLE temp.found (name TEXT NOT NULL, shard INTEGER NOT NULL, id INTEGER NOT NULL, scans INTEGER NOT NULL)"
+      )
+    }
+    for part in parts {
+      try attached(part, sharing) { database in
+        try database.execute(
+          sql: """
+            INSERT INTO temp.found
+              SELECT name, ?, id, (SELECT count(*) FROM shard.scans WHERE case_id = cases.id) FROM shard.cases
+              WHERE scoring <> ?
+            """, arguments: [part.shard.number, Self.unfinished])
+      }
+    }
+    try write { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE temp.places (
+            shard INTEGER NOT NULL, id INTEGER NOT NULL, new_id INTEGER NOT NULL, first_scan INTEGER NOT NULL,
+            PRIMARY KEY (shard, id)) WITHOUT ROWID;
+          INSERT INTO temp.places
+            SELECT shard, id, row_number() OVER by_name, 1 + sum(scans) OVER by_name - scans FROM temp.found
+            WINDOW by_name AS (ORDER BY name ROWS UNBOUNDED PRECEDING);
+          DROP TABLE temp.found;
+          """)
+    }
+  }
+
+  private func attached(_ part: ShardMerge.Part, _ sharing: Sharing, _ body: (Database) throws -> Void) throws {
+    do {
+      try queue.writeWithoutTransaction { database in
+        try database.execute(sql: "ATTACH DATABASE ? AS shard", arguments: [Self.address(part.index, sharing)])
+        defer { try? database.execute(sql: "DETACH DATABASE shard") }
+        try database.inTransaction {
+          try body(database)
+          return .commit
+        }
+      }
+    } catch { throw ReportingError.index(part.index, error) }
+  }
+
+  private static func copy(_ part: ShardMerge.Part, run: Int64, in database: Database) throws {
+    func columns(_ table: String, but others: Set<String>) throws -> [String] {
+      try database.columns(in: table).map(\.name).filter { !others.contains($0) }
+    }
+    func list(_ columns: [String], of table: String) -> String {
+      columns.map { "\(table).\($0)" }.joined(separator: ", ")
+    }
+    let cases = try columns("cases", but: ["id", "run_id"])
+    try database.execute(
+      sql: """
+        INSERT INTO main.cases (id, run_id, \(cases.joined(separator: ", ")))
+          SELECT places.new_id, ?, \(list(cases, of: "cases")) FROM shard.cases AS cases
+          JOIN temp.places AS places ON places.shard = ? AND places.id = cases.id
+          ORDER BY places.new_id
+        """, arguments: [run, part.shard.number])
+    let scans = try columns("scans", but: ["id", "case_id"])
+    try database.execute(
+      sql: """
+        CREATE TABLE temp.scan_places (id INTEGER PRIMARY KEY, new_id INTEGER NOT NULL, case_id INTEGER NOT NULL);
+        """)
+    try database.execute(
+      sql: """
+        INSERT INTO temp.scan_places
+          SELECT scans.id, places.first_scan + row_number() OVER (PARTITION BY scans.case_id ORDER BY scans.id) - 1,
+            places.new_id
+          FROM shard.scans AS scans JOIN temp.places AS places ON places.shard = ? AND places.id = scans.case_id
+        """, arguments: [part.shard.number])
+    try database.execute(
+      sql: """
+        INSERT INTO main.scans (id, case_id, \(scans.joined(separator: ", ")))
+          SELECT places.new_id, places.case_id, \(list(scans, of: "scans")) FROM shard.scans AS scans
+          JOIN temp.scan_places AS places ON places.id = scans.id ORDER BY places.new_id
+        """)
+    for table in ["regions", "scan_metadata"] {
+      let others = try columns(table, but: ["scan_id"])
+      try database.execute(
+        sql: """
+          INSERT INTO main.\(table) (scan_id, \(others.joined(separator: ", ")))
+            SELECT places.new_id, \(list(others, of: table)) FROM shard.\(table) AS \(table)
+            JOIN temp.scan_places AS places ON places.id = \(table).scan_id
+          """)
+    }
+    try database.execute(sql: "DROP TABLE temp.scan_places")
+  }
+
+  /// Reviews are of the report as a whole and outlive every merge.
+  func takeReviews(from path: String) throws(ReportingError) {
+    let reviews = try CaseIndex(updating: path).read { database in
+      try Row.fetchAll(database, sql: "SELECT * FROM reviews")
+    }
+    try write { database in
+      for review in reviews {
+        let names = review.columnNames.joined(separator: ", ")
+        let marks = Array(repeating: "?", count: review.count).joined(separator: ", ")
+        try database.execute(
+          sql: "INSERT INTO reviews (\(names)) VALUES (\(marks))",
+          arguments: StatementArguments(review.databaseValues))
+      }
+    }
+  }
+
+  /// Takes the place of a report's index.
+  func becomeIndex(of folder: ReportFolder) throws(ReportingError) {
+    do {
+      if FileManager.default.fileExists(atPath: folder.index) {
+        let old = try CaseIndex(updating: folder.index)
+        old.becomePlainFile()
+        try old.queue.close()
+        // The log of the old index would be read as one of the new.
+        guard !FileManager.default.fileExists(atPath: folder.index + "-wal") else {
+          throw ReportingError(
+            path: folder.index, detail: "another program has the index open",
+            remedy: "Close it and run norma merge again", fault: .system)
+        }
+      }
+      try queue.close()
+      try AtomicFile.syncAll(in: folder.path)
+      guard rename(path, folder.index) == 0 else {
+        throw ReportingError.writing(folder.index, POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO))
+      }
+    } catch { throw .index(folder.index, error) }
+  }
+}

@@ -1,0 +1,46 @@
+import Anomaly
+import Foundation
+import Logging
+import Reporting
+
+/// What only the end of a study can say of it: how it compares with the training study, and what its readers should know.
+struct StudyClosing {
+  /// `nil` where the model cannot be read any more.
+  let model: Model?
+  let score: Score
+  /// Scans that were looked at piece by piece, and whole.
+  let slides: Int
+  let others: Int
+  let minimumRegionArea: RegionArea?
+  let resolutionNote: String?
+
+  /// Adds warnings and facts, and tells the user of them.
+  ///
+  /// - Parameters:
+  ///   - index: holds every case, whichever run analyzed it.
+  ///   - cases: names of the cases that the study holds now.
+  /// - Returns: one line on the comparison with the training study.
+  func add(to context: inout StudyContext, from index: CaseIndex, cases: Set<String>) throws -> String {
+    let domain = try model.map { try DomainComparison(model: $0).compare(cases, in: index) }
+    let summary = domain?.summary ?? "not tested: the model file is not there any more"
+    context.domainShift = domain?.warning
+    let mismatch = model.flatMap { $0.calibrations[score]?.mismatch(slides: slides, others: others) }
+    let notes =
+      [domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch].compactMap { $0 }
+      + (try index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
+    context.warnings += notes
+    for text in [domain?.warning].compactMap({ $0 }) + notes { Logger.norma.warning("\(text)") }
+    context.provenance.append(.init("Domain shift", summary))
+    return summary
+  }
+
+  /// Where areas cannot be told, a least area in square millimeters does nothing.
+  private func noteOnPixelSize(_ index: CaseIndex) throws -> String? {
+    guard let area = minimumRegionArea, area.unit == .squareMillimeters else { return nil }
+    let count = try index.scansWithoutPixelSize()
+    guard count > 0 else { return nil }
+    return
+      "\(count) scan\(count == 1 ? " does" : "s do") not say how large a pixel is; regions smaller than \(area) were "
+      + "not left out there."
+  }
+}
