@@ -20,7 +20,8 @@ struct Norma: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, MergeCommand.self, CasesCommand.self,
+      DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, MergeCommand.self, SlurmCommand.self,
+      StatusCommand.self, CasesCommand.self,
       ReviewCommand.self,
       ReportCommand.self, VerifyCommand.self,
       ExportCommand.self, EvaluateCommand.self, InspectCommand.self, SampleCommand.self, TraverseCommand.self,

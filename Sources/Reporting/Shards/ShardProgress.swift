@@ -1,0 +1,48 @@
+import GRDB
+
+/// How far a shard is, as its index says.
+package struct ShardProgress: Sendable, Equatable {
+  package let shard: Shard
+  /// Of its last run; `nil` where none has begun.
+  package let status: Status?
+  /// Cases that are finished, and how many belong to it.
+  package let done: Int
+  package let cases: Int?
+  package let failedScans: Int
+  package let startedAt: String?
+  package let finishedAt: String?
+
+  /// All shards of a report, those included that no run has begun; empty where there are none.
+  ///
+  /// Reads while others write, from whichever host.
+  package static func all(in folder: ReportFolder) throws(ReportingError) -> [ShardProgress] {
+    let found = folder.shardsFound
+    guard let count = found.last?.count else { return [] }
+    var known: [Int: ShardProgress] = [:]
+    for shard in found where shard.count == count {
+      known[shard.number] = try ShardProgress(shard, in: folder)
+    }
+    return (1...count).map { known[$0] ?? ShardProgress(waiting: Shard(number: $0, of: count)!) }
+  }
+
+  private init(_ shard: Shard, in folder: ReportFolder) throws(ReportingError) {
+    self.shard = shard
+    let index = try CaseIndex(readingFrom: ReportFolder(folder.path, shard: shard).index, sharing: .network)
+    let run = try index.latestRun()
+    status = run?.status
+    (startedAt, finishedAt) = (run?.startedAt, run?.finishedAt)
+    cases = try run.flatMap { run throws(ReportingError) in try? run.context.shard?.cases }
+    (done, failedScans) = try index.read { database in
+      (
+        try Int.fetchOne(
+          database, sql: "SELECT count(*) FROM cases WHERE scoring <> ?", arguments: [CaseIndex.unfinished]) ?? 0,
+        try Int.fetchOne(database, sql: "SELECT count(*) FROM scans WHERE status = 'failed'") ?? 0
+      )
+    }
+  }
+
+  package init(waiting shard: Shard) {
+    self.shard = shard
+    (status, done, cases, failedScans, startedAt, finishedAt) = (nil, 0, nil, 0, nil, nil)
+  }
+}

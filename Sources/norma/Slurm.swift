@@ -1,0 +1,91 @@
+import Foundation
+import Imaging
+
+/// Slurm's own programs, called as a user calls them.
+enum Slurm {
+  struct Failure: ExplainedError {
+    let path: String
+    let found: String
+    let remedy: String
+    var fault = Fault.system
+
+    var description: String { "\(path): \(found). \(remedy)." }
+  }
+
+  /// What was submitted for a report, kept beside its scripts.
+  struct Jobs: Codable, Equatable {
+    var array: String
+    var merge: String
+    var shards: Int
+    /// Numbers of the shards that the array has.
+    var submitted: [Int]
+
+    static func read(inFolder folder: String) -> Jobs? {
+      guard let data = FileManager.default.contents(atPath: folder + "/jobs.json") else { return nil }
+      return try? JSONDecoder().decode(Jobs.self, from: data)
+    }
+
+    func write(inFolder folder: String) throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      try AtomicFile.write(Array(try encoder.encode(self)), to: folder + "/jobs.json")
+    }
+  }
+
+  private static func path(of program: String) -> String? {
+    (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(program)" }
+      .first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
+
+  /// Runs one of Slurm's programs and returns what it prints.
+  ///
+  /// - Throws: `Failure` with its own words, where it is not there or refuses.
+  @discardableResult static func run(_ program: String, _ arguments: [String]) throws -> String {
+    guard let path = path(of: program) else {
+      throw Failure(
+        path: program, found: "there is no such program on this machine", remedy: "Run this where Slurm's commands are")
+    }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    // Slurm's programs print little to either: neither pipe fills while the other is read.
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+      let words = complaint.split(separator: "\n").joined(separator: "; ")
+      throw Failure(
+        path: program, found: "it refused: \(words.isEmpty ? "exit status \(process.terminationStatus)" : words)",
+        remedy: "Correct the options that are passed on, or ask whoever runs the cluster")
+    }
+    return text
+  }
+
+  /// Submits a script; returns its job's number.
+  static func submit(_ script: String, _ options: [String]) throws -> String {
+    let answer = try run("sbatch", ["--parsable"] + options + [script])
+    return String(answer.trimmingCharacters(in: .whitespacesAndNewlines).prefix { $0 != ";" })
+  }
+
+  /// What waits or runs of this user's jobs: the number of the job, that of its array's task, and the state, such as
+  /// `RUNNING`.
+  static func queue() throws -> [(job: String, task: Int?, state: String)] {
+    // Asked for by its number, a job that has ended is an error.
+    let text = try run("squeue", ["--noheader", "--array", "--me", "--format=%F %K %T"])
+    return text.split(separator: "\n").compactMap { line in
+      let parts = line.split(separator: " ")
+      return parts.count == 3 ? (String(parts[0]), Int(parts[1]), String(parts[2])) : nil
+    }
+  }
+
+  /// States of an array's tasks by their numbers; only of those that wait or run.
+  static func states(ofArray job: String) throws -> [Int: String] {
+    try queue().filter { $0.job == job }.reduce(into: [:]) { states, entry in
+      if let task = entry.task { states[task] = entry.state }
+    }
+  }
+}
