@@ -1,0 +1,44 @@
+import Foundation
+import Testing
+
+/// What is written for Slurm; `Tests/Cluster/slurm` runs it on one.
+@Suite struct SlurmCommandTests {
+  let batch: LongBatch
+
+  init() throws { batch = try LongBatch.shared.get() }
+
+  private func plan(_ options: String...) throws -> Program.Result {
+    try Program.run(
+      ["slurm", "patients", "--model", "model.safetensors", "--output", "it's here", "--nodes", "2"] + options,
+      in: batch.folder)
+  }
+
+  @Test func `a dry run prints scripts that a shell accepts, and writes nothing`() throws {
+    let result = try plan("--shards", "5", "--dry-run", "--partition=long", "--", "--keep", "residual")
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("sbatch --partition=long --array=1-5%2"))
+    #expect(result.output.contains("--shard \"$SLURM_ARRAY_TASK_ID/5\""))
+    #expect(result.output.contains("--keep residual"))
+    #expect(result.output.contains("it'\\''s here'"))
+    #expect(!FileManager.default.fileExists(atPath: batch.folder.file("it's here")))
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+    shell.arguments = ["-n", "-c", result.output]
+    try shell.run()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 0)
+  }
+
+  @Test(arguments: [
+    (["--", "--keep", "nonsense"], "nonsense"), (["stray"], "'stray' is not understood"),
+    (["--array=1-3"], "--array is set by norma itself"), (["--shards", "0"], "--shards is 0"),
+    (["--cancel-on-interrupt"], "--cancel-on-interrupt needs --wait"),
+  ])
+  func `options that cannot be meant are refused before anything is submitted`(options: [String], word: String) throws {
+    let result = try Program.run(
+      ["slurm", "patients", "--model", "model.safetensors", "--output", "refused", "--nodes", "2"] + options,
+      in: batch.folder)
+    #expect(result.status == 2)
+    #expect(result.errors.contains(word), "\(result.errors)")
+  }
+}
