@@ -219,7 +219,11 @@ extension Study {
 
   /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
   package static func digest(ofFile path: String) -> String? {
-    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
+    // A named pipe would be waited for, a device read without end.
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      let handle = FileHandle(forReadingAtPath: path)
+    else { return nil }
     defer { try? handle.close() }
     var hash = SHA256()
     do {
