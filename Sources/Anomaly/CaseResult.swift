@@ -110,13 +110,18 @@ package struct ScanResult: Sendable, Equatable {
   /// Digest of the whole file, hexadecimal; `nil` where it could not be read.
   package var sha256: String?
   package var outcome: Outcome
+  /// What the file says in words, by the names of its tags; empty unless asked for.
+  package var metadata: [String: String]
 
-  package init(name: String, path: String, page: Int?, sha256: String?, outcome: Outcome) {
+  package init(
+    name: String, path: String, page: Int?, sha256: String?, outcome: Outcome, metadata: [String: String] = [:]
+  ) {
     self.name = name
     self.path = path
     self.page = page
     self.sha256 = sha256
     self.outcome = outcome
+    self.metadata = metadata
   }
 }
 

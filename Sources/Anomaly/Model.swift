@@ -205,7 +205,7 @@ package struct Model: Sendable {
 /// Reading and writing of model and checkpoint files.
 enum ModelStorage {
   static func damaged(_ path: String, _ found: String) -> ModelError {
-    ModelError(path: path, found: found, remedy: "Copy the file again or train anew")
+    ModelError(path: path, found: found, remedy: "Copy the file again or train anew", fault: .malformed)
   }
 
   /// Writes aside, then renames: a file is whole or not there.
@@ -217,12 +217,12 @@ enum ModelStorage {
     } catch let error as ImagingError {
       throw ModelError(
         path: path, found: error.detail,
-        remedy: "Check the folder's permissions and the free space, or choose another --output")
+        remedy: "Check the folder's permissions and the free space, or choose another --output", fault: .system)
     } catch let error as NSError {
       let cause = (error.userInfo[NSUnderlyingErrorKey] as? NSError) ?? error
       throw ModelError(
         path: path, found: "the file cannot be written (\(cause.localizedDescription))",
-        remedy: "Check the folder's permissions and the free space, or choose another --output")
+        remedy: "Check the folder's permissions and the free space, or choose another --output", fault: .system)
     }
   }
 
@@ -231,7 +231,7 @@ enum ModelStorage {
       throw ModelError(path: path, found: "there is no such file", remedy: "Give a file that `norma train` wrote")
     }
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
-      throw ModelError(path: path, found: "the file cannot be read", remedy: "Check its permissions")
+      throw ModelError(path: path, found: "the file cannot be read", remedy: "Check its permissions", fault: .system)
     }
     return try Safetensors(data, path: path)
   }
@@ -246,7 +246,8 @@ enum ModelStorage {
     guard found == version else {
       throw ModelError(
         path: path, found: "its format version is \(found), this norma reads version \(version)",
-        remedy: "Train anew, or use the norma that wrote it (\(file.metadata["tool_version"] ?? "unknown version"))")
+        remedy: "Train anew, or use the norma that wrote it (\(file.metadata["tool_version"] ?? "unknown version"))",
+        fault: .unsupported)
     }
   }
 

@@ -40,14 +40,15 @@ extension Preparation {
   package func sample(_ slide: Slide) throws(ScanFault) -> SlideSample {
     guard localContrast == nil else {
       throw ScanFault(
-        "\(slide.path): it has \(slide.level.width)x\(slide.level.height) pixels, too many to be held whole, which "
-          + "--local-contrast needs. Reduce it first, or choose a smaller --level.")
+        path: slide.path,
+        found: "it has \(slide.level.width)x\(slide.level.height) pixels, too many to be held whole, which "
+          + "--local-contrast needs", remedy: "Reduce it first, or choose a smaller --level")
     }
     do throws(ImagingError) {
       return try SlideSample(
         of: slide, factor: factor(for: slide.level.pixelSize), channels: tissueChannels,
         appearing: tissueAppearance ?? .bright)
-    } catch { throw ScanFault(error.description) }
+    } catch { throw ScanFault(error) }
   }
 
   /// A slide is normalized by itself, whatever else its case holds, unless the training set gave the parameters.

@@ -74,7 +74,7 @@ package struct Safetensors: Sendable, Equatable {
   package init(_ data: Data, path: String) throws(ModelError) {
     let data = Data(data)  // so that indices start at zero
     func damaged(_ found: String) -> ModelError {
-      ModelError(path: path, found: found, remedy: "Copy the file again or train anew")
+      ModelError(path: path, found: found, remedy: "Copy the file again or train anew", fault: .malformed)
     }
     guard data.count >= 8 else {
       throw damaged("it holds \(data.count) bytes, a safetensors file has at least 8")
@@ -126,20 +126,4 @@ package struct Safetensors: Sendable, Equatable {
       throw damaged("two of its arrays overlap at byte \(b.lowerBound)")
     }
   }
-}
-
-/// A model or checkpoint file that cannot be used.
-package struct ModelError: Error, Sendable, CustomStringConvertible, Equatable {
-  package let path: String
-  /// What was found and what was expected.
-  package let found: String
-  package let remedy: String
-
-  package init(path: String, found: String, remedy: String) {
-    self.path = path
-    self.found = found
-    self.remedy = remedy
-  }
-
-  package var description: String { "\(path): \(found). \(remedy)." }
 }

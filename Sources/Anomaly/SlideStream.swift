@@ -93,7 +93,7 @@ package final class SlideStream {
           in: PixelRectangle(
             x: area.x - size, y: area.y - size, width: area.width + 2 * size, height: area.height + 2 * size))
       }
-    } catch { throw ScanFault(error.description) }
+    } catch { throw ScanFault(error) }
   }
 
   /// Share of the slide that was missing or broken, in 0...1, so far.
@@ -132,7 +132,7 @@ package final class SlideStream {
   private func read(upTo end: Int) throws(ScanFault) {
     while firstRow + rows.count < end {
       let next: ReducedRows.Band?
-      do throws(ImagingError) { next = try reader.next() } catch { throw ScanFault(error.description) }
+      do throws(ImagingError) { next = try reader.next() } catch { throw ScanFault(error) }
       guard let band = next else { return }
       rows += Parallel.map(band.height) { y in
         var row = Row()

@@ -14,6 +14,8 @@ package struct SourceScan: Sendable {
   package var content: Result<Content, ScanFault>
   /// Cases that norma made it of, empty where it does not say; `nil` for a real scan.
   package var origins: [String]?
+  /// What the file says in words; empty unless asked for.
+  package var metadata: [String: String] = [:]
   /// The scan at its full size, where a smaller level of it was read whole.
   package var base: ScanLevel?
 
@@ -43,6 +45,8 @@ package struct ScanReading: Sendable, Equatable {
   package var micrometersPerPixel: Double?
   /// Scans of more pixels are slides.
   package var largestWhole = 1 << 24
+  /// Whether what files say in words, patients' names among it, is read at all.
+  package var keepsMetadata = false
   /// Whether pictures that norma made up count as scans.
   package var takesSynthetic = true
 
@@ -79,14 +83,16 @@ extension ScanReading {
     let levels = file.levels(of: scan)
     if !takesSynthetic, SyntheticLabel.origins(of: scan, in: file) != nil {
       throw ScanFault(
-        "\(file.path): it is synthetic, made by norma, and no scan. Give --include-synthetic to learn from it all the same."
-      )
+        path: file.path, found: "it is synthetic, made by norma, and no scan",
+        remedy: "Give --include-synthetic to learn from it all the same")
     }
     let level = try choose(among: levels, path: file.path)
     if let channels, level.channels != channels, level.channels > 0 {
       throw ScanFault(
-        "\(file.path): it has \(level.channels) channel\(level.channels == 1 ? "" : "s"), the model was trained on "
-          + "\(channels). Analyze it with a model of its own kind.")
+        path: file.path,
+        found:
+          "it has \(level.channels) channel\(level.channels == 1 ? "" : "s"), the model was trained on \(channels)",
+        remedy: "Analyze it with a model of its own kind")
     }
     do throws(ImagingError) {
       if level.pixels > Double(largestWhole) {
@@ -96,36 +102,40 @@ extension ScanReading {
       }
       let image = try file.region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
       return (.image(image), level == levels[0] ? nil : levels[0])
-    } catch { throw ScanFault(error.description) }
+    } catch { throw ScanFault(error) }
   }
 
   private func choose(among levels: [ScanLevel], path: String) throws(ScanFault) -> ScanLevel {
     if let micrometersPerPixel {
       guard let finest = levels[0].pixelSize?.x else {
         throw ScanFault(
-          "\(path): it does not say how large its pixels are, \(micrometersPerPixel) micrometers were asked for. "
-            + "Choose by --level and --reduction instead, or export it with its pixel size.")
+          path: path,
+          found: "it does not say how large its pixels are, \(micrometersPerPixel) micrometers were asked for",
+          remedy: "Choose by --level and --reduction instead, or export it with its pixel size")
       }
       guard finest <= micrometersPerPixel * Self.tolerance else {
         throw ScanFault(
-          "\(path): its pixels are \(finest) micrometers wide, \(micrometersPerPixel) were asked for. Ask for larger ones."
-        )
+          path: path, found: "its pixels are \(finest) micrometers wide, \(micrometersPerPixel) were asked for",
+          remedy: "Ask for larger ones")
       }
       let fine = levels.last { level in level.pixelSize.map { $0.x <= micrometersPerPixel * Self.tolerance } ?? false }
       let level = fine ?? levels[0]
       guard micrometersPerPixel / (level.pixelSize?.x ?? finest) < Double(TrainingSet.largestReduction) else {
         throw ScanFault(
-          "\(path): it says its pixels are \(level.pixelSize?.x ?? finest) micrometers wide, less than a "
-            + "\(TrainingSet.largestReduction)th of the \(micrometersPerPixel) that were asked for. Check its pixel size with norma "
-            + "inspect.")
+          path: path,
+          found: "it says its pixels are \(level.pixelSize?.x ?? finest) micrometers wide, less than a "
+            + "\(TrainingSet.largestReduction)th of the \(micrometersPerPixel) that were asked for",
+          remedy: "Check its pixel size with norma inspect")
       }
       return level
     }
     guard let level else { return levels[0] }
     guard levels.indices.contains(level) else {
       throw ScanFault(
-        "\(path): it has \(levels.count) level\(levels.count == 1 ? "" : "s"), level \(level) was asked for; 0 is the "
-          + "largest. Choose another --level.")
+        path: path,
+        found:
+          "it has \(levels.count) level\(levels.count == 1 ? "" : "s"), level \(level) was asked for; 0 is the largest",
+        remedy: "Choose another --level")
     }
     return levels[level]
   }
@@ -155,11 +165,25 @@ package enum SyntheticLabel {
   }
 }
 
-/// Why a scan cannot be used, as a sentence for the report.
-package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
-  package var description: String
+/// Why a scan cannot be used; its description is the sentence for the report.
+package struct ScanFault: ExplainedError, Equatable {
+  package let fault: Fault
+  package let path: String
+  /// One-based, where the fault lies in one page.
+  package let page: Int?
+  /// What was found and what was expected.
+  package let found: String
+  package let remedy: String
 
-  package init(_ description: String) { self.description = description }
+  package init(path: String, found: String, remedy: String, fault: Fault = .input) {
+    (self.fault, self.path, page, self.found, self.remedy) = (fault, path, nil, found, remedy)
+  }
+
+  package init(_ error: ImagingError) {
+    (fault, path, page, found, remedy) = (error.fault, error.path, error.page, error.detail, error.remedy)
+  }
+
+  package var description: String { "\(path)\(page.map { " page \($0)" } ?? ""): \(found). \(remedy)." }
 }
 
 extension Study {
@@ -169,17 +193,19 @@ extension Study {
     return zip(item.files, names).flatMap { file, name in
       let full = path + "/" + file
       let digest = Self.digest(ofFile: full)
-      func fault(_ text: String) -> [SourceScan] {
-        [SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(ScanFault(text)))]
+      func failed(_ fault: ScanFault) -> [SourceScan] {
+        [SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(fault))]
       }
       let tiff: TIFFFile
       do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: reading.limits) } catch {
-        return fault(error.description)
+        return failed(ScanFault(error))
       }
       guard !tiff.scans.isEmpty else {
-        return fault(
-          "\(full): all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
-            + "expected. Export the scan itself.")
+        return failed(
+          ScanFault(
+            path: full,
+            found: "all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
+              + "expected", remedy: "Export the scan itself"))
       }
       // Pages that cannot be found are told of as one scan.
       let stacked = tiff.scans.count > 1 || tiff.defect != nil
@@ -187,22 +213,23 @@ extension Study {
         stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
       }
       var scans = tiff.scans.map { scan in
-        var result = SourceScan(
-          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
-          content: .failure(ScanFault("")))
-        result.origins = SyntheticLabel.origins(of: scan, in: tiff)
+        let content: Result<SourceScan.Content, ScanFault>
+        var base: ScanLevel?
         do throws(ScanFault) {
-          let (content, base) = try reading.content(of: scan, in: tiff)
-          (result.content, result.base) = (.success(content), base)
-        } catch { result.content = .failure(error) }
-        return result
+          let read = try reading.content(of: scan, in: tiff)
+          (content, base) = (.success(read.content), read.base)
+        } catch { content = .failure(error) }
+        return SourceScan(
+          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
+          content: content, origins: SyntheticLabel.origins(of: scan, in: tiff),
+          metadata: reading.keepsMetadata ? tiff.metadata(ofPage: scan.pages[0]) : [:], base: base)
       }
       if let defect = tiff.defect {
         let number = tiff.pages.count + 1
         scans.append(
           SourceScan(
             name: name + suffix(number), path: file, page: number, sha256: digest,
-            content: .failure(ScanFault(defect.description))))
+            content: .failure(ScanFault(defect))))
       }
       return scans
     }

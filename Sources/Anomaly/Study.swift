@@ -58,7 +58,7 @@ package struct Study: Sendable {
         }
         throw StudyError(
           path: full, found: "the folder cannot be read (\(error.localizedDescription))",
-          remedy: "Check its permissions")
+          remedy: "Check its permissions", fault: .system)
       }
       for name in names where !name.hasPrefix(".") {
         let relative = folder.isEmpty ? name : folder + "/" + name
@@ -99,16 +99,18 @@ package struct Study: Sendable {
 }
 
 /// A study folder that cannot be used.
-package struct StudyError: Error, Sendable, CustomStringConvertible, Equatable {
+package struct StudyError: ExplainedError, Equatable {
   package let path: String
   /// What was found and what was expected.
   package let found: String
   package let remedy: String
+  package let fault: Fault
 
-  package init(path: String, found: String, remedy: String) {
+  package init(path: String, found: String, remedy: String, fault: Fault = .input) {
     self.path = path
     self.found = found
     self.remedy = remedy
+    self.fault = fault
   }
 
   package var description: String { "\(path): \(found). \(remedy)." }

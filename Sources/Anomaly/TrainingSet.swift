@@ -32,7 +32,7 @@ package struct TrainingSet: Sendable {
   /// SHA-256 over the names and contents of the files that were read.
   package let digest: String
   /// Files that could not be used, each with its reason.
-  package let faults: [String]
+  package let faults: [ScanFault]
   /// Scans of which a part is missing, as sentences.
   package let incomplete: [String]
 
@@ -75,7 +75,7 @@ package struct TrainingSet: Sendable {
   ) throws(StudyError) {
     var sources: [Source] = []
     var hash = SHA256()
-    var faults: [String] = []
+    var faults: [ScanFault] = []
     var incomplete: [String] = []
     var channels: Int?
     var reading = ScanReading(
@@ -98,8 +98,10 @@ package struct TrainingSet: Sendable {
           channels = expected
           guard content.channels == expected else {
             faults.append(
-              "\(study.path)/\(scan.path): it has \(content.channels) channels, the scans before it have \(expected). "
-                + "Train on scans of one kind.")
+              ScanFault(
+                path: "\(study.path)/\(scan.path)",
+                found: "it has \(content.channels) channels, the scans before it have \(expected)",
+                remedy: "Train on scans of one kind"))
             continue
           }
           if let origins = scan.origins { source.origins = (source.origins ?? []).union(origins) }
@@ -108,7 +110,7 @@ package struct TrainingSet: Sendable {
           case .slide(let slide): source.slides.append(slide)
           }
           if let note = scan.incompleteness(in: study) { incomplete.append(note) }
-        case .failure(let fault): faults.append(fault.description)
+        case .failure(let fault): faults.append(fault)
         }
       }
       if !source.isEmpty { sources.append(source) }
@@ -118,7 +120,7 @@ package struct TrainingSet: Sendable {
       throw StudyError(
         path: study.path,
         found:
-          "none of the scans in \(study.cases.count) cases can be read; the first says: \(faults.first ?? "nothing")",
+          "none of the scans in \(study.cases.count) cases can be read; the first says: \(faults.first?.description ?? "nothing")",
         remedy: "Give a study of readable TIFF scans")
     }
     if let weights = settings.channelWeights, weights.count != channels {
@@ -155,7 +157,7 @@ package struct TrainingSet: Sendable {
           } else {
             prepared.append(preparation.prepare(sample, keepsOverview: false))
           }
-        } catch { faults.append(error.description) }
+        } catch { faults.append(error) }
       }
       samples.append(read)
       slides.append(prepared)
@@ -168,7 +170,7 @@ package struct TrainingSet: Sendable {
         throw StudyError(
           path: study.path,
           found: "none of its scans shows tissue; the first that was left out says: "
-            + (faults.first ?? "nothing"), remedy: "Give healthy scans, or another --tissue")
+            + (faults.first?.description ?? "nothing"), remedy: "Give healthy scans, or another --tissue")
       }
       preparation.normalization = settings.normalization.learned(from: images, appearing: settings.tissueAppearance)
       slides = samples.map { $0.map { preparation.prepare($0, keepsOverview: false) } }

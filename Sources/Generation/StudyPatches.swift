@@ -7,14 +7,14 @@ package struct StudyPatches: Sendable {
   package let training: [Image]
   package let heldOut: [Image]
   /// Scans that could not be used, as sentences.
-  package let faults: [String]
+  package let faults: [ScanFault]
 
   /// Draws patches with tissue at their center, the same for the same seed.
   ///
   /// - Parameter perGroup: of either kind, at most.
   package init(_ study: Study, model: Model, perGroup: Int, seed: UInt64, limits: TIFFLimits = .default) {
     let heldOutCases = Set(model.record.heldOutCases)
-    var faults: [String] = []
+    var faults: [ScanFault] = []
     var groups: [Bool: [Image]] = [:]
     var random = RandomGenerator(seed: seed ^ 0x9A7C)
     let counts = Dictionary(grouping: study.cases) { heldOutCases.contains($0.name) }.mapValues(\.count)
@@ -45,10 +45,10 @@ package struct StudyPatches: Sendable {
 
   private static func views(
     of item: Study.Case, in study: Study, model: Model, limits: TIFFLimits
-  ) -> (scans: [PreparedScan], faults: [String]) {
+  ) -> (scans: [PreparedScan], faults: [ScanFault]) {
     var images: [Image] = []
     var scans: [PreparedScan] = []
-    var faults: [String] = []
+    var faults: [ScanFault] = []
     var reading = model.preparation.reading(limits: limits)
     reading.takesSynthetic = false
     for source in study.scans(of: item, reading: reading) where source.origins == nil {
@@ -57,8 +57,8 @@ package struct StudyPatches: Sendable {
       case .success(.slide(let slide)):
         do throws(ScanFault) {
           scans += model.preparation.prepare(try model.preparation.sample(slide), keepsOverview: false).fields
-        } catch { faults.append(error.description) }
-      case .failure(let fault): faults.append(fault.description)
+        } catch { faults.append(error) }
+      case .failure(let fault): faults.append(fault)
       }
     }
     return (scans + model.preparation.prepare(images).map(\.scan), faults)

@@ -18,7 +18,7 @@ package final class AtomicFile {
   package init(path: String) throws(ImagingError) {
     temporaryPath = Self.unfinishedPath(for: path)
     self.path = path
-    descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
       let code = errno
       isCommitted = true

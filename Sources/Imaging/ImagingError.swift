@@ -4,18 +4,7 @@ internal import Glibc
 ///
 /// The message is a full sentence with the path, the page where there is one, what was found, what was expected and
 /// what to do.
-package struct ImagingError: Error, Sendable, CustomStringConvertible, Equatable {
-  package enum Fault: String, Sendable {
-    /// The file breaks its own format.
-    case malformed
-    /// The file is valid; norma cannot read it.
-    case unsupported
-    /// The file declares more than the limits allow.
-    case limitExceeded
-    /// The operating system refused to open, read or write.
-    case system
-  }
-
+package struct ImagingError: ExplainedError, Equatable {
   package let fault: Fault
   package let path: String
   /// One-based page, where the fault lies in one.

@@ -15,7 +15,7 @@ struct TIFFDecoder {
     self.page = page
     self.handle = handle
     self.limits = limits
-    func failure(_ fault: ImagingError.Fault, _ detail: String, _ remedy: String = ImagingError.reexport)
+    func failure(_ fault: Fault, _ detail: String, _ remedy: String = ImagingError.reexport)
       -> ImagingError
     {
       ImagingError(fault, path: handle.path, page: page.number, detail: detail, remedy: remedy)
@@ -474,7 +474,7 @@ struct TIFFDecoder {
     return table.map { SIMD3<Float>(Float($0.x), Float($0.y), Float($0.z)) / (isByte ? 1 : 257) }
   }
 
-  private func failure(_ fault: ImagingError.Fault, _ detail: String, _ remedy: String) -> ImagingError {
+  private func failure(_ fault: Fault, _ detail: String, _ remedy: String) -> ImagingError {
     ImagingError(fault, path: handle.path, page: page.number, detail: detail, remedy: remedy)
   }
 }

@@ -12,7 +12,7 @@ package final class TIFFFile {
   ///
   /// The pages before are good; a caller reports the rest as one failed scan.
   package let defect: ImagingError?
-  private let handle: TIFFHandle
+  let handle: TIFFHandle
   private var helpers: [TIFFHandle] = []
   let limits: TIFFLimits
 

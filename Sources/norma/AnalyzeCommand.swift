@@ -3,9 +3,10 @@ import ArgumentParser
 import Compute
 import Foundation
 import Imaging
+import Logging
 import Reporting
 
-struct AnalyzeCommand: ParsableCommand {
+struct AnalyzeCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "analyze", abstract: "Score a study folder; write heatmaps, pages and the index.",
     discussion: """
@@ -38,11 +39,19 @@ struct AnalyzeCommand: ParsableCommand {
   @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
   var keep: [KeptFile] = []
 
+  @Flag(
+    help: ArgumentHelp(
+      "Keep what scans say in words, such as names and dates, in the index and on the pages. Without it nothing of it is."
+    ))
+  var keepMetadata = false
+
   @Option(
     help: ArgumentHelp(
       "Smaller regions are left out: 5mm2, or 12px in pixels of the scan. Never less than the 12 pixels of the model's "
         + "grid it was calibrated with; scans of unknown pixel size keep to those.", valueName: "area"))
   var minimumRegionArea: String?
+
+  @OptionGroup var log: LogOptions
 
   func validate() throws {
     try precision?.validate()
@@ -58,13 +67,14 @@ struct AnalyzeCommand: ParsableCommand {
 
   func run() throws {
     Interruption.listen()
-    var terminal = Terminal()
+    var line = ProgressLine()
     let result = try Analysis(
       study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
-      score: score, keptFiles: keep,
+      score: score, keptFiles: keep, keepsMetadata: keepMetadata,
       precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }, limits: loader.limits,
       resolution: resolution.chosen
-    ).run(terminal: &terminal)
+    ).run(line: &line)
+    if LogFormat.current == .json { Logger.norma.notice("finished", metadata: result.facts) }
     print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
   }
@@ -82,6 +92,7 @@ struct Analysis {
   let falsePositiveRate: Double
   var score = Score.ensemble
   var keptFiles: [KeptFile] = []
+  var keepsMetadata = false
   /// `nil` for that of the model.
   var precision: Precision?
   /// `nil` for what the model was calibrated with.
@@ -102,6 +113,15 @@ struct Analysis {
     var seconds = 0.0
     var domain = ""
 
+    /// For machines, which need not read the summary.
+    var facts: Logger.Metadata {
+      [
+        "path": "\(output)", "cases": .stringConvertible(cases), "unchanged": .stringConvertible(current),
+        "flagged": .stringConvertible(flagged), "scans": .stringConvertible(scans),
+        "failed": .stringConvertible(failedScans), "seconds": .stringConvertible(seconds),
+      ]
+    }
+
     var summary: String {
       func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
       return [
@@ -114,7 +134,7 @@ struct Analysis {
     }
   }
 
-  func run(terminal: inout Terminal) throws -> Outcome {
+  func run(line: inout ProgressLine) throws -> Outcome {
     let start = Date()
     var trained = try Model(path: model)
     let own = trained.preparation
@@ -135,9 +155,9 @@ struct Analysis {
 
     do {
       try analyzeCases(
-        of: study, model: trained, scorer: scorer, report: report, outcome: &outcome, terminal: &terminal)
+        of: study, model: trained, scorer: scorer, report: report, outcome: &outcome, line: &line)
     } catch let error as ComputeError where error == .interrupted {
-      terminal.finish()
+      Terminal.endLine()
       let done = "after \(outcome.current + outcome.recorded) of \(outcome.cases) cases"
       let name = Stopped.name(of: Interruption.signal ?? SIGTERM)
       try report.stopStudy(context, because: "The last run was stopped \(done); run norma analyze again to go on.")
@@ -163,7 +183,7 @@ struct Analysis {
       ].compactMap { $0 }
       + (try report.index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
-    for text in [domain.warning].compactMap({ $0 }) + notes { terminal.say("warning: \(text)") }
+    for text in [domain.warning].compactMap({ $0 }) + notes { Logger.norma.warning("\(text)") }
     context.provenance.append(.init("Domain shift", domain.summary))
     context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))
     try report.finishStudy(context)
@@ -171,12 +191,13 @@ struct Analysis {
   }
 
   private func analyzeCases(
-    of study: Study, model: Model, scorer: Scorer, report: Report, outcome: inout Outcome, terminal: inout Terminal
+    of study: Study, model: Model, scorer: Scorer, report: Report, outcome: inout Outcome, line: inout ProgressLine
   ) throws {
     for (index, item) in study.cases.enumerated() {
       try Interruption.check()
-      terminal.update(
-        "case \(index + 1) of \(study.cases.count): \(item.name)", fraction: Double(index) / Double(study.cases.count))
+      line.update(
+        "case \(index + 1) of \(study.cases.count): \(item.name)", fraction: Double(index) / Double(study.cases.count),
+        metadata: ["case": "\(item.name)"])
       let digests = item.files.reduce(into: [String: String]()) { result, file in
         if let digest = Study.digest(ofFile: study.path + "/" + file) { result[file] = digest }
       }
@@ -184,12 +205,14 @@ struct Analysis {
         outcome.current += 1
         continue
       }
-      let sources = study.scans(of: item, reading: model.preparation.reading(limits: limits))
+      var reading = model.preparation.reading(limits: limits)
+      reading.keepsMetadata = keepsMetadata
+      let sources = study.scans(of: item, reading: reading)
       let result: CaseResult
       try report.beginCase(named: item.name)
       do {
         result = try analyze(
-          item, sources: sources, model: model, scorer: scorer, report: report, terminal: &terminal)
+          item, sources: sources, model: model, scorer: scorer, report: report, line: &line)
         try report.finishCase(result)
       } catch {
         report.abandonCase(named: item.name)
@@ -199,12 +222,12 @@ struct Analysis {
       outcome.scans += result.scans.count
       outcome.slides += sources.count { if case .success(.slide) = $0.content { true } else { false } }
     }
-    terminal.update("\(study.cases.count) cases done", fraction: 1, isLast: true)
-    terminal.finish()
+    line.update("\(study.cases.count) cases done", fraction: 1, isLast: true)
+    Terminal.endLine()
   }
 
   private func analyze(
-    _ item: Study.Case, sources: [SourceScan], model: Model, scorer: Scorer, report: Report, terminal: inout Terminal
+    _ item: Study.Case, sources: [SourceScan], model: Model, scorer: Scorer, report: Report, line: inout ProgressLine
   ) throws -> CaseResult {
     var readable: [Int] = []
     var pictures: [Image] = []
@@ -219,9 +242,9 @@ struct Analysis {
           let prepared = model.preparation.prepare(try model.preparation.sample(slide))
           outcomes[index] = .done(
             try analyze(
-              prepared, named: source.name, of: item, scorer: scorer, report: report, terminal: &terminal))
-        } catch let fault as ScanFault { outcomes[index] = .failed(reason: fault.description) }
-      case .failure(let fault): outcomes[index] = .failed(reason: fault.description)
+              prepared, named: source.name, of: item, scorer: scorer, report: report, line: &line))
+        } catch let fault as ScanFault { outcomes[index] = Self.failure(of: source, in: item, fault) }
+      case .failure(let fault): outcomes[index] = Self.failure(of: source, in: item, fault)
       }
     }
     let prepared = model.preparation.prepare(pictures)
@@ -243,10 +266,9 @@ struct Analysis {
       }
     }
     let scans = sources.enumerated().map { index, source in
-      let outcome = outcomes[index]!
-      if case .failed(let reason) = outcome { terminal.say("failed: \(reason)") }
-      return ScanResult(
-        name: source.name, path: source.path, page: source.page, sha256: source.sha256, outcome: outcome)
+      ScanResult(
+        name: source.name, path: source.path, page: source.page, sha256: source.sha256, outcome: outcomes[index]!,
+        metadata: source.metadata)
     }
     let scores = scans.compactMap { scan in if case .done(let findings) = scan.outcome { findings.score } else { nil } }
     let score = scores.max()
@@ -263,19 +285,27 @@ struct Analysis {
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
   }
 
+  private static func failure(of source: SourceScan, in item: Study.Case, _ fault: ScanFault) -> ScanResult.Outcome {
+    Logger.norma.error(
+      "\(fault)",
+      metadata: Logger.facts(of: fault).merging(["case": "\(item.name)", "scan": "\(source.name)"]) { $1 })
+    return .failed(reason: fault.description)
+  }
+
   /// Scores a slide while it is read, and writes its maps and pictures.
   ///
   /// - Throws: `ScanFault` where it cannot be read.
   private func analyze(
     _ slide: PreparedSlide, named name: String, of item: Study.Case, scorer: Scorer, report: Report,
-    terminal: inout Terminal
+    line: inout ProgressLine
   ) throws -> ScanResult.Findings {
     let maps = try report.beginSlide(slide, named: name, inCase: item.name)
     let result = try scorer.analyze(
       slide, rate: falsePositiveRate, minimumArea: minimumRegionArea, longestEdge: ScanPictures.longestSide,
       take: { try maps.append($0) }
     ) { share in
-      terminal.update("\(item.name): \(name)", fraction: share)
+      line.update(
+        "\(item.name): \(name)", fraction: share, metadata: ["case": "\(item.name)", "scan": "\(name)"])
     }
     try report.finishSlide(maps, result.layers, named: name, inCase: item.name)
     return result.findings
@@ -312,7 +342,7 @@ struct Analysis {
         + "false-positive rate \(falsePositiveRate); domain shift; regions with p"
         + "; slides from \(ScanReading().largestWhole) pixels" + resolution.text
         + (limits.toleratedMissing > 0 ? "; tolerates \(limits.toleratedMissing) missing" : "")
-        + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
+        + (keepsMetadata ? "; metadata" : "") + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,
       calibrationScores: c.caseScores, scoreThreshold: c.caseThreshold(rate: falsePositiveRate),
       display: rule.channelWeights == nil && model.preparation.channels == 3 ? .color : .channels, warnings: warnings,

@@ -3,13 +3,16 @@ import ArgumentParser
 import Compute
 import Foundation
 import Generation
+import Logging
 
-struct AttributeCommand: ParsableCommand {
+struct AttributeCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "attribute", abstract: "Learn the direction in latent space from one group of scans to another.",
     discussion: "It is kept beside the model, in MODEL.attributes.json, for norma edit --attribute.")
 
   @OptionGroup var options: GenerationOptions
+
+  var log: LogOptions { options.log }
 
   @Argument(help: "Two studies: scans without the attribute, scans with it.")
   var studies: [String]
@@ -32,12 +35,13 @@ struct AttributeCommand: ParsableCommand {
     let (model, generator) = try options.open()
     let codes = try studies.map { path in
       let found = StudyPatches(try Study(path: path), model: model, perGroup: Self.patches, seed: options.seed)
-      for fault in found.faults { Terminal.complain("left out: \(fault)") }
+      for fault in found.faults { Logger.norma.leftOut(fault) }
       let patches = found.training + found.heldOut
       guard patches.count > 1 else {
         throw GenerationError(
-          "\(path): \(patches.count) patch\(patches.count == 1 ? " shows" : "es show") tissue; two or more are needed. Give a study of scans that the model can read."
-        )
+          path: path,
+          found: "\(patches.count) patch\(patches.count == 1 ? " shows" : "es show") tissue; two or more are needed",
+          remedy: "Give a study of scans that the model can read")
       }
       var none: RandomGenerator?
       return try generator.encode(patches, sampling: &none)
@@ -77,8 +81,8 @@ struct AttributeFile: Codable {
       known.attributes.values.allSatisfy({ $0.fits(model.architecture) })
     else {
       throw GenerationError(
-        "\(file): it cannot be understood, or was learned with another model. Remove it and learn the attributes again."
-      )
+        path: file, found: "it cannot be understood, or was learned with another model",
+        remedy: "Remove it and learn the attributes again")
     }
     return known.attributes
   }

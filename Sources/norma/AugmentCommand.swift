@@ -4,8 +4,9 @@ import Compute
 import Foundation
 import Generation
 import Imaging
+import Logging
 
-struct AugmentCommand: ParsableCommand {
+struct AugmentCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "augment", abstract: "Make new healthy scans of a study, to train on where there are few.",
     discussion: """
@@ -16,6 +17,8 @@ struct AugmentCommand: ParsableCommand {
       """)
 
   @OptionGroup var options: GenerationOptions
+
+  var log: LogOptions { options.log }
 
   @Argument(help: ArgumentHelp("Folder of healthy scans.", valueName: "study"))
   var study: String
@@ -35,17 +38,20 @@ struct AugmentCommand: ParsableCommand {
     let study = try Study(path: study)
     guard URL(fileURLWithPath: output).standardizedFileURL != URL(fileURLWithPath: study.path).standardizedFileURL
     else {
-      throw GenerationError("\(output): this is the study itself. Choose another --output.")
+      throw GenerationError(path: output, found: "this is the study itself", remedy: "Choose another --output")
     }
     guard model.preparation.level ?? 0 == 0 else {
       throw GenerationError(
-        "\(options.model): it looks at level \(model.preparation.level ?? 0) of pyramids, which copies do not have. Train it with "
-          + "--micrometers-per-pixel.")
+        path: options.model,
+        found: "it looks at level \(model.preparation.level ?? 0) of pyramids, which copies do not have",
+        remedy: "Train it with --micrometers-per-pixel")
     }
     guard model.preparation.localContrast == nil else {
-      throw GenerationError("\(options.model): it sees local contrast only, which cannot be turned back into a scan.")
+      throw GenerationError(
+        path: options.model, found: "it sees local contrast only, which cannot be turned back into a scan",
+        remedy: "Train with --local-contrast 0")
     }
-    var terminal = Terminal()
+    var line = ProgressLine()
     let augmenter = Augmenter(generator, overlap: model.inference.overlap)
     var random = RandomGenerator(seed: options.seed)
     var written = 0
@@ -53,17 +59,20 @@ struct AugmentCommand: ParsableCommand {
     var previous: [Partner] = []
     let label = options.details("augment")
     for (index, item) in study.cases.enumerated() {
-      terminal.update(
+      line.update(
         "case \(index + 1) of \(study.cases.count): \(item.name)", fraction: Double(index) / Double(study.cases.count))
       // What was made up before is nothing to start from.
       let sources = study.scans(of: item, reading: model.preparation.reading()).filter { $0.origins == nil }
       for source in sources {
         switch source.content {
         case .failure(let fault):
-          terminal.say("left out: \(fault)")
+          Logger.norma.leftOut(fault)
           left += 1
         case .success(.slide):
-          terminal.say("left out: \(study.path)/\(source.path): it is too large to be held.")
+          Logger.norma.leftOut(
+            ScanFault(
+              path: "\(study.path)/\(source.path)", found: "it is too large to be held",
+              remedy: "Augment a smaller level or parts of it", fault: .unsupported))
           left += 1
         case .success(.image): break
         }
@@ -82,8 +91,8 @@ struct AugmentCommand: ParsableCommand {
           let new = try augmenter.scan(like: grid, mixing: partner?.image, using: &random)
           guard let scan = prepared[k].undone(new, over: images[k]) else {
             throw GenerationError(
-              "\(options.model): its normalization cannot be undone. Train with --normalization robust, percentile, zscore, "
-                + "window or none.")
+              path: options.model, found: "its normalization cannot be undone",
+              remedy: "Train with --normalization robust, percentile, zscore, window or none")
           }
           let origins = [item.name] + (partner.map { $0.caseName == item.name ? [] : [$0.caseName] } ?? [])
           try write(scan, like: source, in: study, copy: copy, caseName: item.name, label: label, origins: origins)
@@ -92,8 +101,8 @@ struct AugmentCommand: ParsableCommand {
       }
       previous = own
     }
-    terminal.update("\(study.cases.count) cases done", fraction: 1, isLast: true)
-    terminal.finish()
+    line.update("\(study.cases.count) cases done", fraction: 1, isLast: true)
+    Terminal.endLine()
     print("synthetic  \(written) scans in \(output)" + (left > 0 ? ", \(left) scans left out" : ""))
     if left > 0 { throw ExitCode(ExitStatus.failed) }
   }

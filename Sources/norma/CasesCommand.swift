@@ -1,8 +1,9 @@
 import ArgumentParser
 import Foundation
+import Logging
 import Reporting
 
-struct CasesCommand: ParsableCommand {
+struct CasesCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "cases", abstract: "Query the cases of a report.",
     discussion: """
@@ -63,6 +64,8 @@ struct CasesCommand: ParsableCommand {
   @Flag(help: "Print the query as SQL for sqlite3 REPORT/cases.sqlite, and do not run it.")
   var sql = false
 
+  @OptionGroup var log: LogOptions
+
   func validate() throws {
     if reviewed && notReviewed { throw ValidationError("Give --reviewed or --not-reviewed, not both.") }
     if ascending && descending { throw ValidationError("Give --ascending or --descending, not both.") }
@@ -76,7 +79,7 @@ struct CasesCommand: ParsableCommand {
     let text = try table?.text(as: format) ?? query.sql + "\n"
     FileHandle.standardOutput.write(Data(text.utf8))
     if let table, table.isEmpty, format == .table {
-      Terminal.complain("No \(regions ? "region" : "case") meets this.")
+      Logger.norma.notice("No \(regions ? "region" : "case") meets this.")
     }
   }
 

@@ -1,9 +1,10 @@
 import Anomaly
 import ArgumentParser
 import Foundation
+import Logging
 import Reporting
 
-struct DemoCommand: ParsableCommand {
+struct DemoCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo", abstract: "Try everything on a small study of phantoms that it makes itself.",
     discussion: """
@@ -23,6 +24,8 @@ struct DemoCommand: ParsableCommand {
   @Option(help: "Time to train, in minutes.")
   var minutes = 4.0
 
+  @OptionGroup var log: LogOptions
+
   func validate() throws {
     guard minutes > 0 else {
       throw ValidationError("--minutes is \(minutes); a number above 0 is expected.")
@@ -30,30 +33,30 @@ struct DemoCommand: ParsableCommand {
   }
 
   func run() throws {
-    var terminal = Terminal()
+    var line = ProgressLine()
     let start = Date()
     let phantoms = PhantomStudy(seed: seed)
     try phantoms.write(to: study) { done, all in
-      terminal.update("phantom \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
+      line.update("phantom \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
     }
-    terminal.finish()
+    Terminal.endLine()
 
     let model = study + "/healthy.safetensors"
     if try hasModel(model) {
-      terminal.say("\(model) is kept: it was trained on these phantoms as asked for; delete it to train again")
+      Logger.norma.notice("\(model) is kept: it was trained on these phantoms as asked for; delete it to train again")
     } else {
       // The same defaults as on the command line: a demo with settings of its own would promise too much.
       var training = try TrainingOptions.parse([])
       training.minutes = minutes
       training.seed = seed
       let trained = try training.train(
-        study: "\(study)/\(PhantomStudy.Group.healthy)", output: model, resume: false, terminal: &terminal)
+        study: "\(study)/\(PhantomStudy.Group.healthy)", output: model, resume: false, line: &line)
       print(TrainingOptions.summary(trained.model, output: model), terminator: "\n\n")
     }
 
     let outcome = try Analysis(
       study: "\(study)/\(PhantomStudy.Group.patients)", model: model, output: output, falsePositiveRate: 0.05
-    ).run(terminal: &terminal)
+    ).run(line: &line)
     print(outcome.summary, terminator: "\n\n")
 
     let masks = study + "/masks"

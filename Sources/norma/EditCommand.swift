@@ -5,7 +5,7 @@ import Foundation
 import Generation
 import Imaging
 
-struct EditCommand: ParsableCommand {
+struct EditCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "edit", abstract: "Change a scan in a model's latent space, or restore it to the nearest healthy one.",
     discussion: """
@@ -15,6 +15,8 @@ struct EditCommand: ParsableCommand {
       """)
 
   @OptionGroup var options: GenerationOptions
+
+  var log: LogOptions { options.log }
 
   @Argument(help: "Scan to edit.")
   var scan: String
@@ -101,7 +103,8 @@ struct EditCommand: ParsableCommand {
     for amount in dimension {
       guard let number = Int(amount.name) else {
         throw GenerationError(
-          "--dimension \(amount): \(amount.name) is no number. Give a dimension's number, such as 7=+1.5.")
+          path: "--dimension \(amount)", found: "\(amount.name) is no number",
+          remedy: "Give a dimension's number, such as 7=+1.5")
       }
       let chosen = try ChosenDimensions.numbers([number]).choose(from: model, count: 1, path: options.model)
       result = result.moved(chosen[0], by: Float(amount.value), of: model.architecture)
@@ -111,9 +114,10 @@ struct EditCommand: ParsableCommand {
       guard let found = known[amount.name] else {
         let names = known.keys.sorted()
         throw GenerationError(
-          "\(options.model): it has no attribute '\(amount.name)'"
-            + (names.isEmpty ? "" : ", only \(names.joined(separator: ", "))")
-            + ". Learn it with norma attribute \(options.model) STUDY-A STUDY-B --name \(amount.name).")
+          path: options.model,
+          found: "it has no attribute '\(amount.name)'"
+            + (names.isEmpty ? "" : ", only \(names.joined(separator: ", "))"),
+          remedy: "Learn it with norma attribute \(options.model) STUDY-A STUDY-B --name \(amount.name)")
       }
       result = result.shifted(by: found.shift(by: amount.value))
     }

@@ -2,9 +2,10 @@ import Anomaly
 import ArgumentParser
 import Compute
 import Foundation
+import Logging
 import Reporting
 
-struct EvaluateCommand: ParsableCommand {
+struct EvaluateCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate", abstract: "Compare a report with ground truth, beside untrained baselines.",
     discussion: """
@@ -40,6 +41,8 @@ struct EvaluateCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
+  @OptionGroup var log: LogOptions
+
   func run() throws {
     let index = try CaseIndex(readingFrom: ReportFolder(report).index)
     guard let run = try index.latestRun() else {
@@ -58,7 +61,7 @@ struct EvaluateCommand: ParsableCommand {
         precision: fact(Analysis.precisionFact).flatMap { Precision(rawValue: $0) } ?? trained.precision),
       limits: loader.limits)
     let result = try comparison.run()
-    for note in result.notes { Terminal.complain(note) }
+    for note in result.notes { Logger.norma.notice("\(note)") }
     print(json ? try result.json() : result.table)
   }
 

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Foundation
+import Logging
 import Reporting
 
-struct ExportCommand: ParsableCommand {
+struct ExportCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Write the regions and heatmaps of a report for other programs.",
     discussion: """
@@ -33,6 +34,8 @@ struct ExportCommand: ParsableCommand {
       "Only cases with such names: * stands for any characters, ? for one.", valueName: "glob"))
   var caseNames: String?
 
+  @OptionGroup var log: LogOptions
+
   func validate() throws {
     guard format != nil else {
       throw ValidationError(
@@ -44,13 +47,13 @@ struct ExportCommand: ParsableCommand {
 
   func run() throws {
     guard let format, let output else { return }
-    var terminal = Terminal()
+    var line = ProgressLine()
     var export = ReportExport(
       try ExportSelection(of: report, flaggedOnly: flagged, names: caseNames.map { CaseGlob($0) }))
-    export.complain = { terminal.say($0) }
-    export.progress = { terminal.update("case \($0 + 1) of \($1)", fraction: Double($0) / Double($1)) }
+    export.complain = { Logger.norma.warning("\($0)") }
+    export.progress = { line.update("case \($0 + 1) of \($1)", fraction: Double($0) / Double($1)) }
     let tally = try export.write(as: format, to: output)
-    terminal.finish()
+    Terminal.endLine()
     print(Self.summary(tally, format, output))
     if tally.leftOut > 0 { throw ExitCode(ExitStatus.failed) }
   }

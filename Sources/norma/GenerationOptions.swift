@@ -13,6 +13,8 @@ struct GenerationOptions: ParsableArguments {
   @Option(help: "Seed of all random numbers.")
   var seed: UInt64 = 0
 
+  @OptionGroup var log: LogOptions
+
   /// The model with its generator.
   func open() throws -> (model: Model, generator: PatchGenerator) {
     let model = try Model(path: self.model)
@@ -42,20 +44,23 @@ struct GridScan {
     let folder = FilePath.folder(of: path)
     let file = FilePath.name(of: path)
     guard FileManager.default.fileExists(atPath: path) else {
-      throw GenerationError("\(path): there is no such file. Give a TIFF scan.")
+      throw GenerationError(path: path, found: "there is no such file", remedy: "Give a TIFF scan")
     }
     // A scan is read as a study's only one would be.
     let sources = Study(path: folder.isEmpty ? "." : folder, cases: [.init(name: file, files: [file])])
       .scans(of: .init(name: file, files: [file]), reading: model.preparation.reading())
-    guard let first = sources.first else { throw GenerationError("\(path): it holds no scan.") }
+    guard let first = sources.first else {
+      throw GenerationError(path: path, found: "it holds no scan", remedy: "Give a TIFF scan")
+    }
     switch first.content {
     case .success(.image(let image)):
       prepared = model.preparation.prepare([image])[0]
       self.image = prepared.scan.image
     case .success(.slide(let slide)):
       throw GenerationError(
-        "\(path): it has \(slide.level.width)x\(slide.level.height) pixels, which is too many to be held. Cut the part out "
-          + "that you want to look at.")
+        path: path,
+        found: "it has \(slide.level.width)x\(slide.level.height) pixels, which is too many to be held",
+        remedy: "Cut the part out that you want to look at")
     case .failure(let fault): throw fault
     }
   }
@@ -66,7 +71,9 @@ struct GridScan {
     let y = place?.y ?? max(0, (image.height - edge) / 2)
     guard (0..<image.width).contains(x), (0..<image.height).contains(y) else {
       throw GenerationError(
-        "\(path): --at \(x),\(y) lies outside; on the model's grid the scan has \(image.width)x\(image.height) pixels.")
+        path: path,
+        found: "--at \(x),\(y) lies outside; on the model's grid the scan has \(image.width)x\(image.height) pixels",
+        remedy: "Give a place within it")
     }
     return image.patch(atX: min(x, max(0, image.width - edge)), y: min(y, max(0, image.height - edge)), edge: edge)
   }
@@ -84,18 +91,23 @@ struct PatchPlace: ExpressibleByArgument, Equatable {
   }
 }
 
-/// Why nothing could be generated, as a sentence.
-struct GenerationError: Error, CustomStringConvertible {
-  let description: String
+/// Why nothing could be generated.
+struct GenerationError: ExplainedError {
+  let path: String
+  /// What was found and what was expected.
+  let found: String
+  let remedy: String
+  var fault = Fault.input
 
-  init(_ description: String) { self.description = description }
+  var description: String { "\(path): \(found). \(remedy)." }
 }
 
 extension GenerationOptions {
   static func makeFolder(_ path: String) throws {
     do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
       throw GenerationError(
-        "\(path): the folder cannot be made (\(error.localizedDescription)). Choose another --output.")
+        path: path, found: "the folder cannot be made (\(error.localizedDescription))",
+        remedy: "Choose another --output", fault: .system)
     }
   }
 
@@ -103,6 +115,6 @@ extension GenerationOptions {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try encoder.encode(value).write(to: URL(fileURLWithPath: path), options: .atomic)
+    try AtomicFile.write(Array(try encoder.encode(value)), to: path)
   }
 }

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Imaging
+import Logging
 
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Show what the loader sees in a file.")
 
@@ -13,6 +14,8 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
+  @OptionGroup var log: LogOptions
+
   func run() throws {
     var isSound = true
     var texts: [String] = []
@@ -23,7 +26,7 @@ struct InspectCommand: ParsableCommand {
         texts.append(json ? try inspection.json() : inspection.text)
       } catch let error as ImagingError where scans.count > 1 {
         // One scan that cannot be opened does not hide the others.
-        Terminal.complain(error.description)
+        Logger.norma.report(error, level: .error)
         isSound = false
       }
     }

@@ -5,13 +5,15 @@ import Foundation
 import Generation
 import Imaging
 
-struct InterpolateCommand: ParsableCommand {
+struct InterpolateCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "interpolate", abstract: "Show what a model believes to lie between two scans.",
     discussion:
       "Writes a TIFF a step, in normalized intensities, and sheet.png with all of them, the scans at the ends.")
 
   @OptionGroup var options: GenerationOptions
+
+  var log: LogOptions { options.log }
 
   @Argument(help: "Two scans of the same size on the model's grid.")
   var scans: [String]
@@ -38,8 +40,9 @@ struct InterpolateCommand: ParsableCommand {
     let (width, height) = (ends[0].width, ends[0].height)
     guard ends[1].width == width, ends[1].height == height else {
       throw GenerationError(
-        "\(scans[1]): on the model's grid it has \(ends[1].width)x\(ends[1].height) pixels, \(scans[0]) has "
-          + "\(width)x\(height). Give scans of the same size.")
+        path: scans[1],
+        found: "on the model's grid it has \(ends[1].width)x\(ends[1].height) pixels, \(scans[0]) has "
+          + "\(width)x\(height)", remedy: "Give scans of the same size")
     }
     let coder = ScanCoder(generator, overlap: model.inference.overlap)
     let codes = try ends.map { try coder.encode($0) }

@@ -6,7 +6,7 @@ import Generation
 import Imaging
 import Reporting
 
-struct ModelCommand: ParsableCommand {
+struct ModelCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "model", abstract: "Say what a model file holds; compare two; write a page of it.",
     discussion: """
@@ -22,6 +22,8 @@ struct ModelCommand: ParsableCommand {
 
   @Option(help: "Seed of the pictures.")
   var seed: UInt64 = 0
+
+  @OptionGroup var log: LogOptions
 
   func validate() throws {
     guard (1...2).contains(models.count) else {

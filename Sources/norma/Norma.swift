@@ -1,6 +1,7 @@
 import ArgumentParser
 import CSystem
 import Foundation
+import Logging
 
 /// The command line: parses, runs, and turns every error into one sentence and an exit status.
 @main
@@ -36,9 +37,10 @@ struct Norma: ParsableCommand {
     do {
       var command = try parseAsRoot()
       isRunning = true
+      startLog(of: command)
       try command.run()
     } catch let stop as Stopped {
-      Terminal.complain("norma: \(stop)")
+      Logger.norma.report(stop)
       Foundation.exit(stop.exitStatus)
     } catch let code as ExitCode {
       exit(withError: code)
@@ -46,12 +48,18 @@ struct Norma: ParsableCommand {
       exit(withError: error)  // help and version are asked for by throwing
     } catch {
       if !isRunning || error is ValidationError {
-        Terminal.complain(fullMessage(for: error))
+        Terminal.writeLine(fullMessage(for: error))
         Foundation.exit(ExitStatus.usage)
       }
-      Terminal.complain("norma: \(error)")
+      Logger.norma.report(error)
       Foundation.exit(ExitStatus.failed)
     }
+  }
+
+  private static func startLog(of command: any ParsableCommand) {
+    if let logged = command as? any LoggedCommand { LogFormat.current = logged.log.logFormat }
+    let name = type(of: command).configuration.commandName ?? "norma"
+    LoggingSystem.bootstrap { _ in StandardErrorLog(command: name) }
   }
 }
 

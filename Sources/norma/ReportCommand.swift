@@ -1,7 +1,8 @@
 import ArgumentParser
+import Logging
 import Reporting
 
-struct ReportCommand: ParsableCommand {
+struct ReportCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Make the pages of a report again, from its index and heatmaps alone.",
     discussion:
@@ -10,11 +11,13 @@ struct ReportCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
   var report: String
 
+  @OptionGroup var log: LogOptions
+
   func run() throws {
     let lock = try WritingRight.take(report: report)
     defer { lock.release() }
     let rebuilt = try Report.rebuild(in: report)
-    for sentence in rebuilt.missing { Terminal.complain(sentence) }
+    for sentence in rebuilt.missing { Logger.norma.warning("\(sentence)") }
     print(
       "pages    \(rebuilt.pages)" + (rebuilt.drawn > 0 ? ", the heat of \(rebuilt.drawn) scans drawn again" : ""),
       "report   \(report)/index.html", separator: "\n")

@@ -1,7 +1,8 @@
 import ArgumentParser
+import Logging
 import Reporting
 
-struct ReviewImportCommand: ParsableCommand {
+struct ReviewImportCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Bring reviews saved by a report's pages into its index.",
     discussion: """
@@ -21,6 +22,8 @@ struct ReviewImportCommand: ParsableCommand {
   /// The names in a warning; a file of another study would name thousands.
   private static let mostNames = 20
 
+  @OptionGroup var log: LogOptions
+
   func run() throws {
     let lock = try WritingRight.take(report: report)
     defer { lock.release() }
@@ -37,7 +40,7 @@ struct ReviewImportCommand: ParsableCommand {
         names.formUnion(file.reviews.map(\.caseName))
         isComplete = isComplete && result.unknownCases.isEmpty
       } catch {
-        Terminal.complain("norma: \(error)")
+        Logger.norma.report(error, level: .error)
         isComplete = false
       }
     }
@@ -50,15 +53,13 @@ struct ReviewImportCommand: ParsableCommand {
     if !unknown.isEmpty {
       let names = unknown.prefix(Self.mostNames).map(PrintableText.escaped).joined(separator: ", ")
       let more = unknown.count > Self.mostNames ? " and \(unknown.count - Self.mostNames) more" : ""
-      Terminal.complain(
-        "warning: \(path): not imported, since this report has no case of the name: \(names)\(more). "
-          + "Import the file into the report that it was saved from.")
+      let reason = "not imported, since this report has no case of the name: \(names)\(more)"
+      Logger.norma.warning("\(path): \(reason). Import the file into the report that it was saved from.")
     }
     if result.ofOtherModels > 0 {
       let reviews = result.ofOtherModels == 1 ? "1 review judges" : "\(result.ofOtherModels) reviews judge"
-      Terminal.complain(
-        "warning: \(path): \(reviews) the report of another model, with other scores and regions. "
-          + "Look at these cases again.")
+      let reason = "\(reviews) the report of another model, with other scores and regions"
+      Logger.norma.warning("\(path): \(reason). Look at these cases again.")
     }
   }
 }

@@ -4,8 +4,9 @@ import Compute
 import Foundation
 import Generation
 import Imaging
+import Logging
 
-struct SampleCommand: ParsableCommand {
+struct SampleCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample", abstract: "Draw patches that a model believes to be healthy.",
     discussion: """
@@ -15,6 +16,8 @@ struct SampleCommand: ParsableCommand {
       """)
 
   @OptionGroup var options: GenerationOptions
+
+  var log: LogOptions { options.log }
 
   @Option(help: "Patches to draw.")
   var count = 64
@@ -57,7 +60,7 @@ struct SampleCommand: ParsableCommand {
     let real = try study.map {
       StudyPatches(try Study(path: $0), model: model, perGroup: max(256, count), seed: options.seed)
     }
-    for fault in real?.faults ?? [] { Terminal.complain("left out: \(fault)") }
+    for fault in real?.faults ?? [] { Logger.norma.leftOut(fault) }
     let patches = try generator.decode(try draw(model, generator, real))
     try GenerationOptions.makeFolder(output)
     let label = options.label("sample", "from \(from.rawValue), temperature \(temperature)")
@@ -80,7 +83,9 @@ struct SampleCommand: ParsableCommand {
       return .prior(of: model.architecture, count: count, temperature: temperature, using: &random)
     }
     let known = real.training + real.heldOut
-    guard !known.isEmpty else { throw GenerationError("\(study ?? ""): no patch shows tissue. Give healthy scans.") }
+    guard !known.isEmpty else {
+      throw GenerationError(path: study ?? "", found: "no patch shows tissue", remedy: "Give healthy scans")
+    }
     let starts = (0..<count).map { _ in known[random.integer(below: known.count)] }
     var none: RandomGenerator?
     var drawing: RandomGenerator? = random
@@ -98,8 +103,10 @@ struct SampleCommand: ParsableCommand {
   private func compare(_ patches: [Image], with real: StudyPatches) throws {
     guard patches.count > 1, real.heldOut.count > 1, real.training.count > 1 else {
       throw GenerationError(
-        "\(study ?? ""): \(real.heldOut.count) patches of held-out and \(real.training.count) of training cases; two or more "
-          + "of each are needed to compare. Give the study that the model was trained on, and a --count above 1.")
+        path: study ?? "",
+        found: "\(real.heldOut.count) patches of held-out and \(real.training.count) of training cases; two or more "
+          + "of each are needed to compare",
+        remedy: "Give the study that the model was trained on, and a --count above 1")
     }
     let samples = Fidelity(of: patches, real: real.heldOut, training: real.training)
     let training = Fidelity(of: Array(real.training.prefix(patches.count)), real: real.heldOut, training: [])

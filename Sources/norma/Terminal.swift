@@ -1,43 +1,36 @@
 import Foundation
+import Synchronization
 
-/// Progress and messages: a line that rewrites itself on a terminal, plain lines elsewhere. Results go to standard
-/// output, everything else to standard error.
-struct Terminal {
+/// Standard error: a line that rewrites itself on a terminal, plain lines elsewhere. Results go to standard output.
+enum Terminal {
   static let isInteractive = isatty(STDERR_FILENO) != 0 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
 
-  private var lastPlainLine = Date.distantPast
-  private var drawn = false
-  /// Without a terminal a line every so often is enough.
-  private static let secondsBetweenPlainLines = 10.0
+  /// Whether a line that the next one replaces is shown.
+  private static let isRewriting = Mutex(false)
 
-  /// Shows a state that the next call replaces.
-  ///
-  /// - Parameter fraction: how much is done, in 0...1; draws a bar.
-  mutating func update(_ text: String, fraction: Double, isLast: Bool = false) {
-    if Self.isInteractive {
-      let width = 24
-      let filled = Int((min(max(fraction, 0), 1) * Double(width)).rounded())
-      let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-      Self.write("\r\u{1B}[2K\(bar) \(text)")
-      drawn = true
-    } else if isLast || Date().timeIntervalSince(lastPlainLine) >= Self.secondsBetweenPlainLines {
-      Self.write(String(format: "%3.0f %% ", fraction * 100) + text + "\n")
-      lastPlainLine = Date()
+  /// Shows a line that the next one replaces; only where a terminal is.
+  static func show(_ line: String) {
+    isRewriting.withLock {
+      write("\r\u{1B}[2K" + line)
+      $0 = true
+    }
+  }
+
+  /// Writes a whole line, below the one that was being rewritten.
+  static func writeLine(_ line: String) {
+    isRewriting.withLock {
+      write(($0 ? "\n" : "") + line + "\n")
+      $0 = false
     }
   }
 
   /// Ends the line that was being rewritten.
-  mutating func finish() {
-    if drawn { Self.write("\n") }
-    drawn = false
+  static func endLine() {
+    isRewriting.withLock {
+      if $0 { write("\n") }
+      $0 = false
+    }
   }
-
-  mutating func say(_ text: String) {
-    finish()
-    Self.write(text + "\n")
-  }
-
-  static func complain(_ text: String) { write(text + "\n") }
 
   /// Nobody may be reading any more, which is no reason to end.
   private static func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }

@@ -2,7 +2,7 @@ import Anomaly
 import ArgumentParser
 import Compute
 
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "train", abstract: "Learn healthy tissue from a study folder.",
     discussion: """
@@ -21,10 +21,12 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Go on from the last checkpoint of the same output.")
   var resume = false
 
+  @OptionGroup var log: LogOptions
+
   func run() throws {
     Interruption.listen()
-    var terminal = Terminal()
-    let trained = try training.train(study: study, output: output, resume: resume, terminal: &terminal)
+    var line = ProgressLine()
+    let trained = try training.train(study: study, output: output, resume: resume, line: &line)
     print(TrainingOptions.summary(trained.model, output: output))
     if !trained.faults.isEmpty { throw ExitCode(ExitStatus.failed) }
   }

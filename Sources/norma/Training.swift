@@ -3,12 +3,13 @@ import ArgumentParser
 import Compute
 import Foundation
 import Imaging
+import Logging
 
 extension TrainingOptions {
   /// Reads, trains and writes the model; a checkpoint beside it is removed at the end.
   func train(
-    study path: String, output: String, resume: Bool, terminal: inout Terminal
-  ) throws -> (model: Model, faults: [String]) {
+    study path: String, output: String, resume: Bool, line: inout ProgressLine
+  ) throws -> (model: Model, faults: [ScanFault]) {
     let study = try Study(path: path)
     try checkWritable(output)
     let lock = try WritingRight.take(model: output)
@@ -32,20 +33,20 @@ extension TrainingOptions {
     let set: TrainingSet
     do throws(StudyError) {
       set = try TrainingSet(study, settings: setSettings) { done, all in
-        terminal.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
+        line.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
       }
     } catch {
-      terminal.finish()
+      Terminal.endLine()
       guard let signal = Interruption.signal else { throw error }
       throw Stopped(signal: signal, description: error.description)
     }
-    terminal.finish()
-    for fault in set.faults { terminal.say("left out: \(fault)") }
-    for note in set.incomplete { terminal.say(note) }
-    let scans = { (members: [TrainingSet.Member]) in members.reduce(0) { $0 + $1.scans.count + $1.slides.count } }
-    terminal.say(
-      "learning from \(scans(set.training)) scans of \(set.training.count) cases; \(scans(set.heldOut)) scans of "
-        + "\(set.heldOut.count) cases are held out")
+    Terminal.endLine()
+    for fault in set.faults { Logger.norma.leftOut(fault) }
+    for note in set.incomplete { Logger.norma.warning("\(note)") }
+    func sizes(_ members: [TrainingSet.Member]) -> String {
+      "\(members.reduce(0) { $0 + $1.scans.count + $1.slides.count }) scans of \(members.count) cases"
+    }
+    Logger.norma.notice("learning from \(sizes(set.training)); \(sizes(set.heldOut)) are held out")
 
     var architecture = architecture(channels: set.preparation.channels, patchSize: 128)
     architecture.patchSize = set.patchSize(granularity: architecture.granularity)
@@ -72,9 +73,9 @@ extension TrainingOptions {
     trainer.secondsBetweenCheckpoints = checkpointEvery
     let model: Model
     do {
-      model = try train(trainer, checkpoint: checkpoint, terminal: &terminal)
+      model = try train(trainer, checkpoint: checkpoint, line: &line)
     } catch let error as ComputeError where error == .interrupted {
-      terminal.finish()
+      Terminal.endLine()
       try trainer.saveCheckpoint(to: checkpoint)
       let signal = Interruption.signal ?? SIGTERM
       throw Stopped(
@@ -82,30 +83,32 @@ extension TrainingOptions {
         description: "\(output): training was stopped by \(Stopped.name(of: signal)); all of it is kept in "
           + "\(checkpoint). Run the same command again with --resume to go on.")
     }
-    terminal.finish()
+    Terminal.endLine()
     try model.save(to: output)
     try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
     return (model, set.faults)
   }
 
-  private func train(_ trainer: Trainer, checkpoint: String, terminal: inout Terminal) throws -> Model {
+  private func train(_ trainer: Trainer, checkpoint: String, line: inout ProgressLine) throws -> Model {
     try trainer.run(toolVersion: Norma.version) { event in
       switch event {
-      case .progress(let progress): terminal.update(Self.line(progress), fraction: progress.fraction)
+      case .progress(let progress): line.update(Self.line(progress), fraction: progress.fraction)
       case .score(let progress):
-        terminal.update(
+        line.update(
           String(
             format: "learning the score: step %d  loss %.4f  %.0f patches/s", progress.step, progress.loss,
             progress.patchesPerSecond), fraction: progress.fraction)
       case .checkpoint:
         // Hours of training are not given up because a checkpoint does not fit.
-        do { try trainer.saveCheckpoint(to: checkpoint) } catch { terminal.say("no checkpoint was kept: \(error)") }
-      case .checked(_, let warnings): for warning in warnings { terminal.say("warning: \(warning)") }
-      case .recovered(let step, let reason): terminal.say("training diverged at step \(step): \(reason)")
+        do { try trainer.saveCheckpoint(to: checkpoint) } catch {
+          Logger.norma.warning("no checkpoint was kept: \(error)")
+        }
+      case .checked(_, let warnings): for warning in warnings { Logger.norma.warning("\(warning)") }
+      case .recovered(let step, let reason): Logger.norma.warning("training diverged at step \(step): \(reason)")
       case .calibrated(let done, let all):
-        terminal.update("calibrating: held-out case \(done) of \(all)", fraction: Double(done) / Double(all))
+        line.update("calibrating: held-out case \(done) of \(all)", fraction: Double(done) / Double(all))
       case .stoppedEarly(let step, let checks):
-        terminal.say("stopped at step \(step): the last \(checks) checks brought nothing better")
+        Logger.norma.notice("stopped at step \(step): the last \(checks) checks brought nothing better")
       }
       try Interruption.check()
     }
@@ -140,12 +143,12 @@ extension TrainingOptions {
     do { try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true) } catch {
       throw ModelError(
         path: output, found: "its folder cannot be made (\(error.localizedDescription))",
-        remedy: "Choose another --output")
+        remedy: "Choose another --output", fault: .system)
     }
     guard access(place, W_OK) == 0 else {
       throw ModelError(
         path: output, found: "its folder cannot be written to",
-        remedy: "Check its permissions or choose another --output")
+        remedy: "Check its permissions or choose another --output", fault: .system)
     }
   }
 

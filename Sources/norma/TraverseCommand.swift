@@ -5,7 +5,7 @@ import Foundation
 import Generation
 import Imaging
 
-struct TraverseCommand: ParsableCommand {
+struct TraverseCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "traverse", abstract: "Show what each latent dimension of a model does.",
     discussion: """
@@ -14,6 +14,8 @@ struct TraverseCommand: ParsableCommand {
       """)
 
   @OptionGroup var options: GenerationOptions
+
+  var log: LogOptions { options.log }
 
   @Argument(help: ArgumentHelp("Scan to start from. By default the prior's mean.", valueName: "scan"))
   var scan: String?
@@ -107,7 +109,9 @@ enum ChosenDimensions: ExpressibleByArgument, Equatable {
     let all = model.latentDimensions
     return try numbers.map { number in
       guard (1...all.count).contains(number) else {
-        throw GenerationError("\(path): it has the latent dimensions 1 to \(all.count), not \(number).")
+        throw GenerationError(
+          path: path, found: "it has the latent dimensions 1 to \(all.count), not \(number)",
+          remedy: "Give the number of one of them")
       }
       return all[number - 1]
     }

@@ -1,7 +1,8 @@
 import ArgumentParser
+import Logging
 import Reporting
 
-struct VerifyCommand: ParsableCommand {
+struct VerifyCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check that a report's files are those that its index describes.",
     discussion: """
@@ -13,13 +14,15 @@ struct VerifyCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
   var report: String
 
+  @OptionGroup var log: LogOptions
+
   func run() throws {
-    var terminal = Terminal()
+    var line = ProgressLine()
     let check = try ReportCheck(of: report) { done, all in
-      terminal.update("case \(done) of \(all)", fraction: Double(done) / Double(all))
+      line.update("case \(done) of \(all)", fraction: Double(done) / Double(all))
     }
-    terminal.finish()
-    for note in check.notes { terminal.say("note: \(note)") }
+    Terminal.endLine()
+    for note in check.notes { Logger.norma.notice("note: \(note)") }
     for fault in check.faults { print(fault) }
     let count = check.faults.count
     print(

@@ -1,5 +1,6 @@
 import Anomaly
 import Imaging
+import Logging
 import Reporting
 
 /// The right to write a report or a model, taken by the commands that do.
@@ -23,7 +24,7 @@ enum WritingRight {
   }
 
   private static func warned(_ lock: WriterLock) -> WriterLock {
-    if let warning = lock.warning { Terminal.complain("warning: \(warning)") }
+    if let warning = lock.warning { Logger.norma.warning("\(warning)") }
     return lock
   }
 }

@@ -36,7 +36,9 @@ struct SlideTests {
     try folder.write([image], as: "study/case/slide.tif")
     let study = try Study(path: folder.path + "/study")
     let scan = try #require(study.scans(of: study.cases[0], reading: reading).first)
-    guard case .slide(let slide) = try scan.content.get() else { throw ScanFault("it was held whole") }
+    guard case .slide(let slide) = try scan.content.get() else {
+      throw ScanFault(path: "slide", found: "it was held whole", remedy: "See ScanReading.largestWhole")
+    }
     return slide
   }
 
@@ -146,7 +148,7 @@ struct SlideTests {
       var reading = preparation.reading()
       reading.largestWhole = 100
       guard case .slide(let slide) = try study.scans(of: study.cases[0], reading: reading)[0].content.get() else {
-        throw ScanFault("it was held whole")
+        throw ScanFault(path: "slide", found: "it was held whole", remedy: "See ScanReading.largestWhole")
       }
       let prepared = preparation.prepare(try preparation.sample(slide))
       var count = 0

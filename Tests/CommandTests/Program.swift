@@ -26,11 +26,14 @@ struct Program {
     try run(arguments, in: folder)
   }
 
-  /// - Parameter environment: set beside what the tests run with.
+  /// - Parameters:
+  ///   - environment: set beside what the tests run with.
+  ///   - launcher: what starts the program, which is appended to it.
   static func run(
-    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
+    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:],
+    through launcher: [String] = []
   ) throws -> Result {
-    try start(arguments, in: folder, environment: environment).wait()
+    try start(arguments, in: folder, environment: environment, through: launcher).wait()
   }
 
   /// The program while it runs.
@@ -39,10 +42,13 @@ struct Program {
     private let output = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     private let errors = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
 
-    fileprivate init(_ arguments: [String], in folder: TemporaryFolder, environment: [String: String]) throws {
+    fileprivate init(
+      _ arguments: [String], in folder: TemporaryFolder, environment: [String: String], through launcher: [String]
+    ) throws {
       process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-      process.executableURL = url
-      process.arguments = arguments
+      let command = launcher + [url.path] + arguments
+      process.executableURL = URL(fileURLWithPath: command[0])
+      process.arguments = Array(command.dropFirst())
       process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
       for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
       process.standardOutput = try FileHandle(forWritingTo: output)
@@ -82,9 +88,10 @@ struct Program {
   }
 
   static func start(
-    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
+    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:],
+    through launcher: [String] = []
   ) throws -> Running {
-    try Running(arguments, in: folder, environment: environment)
+    try Running(arguments, in: folder, environment: environment, through: launcher)
   }
 }
 

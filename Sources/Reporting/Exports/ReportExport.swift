@@ -33,7 +33,7 @@ package struct ReportExport {
       }
       try AtomicFile.syncAll(in: output)
     } catch let error as ImagingError {
-      throw ReportingError(path: error.path, detail: error.detail, remedy: error.remedy)
+      throw ReportingError(path: error.path, detail: error.detail, remedy: error.remedy, fault: error.fault)
     } catch { throw .index(selection.index.path, error) }
     return tally
   }

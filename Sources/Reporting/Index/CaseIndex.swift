@@ -18,6 +18,9 @@ package struct CaseIndex: Sendable {
   package init(writingTo path: String, patience: Double = 10) throws(ReportingError) {
     self.path = path
     do {
+      // SQLite makes files that only their owner can write, whatever the umask lets others do.
+      let made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+      if made >= 0 { close(made) }
       var configuration = Configuration()
       configuration.busyMode = .timeout(patience)
       configuration.journalMode = .wal
@@ -163,6 +166,10 @@ package struct CaseIndex: Sendable {
       found?.downsample, found == nil ? nil : heatmapSHA256,
     ])
     let scanID = database.lastInsertedRowID
+    for (name, value) in scan.metadata {
+      try database.cachedStatement(sql: "INSERT INTO scan_metadata (scan_id, name, value) VALUES (?, ?, ?)")
+        .execute(arguments: [scanID, name, value])
+    }
     let statement = try database.cachedStatement(
       sql: """
         INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, area_mm2, peak, mean, p_value, q_value)

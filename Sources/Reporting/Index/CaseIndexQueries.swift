@@ -114,8 +114,13 @@ extension CaseIndex {
       database, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
     let review = try Row.fetchOne(
       database, sql: "SELECT \(Review.columns) FROM reviews WHERE case_name = ?", arguments: [row.name])
+    var metadata: [Int64: [String: String]] = [:]
+    let kept = try Row.fetchCursor(
+      database, sql: "SELECT scan_metadata.* FROM scan_metadata JOIN scans ON scans.id = scan_id WHERE case_id = ?",
+      arguments: [caseID])
+    while let tag = try kept.next() { metadata[tag["scan_id"], default: [:]][tag["name"]] = tag["value"] }
     return CaseRecord(
-      row: row, scans: try scans.map { ($0, try regions(of: $0.id, in: database)) },
+      row: row, scans: try scans.map { ($0, try regions(of: $0.id, in: database)) }, metadata: metadata,
       review: review.flatMap(Review.init))
   }
 

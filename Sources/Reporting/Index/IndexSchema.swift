@@ -120,6 +120,17 @@ package enum IndexSchema {
     migrator.registerMigration("8: digests of heatmaps") { database in
       try database.execute(sql: "ALTER TABLE scans ADD COLUMN heatmap_sha256 TEXT")
     }
+    migrator.registerMigration("9: metadata of scans") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE scan_metadata (
+            scan_id INTEGER NOT NULL REFERENCES scans (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (scan_id, name)
+          ) WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 

@@ -61,7 +61,9 @@ struct CasePage {
     let sections = scans.enumerated().map { number, scan in
       (
         scan: scan.row,
-        section: ScanSection(scan.row, scan.regions, number: number + 1, of: row, context: context, folder: folder)
+        section: ScanSection(
+          scan.row, scan.regions, metadata: record.metadata[scan.row.id] ?? [:], number: number + 1, of: row,
+          context: context, folder: folder)
       )
     }
     let scored = sections.filter { $0.scan.score != nil }

@@ -1,6 +1,7 @@
 import Anomaly
 import Foundation
 import Generation
+import Imaging
 
 /// The page of one model, or of several side by side: what it was trained on, how training went, what its latents do.
 package struct ModelPage {
@@ -121,8 +122,8 @@ package struct ModelPage {
   package func write(to folder: String) throws(ReportingError) {
     do {
       try FileManager.default.createDirectory(atPath: folder + "/assets", withIntermediateDirectories: true)
-      try PageTemplate.style.write(to: URL(filePath: "\(folder)/\(ReportFolder.style)"), options: .atomic)
-      try PageTemplate.model.page(content).write(to: URL(filePath: folder + "/index.html"), options: .atomic)
+      try AtomicFile.write(Array(PageTemplate.style), to: "\(folder)/\(ReportFolder.style)")
+      try AtomicFile.write(Array(PageTemplate.model.page(content)), to: folder + "/index.html")
     } catch { throw .writing(folder, error) }
   }
 

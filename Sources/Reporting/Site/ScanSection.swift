@@ -31,6 +31,8 @@ struct ScanSection: Sendable {
   let regions: [Line]
   let regionTitle: String
   let thumbnail: String
+  /// What the file says in words, by tag.
+  let metadata: [StudyContext.Fact]
 
   /// Deep Zoom tiles of a slide and of its heat.
   struct Tiles: Sendable {
@@ -80,7 +82,8 @@ struct ScanSection: Sendable {
 
   /// - Parameter number: one-based place in the case.
   init(
-    _ scan: ScanRow, _ regions: [Region], number: Int, of row: CaseRow, context: StudyContext, folder: ReportFolder
+    _ scan: ScanRow, _ regions: [Region], metadata: [String: String], number: Int, of row: CaseRow,
+    context: StudyContext, folder: ReportFolder
   ) {
     let words = Words(row: row, scan: scan, number: number, context: context, folder: folder)
     anchor = "scan-\(number)"
@@ -109,6 +112,7 @@ struct ScanSection: Sendable {
       regions.isEmpty
       ? "No region above the threshold" : "\(PageText.count(regions.count, "region")) above the threshold"
     thumbnail = words.link(.thumbnail)
+    self.metadata = metadata.sorted { $0.key < $1.key }.map { .init($0.key, $0.value) }
   }
 
   /// Words and addresses.
