@@ -34,6 +34,8 @@ struct AnalyzeCommand: LoggedCommand {
 
   @OptionGroup var loader: LoaderOptions
 
+  @OptionGroup var memory: MemoryOptions
+
   @OptionGroup var resolution: ResolutionOptions
 
   @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
@@ -67,11 +69,13 @@ struct AnalyzeCommand: LoggedCommand {
 
   func run() throws {
     Interruption.listen()
+    memory.apply()
     var line = ProgressLine()
     let result = try Analysis(
       study: study, model: model, output: output ?? Self.defaultOutput(study), falsePositiveRate: falsePositiveRate,
       score: score, keptFiles: keep, keepsMetadata: keepMetadata,
       precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }, limits: loader.limits,
+      memory: memory.budget,
       resolution: resolution.chosen
     ).run(line: &line)
     if LogFormat.current == .json { Logger.norma.notice("finished", metadata: result.facts) }
@@ -98,6 +102,7 @@ struct Analysis {
   /// `nil` for what the model was calibrated with.
   var minimumRegionArea: RegionArea?
   var limits = TIFFLimits.default
+  var memory = MemoryBudget.unlimited
   var resolution = Resolution()
 
   struct Outcome {
@@ -144,7 +149,7 @@ struct Analysis {
     let engine = try Engine(precision: precision)
     let scorer = try Scorer(trained, path: model, score: score, engine: engine)
     let modelDigest = Study.digest(ofFile: model) ?? ""
-    var context = context(of: trained, calibration: scorer.calibration, precision: precision, digest: modelDigest)
+    var context = context(of: trained, by: scorer, precision: precision, digest: modelDigest)
     let lock = try WritingRight.take(report: output, makingFolder: true)
     defer { lock.release() }
     var report = try Report(
@@ -205,14 +210,13 @@ struct Analysis {
         outcome.current += 1
         continue
       }
-      var reading = model.preparation.reading(limits: limits)
-      reading.keepsMetadata = keepsMetadata
-      let sources = study.scans(of: item, reading: reading)
+      let pictures = CasePictures(
+        of: item, in: study, reading: reading(for: model, by: scorer), for: scorer, budget: memory)
       let result: CaseResult
       try report.beginCase(named: item.name)
       do {
         result = try analyze(
-          item, sources: sources, model: model, scorer: scorer, report: report, line: &line)
+          item, pictures: pictures, model: model, scorer: scorer, report: report, line: &line)
         try report.finishCase(result)
       } catch {
         report.abandonCase(named: item.name)
@@ -220,49 +224,40 @@ struct Analysis {
       }
       outcome.recorded += 1
       outcome.scans += result.scans.count
-      outcome.slides += sources.count { if case .success(.slide) = $0.content { true } else { false } }
+      outcome.slides += pictures.sources.count { if case .slide = $0.content { true } else { false } }
     }
     line.update("\(study.cases.count) cases done", fraction: 1, isLast: true)
     Terminal.endLine()
   }
 
   private func analyze(
-    _ item: Study.Case, sources: [SourceScan], model: Model, scorer: Scorer, report: Report, line: inout ProgressLine
+    _ item: Study.Case, pictures: CasePictures, model: Model, scorer: Scorer, report: Report, line: inout ProgressLine
   ) throws -> CaseResult {
-    var readable: [Int] = []
-    var pictures: [Image] = []
+    let sources = pictures.sources
     var outcomes: [Int: ScanResult.Outcome] = [:]
     for (index, source) in sources.enumerated() {
       switch source.content {
-      case .success(.image(let image)):
-        readable.append(index)
-        pictures.append(image)
-      case .success(.slide(let slide)):
+      case .picture: break
+      case .slide(let slide):
         do {
           let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+          if let fault = memory.fault(of: prepared) { throw fault }
           outcomes[index] = .done(
             try analyze(
               prepared, named: source.name, of: item, scorer: scorer, report: report, line: &line))
-        } catch let fault as ScanFault { outcomes[index] = Self.failure(of: source, in: item, fault) }
-      case .failure(let fault): outcomes[index] = Self.failure(of: source, in: item, fault)
+        } catch let fault as ScanFault { outcomes[index] = Self.failure(of: source.name, in: item, fault) }
+      case .failed(let fault): outcomes[index] = Self.failure(of: source.name, in: item, fault)
       }
     }
-    let prepared = model.preparation.prepare(pictures)
-    // A few scans at a time: enough to fill the network's batches, few enough to hold their layers in memory.
-    let group = 16
-    for first in stride(from: 0, to: readable.count, by: group) {
+    try pictures.forEachGroup { members, images, prepared in
       try Interruption.check()
-      let members = first..<min(first + group, readable.count)
       let results = try scorer.analyze(
-        Array(pictures[members]), prepared: Array(prepared[members]), rate: falsePositiveRate,
-        minimumArea: minimumRegionArea)
+        images, prepared: prepared, rate: falsePositiveRate, minimumArea: minimumRegionArea)
       _ = try Parallel.map(results.count) { k in
-        let name = sources[readable[members.lowerBound + k]].name
-        try report.writeScan(results[k].layers, name: name, inCase: item.name)
+        try report.writeScan(results[k].layers, name: sources[members[k]].name, inCase: item.name)
       }
       for (member, result) in zip(members, results) {
-        let base = sources[readable[member]].base
-        outcomes[readable[member]] = .done(base.map { result.findings.scaled(to: $0) } ?? result.findings)
+        outcomes[member] = .done(sources[member].base.map { result.findings.scaled(to: $0) } ?? result.findings)
       }
     }
     let scans = sources.enumerated().map { index, source in
@@ -285,10 +280,19 @@ struct Analysis {
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
   }
 
-  private static func failure(of source: SourceScan, in item: Study.Case, _ fault: ScanFault) -> ScanResult.Outcome {
+  private func reading(for model: Model, by scorer: Scorer) -> ScanReading {
+    var reading = model.preparation.reading(limits: limits)
+    reading.keepsMetadata = keepsMetadata
+    if model.preparation.localContrast == nil {
+      reading.largestWhole = memory.largestWhole(for: scorer)
+    }
+    return reading
+  }
+
+  private static func failure(of scan: String, in item: Study.Case, _ fault: ScanFault) -> ScanResult.Outcome {
     Logger.norma.error(
       "\(fault)",
-      metadata: Logger.facts(of: fault).merging(["case": "\(item.name)", "scan": "\(source.name)"]) { $1 })
+      metadata: Logger.facts(of: fault).merging(["case": "\(item.name)", "scan": "\(scan)"]) { $1 })
     return .failed(reason: fault.description)
   }
 
@@ -322,8 +326,9 @@ struct Analysis {
   }
 
   private func context(
-    of model: Model, calibration c: Calibration, precision: Precision, digest: String
+    of model: Model, by scorer: Scorer, precision: Precision, digest: String
   ) -> StudyContext {
+    let c = scorer.calibration
     let r = model.record
     let rule = model.book.rule
     let rate = c.attainableRate(falsePositiveRate)
@@ -340,7 +345,7 @@ struct Analysis {
       scoring:
         "norma \(Norma.version); score \(score.rawValue); \(precision.rawValue); "
         + "false-positive rate \(falsePositiveRate); domain shift; regions with p"
-        + "; slides from \(ScanReading().largestWhole) pixels" + resolution.text
+        + "; slides from \(reading(for: model, by: scorer).largestWhole) pixels" + resolution.text
         + (limits.toleratedMissing > 0 ? "; tolerates \(limits.toleratedMissing) missing" : "")
         + (keepsMetadata ? "; metadata" : "") + (minimumRegionArea.map { "; regions from \($0)" } ?? ""),
       threshold: c.regionThreshold(rate: falsePositiveRate), falsePositiveRate: rate,

@@ -29,9 +29,9 @@ struct SmallStudy {
   }
 
   /// Learns just enough to give every scan a heatmap.
-  func train() throws {
-    _ = try Norma.succeed(
-      ["train", healthy, "--output", model, "--epochs", "4", "--held-out", "0.5", "--score-share", "0"])
+  func train(_ options: String...) throws {
+    let command = ["train", healthy, "--output", model, "--epochs", "4", "--held-out", "0.5", "--score-share", "0"]
+    _ = try Norma.succeed(command + options)
   }
 
   /// - Parameter share: of the scans that are bad.
@@ -55,6 +55,28 @@ struct SmallStudy {
       kinds[name] = kind
     }
     return kinds
+  }
+
+  /// A disc of healthy phantoms side by side on an empty background, written a few rows at a time.
+  ///
+  /// - Parameter shift: makes another picture of it.
+  func writeMosaic(edge: Int, shift: Int = 0, to path: String) throws {
+    try makeFolder(of: path)
+    let writer = try TIFFTileWriter(path: path, width: edge, height: edge, pixelSize: nil, as: .uint8)
+    let side = pool[0].width
+    for top in stride(from: 0, to: edge, by: side) {
+      var rows = [Float](repeating: 0, count: min(side, edge - top) * edge)
+      for left in stride(from: 0, to: edge, by: side) {
+        let (dx, dy) = (left + side / 2 - edge / 2, top + side / 2 - edge / 2)
+        guard 16 * (dx * dx + dy * dy) < edge * edge else { continue }
+        let image = pool[(left / side * 7 + top / side * 3 + shift) % 4]
+        for y in 0..<min(side, edge - top) {
+          for x in 0..<min(side, edge - left) { rows[y * edge + left + x] = 180 * image.samples[y * side + x] }
+        }
+      }
+      try writer.append(rows)
+    }
+    try writer.finish(isSynced: false)
   }
 
   private func write(_ image: Image, gain: Float, to path: String) throws {
