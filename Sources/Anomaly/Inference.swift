@@ -136,22 +136,32 @@ package final class Inference {
     }
     // Intensities and depth are cut together; NaN has depth 0 and is fed as 0.
     let sources = scans.map(Self.withDepth)
-    var stitchers = grids.map { PatchStitcher(grid: $0, channels: layout.count) }
     let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { Job(scan: scan, patch: $0) } }
+    // A scan is put together while its patches come and taken apart after the last: sums of all at once would take
+    // several times the room of what is kept.
+    var stitchers: [Int: PatchStitcher] = [:]
+    var left = grids.map { $0.count * timesEachPatch }
     var encodings = scans.map { _ in MeanEncoding() }
+    var result = [Maps?](repeating: nil, count: scans.count)
     try run(count: jobs.count) { k, patch in
       let job = jobs[k]
       grids[job.scan].cut(sources[job.scan], into: patch, patches: job.patch..<job.patch + 1)
     } add: { k, values, encoding in
-      stitchers[jobs[k].scan].add(values, patches: jobs[k].patch..<jobs[k].patch + 1)
-      encodings[jobs[k].scan].add(encoding)
+      let job = jobs[k]
+      stitchers[job.scan, default: PatchStitcher(grid: grids[job.scan], channels: layout.count)]
+        .add(values, patches: job.patch..<job.patch + 1)
+      encodings[job.scan].add(encoding)
+      left[job.scan] -= 1
+      guard left[job.scan] == 0, let whole = stitchers.removeValue(forKey: job.scan) else { return }
+      var maps = layout.maps(in: whole.image(pixelSize: scans[job.scan].image.pixelSize))
+      maps.encoding = encodings[job.scan].mean
+      result[job.scan] = maps
     }
-    return scans.indices.map { i in
-      var maps = layout.maps(in: stitchers[i].image(pixelSize: scans[i].image.pixelSize))
-      maps.encoding = encodings[i].mean
-      return maps
-    }
+    return result.map { $0! }
   }
+
+  /// How often `run` adds what it made of a patch.
+  private var timesEachPatch: Int { (settings.flips ? 2 : 1) * max(1, settings.samples) }
 
   /// Encodings of scans that show tissue, see `LatentReference`.
   func encodings(of scans: [PreparedScan]) throws(ComputeError) -> [[Float]] {

@@ -110,7 +110,12 @@ extension Preparation {
   /// Brings the scans of one case onto the model's grid and finds their tissue.
   package func prepare(_ images: [Image]) -> [PreparedImage] {
     let factors = images.map { factor(for: $0.pixelSize) }
-    var reduced = Parallel.map(images.count) { images[$0].reduced(by: factors[$0]) }
+    return prepare(reduced: Parallel.map(images.count) { images[$0].reduced(by: factors[$0]) }, by: factors)
+  }
+
+  /// - Parameter images: already on the model's grid, each reduced by its factor.
+  func prepare(reduced images: [Image], by factors: [Int]) -> [PreparedImage] {
+    var reduced = images
     let masks = Normalization.tissue(of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
     let appearances = Parallel.map(reduced.count) { [reduced] in Appearance(of: reduced[$0], tissue: masks[$0]) }
     var backgrounds = [Image?](repeating: nil, count: images.count)

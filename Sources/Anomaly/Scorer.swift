@@ -36,6 +36,11 @@ package final class Scorer {
       restoration: needed.contains(.restoration) ? model.restoration : nil)
   }
 
+  var preparation: Preparation { inference.preparation }
+
+  /// Numbers that the networks say of a pixel of the model's grid.
+  var mapsPerPixel: Int { inference.layout.count }
+
   /// What an analysis shows: its score, and what could not be reconstructed.
   private var shownScores: [Score] { score == .residual ? [score] : [score, .residual] }
 

@@ -189,49 +189,58 @@ package struct ScanFault: ExplainedError, Equatable {
 extension Study {
   /// Reads all scans of a case. A file that cannot be read is a scan with a fault; nothing is left out.
   package func scans(of item: Case, reading: ScanReading = ScanReading()) -> [SourceScan] {
-    let names = Self.scanNames(of: item.files)
-    return zip(item.files, names).flatMap { file, name in
+    var result: [SourceScan] = []
+    read(item, reading: reading) { result.append($0) }
+    return result
+  }
+
+  /// Reads the scans of a case one by one, in their order, so that no two of them have to be held.
+  package func read(_ item: Case, reading: ScanReading, each: (SourceScan) throws -> Void) rethrows {
+    for (file, name) in zip(item.files, Self.scanNames(of: item.files)) {
       let full = path + "/" + file
       let digest = Self.digest(ofFile: full)
-      func failed(_ fault: ScanFault) -> [SourceScan] {
-        [SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(fault))]
+      func failed(_ fault: ScanFault) -> SourceScan {
+        SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(fault))
       }
       let tiff: TIFFFile
       do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: reading.limits) } catch {
-        return failed(ScanFault(error))
+        try each(failed(ScanFault(error)))
+        continue
       }
       guard !tiff.scans.isEmpty else {
-        return failed(
-          ScanFault(
-            path: full,
-            found: "all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
-              + "expected", remedy: "Export the scan itself"))
+        try each(
+          failed(
+            ScanFault(
+              path: full,
+              found: "all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
+                + "expected", remedy: "Export the scan itself")))
+        continue
       }
       // Pages that cannot be found are told of as one scan.
       let stacked = tiff.scans.count > 1 || tiff.defect != nil
       func suffix(_ page: Int) -> String {
         stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
       }
-      var scans = tiff.scans.map { scan in
+      for scan in tiff.scans {
         let content: Result<SourceScan.Content, ScanFault>
         var base: ScanLevel?
         do throws(ScanFault) {
           let read = try reading.content(of: scan, in: tiff)
           (content, base) = (.success(read.content), read.base)
         } catch { content = .failure(error) }
-        return SourceScan(
-          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
-          content: content, origins: SyntheticLabel.origins(of: scan, in: tiff),
-          metadata: reading.keepsMetadata ? tiff.metadata(ofPage: scan.pages[0]) : [:], base: base)
+        try each(
+          SourceScan(
+            name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
+            content: content, origins: SyntheticLabel.origins(of: scan, in: tiff),
+            metadata: reading.keepsMetadata ? tiff.metadata(ofPage: scan.pages[0]) : [:], base: base))
       }
       if let defect = tiff.defect {
         let number = tiff.pages.count + 1
-        scans.append(
+        try each(
           SourceScan(
             name: name + suffix(number), path: file, page: number, sha256: digest,
             content: .failure(ScanFault(defect))))
       }
-      return scans
     }
   }
 
@@ -246,7 +255,11 @@ extension Study {
 
   /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
   package static func digest(ofFile path: String) -> String? {
-    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
+    // A named pipe would be waited for, a device read without end.
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      let handle = FileHandle(forReadingAtPath: path)
+    else { return nil }
     defer { try? handle.close() }
     var hash = SHA256()
     do {

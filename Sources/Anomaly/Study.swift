@@ -51,6 +51,11 @@ package struct Study: Sendable {
       guard visited.insert(real).inserted else { continue }
       let names: [String]
       do { names = try FileManager.default.contentsOfDirectory(atPath: full) } catch {
+        guard folder.isEmpty else {
+          // A case whose only scan cannot be read: the others are no worse for it, and it is not left out unsaid.
+          folders[folder] = [folder]
+          continue
+        }
         throw StudyError(
           path: full, found: "the folder cannot be read (\(error.localizedDescription))",
           remedy: "Check its permissions", fault: .system)
@@ -58,12 +63,13 @@ package struct Study: Sendable {
       for name in names where !name.hasPrefix(".") {
         let relative = folder.isEmpty ? name : folder + "/" + name
         var nested: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path + "/" + relative, isDirectory: &nested) else { continue }
+        // Of a link that leads nowhere neither is known; it is a scan that cannot be read where its name is one's.
+        let exists = FileManager.default.fileExists(atPath: path + "/" + relative, isDirectory: &nested)
         if nested.boolValue {
           pending.append(relative)
         } else if Self.endings.contains(FilePath.ending(of: name).lowercased()) {
           folders[folder, default: []].append(relative)
-        } else {
+        } else if exists {
           others += 1
         }
       }

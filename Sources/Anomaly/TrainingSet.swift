@@ -56,6 +56,7 @@ package struct TrainingSet: Sendable {
     package var largestWhole = ScanReading().largestWhole
     /// See `ScanReading`.
     package var takesSynthetic = false
+    package var memory = MemoryBudget.unlimited
 
     package init() {}
   }
@@ -83,6 +84,7 @@ package struct TrainingSet: Sendable {
     // What looks far around has to see all of a scan.
     reading.largestWhole = settings.localContrast == nil ? settings.largestWhole : settings.limits.maximumPixels
     reading.takesSynthetic = settings.takesSynthetic
+    var bytes = 0
     for (index, item) in study.cases.enumerated() {
       if Interruption.signal != nil {
         throw StudyError(
@@ -106,12 +108,21 @@ package struct TrainingSet: Sendable {
           }
           if let origins = scan.origins { source.origins = (source.origins ?? []).union(origins) }
           switch content {
-          case .image(let image): source.images.append(image)
+          case .image(let image):
+            source.images.append(image)
+            bytes += 4 * image.samples.count
           case .slide(let slide): source.slides.append(slide)
           }
           if let note = scan.incompleteness(in: study) { incomplete.append(note) }
         case .failure(let fault): faults.append(fault)
         }
+      }
+      guard bytes <= settings.memory.read else {
+        throw StudyError(
+          path: study.path,
+          found:
+            "its first \(index + 1) of \(study.cases.count) cases take \(bytes / 1_000_000) MB as they are read, more "
+            + "than --memory-limit leaves room for", remedy: "Raise the limit, or train on fewer or smaller scans")
       }
       if !source.isEmpty { sources.append(source) }
       progress(index + 1, study.cases.count)
@@ -176,11 +187,13 @@ package struct TrainingSet: Sendable {
       slides = samples.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
     }
     var members: [Member] = []
-    for (source, slides) in zip(sources, slides) {
+    for (k, slides) in slides.enumerated() {
+      let prepared = preparation.prepare(sources[k].images)
+      // What was read is given up case by case, as what was made of it takes its place.
+      sources[k].images = []
       let member = Member(
-        name: source.name,
-        scans: preparation.prepare(source.images).map(\.scan).filter { $0.tissue.share > 0.02 },
-        slides: slides.filter { !$0.fields.isEmpty }, origins: source.origins)
+        name: sources[k].name, scans: prepared.map(\.scan).filter { $0.tissue.share > 0.02 },
+        slides: slides.filter { !$0.fields.isEmpty }, origins: sources[k].origins)
       if !member.groups.isEmpty { members.append(member) }
     }
     let real = members.indices.filter { members[$0].origins == nil }

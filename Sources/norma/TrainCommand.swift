@@ -25,6 +25,7 @@ struct TrainCommand: LoggedCommand {
 
   func run() throws {
     Interruption.listen()
+    training.memory.apply()
     var line = ProgressLine()
     let trained = try training.train(study: study, output: output, resume: resume, line: &line)
     print(TrainingOptions.summary(trained.model, output: output))

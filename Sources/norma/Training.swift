@@ -25,6 +25,7 @@ extension TrainingOptions {
     setSettings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
     setSettings.heldOutShare = heldOut
     setSettings.limits = loader.limits
+    setSettings.memory = memory.budget
     setSettings.takesSynthetic = includeSynthetic
     setSettings.level = resolution.level
     setSettings.micrometersPerPixel = resolution.micrometersPerPixel
@@ -50,6 +51,7 @@ extension TrainingOptions {
 
     var architecture = architecture(channels: set.preparation.channels, patchSize: 128)
     architecture.patchSize = set.patchSize(granularity: architecture.granularity)
+    try memory.check(set, study: path, patchSize: architecture.patchSize, batchSize: batchSize)
     var settings = Trainer.Settings(
       objective: trainingObjective(stages: architecture.widths.count), rule: rule)
     settings.budget = budget(share: 1 - scoreShare)

@@ -12,6 +12,8 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup var loader: LoaderOptions
 
+  @OptionGroup var memory: MemoryOptions
+
   @OptionGroup var resolution: ResolutionOptions
 
   @Flag(help: "Learn from scans too that norma augment made; by default they are left out.")

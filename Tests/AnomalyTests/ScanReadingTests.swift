@@ -32,6 +32,21 @@ struct ScanReadingTests {
     #expect(scan.image == Self.image(3))
   }
 
+  /// Of which a digest would never be done.
+  @Test(.timeLimit(.minutes(1)))
+  func `a pipe, a device and a link that leads nowhere are scans that cannot be read`() throws {
+    let path = folder.path
+    try #require(mkfifo("\(path)/a.tif", 0o600) == 0)
+    try FileManager.default.createSymbolicLink(atPath: "\(path)/b.tif", withDestinationPath: "/dev/zero")
+    try FileManager.default.createSymbolicLink(atPath: "\(path)/c.tif", withDestinationPath: "\(path)/gone")
+    let device = "this is a folder or a device, not a file. Give the path of a TIFF file."
+    #expect(
+      try scans().map(fault) == [
+        "STUDY/a.tif: \(device)", "STUDY/b.tif: \(device)",
+        "STUDY/c.tif: the file cannot be opened: No such file or directory. Check the path and its rights.",
+      ])
+  }
+
   @Test func `the pages of a stack are numbered scans`() throws {
     try folder.write((1...11).map { Self.image(Float($0)) }, as: "case/stack.tif")
     let scans = try scans()

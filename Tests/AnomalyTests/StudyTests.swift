@@ -78,9 +78,36 @@ struct StudyTests {
     let study = folder.path + "/study"
     try files.createSymbolicLink(atPath: study + "/b", withDestinationPath: folder.path + "/elsewhere")
     try files.createSymbolicLink(atPath: study + "/a/up", withDestinationPath: study)
-    try files.createSymbolicLink(atPath: study + "/nowhere.tif", withDestinationPath: study + "/gone.tif")
     #expect(
       try Study(path: study).cases == [.init(name: "a", files: ["a/1.tif"]), .init(name: "b", files: ["b/2.tif"])])
+  }
+
+  @Test func `a link that leads nowhere is a case where its name is a scan's`() throws {
+    try touch("a/1.tif")
+    for name in ["nowhere.tif", "nowhere.txt"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: "\(folder.path)/\(name)", withDestinationPath: "\(folder.path)/gone")
+    }
+    #expect(
+      try Study(path: folder.path).cases
+        == [.init(name: "a", files: ["a/1.tif"]), .init(name: "nowhere", files: ["nowhere.tif"])])
+  }
+
+  @Test(.disabled(if: geteuid() == 0, "root may read every folder"))
+  func `a folder that may not be read is a case that fails, the others are found`() throws {
+    try touch("a/1.tif", "locked/2.tif")
+    let locked = "\(folder.path)/locked"
+    try #require(chmod(locked, 0) == 0)
+    defer { chmod(locked, 0o700) }
+    let study = try Study(path: folder.path)
+    #expect(
+      study.cases == [.init(name: "a", files: ["a/1.tif"]), .init(name: "locked", files: ["locked"])])
+    guard case .failure(let fault) = study.scans(of: study.cases[1])[0].content else {
+      Issue.record("read")
+      return
+    }
+    #expect(
+      fault.description == "\(locked): the file cannot be opened: Permission denied. Check the path and its rights.")
   }
 
   @Test func `a folder that is not there is named`() {
