@@ -5,5 +5,5 @@ import ArgumentParser
 struct Soak: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "soak", abstract: "Let norma work through hostile or plentiful input and say what did not hold.",
-    subcommands: [])
+    subcommands: [MutantsCommand.self, MutantWorker.self])
 }
