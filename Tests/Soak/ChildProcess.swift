@@ -11,17 +11,21 @@ final class ChildProcess {
 
   private let process = Process()
   private let output = Pipe()
-  private let errors = NSTemporaryDirectory() + "norma-soak-" + UUID().uuidString
+  /// For its temporary files, which one that crashes leaves behind.
+  private let folder = NSTemporaryDirectory() + "norma-soak-" + UUID().uuidString
+  private var errors: String { folder + "/errors" }
   private var buffer = Data()
   /// A child that inherits what another one writes to would keep that open beyond its end.
   private static let starting = NSLock()
 
   init(arguments: [String]) throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     _ = FileManager.default.createFile(atPath: errors, contents: nil)
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = arguments
     // A backtrace takes longer than the rest, and the mutant is kept.
-    process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging(
+      ["SWIFT_BACKTRACE": "enable=no", "TMPDIR": folder]) { $1 }
     process.standardOutput = output
     process.standardError = FileHandle(forWritingAtPath: errors)
     try Self.starting.withLock {
@@ -30,7 +34,7 @@ final class ChildProcess {
     }
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: errors) }
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
 
   func line(within seconds: Double) -> Line {
     let descriptor = output.fileHandleForReading.fileDescriptor

@@ -86,10 +86,10 @@ final class MutantLane {
     tally.add(finding)
     let mutant = Mutant(number: number, seed: material.seed, of: seeds)
     let stem = "\(keep)/\(material.seed)-\(number)"
-    let text = "\(finding.rawValue), seed \(material.seed) number \(number), \(mutant.origin)\n\(words)\n"
-    print(text, terminator: "")
+    let text = "\(finding.rawValue), seed \(material.seed) number \(number), \(mutant.origin)\n\(words)"
+    say(text)
     try? FileManager.default.createDirectory(atPath: keep, withIntermediateDirectories: true)
     try? Data(mutant.bytes).write(to: URL(fileURLWithPath: stem + ".tif"))
-    try? Data(text.utf8).write(to: URL(fileURLWithPath: stem + ".txt"))
+    try? Data((text + "\n").utf8).write(to: URL(fileURLWithPath: stem + ".txt"))
   }
 }

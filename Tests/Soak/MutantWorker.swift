@@ -23,11 +23,10 @@ struct MutantWorker: ParsableCommand {
       throw ValidationError("The memory of a process cannot be limited.")
     }
     let seeds = material.files()
-    let folder = NSTemporaryDirectory() + "norma-mutants-\(getpid())"
+    let folder = NSTemporaryDirectory() + "mutants"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
     for number in stride(from: material.first, to: until, by: step) {
-      say(.started(number))
+      say(MutantReport.started(number).line)
       let mutant = Mutant(number: number, seed: material.seed, of: seeds)
       try Data(mutant.bytes).write(to: URL(fileURLWithPath: "\(folder)/scan.tif"))
       Self.forgetPeak()
@@ -35,13 +34,12 @@ struct MutantWorker: ParsableCommand {
       do {
         let trial = try Trial(ofFile: "scan.tif", in: folder)
         let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
-        say(.read(number, trial.outcome, milliseconds: milliseconds, megabytes: Self.peakMegabytes))
-      } catch { say(.breached(number, "\(error)".replacingOccurrences(of: "\n", with: " "))) }
+        let report = MutantReport.read(number, trial.outcome, milliseconds: milliseconds, megabytes: Self.peakMegabytes)
+        say(report.line)
+      } catch {
+        say(MutantReport.breached(number, "\(error)".replacingOccurrences(of: "\n", with: " ")).line)
+      }
     }
-  }
-
-  private func say(_ report: MutantReport) {
-    FileHandle.standardOutput.write(Data((report.line + "\n").utf8))
   }
 
   /// Linux then counts the largest resident size anew.

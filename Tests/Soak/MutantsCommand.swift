@@ -32,8 +32,8 @@ struct MutantsCommand: ParsableCommand {
     guard !seeds.isEmpty else {
       throw ValidationError("No seeds: \(material.folders.joined(separator: " and ")) hold no file.")
     }
-    if material.corpusFolder == nil { print("skipped: mutants of real files; set NORMA_DATA or give --corpus") }
-    print("\(count) mutants of \(seeds.count) files, seed \(material.seed), from number \(material.first)")
+    if material.corpusFolder == nil { say("skipped: mutants of real files; set NORMA_DATA or give --corpus") }
+    say("\(count) mutants of \(seeds.count) files, seed \(material.seed), from number \(material.first)")
     let lanes = (0..<min(workers, count)).map { lane in
       MutantLane(
         material, seeds: seeds, first: material.first + lane, until: material.first + count, step: workers, keep: keep)
@@ -43,9 +43,9 @@ struct MutantsCommand: ParsableCommand {
     DispatchQueue.concurrentPerform(iterations: lanes.count) { running[$0].run() }
     if let failure = lanes.compactMap(\.failure).first { throw ValidationError(failure) }
     let tally = lanes.map(\.tally).reduce(into: MutantTally()) { $0.add($1) }
-    print(tally.table)
+    say(tally.table)
     if tally.findings > 0 {
-      print("Kept in \(keep).")
+      say("Kept in \(keep).")
       throw ExitCode(1)
     }
   }
