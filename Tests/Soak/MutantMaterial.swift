@@ -17,7 +17,8 @@ struct MutantMaterial: ParsableArguments {
 
   /// `nil` where there are no real files.
   var corpusFolder: String? {
-    corpus ?? ProcessInfo.processInfo.environment["NORMA_DATA"].map { "\($0)/tiff-corpus/files" }
+    let path = corpus ?? ProcessInfo.processInfo.environment["NORMA_DATA"].map { "\($0)/tiff-corpus/files" }
+    return path.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
   }
 
   var folders: [String] { seeds + (corpusFolder.map { [$0] } ?? []) }
