@@ -38,9 +38,17 @@ struct MutantsCommand: ParsableCommand {
       MutantLane(
         material, seeds: seeds, first: material.first + lane, until: material.first + count, step: workers, keep: keep)
     }
-    // Each lane has a thread to itself.
-    nonisolated(unsafe) let running = lanes
-    DispatchQueue.concurrentPerform(iterations: lanes.count) { running[$0].run() }
+    // Each lane has a thread to itself and spends its time waiting, so that there may be more of them than cores.
+    let group = DispatchGroup()
+    for lane in lanes {
+      nonisolated(unsafe) let lane = lane
+      group.enter()
+      Thread.detachNewThread {
+        lane.run()
+        group.leave()
+      }
+    }
+    group.wait()
     if let failure = lanes.compactMap(\.failure).first { throw ValidationError(failure) }
     let tally = lanes.map(\.tally).reduce(into: MutantTally()) { $0.add($1) }
     say(tally.table)
