@@ -55,7 +55,7 @@ let package = Package(
     .executableTarget(
       name: "soak",
       dependencies: [
-        "Anomaly", "Compute", "Imaging",
+        "Anomaly", "CSystem", "Compute", "Imaging",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Soak", swiftSettings: strict),
     .testTarget(

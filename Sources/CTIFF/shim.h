@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <tiffio.h>
 
 /*
@@ -17,21 +18,34 @@ typedef struct {
   int system_error;
 } norma_tiff_log;
 
+static void norma_tiff_note(norma_tiff_log *log, int system_error, const char *format, va_list arguments) {
+  /* The first error names the cause; what follows are its consequences. */
+  if (log->text[0] != '\0') return;
+  vsnprintf(log->text, log->capacity, format, arguments);
+  log->system_error = system_error;
+}
+
 static int norma_tiff_on_error(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
-  norma_tiff_log *log = (norma_tiff_log *)user;
   int system_error = errno;
   (void)tiff;
   (void)module;
-  /* The first error names the cause; what follows are its consequences. */
-  if (log->text[0] == '\0') {
-    vsnprintf(log->text, log->capacity, format, arguments);
-    log->system_error = system_error;
-  }
+  norma_tiff_note((norma_tiff_log *)user, system_error, format, arguments);
   return 1; /* handled: the global handler, which prints, is not called */
 }
 
 static int norma_tiff_on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
-  (void)tiff, (void)user, (void)module, (void)format, (void)arguments;
+  norma_tiff_log *log = (norma_tiff_log *)user;
+  int system_error = errno;
+  char text[256];
+  va_list copy;
+  (void)tiff, (void)module;
+  va_copy(copy, arguments);
+  vsnprintf(text, sizeof text, format, copy);
+  va_end(copy);
+  /* The fax and JPEG codecs make up the pixels that a strip or tile should have held, and call it a success. */
+  if (strstr(text, "remature ") != NULL || strstr(text, "Improper JPEG") != NULL) {
+    norma_tiff_note(log, system_error, format, arguments);
+  }
   return 1;
 }
 

@@ -4,6 +4,7 @@ package struct TIFFCompression: RawRepresentable, Sendable, Hashable {
 
   package init(rawValue: UInt16) { self.rawValue = rawValue }
 
+  static let oldJPEG = TIFFCompression(rawValue: 6)
   package static let jpeg = TIFFCompression(rawValue: 7)
   package static let deflate = TIFFCompression(rawValue: 8)
   static let none = TIFFCompression(rawValue: 1)
@@ -12,6 +13,9 @@ package struct TIFFCompression: RawRepresentable, Sendable, Hashable {
 
   /// Whether libtiff leaves differences between neighbours as they are: none and PackBits.
   var hasNoPredictor: Bool { [1, 32773].contains(rawValue) }
+
+  /// Runs of black and white, of one sample a pixel: libtiff leaves what further ones would take up as it was.
+  var isFax: Bool { [2, 3, 4, 32771].contains(rawValue) }
 
   var isJPEG2000: Bool { [33003, 33004, 33005, 34712].contains(rawValue) }
 

@@ -30,7 +30,8 @@ struct TIFFDecoder {
     }
     guard let rendering = page.rendering else { throw failure(.unsupported, page.unsupportedReason) }
     self.rendering = rendering
-    if let reason = handle.readPage(at: page.offset) {
+    // libtiff decodes an old-style JPEG to other pixels once it has decoded it before.
+    if let reason = handle.readPage(at: page.offset, isAnew: page.compression == .oldJPEG) {
       throw failure(.malformed, "the page's directory cannot be read" + reason)
     }
     if case .displayColor = rendering, let reason = handle.displayColorRefusal {
@@ -221,9 +222,11 @@ struct TIFFDecoder {
   ) throws(ImagingError) -> Int {
     let area = page.orientation.stored(region, width: page.width, height: page.height)
     let walk = page.orientation.walk(width: region.width, height: region.height)
-    let chunk = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: rowBytes * (isReadByRow ? 1 : chunkHeight), alignment: 16)
-    defer { chunk.deallocate() }
+    let bytes = rowBytes * (isReadByRow ? 1 : chunkHeight)
+    // Zeros, since what a codec leaves out must not show what was in memory before; untouched until it is decoded into.
+    guard let memory = calloc(bytes, 1) else { preconditionFailure("no memory for a \(unit) of \(bytes) bytes") }
+    defer { free(memory) }
+    let chunk = UnsafeMutableRawBufferPointer(start: memory, count: bytes)
     let row = UnsafeMutablePointer<Float>.allocate(capacity: min(chunkWidth, area.width) * samplesPerChunkPixel)
     defer { row.deallocate() }
     let buffers = Buffers(chunk: chunk, row: row)

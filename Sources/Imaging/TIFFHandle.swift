@@ -73,8 +73,10 @@ final class TIFFHandle {
   }
 
   /// As `readNextPage`, for the page at a known offset.
-  func readPage(at offset: UInt64) -> String? {
-    guard offset != pageOffset else { return nil }
+  ///
+  /// - Parameter isAnew: whether to read it although it is the current one, so that its codec begins anew.
+  func readPage(at offset: UInt64, isAnew: Bool = false) -> String? {
+    guard isAnew || offset != pageOffset else { return nil }
     next = nil
     log.clear()
     return TIFFSetSubDirectory(tiff, offset) == 1 ? nil : log.explanation
@@ -184,7 +186,8 @@ final class TIFFHandle {
       isTiled
       ? TIFFReadEncodedTile(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(buffer.count))
       : TIFFReadEncodedStrip(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(buffer.count))
-    if read < 0 { return log.explanation }
+    // Codecs may complain, make up the pixels and call it a success.
+    if read < 0 || !log.isEmpty { return log.explanation }
     return read == tmsize_t(buffer.count) ? nil : ": it holds \(read) of \(buffer.count) bytes"
   }
 
@@ -239,7 +242,9 @@ final class TIFFHandle {
     let bytes = Int(TIFFScanlineSize(tiff))
     guard bytes == buffer.count else { return ": its rows have \(bytes) bytes; \(buffer.count) are expected" }
     log.clear()
-    guard TIFFReadScanline(tiff, buffer.baseAddress, UInt32(row), UInt16(plane)) == 1 else { return log.explanation }
+    guard TIFFReadScanline(tiff, buffer.baseAddress, UInt32(row), UInt16(plane)) == 1, log.isEmpty else {
+      return log.explanation
+    }
     next = (pageOffset, strip, row + 1)
     return nil
   }
@@ -260,7 +265,7 @@ final class TIFFHandle {
       reason.initialize(repeating: 0)
       let isDecoded = norma_tiff_read_rgba(
         tiff, UInt32(area.x), UInt32(area.y), UInt32(area.width), UInt32(area.height), raster, reason.baseAddress!)
-      if isDecoded == 1 { return nil }
+      if isDecoded == 1 && log.isEmpty { return nil }
       return reason[0] == 0 ? log.explanation : ": " + TIFFLog.sentence(String(cString: reason.baseAddress!))
     }
   }

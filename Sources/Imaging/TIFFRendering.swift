@@ -21,7 +21,7 @@ enum TIFFRendering: Equatable {
 extension TIFFPage {
   /// `nil` where norma has none for this page; `unsupportedReason` then says why.
   var rendering: TIFFRendering? {
-    if samplesPerPixel > Self.mostSamples { return nil }
+    if samplesPerPixel > Self.mostSamples || holdsFaxOfColours { return nil }
     if photometric == .logL { return .displayColor(channels: 1) }
     if [.cieLab, .logLuv].contains(photometric) { return .displayColor(channels: 3) }
     // JPEG pages that are not planar have their YCbCr turned to RGB by the codec, which keeps its speed.
@@ -52,6 +52,8 @@ extension TIFFPage {
     return Array(0..<colours) + (colours == 3 && extras.count == 1 ? [] : extras)
   }
 
+  private var holdsFaxOfColours: Bool { compression.isFax && !isPlanar && samplesPerPixel > 1 }
+
   /// More samples a pixel than any scanner or microscope gives are a damaged tag.
   static let mostSamples = 256
 
@@ -59,6 +61,9 @@ extension TIFFPage {
   var unsupportedReason: String {
     if samplesPerPixel > Self.mostSamples {
       return "SamplesPerPixel is \(samplesPerPixel); up to \(Self.mostSamples) are supported"
+    }
+    if holdsFaxOfColours {
+      return "Compression is \(compression.name) of \(samplesPerPixel) samples a pixel; 1 is supported"
     }
     guard let sampleFormat else { return "SampleFormat is unknown; integers and floating point are supported" }
     if [.complexInteger, .complexFloat].contains(sampleFormat) {

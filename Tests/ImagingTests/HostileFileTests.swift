@@ -1,0 +1,48 @@
+import Foundation
+import Imaging
+import Testing
+
+/// Files on which the loader once gave pixels that nobody stored, one defect each, in `Fixtures/Hostile`.
+struct HostileFileTests {
+  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Fixtures/Hostile"
+
+  private func file(_ name: String) throws -> TIFFFile { try TIFFFile(path: "\(Self.folder)/\(name).tif") }
+
+  @Test(
+    arguments: [
+      (
+        "group-4-cut-short",
+        "strip 1 cannot be decoded: Premature EOF at line 16 of strip 0 (x 2). Copy or export it again."
+      ),
+      (
+        "group-4-bad-code",
+        "strip 1 cannot be decoded: Premature EOL at line 4 of strip 0 (got 14, expected 32). Copy or export it again."
+      ),
+      (
+        "group-3-of-three-samples",
+        "Compression is CCITT Group 3 of 3 samples a pixel; 1 is supported. Re-export it."
+      ),
+      ("jpeg-cut-short", "strip 1 cannot be decoded: Premature end of JPEG file. Copy or export it again."),
+      (
+        "jpeg-narrower-than-its-page",
+        "strip 1 cannot be decoded: Improper JPEG strip/tile size, expected 64x16, got 16x16. Copy or export it again."
+      ),
+    ])
+  func `pixels that a codec would make up are refused`(name: String, expected: String) throws {
+    do throws(ImagingError) {
+      _ = try TIFFFile(path: "\(Self.folder)/\(name).tif").image()
+      Issue.record("\(name) was decoded")
+    } catch {
+      #expect(error.description == "\(Self.folder)/\(name).tif page 1: \(expected)")
+    }
+  }
+
+  @Test func `an old-style JPEG is the same picture the second time, and piece by piece`() throws {
+    let file = try file("old-jpeg-read-twice")
+    let first = try file.image()
+    #expect(try file.image() == first)
+    var pieces = Image(width: 32, height: 32, channels: 3)
+    for y in [16, 0] { pieces.paste(try file.region(page: 1, x: 0, y: y, width: 32, height: 16), atX: 0, y: y) }
+    #expect(pieces.samples == first.samples)
+  }
+}
