@@ -30,8 +30,8 @@ struct TIFFDecoder {
     }
     guard let rendering = page.rendering else { throw failure(.unsupported, page.unsupportedReason) }
     self.rendering = rendering
-    // libtiff decodes an old-style JPEG to other pixels once it has decoded it before.
-    if let reason = handle.readPage(at: page.offset, isAnew: page.compression == .oldJPEG) {
+    // These codecs decode to other pixels once they have decoded before: an old-style JPEG always, fax where it is damaged.
+    if let reason = handle.readPage(at: page.offset, isAnew: page.compression == .oldJPEG || page.compression.isFax) {
       throw failure(.malformed, "the page's directory cannot be read" + reason)
     }
     if case .displayColor = rendering, let reason = handle.displayColorRefusal {

@@ -74,9 +74,10 @@ final class TIFFHandle {
 
   /// As `readNextPage`, for the page at a known offset.
   ///
-  /// - Parameter isAnew: whether to read it although it is the current one, so that its codec begins anew.
+  /// - Parameter isAnew: whether to read it although it is the current one, so that its codec begins anew; not amid a strip
+  ///   that is being decoded row by row.
   func readPage(at offset: UInt64, isAnew: Bool = false) -> String? {
-    guard isAnew || offset != pageOffset else { return nil }
+    guard offset != pageOffset || (isAnew && next?.page != offset) else { return nil }
     next = nil
     log.clear()
     return TIFFSetSubDirectory(tiff, offset) == 1 ? nil : log.explanation
