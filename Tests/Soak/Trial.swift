@@ -109,7 +109,7 @@ struct Trial {
 }
 
 extension Trial.Outcome {
-  fileprivate init(_ fault: ImagingError.Fault) {
+  fileprivate init(_ fault: Fault) {
     switch fault {
     case .malformed: self = .malformed
     case .unsupported: self = .unsupported
