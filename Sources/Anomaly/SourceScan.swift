@@ -160,51 +160,89 @@ package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
   package var description: String
 
   package init(_ description: String) { self.description = description }
+
+  static func changed(_ path: String) -> ScanFault {
+    ScanFault("\(path): the file was changed while it was read. Run norma again when it is complete.")
+  }
 }
 
 extension Study {
   /// Reads all scans of a case. A file that cannot be read is a scan with a fault; nothing is left out.
   package func scans(of item: Case, reading: ScanReading = ScanReading()) -> [SourceScan] {
     let names = Self.scanNames(of: item.files)
-    return zip(item.files, names).flatMap { file, name in
+    let scans = zip(item.files, names).flatMap { file, name in
       let full = path + "/" + file
+      let state = FileState(ofFile: full)
       let digest = Self.digest(ofFile: full)
-      func fault(_ text: String) -> [SourceScan] {
-        [SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(ScanFault(text)))]
-      }
-      let tiff: TIFFFile
-      do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: reading.limits) } catch {
-        return fault(error.description)
-      }
-      guard !tiff.scans.isEmpty else {
-        return fault(
-          "\(full): all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
-            + "expected. Export the scan itself.")
-      }
-      // Pages that cannot be found are told of as one scan.
-      let stacked = tiff.scans.count > 1 || tiff.defect != nil
-      func suffix(_ page: Int) -> String {
-        stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
-      }
-      var scans = tiff.scans.map { scan in
-        var result = SourceScan(
-          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
-          content: .failure(ScanFault("")))
-        result.origins = SyntheticLabel.origins(of: scan, in: tiff)
-        do throws(ScanFault) {
-          let (content, base) = try reading.content(of: scan, in: tiff)
-          (result.content, result.base) = (.success(content), base)
-        } catch { result.content = .failure(error) }
-        return result
-      }
-      if let defect = tiff.defect {
-        let number = tiff.pages.count + 1
-        scans.append(
-          SourceScan(
-            name: name + suffix(number), path: file, page: number, sha256: digest,
-            content: .failure(ScanFault(defect.description))))
+      let scans = self.scans(ofFile: file, named: name, digest: digest, reading: reading)
+      // The digest would be that of other contents than those that are scored.
+      guard FileState(ofFile: full) == state, state?.isSettled ?? true || Self.digest(ofFile: full) == digest
+      else {
+        return [SourceScan(name: name, path: file, content: .failure(.changed(full)))]
       }
       return scans
+    }
+    return Self.distinct(scans)
+  }
+
+  private func scans(
+    ofFile file: String, named name: String, digest: String?, reading: ScanReading
+  ) -> [SourceScan] {
+    let full = path + "/" + file
+    func fault(_ text: String) -> [SourceScan] {
+      [SourceScan(name: name, path: file, sha256: digest, content: .failure(ScanFault(text)))]
+    }
+    guard !unopenable.contains(file) else {
+      return fault("\(full): its path is not UTF-8, bytes of other encodings stand as \\x. Rename it.")
+    }
+    let tiff: TIFFFile
+    do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: reading.limits) } catch {
+      return fault(error.description)
+    }
+    guard !tiff.scans.isEmpty else {
+      return fault(
+        "\(full): all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
+          + "expected. Export the scan itself.")
+    }
+    // Pages that cannot be found are told of as one scan.
+    let stacked = tiff.scans.count > 1 || tiff.defect != nil
+    func suffix(_ page: Int) -> String {
+      stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
+    }
+    var scans = tiff.scans.map { scan in
+      var result = SourceScan(
+        name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
+        content: .failure(ScanFault("")))
+      result.origins = SyntheticLabel.origins(of: scan, in: tiff)
+      do throws(ScanFault) {
+        let (content, base) = try reading.content(of: scan, in: tiff)
+        (result.content, result.base) = (.success(content), base)
+      } catch { result.content = .failure(error) }
+      return result
+    }
+    if let defect = tiff.defect {
+      let number = tiff.pages.count + 1
+      scans.append(
+        SourceScan(
+          name: name + suffix(number), path: file, page: number, sha256: digest,
+          content: .failure(ScanFault(defect.description))))
+    }
+    return scans
+  }
+
+  /// Scans of a case whose names would be one where letter case does not count get a number, as do pages that are called
+  /// like another file.
+  private static func distinct(_ scans: [SourceScan]) -> [SourceScan] {
+    var taken: Set<String> = []
+    return scans.map { scan in
+      var scan = scan
+      let name = scan.name
+      var number = 2
+      while !taken.insert(scan.name.lowercased()).inserted {
+        scan.name = "\(name)~\(number)"
+        number += 1
+      }
+      return scan
     }
   }
 
@@ -219,7 +257,7 @@ extension Study {
 
   /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
   package static func digest(ofFile path: String) -> String? {
-    guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
+    guard FileState.isRegular(path), let handle = FileHandle(forReadingAtPath: path) else { return nil }
     defer { try? handle.close() }
     var hash = SHA256()
     do {

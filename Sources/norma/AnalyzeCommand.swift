@@ -120,6 +120,7 @@ struct Analysis {
     let own = trained.preparation
     trained.preparation = resolution.applied(to: own)
     let study = try Study(path: study)
+    for note in study.notes { terminal.say(note) }
     let precision = precision ?? trained.precision
     let engine = try Engine(precision: precision)
     let scorer = try Scorer(trained, path: model, score: score, engine: engine)
@@ -129,7 +130,7 @@ struct Analysis {
     defer { lock.release() }
     var report = try Report(
       writingTo: output, context: context, toolVersion: Norma.version,
-      modelSHA256: modelDigest, studyPath: self.study)
+      modelSHA256: modelDigest, studyPath: self.study, cases: study.cases.map(\.name))
     var outcome = Outcome(output: output)
     outcome.cases = study.cases.count
 
@@ -162,7 +163,7 @@ struct Analysis {
         scorer.calibration.mismatch(slides: outcome.slides, others: outcome.scans - outcome.slides),
       ].compactMap { $0 }
       + (try report.index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
-    context.warnings += notes
+    context.warnings += study.notes + notes
     for text in [domain.warning].compactMap({ $0 }) + notes { terminal.say("warning: \(text)") }
     context.provenance.append(.init("Domain shift", domain.summary))
     context.provenance.append(.init("Duration", Terminal.duration(outcome.seconds)))

@@ -10,6 +10,7 @@ extension TrainingOptions {
     study path: String, output: String, resume: Bool, terminal: inout Terminal
   ) throws -> (model: Model, faults: [String]) {
     let study = try Study(path: path)
+    for note in study.notes { terminal.say(note) }
     try checkWritable(output)
     let lock = try WritingRight.take(model: output)
     defer { lock.release() }
@@ -83,7 +84,13 @@ extension TrainingOptions {
           + "\(checkpoint). Run the same command again with --resume to go on.")
     }
     terminal.finish()
-    try model.save(to: output)
+    do { try model.save(to: output) } catch let error as ModelError
+      where FileManager.default.fileExists(atPath: checkpoint)
+    {
+      throw ModelError(
+        path: output, found: "\(error.found); training is kept in \(checkpoint)",
+        remedy: "Check the folder's permissions and the free space, then run the same command again with --resume")
+    }
     try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
     return (model, set.faults)
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Testing
 
 /// The built program, run as a user runs it.
 struct Program {
@@ -22,15 +23,23 @@ struct Program {
     return beside
   }()
 
+  /// Why the program cannot be run as nobody, or `nil`.
+  static let lackOfNobody: Comment? = {
+    let isThere = (try? run(["--version"], in: TemporaryFolder(), asNobody: true))?.status == 0
+    return isThere ? nil : "the superuser and setpriv are needed, to run the program as nobody"
+  }()
+
   static func run(_ arguments: String..., in folder: TemporaryFolder) throws -> Result {
     try run(arguments, in: folder)
   }
 
-  /// - Parameter environment: set beside what the tests run with.
+  /// - Parameters:
+  ///   - environment: set beside what the tests run with.
+  ///   - asNobody: without the rights of the user who runs the tests.
   static func run(
-    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
+    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:], asNobody: Bool = false
   ) throws -> Result {
-    try start(arguments, in: folder, environment: environment).wait()
+    try start(arguments, in: folder, environment: environment, asNobody: asNobody).wait()
   }
 
   /// The program while it runs.
@@ -39,10 +48,13 @@ struct Program {
     private let output = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     private let errors = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
 
-    fileprivate init(_ arguments: [String], in folder: TemporaryFolder, environment: [String: String]) throws {
+    fileprivate init(
+      _ arguments: [String], in folder: TemporaryFolder, environment: [String: String], asNobody: Bool
+    ) throws {
       process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-      process.executableURL = url
-      process.arguments = arguments
+      process.executableURL = asNobody ? URL(fileURLWithPath: "/usr/bin/setpriv") : url
+      process.arguments =
+        (asNobody ? ["--reuid=65534", "--regid=65534", "--clear-groups", url.path] : []) + arguments
       process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
       for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
       process.standardOutput = try FileHandle(forWritingTo: output)
@@ -82,9 +94,9 @@ struct Program {
   }
 
   static func start(
-    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]
+    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:], asNobody: Bool = false
   ) throws -> Running {
-    try Running(arguments, in: folder, environment: environment)
+    try Running(arguments, in: folder, environment: environment, asNobody: asNobody)
   }
 }
 

@@ -15,10 +15,13 @@ package struct Report: Sendable {
   package private(set) var context: StudyContext
 
   /// Opens the report in a folder, which is made where there is none, and starts a run.
+  ///
+  /// - Parameter cases: the names of all that it will hold.
   package init(
-    writingTo path: String, context: StudyContext, toolVersion: String, modelSHA256: String, studyPath: String
+    writingTo path: String, context: StudyContext, toolVersion: String, modelSHA256: String, studyPath: String,
+    cases: [String]
   ) throws(ReportingError) {
-    folder = ReportFolder(path)
+    var folder = ReportFolder(path)
     self.context = context
     self.modelSHA256 = modelSHA256
     try Self.makeFolder(path)
@@ -26,6 +29,8 @@ package struct Report: Sendable {
     try Self.makeFolder(folder.file("assets"))
     for part in [path, folder.file("assets")] { AtomicFile.removeUnfinished(in: part) }
     index = try CaseIndex(writingTo: folder.index)
+    folder = ReportFolder(path, pages: try index.pages(), cases: cases)
+    self.folder = folder
     run = try index.beginRun(context, toolVersion: toolVersion, modelSHA256: modelSHA256, studyPath: studyPath)
     try Self.writeAssets(in: folder)
   }
