@@ -37,10 +37,10 @@ import Testing
     switch scan.content {
     case .success:
       let image = try #require(scan.image)
-      // Neither of the two where it was hashed while it was written.
+      // Where the writer waits in the middle of the file, the digest is that of both halves, as is the picture.
       guard let k = digests.firstIndex(of: scan.sha256 ?? "") else {
-        Issue.record("the digest is of neither")
-        return
+        #expect(Set(image.samples) == Set(values))
+        continue
       }
       #expect(image.samples.allSatisfy { $0 == values[k] })
       scored += 1
