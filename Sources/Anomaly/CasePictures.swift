@@ -11,6 +11,7 @@ package struct CasePictures {
   private let prepared: [PreparedImage]
   private let held: [Image]?
   private let again: (_ each: (SourceScan) throws -> Void) throws -> Void
+  private let studyPath: String
   private let scorer: Scorer
   private let budget: MemoryBudget
 
@@ -89,6 +90,7 @@ package struct CasePictures {
     (self.sources, self.readable, self.held) = (sources, readable, held)
     (self.scorer, self.budget) = (scorer, budget)
     again = { try study.read(item, reading: reading, each: $0) }
+    studyPath = study.path
   }
 
   /// Calls `body` with some scans at a time until all were there: which of `sources`, as read, and prepared.
@@ -124,8 +126,5 @@ package struct CasePictures {
     if first < readable.count { throw changed(readable[first]) }
   }
 
-  private func changed(_ index: Int) -> ScanFault {
-    ScanFault(
-      path: sources[index].path, found: "it has changed since it was first read", remedy: "Run the same command again")
-  }
+  private func changed(_ index: Int) -> ScanFault { .changed("\(studyPath)/\(sources[index].path)") }
 }

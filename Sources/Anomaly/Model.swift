@@ -204,6 +204,9 @@ package struct Model: Sendable {
 
 /// Reading and writing of model and checkpoint files.
 enum ModelStorage {
+  /// Bytes; the file is read as a whole.
+  private static let largestFile = 1 << 32
+
   static func damaged(_ path: String, _ found: String) -> ModelError {
     ModelError(path: path, found: found, remedy: "Copy the file again or train anew", fault: .malformed)
   }
@@ -229,6 +232,17 @@ enum ModelStorage {
   static func read(_ path: String) throws(ModelError) -> Safetensors {
     guard FileManager.default.fileExists(atPath: path) else {
       throw ModelError(path: path, found: "there is no such file", remedy: "Give a file that `norma train` wrote")
+    }
+    guard FileState.isRegular(path) else {
+      throw ModelError(
+        path: path, found: "this is a folder or a device, a file was expected",
+        remedy: "Give a file that `norma train` wrote")
+    }
+    let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+    guard size < largestFile else {
+      throw ModelError(
+        path: path, found: "the file has \(size >> 20) MiB, models have less than \(largestFile >> 20)",
+        remedy: "Give a file that `norma train` wrote")
     }
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
       throw ModelError(path: path, found: "the file cannot be read", remedy: "Check its permissions", fault: .system)

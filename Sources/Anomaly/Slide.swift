@@ -10,6 +10,8 @@ package struct Slide: Sendable {
   /// The one that is analyzed.
   package let level: ScanLevel
   package let limits: TIFFLimits
+  /// Of the file when it was looked at: it is read again and again, and has to stay the same.
+  let state: FileState?
 
   /// - Throws: `ImagingError` where it is larger than the limits allow.
   init(path: String, levels: [ScanLevel], level: ScanLevel, limits: TIFFLimits) throws(ImagingError) {
@@ -23,6 +25,7 @@ package struct Slide: Sendable {
     self.levels = levels
     self.level = level
     self.limits = limits
+    state = FileState(ofFile: path)
   }
 
   /// The whole slide, at most so many pixels along its longer edge.

@@ -125,6 +125,8 @@ package final class SlideStream {
         forget(before: (next < grid.rows.count ? extent(ofRow: next).lowerBound : grid.height) - Self.margin)
       }
     }
+    let slide = prepared.slide
+    guard FileState(ofFile: slide.path) == slide.state else { throw ScanFault.changed(slide.path) }
   }
 
   // MARK: Rows of the slide

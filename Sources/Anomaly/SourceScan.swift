@@ -184,6 +184,12 @@ package struct ScanFault: ExplainedError, Equatable {
   }
 
   package var description: String { "\(path)\(page.map { " page \($0)" } ?? ""): \(found). \(remedy)." }
+
+  static func changed(_ path: String) -> ScanFault {
+    ScanFault(
+      path: path, found: "the file was changed while it was read", remedy: "Run norma again when it is complete",
+      fault: .system)
+  }
 }
 
 extension Study {
@@ -196,51 +202,76 @@ extension Study {
 
   /// Reads the scans of a case one by one, in their order, so that no two of them have to be held.
   package func read(_ item: Case, reading: ScanReading, each: (SourceScan) throws -> Void) rethrows {
+    var taken: Set<String> = []
     for (file, name) in zip(item.files, Self.scanNames(of: item.files)) {
-      let full = path + "/" + file
-      let digest = Self.digest(ofFile: full)
-      func failed(_ fault: ScanFault) -> SourceScan {
-        SourceScan(name: name, path: file, page: nil, sha256: digest, content: .failure(fault))
+      try readFile(file, named: name, reading: reading) { scan in
+        var scan = scan
+        // Names that would be one where letter case does not count get a number, as do pages called like another file.
+        let plain = scan.name
+        var number = 2
+        while !taken.insert(scan.name.lowercased()).inserted {
+          scan.name = "\(plain)~\(number)"
+          number += 1
+        }
+        try each(scan)
       }
-      let tiff: TIFFFile
-      do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: reading.limits) } catch {
-        try each(failed(ScanFault(error)))
-        continue
+    }
+  }
+
+  private func readFile(
+    _ file: String, named name: String, reading: ScanReading, each: (SourceScan) throws -> Void
+  ) rethrows {
+    let full = path + "/" + file
+    let state = FileState(ofFile: full)
+    let digest = Self.digest(ofFile: full)
+    func failed(_ fault: ScanFault) -> SourceScan {
+      SourceScan(name: name, path: file, sha256: digest, content: .failure(fault))
+    }
+    guard !unopenable.contains(file) else {
+      return try each(
+        failed(
+          ScanFault(
+            path: full, found: "its path is not UTF-8, bytes of other encodings stand as \\x", remedy: "Rename it")))
+    }
+    let tiff: TIFFFile
+    do throws(ImagingError) { tiff = try TIFFFile(path: full, limits: reading.limits) } catch {
+      return try each(failed(ScanFault(error)))
+    }
+    guard !tiff.scans.isEmpty else {
+      return try each(
+        failed(
+          ScanFault(
+            path: full,
+            found: "all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
+              + "expected", remedy: "Export the scan itself")))
+    }
+    // Pages that cannot be found are told of as one scan.
+    let stacked = tiff.scans.count > 1 || tiff.defect != nil
+    func suffix(_ page: Int) -> String {
+      stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
+    }
+    for scan in tiff.scans {
+      let content: Result<SourceScan.Content, ScanFault>
+      var base: ScanLevel?
+      do throws(ScanFault) {
+        let read = try reading.content(of: scan, in: tiff)
+        (content, base) = (.success(read.content), read.base)
+      } catch { content = .failure(error) }
+      // The digest would be that of other contents than those that are scored.
+      guard FileState(ofFile: full) == state, state?.isSettled ?? true || Self.digest(ofFile: full) == digest else {
+        return try each(SourceScan(name: name, path: file, content: .failure(.changed(full))))
       }
-      guard !tiff.scans.isEmpty else {
-        try each(
-          failed(
-            ScanFault(
-              path: full,
-              found: "all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
-                + "expected", remedy: "Export the scan itself")))
-        continue
-      }
-      // Pages that cannot be found are told of as one scan.
-      let stacked = tiff.scans.count > 1 || tiff.defect != nil
-      func suffix(_ page: Int) -> String {
-        stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
-      }
-      for scan in tiff.scans {
-        let content: Result<SourceScan.Content, ScanFault>
-        var base: ScanLevel?
-        do throws(ScanFault) {
-          let read = try reading.content(of: scan, in: tiff)
-          (content, base) = (.success(read.content), read.base)
-        } catch { content = .failure(error) }
-        try each(
-          SourceScan(
-            name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
-            content: content, origins: SyntheticLabel.origins(of: scan, in: tiff),
-            metadata: reading.keepsMetadata ? tiff.metadata(ofPage: scan.pages[0]) : [:], base: base))
-      }
-      if let defect = tiff.defect {
-        let number = tiff.pages.count + 1
-        try each(
-          SourceScan(
-            name: name + suffix(number), path: file, page: number, sha256: digest,
-            content: .failure(ScanFault(defect))))
-      }
+      try each(
+        SourceScan(
+          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
+          content: content, origins: SyntheticLabel.origins(of: scan, in: tiff),
+          metadata: reading.keepsMetadata ? tiff.metadata(ofPage: scan.pages[0]) : [:], base: base))
+    }
+    if let defect = tiff.defect {
+      let number = tiff.pages.count + 1
+      try each(
+        SourceScan(
+          name: name + suffix(number), path: file, page: number, sha256: digest, content: .failure(ScanFault(defect))))
     }
   }
 
@@ -255,11 +286,7 @@ extension Study {
 
   /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
   package static func digest(ofFile path: String) -> String? {
-    // A named pipe would be waited for, a device read without end.
-    var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-      let handle = FileHandle(forReadingAtPath: path)
-    else { return nil }
+    guard FileState.isRegular(path), let handle = FileHandle(forReadingAtPath: path) else { return nil }
     defer { try? handle.close() }
     var hash = SHA256()
     do {

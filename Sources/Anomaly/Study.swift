@@ -21,10 +21,24 @@ package struct Study: Sendable {
   /// Sorted by name.
   package let cases: [Case]
 
+  /// What lies in the folder and is no part of the study, a sentence each; files that are no scans are not told of.
+  package let notes: [String]
+  /// Files whose names are no text, by which no file can be opened.
+  let unopenable: Set<String>
+
   /// Cases that are known, without a look at the folder.
-  package init(path: String, cases: [Case]) {
+  package init(path: String, cases: [Case]) { self.init(path: path, cases: cases, notes: [], unopenable: []) }
+
+  private init(path: String, cases: [Case], notes: [String], unopenable: Set<String>) {
     self.path = path
     self.cases = cases
+    self.notes = notes
+    self.unopenable = unopenable
+  }
+
+  /// The same study with some of its cases alone.
+  package func part(_ isPart: (Case) -> Bool) -> Study {
+    Study(path: path, cases: cases.filter(isPart), notes: notes, unopenable: unopenable)
   }
 
   package static let endings = ["tif", "tiff", "btf", "svs", "ndpi", "qptiff"]
@@ -40,46 +54,35 @@ package struct Study: Sendable {
       throw StudyError(
         path: path, found: "this is a file, a folder of scans was expected", remedy: "Give the folder it lies in")
     }
-    var folders: [String: [String]] = [:]
-    var others = 0
-    var pending = [""]
-    var visited: Set<String> = []
-    while let folder = pending.popLast() {
-      let full = folder.isEmpty ? path : path + "/" + folder
-      // A link back up would be walked for ever: every real folder is entered once.
-      let real = URL(fileURLWithPath: full).resolvingSymlinksInPath().path
-      guard visited.insert(real).inserted else { continue }
-      let names: [String]
-      do { names = try FileManager.default.contentsOfDirectory(atPath: full) } catch {
-        guard folder.isEmpty else {
-          // A case whose only scan cannot be read: the others are no worse for it, and it is not left out unsaid.
-          folders[folder] = [folder]
-          continue
-        }
-        throw StudyError(
-          path: full, found: "the folder cannot be read (\(error.localizedDescription))",
-          remedy: "Check its permissions", fault: .system)
-      }
-      for name in names where !name.hasPrefix(".") {
-        let relative = folder.isEmpty ? name : folder + "/" + name
-        var nested: ObjCBool = false
-        // Of a link that leads nowhere neither is known; it is a scan that cannot be read where its name is one's.
-        let exists = FileManager.default.fileExists(atPath: path + "/" + relative, isDirectory: &nested)
-        if nested.boolValue {
-          pending.append(relative)
-        } else if Self.endings.contains(FilePath.ending(of: name).lowercased()) {
-          folders[folder, default: []].append(relative)
-        } else if exists {
-          others += 1
-        }
-      }
+    let walk: FolderWalk
+    do throws(ImagingError) { walk = try FolderWalk(of: path) } catch {
+      throw StudyError(path: error.path, found: error.detail, remedy: error.remedy, fault: error.fault)
     }
-    guard !folders.isEmpty else {
+    func isScan(_ file: FolderWalk.File) -> Bool {
+      file.isLocked || Self.endings.contains(FilePath.ending(of: FilePath.name(of: file.path)).lowercased())
+    }
+    let scans = walk.files.filter(isScan)
+    guard !scans.isEmpty else {
+      let others = walk.files.count
       let found = others == 0 ? "the folder holds no files" : "none of its \(others) files is a scan"
       throw StudyError(
         path: path, found: "\(found); files ending in .\(Self.endings.joined(separator: ", .")) were expected",
         remedy: "Give a folder with STUDY/CASE/*.tif or STUDY/*.tif")
     }
+    self.path = path
+    unopenable = Set(scans.filter { !$0.isText }.map(\.path))
+    notes =
+      walk.notes
+      + walk.files.filter { $0.isDangling && !isScan($0) }.map {
+        "\(path)/\($0.path): a link that leads nowhere. It is left out."
+      }
+    cases = Self.cases(of: scans.map(\.path))
+  }
+
+  /// - Parameter files: relative to the study.
+  private static func cases(of files: [String]) -> [Case] {
+    // By bytes: names that differ only in how an accent is written are equal for Swift, and two for the file system.
+    let folders = Dictionary(grouping: files) { Array(FilePath.folder(of: $0).utf8) }
     var cases: [Case] = []
     for (folder, files) in folders {
       if folder.isEmpty {
@@ -87,14 +90,23 @@ package struct Study: Sendable {
           let stem = FilePath.withoutEnding(file)
           // Two files that differ only in their ending, or a file named like a folder or another file, stay apart.
           let taken = files.contains { $0 != file && ($0 == stem || FilePath.withoutEnding($0) == stem) }
-          cases.append(Case(name: taken || folders[stem] != nil ? file : stem, files: [file]))
+          cases.append(Case(name: taken || folders[Array(stem.utf8)] != nil ? file : stem, files: [file]))
         }
       } else {
-        cases.append(Case(name: folder, files: files.sorted()))
+        cases.append(Case(name: String(decoding: folder, as: UTF8.self), files: files))
       }
     }
-    self.path = path
-    self.cases = cases.sorted { $0.name < $1.name }
+    cases.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    var names: Set<String> = []
+    for k in cases.indices {
+      let name = cases[k].name
+      var number = 2
+      while !names.insert(cases[k].name).inserted {
+        cases[k].name = "\(name)~\(number)"
+        number += 1
+      }
+    }
+    return cases
   }
 }
 

@@ -11,7 +11,7 @@ package final class AtomicFile {
   let descriptor: Int32
   private let temporaryPath: String
   private var isCommitted = false
-  /// Of its name in that of the unfinished file.
+  /// Bytes of its name in that of the unfinished file, which has to stay below 256.
   private static let longestName = 100
 
   /// - Throws: `ImagingError` where the file cannot be created.
@@ -31,11 +31,20 @@ package final class AtomicFile {
 
   /// Another one each time, beside the path; `isUnfinished` knows its name.
   package static func unfinishedPath(for path: String) -> String {
-    let slash = path.lastIndex(of: "/")
-    let folder = slash.map { String(path[...$0]) } ?? ""
-    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    let name = FilePath.name(of: path)
+    let folder = String(Substring(path.utf8.dropLast(name.utf8.count)))
     let mark = String(UInt64.random(in: 0 ... .max), radix: 36)
-    return "\(folder).\(name.prefix(longestName)).\(mark).part"
+    return "\(folder).\(beginning(of: name)).\(mark).part"
+  }
+
+  private static func beginning(of name: String) -> String {
+    var bytes = 0
+    return String(
+      String.UnicodeScalarView(
+        name.unicodeScalars.prefix {
+          bytes += UTF8.width($0)
+          return bytes <= longestName
+        }))
   }
 
   deinit {
@@ -44,7 +53,9 @@ package final class AtomicFile {
   }
 
   /// Whether a file has the name of one that was never completed.
-  package static func isUnfinished(_ name: String) -> Bool { name.hasPrefix(".") && name.hasSuffix(".part") }
+  package static func isUnfinished(_ name: String) -> Bool {
+    name.utf8.starts(with: ".".utf8) && name.hasSuffix(".part")
+  }
 
   /// Removes what killed writers left in a folder. Only who holds the right to write there may call it, since it cannot
   /// tell what is still being written.
@@ -53,8 +64,8 @@ package final class AtomicFile {
   package static func removeUnfinished(in folder: String, of name: String? = nil) {
     for found in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where isUnfinished(found) {
       // Before the ending there is a mark without dots: `a.b` is not taken for a part of `a`.
-      let written = FilePath.withoutEnding(FilePath.withoutEnding(found)).dropFirst()
-      guard name == nil || written == name!.prefix(longestName) else { continue }
+      let written = FilePath.withoutEnding(FilePath.withoutEnding(found)).utf8.dropFirst()
+      guard name == nil || written.elementsEqual(beginning(of: name!).utf8) else { continue }
       try? FileManager.default.removeItem(atPath: "\(folder)/\(found)")
     }
   }

@@ -33,6 +33,8 @@ extension ImagingError {
 
   /// - Parameter code: as in `errno`.
   static func system(path: String, doing clause: String, code: Int32, remedy: String) -> ImagingError {
-    ImagingError(.system, path: path, detail: "\(clause): \(String(cString: strerror(code)))", remedy: remedy)
+    ImagingError(
+      .system, path: path, detail: "\(clause): \(String(cString: strerror(code)))",
+      remedy: code == ENOSPC || code == EDQUOT ? "Free some space and run norma again" : remedy)
   }
 }

@@ -24,7 +24,7 @@ package final class TIFFFile {
     if defect == nil { chain += Self.contiguousPages(behind: chain, of: handle, limits: limits) }
     let owned = try Self.ownedPages(of: chain, in: handle, limits: limits)
     if defect == nil { defect = owned.defect }
-    let structure = TIFFStructure(chain + owned.pages, chained: chain.count, file: Self.name(of: path))
+    let structure = TIFFStructure(chain + owned.pages, chained: chain.count, file: FilePath.name(of: path))
     if defect == nil, let lack = structure.lack {
       defect = ImagingError(.malformed, path: path, detail: lack, remedy: ImagingError.reexport)
     }
@@ -32,8 +32,6 @@ package final class TIFFFile {
     self.path = path
     self.limits = limits
   }
-
-  private static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
   /// A whole scan, upright, in the values the file stores, its channels in their order.
   package func image(of scan: TIFFScan) throws(ImagingError) -> Image {

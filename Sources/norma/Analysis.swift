@@ -66,9 +66,8 @@ struct Analysis {
     trained.preparation = resolution.applied(to: own)
     let whole = try Study(path: study)
     let study =
-      shard.map { shard in
-        Study(path: whole.path, cases: whole.cases.filter { shard.contains(caseNamed: $0.name) })
-      } ?? whole
+      shard.map { shard in whole.part { shard.contains(caseNamed: $0.name) } } ?? whole
+    for note in whole.notes { Logger.norma.warning("\(note)") }
     let precision = precision ?? trained.precision
     let engine = try Engine(precision: precision)
     let scorer = try Scorer(trained, path: model, score: score, engine: engine)
@@ -83,7 +82,7 @@ struct Analysis {
     defer { lock.release() }
     var report = try Report(
       writingTo: output, shard: shard, sharing: lock.sharing(of: shard), context: context, toolVersion: Norma.version,
-      modelSHA256: modelDigest, studyPath: self.study)
+      modelSHA256: modelDigest, studyPath: self.study, cases: whole.cases.map(\.name))
     var outcome = Outcome(output: output, shard: shard)
     outcome.cases = study.cases.count
 
@@ -119,6 +118,7 @@ struct Analysis {
       model: trained, score: score, slides: outcome.slides, others: outcome.scans - outcome.slides,
       minimumRegionArea: minimumRegionArea, resolutionNote: resolution.note(on: own))
     outcome.domain = try closing.add(to: &context, from: report.index, cases: Set(study.cases.map(\.name)))
+    context.warnings += whole.notes
     context.provenance.append(.init("Duration", shown))
     try report.finishStudy(context)
     return outcome
@@ -178,15 +178,22 @@ struct Analysis {
       case .failed(let fault): outcomes[index] = Self.failure(of: source.name, in: item, fault)
       }
     }
-    try pictures.forEachGroup { members, images, prepared in
-      try Interruption.check()
-      let results = try scorer.analyze(
-        images, prepared: prepared, rate: falsePositiveRate, minimumArea: minimumRegionArea)
-      _ = try Parallel.map(results.count) { k in
-        try report.writeScan(results[k].layers, name: sources[members[k]].name, inCase: item.name)
+    do {
+      try pictures.forEachGroup { members, images, prepared in
+        try Interruption.check()
+        let results = try scorer.analyze(
+          images, prepared: prepared, rate: falsePositiveRate, minimumArea: minimumRegionArea)
+        _ = try Parallel.map(results.count) { k in
+          try report.writeScan(results[k].layers, name: sources[members[k]].name, inCase: item.name)
+        }
+        for (member, result) in zip(members, results) {
+          outcomes[member] = .done(sources[member].base.map { result.findings.scaled(to: $0) } ?? result.findings)
+        }
       }
-      for (member, result) in zip(members, results) {
-        outcomes[member] = .done(sources[member].base.map { result.findings.scaled(to: $0) } ?? result.findings)
+    } catch let fault as ScanFault {
+      // A file was changed between its two readings: the scans that were not scored by then fail with it.
+      for (index, source) in sources.enumerated() where outcomes[index] == nil {
+        outcomes[index] = Self.failure(of: source.name, in: item, fault)
       }
     }
     let scans = sources.enumerated().map { index, source in

@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Imaging
 import Logging
+import Reporting
 import Synchronization
 
 /// What messages on standard error look like.
@@ -71,7 +72,8 @@ struct StandardErrorLog: LogHandler {
   func log(event: LogEvent) {
     let metadata = metadata.merging(event.metadata ?? [:]) { $1 }
     switch LogFormat.current {
-    case .text: Terminal.writeLine(Self.prefix(event.level, metadata) + event.message.description)
+    case .text:
+      Terminal.writeLine(Self.prefix(event.level, metadata) + PrintableText.escaped(event.message.description))
     case .json: Terminal.writeLine(json(event, metadata))
     }
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Reporting
 
 /// How far a command is: a bar on a terminal, a line every few seconds elsewhere.
 struct ProgressLine {
@@ -16,7 +17,7 @@ struct ProgressLine {
       let width = 24
       let filled = Int((min(max(fraction, 0), 1) * Double(width)).rounded())
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-      Terminal.show("\(bar) \(text)")
+      Terminal.show("\(bar) \(PrintableText.escaped(text))")
     } else if isLast || Date().timeIntervalSince(lastLine) >= Self.secondsBetweenLines {
       Logger.norma.info("\(text)", metadata: metadata.merging(["progress": .stringConvertible(fraction)]) { $1 })
       lastLine = Date()

@@ -11,6 +11,7 @@ extension TrainingOptions {
     study path: String, output: String, resume: Bool, line: inout ProgressLine
   ) throws -> (model: Model, faults: [ScanFault]) {
     let study = try Study(path: path)
+    for note in study.notes { Logger.norma.warning("\(note)") }
     try checkWritable(output)
     let lock = try WritingRight.take(model: output)
     defer { lock.release() }
@@ -86,7 +87,14 @@ extension TrainingOptions {
           + "\(checkpoint). Run the same command again with --resume to go on.")
     }
     Terminal.endLine()
-    try model.save(to: output)
+    do { try model.save(to: output) } catch let error as ModelError
+      where FileManager.default.fileExists(atPath: checkpoint)
+    {
+      throw ModelError(
+        path: output, found: "\(error.found); training is kept in \(checkpoint)",
+        remedy: "Check the folder's permissions and the free space, then run the same command again with --resume",
+        fault: .system)
+    }
     try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
     return (model, set.faults)
   }

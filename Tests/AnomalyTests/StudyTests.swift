@@ -78,8 +78,36 @@ struct StudyTests {
     let study = folder.path + "/study"
     try files.createSymbolicLink(atPath: study + "/b", withDestinationPath: folder.path + "/elsewhere")
     try files.createSymbolicLink(atPath: study + "/a/up", withDestinationPath: study)
+    try files.createSymbolicLink(atPath: study + "/nowhere.tif", withDestinationPath: study + "/gone.tif")
+    try files.createSymbolicLink(atPath: study + "/nowhere", withDestinationPath: study + "/gone")
+    let found = try Study(path: study)
     #expect(
-      try Study(path: study).cases == [.init(name: "a", files: ["a/1.tif"]), .init(name: "b", files: ["b/2.tif"])])
+      found.cases == [
+        .init(name: "a", files: ["a/1.tif"]), .init(name: "b", files: ["b/2.tif"]),
+        .init(name: "nowhere", files: ["nowhere.tif"]),
+      ])
+    #expect(
+      found.notes == [
+        "\(study)/a/up: it leads to a folder that is read already or that this one lies in. It is left out.",
+        "\(study)/nowhere: a link that leads nowhere. It is left out.",
+      ])
+    // Its file is told of where it is read.
+    guard case .failure(let fault)? = found.scans(of: found.cases[2]).first?.content else {
+      Issue.record("a link to nowhere was read")
+      return
+    }
+    #expect(
+      fault.description
+        == "\(study)/nowhere.tif: the file cannot be opened: No such file or directory. Check the path and its rights.")
+  }
+
+  @Test func `of two links to a folder the first is followed, whatever the order on the disk`() throws {
+    try touch("elsewhere/1.tif", "study/c/2.tif")
+    for name in ["b", "a"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: folder.path + "/study/" + name, withDestinationPath: "../elsewhere")
+    }
+    #expect(try Study(path: folder.path + "/study").cases.map(\.name) == ["a", "c"])
   }
 
   @Test func `a link that leads nowhere is a case where its name is a scan's`() throws {

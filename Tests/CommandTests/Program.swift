@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Testing
 
 /// The built program, run as a user runs it.
 struct Program {
@@ -22,9 +23,18 @@ struct Program {
     return beside
   }()
 
+  /// Why the program cannot be run as nobody, or `nil`.
+  static let lackOfNobody: Comment? = {
+    let isThere = (try? run(["--version"], in: TemporaryFolder(), through: asNobody))?.status == 0
+    return isThere ? nil : "the superuser and setpriv are needed, to run the program as nobody"
+  }()
+
   static func run(_ arguments: String..., in folder: TemporaryFolder) throws -> Result {
     try run(arguments, in: folder)
   }
+
+  /// Starts the program without the rights of the user who runs the tests.
+  static let asNobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
   /// - Parameters:
   ///   - environment: set beside what the tests run with.

@@ -67,8 +67,9 @@ struct CaseIndexTests {
     let failure = ReportingError(path: "index.html", detail: "the disk is full", remedy: "Free some space")
     #expect(throws: failure) {
       try index.record(
-        SampleStudy.result("a", [SampleStudy.scan("1", score: 6)]), run: run, scoring: "s", reportPath: "p",
-        heatmapPath: { $0.name }, beforeCommit: { _ in throw failure })
+        SampleStudy.result("a", [SampleStudy.scan("1", score: 6)]), run: run, scoring: "s",
+        reportPath: "cases/p/index.html",
+        heatmapPath: { "cases/\($0.name)" }, beforeCommit: { _ in throw failure })
     }
     #expect(try index.cases().map(\.score) == [5])
   }
@@ -146,7 +147,7 @@ struct CaseIndexTests {
           WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
           INSERT INTO cases (run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count,
             report_path, model_sha256, scoring)
-          SELECT ?, 'case ' || i, 'done', (i * 7919) % 10007, 0.5, i % 20 = 0, 1, 0, 0, 'p', 'm', 's' FROM n
+          SELECT ?, 'case ' || i, 'done', (i * 7919) % 10007, 0.5, i % 20 = 0, 1, 0, 0, 'cases/p/index.html', 'm', 's' FROM n
           """, arguments: [run])
     }
     let plan = try DatabaseQueue(path: path).read { database in

@@ -16,7 +16,8 @@ struct CaseTableTests {
       SampleStudy.result("broken", [SampleStudy.failedScan("1")]),
     ]
     for result in results {
-      try index.record(result, run: run, scoring: "s", reportPath: "cases/x/index.html", heatmapPath: { $0.name })
+      try index.record(
+        result, run: run, scoring: "s", reportPath: "cases/x/index.html", heatmapPath: { "cases/\($0.name)" })
     }
   }
 

@@ -22,7 +22,7 @@ struct IndexUpgradeTests {
           INSERT INTO runs (started_at, status, tool_version, model_sha256, configuration, study_path)
           VALUES ('2024-01-01T00:00:00Z', 'done', '0.1', 'm', '{}', 'S');
           INSERT INTO cases (run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count,
-            report_path, model_sha256, scoring) VALUES (1, 'old', 'done', 4, 0.01, 1, 1, 0, 1, 'p', 'm', 's');
+            report_path, model_sha256, scoring) VALUES (1, 'old', 'done', 4, 0.01, 1, 1, 0, 1, 'cases/old/index.html', 'm', 's');
           INSERT INTO scans (case_id, name, path, status) VALUES (1, 'scan', 'old/scan.tif', 'done');
           INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, peak, mean)
           VALUES (1, 1, 0, 0, 2, 2, 4, 5.5, 4);

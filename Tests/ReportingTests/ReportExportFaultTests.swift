@@ -74,7 +74,7 @@ struct ReportExportFaultTests {
     #expect(tally.files == 14 && sentences.isEmpty)
     let names = try study.names()
     #expect(names.count == 14)
-    #expect(names.contains("<script>\"'\n🧠/s.geojson") && names.contains("__/__/x/__.geojson"))
+    #expect(names.contains("_script__'_🧠~18c0d6da26a73430/s.geojson") && names.contains("__/__/x/__.geojson"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: study.folder.path).sorted() == ["out", "report"])
   }
 

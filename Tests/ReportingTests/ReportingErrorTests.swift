@@ -35,7 +35,8 @@ struct ReportingErrorTests {
       let run = try index.beginRun(SampleStudy.context(), toolVersion: "1", modelSHA256: "m", studyPath: "S")
       let scans = (0..<200).map { SampleStudy.scan("\($0)") }
       try index.record(
-        SampleStudy.result("a", scans), run: run, scoring: "s", reportPath: "p", heatmapPath: { $0.name })
+        SampleStudy.result("a", scans), run: run, scoring: "s", reportPath: "cases/p/index.html",
+        heatmapPath: { "cases/\($0.name)" })
     }
     _ = try DatabaseQueue(path: path).writeWithoutTransaction { try $0.checkpoint(.truncate) }
     var bytes = try Data(contentsOf: URL(filePath: path))

@@ -52,8 +52,9 @@ struct ReviewImportTests {
     _ = try index.record([review("severe", .agree, at: "2026-11-25T22:00:00Z")])
     let run = try index.beginRun(SampleStudy.context(), toolVersion: "2", modelSHA256: "new", studyPath: "S")
     try index.record(
-      SampleStudy.result("severe", [SampleStudy.scan("1", score: 5)]), run: run, scoring: "s", reportPath: "p",
-      heatmapPath: { $0.name })
+      SampleStudy.result("severe", [SampleStudy.scan("1", score: 5)]), run: run, scoring: "s",
+      reportPath: "cases/p/index.html",
+      heatmapPath: { "cases/\($0.name)" })
     let row = try #require(
       try DatabaseQueue(path: sample.path).read {
         try Row.fetchOne($0, sql: "SELECT verdict, score, judged_score, same_model FROM reviewed_cases")

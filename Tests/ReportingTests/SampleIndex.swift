@@ -36,7 +36,8 @@ struct SampleIndex {
     ]
     for result in results {
       try index.record(
-        result, run: run, scoring: "s", reportPath: "cases/\(result.name)/index.html", heatmapPath: { $0.name })
+        result, run: run, scoring: "s", reportPath: "cases/\(result.name)/index.html",
+        heatmapPath: { "cases/\($0.name)" })
     }
     _ = try index.record([
       Review(

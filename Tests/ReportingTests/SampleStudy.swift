@@ -29,7 +29,8 @@ enum SampleStudy {
 
   static func report(in folder: TemporaryFolder, context: StudyContext = context()) throws -> Report {
     try Report(
-      writingTo: folder.path + "/report", context: context, toolVersion: "1.0", modelSHA256: model, studyPath: "Study")
+      writingTo: folder.path + "/report", context: context, toolVersion: "1.0", modelSHA256: model, studyPath: "Study",
+      cases: [])
   }
 
   static func region(rank: Int = 1, peak: Double = 7.25) -> Region {

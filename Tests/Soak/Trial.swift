@@ -114,7 +114,7 @@ extension Trial.Outcome {
     case .malformed: self = .malformed
     case .unsupported: self = .unsupported
     case .limitExceeded: self = .limitExceeded
-    case .system: self = .system
+    case .input, .system: self = .system
     }
   }
 }

@@ -71,7 +71,7 @@ final class ExportFolder {
   /// Whether a file stands where a folder is needed.
   private func isBlocked(_ relative: String) -> Bool {
     var folder = path
-    return relative.split(separator: "/").contains { part in
+    return FilePath.parts(of: relative).contains { part in
       folder += "/" + part
       return Self.isFolder(folder) == false
     }

@@ -29,7 +29,9 @@ extension CaseIndex {
         database, sql: "SELECT id, downsample FROM scans WHERE case_id = ?", arguments: [row.id])
       return (
         try Self.record(of: row.id, in: database),
-        sizes.reduce(into: [Int64: Double]()) { $0[$1["id"]] = $1["downsample"] as Double? }
+        try sizes.reduce(into: [Int64: Double]()) { sizes, row in
+          sizes[try row.decode(forColumn: "id")] = try row.decode(Double?.self, forColumn: "downsample")
+        }
       )
     }
     let scans = record.scans.compactMap { scan, regions -> ExportScan? in

@@ -15,12 +15,13 @@ package struct Report: Sendable {
   package private(set) var context: StudyContext
 
   /// Opens the report in a folder, which is made where there is none, and starts a run.
+  ///
+  /// - Parameter cases: the names of all that the report will hold, those of other shards too.
   package init(
     writingTo path: String, shard: Shard? = nil, sharing: CaseIndex.Sharing = .host, context: StudyContext,
-    toolVersion: String,
-    modelSHA256: String, studyPath: String
+    toolVersion: String, modelSHA256: String, studyPath: String, cases: [String]
   ) throws(ReportingError) {
-    folder = ReportFolder(path, shard: shard)
+    var folder = ReportFolder(path, shard: shard)
     self.context = context
     self.modelSHA256 = modelSHA256
     try Self.makeFolder(folder.indexFolder)
@@ -30,6 +31,8 @@ package struct Report: Sendable {
     // Other shards may be writing there just now.
     if shard == nil { AtomicFile.removeUnfinished(in: folder.file("assets")) }
     index = try CaseIndex(writingTo: folder.index, sharing: sharing)
+    folder = ReportFolder(path, shard: shard, pages: try index.pages(), cases: cases)
+    self.folder = folder
     run = try index.beginRun(context, toolVersion: toolVersion, modelSHA256: modelSHA256, studyPath: studyPath)
     try Self.writeAssets(in: folder)
   }

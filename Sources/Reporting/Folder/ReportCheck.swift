@@ -21,8 +21,8 @@ package struct ReportCheck: Sendable {
   /// - Parameter progress: called with how many cases were looked at, and of how many.
   /// - Throws: where there is no report, or its index cannot be read at all.
   package init(of path: String, progress: (Int, Int) -> Void = { _, _ in }) throws(ReportingError) {
-    folder = ReportFolder(path)
-    let index = try CaseIndex(readingFrom: folder.index)
+    let index = try CaseIndex(readingFrom: ReportFolder(path).index)
+    folder = ReportFolder(path, pages: try index.pages())
     faults += try index.damage().map { "\(folder.index): \($0). Move it away and run norma analyze again." }
     faults += try index.contradictions().map { "\(folder.index): \($0). Run norma analyze again." }
     if try index.latestRun()?.status == .running {
@@ -106,15 +106,22 @@ package struct ReportCheck: Sendable {
 
   /// What a run left behind that was killed, or a scan that is no longer in the study; other people's files are theirs.
   private mutating func findUnknownFiles() {
-    guard let files = FileManager.default.enumerator(atPath: folder.file("cases")) else { return }
-    for case let name as String in files {
-      let file = FilePath.name(of: name)
-      let relative = "cases/\(name)"
+    let cases = folder.file("cases")
+    let files: [FolderWalk.File]
+    do { files = try FolderWalk(of: cases, takingHidden: true).files } catch {
+      faults.append("\(error)")
+      return
+    }
+    var told: Set<String> = []
+    for file in files {
       // Of thousands of tiles their folder answers for.
-      if ReportFolder.isTileFolder(file) || AtomicFile.isUnfinished(file) { files.skipDescendants() }
+      let parts = FilePath.parts(of: file.path)
+      let whole = parts.firstIndex { ReportFolder.isTileFolder($0) || AtomicFile.isUnfinished($0) } ?? parts.count - 1
+      let name = parts[whole]
+      let relative = "cases/" + parts[...whole].joined(separator: "/")
       guard !known.contains(relative),
-        ReportFolder.isScanFile(file) || AtomicFile.isUnfinished(file)
-          || file == FilePath.name(of: ReportFolder.studyPage)
+        ReportFolder.isScanFile(name) || AtomicFile.isUnfinished(name)
+          || name == FilePath.name(of: ReportFolder.studyPage), told.insert(relative).inserted
       else { continue }
       faults.append("\(folder.file(relative)): the index does not know this file. Remove it.")
     }

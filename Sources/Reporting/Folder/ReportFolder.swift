@@ -1,4 +1,6 @@
+import Crypto
 import Foundation
+import Imaging
 
 /// Where every file of a report lies, and how one page links to another.
 ///
@@ -12,10 +14,46 @@ package struct ReportFolder: Sendable, Equatable {
   package let path: String
   /// Whose index this is; `nil` for the whole report's.
   package let shard: Shard?
+  /// Of the cases whose folder is not the one that they are called like.
+  private var folders: [String: String] = [:]
 
   package init(_ path: String, shard: Shard? = nil) {
     self.path = path
     self.shard = shard
+  }
+
+  /// The folder of a report that has cases.
+  ///
+  /// - Parameters:
+  ///   - pages: of the cases in its index, which stay where they are.
+  ///   - cases: that are to come. Each gets a folder of its own, also where letter case does not count.
+  package init(_ path: String, shard: Shard? = nil, pages: [(name: String, page: String)], cases: [String] = []) {
+    self.path = path
+    self.shard = shard
+    var taken: Set<String> = []
+    var known: Set<String> = []
+    func put(_ name: String, in folder: String) {
+      if folder != self.folder(ofCase: name) { folders[name] = folder }
+      taken.insert(folder.uppercased().lowercased())
+      known.insert(name)
+    }
+    for (name, page) in pages { put(name, in: FilePath.folder(of: page)) }
+    for name in cases where !known.contains(name) {
+      let plain = folder(ofCase: name)
+      var folder = plain
+      var number = 2
+      while taken.contains(folder.uppercased().lowercased()) {
+        folder = "\(plain)~\(number)"
+        number += 1
+      }
+      put(name, in: folder)
+    }
+  }
+
+  /// Whether a path from an index stays in the report.
+  static func holds(_ relative: String) -> Bool {
+    relative.utf8.starts(with: "cases/".utf8) && !relative.utf8.contains(0)
+      && !FilePath.parts(of: relative).contains { $0 == ".." || $0 == "." }
   }
 
   package var index: String { "\(indexFolder)/\(Self.indexName)" }
@@ -32,7 +70,12 @@ package struct ReportFolder: Sendable, Equatable {
   package func file(_ relative: String) -> String { "\(path)/\(relative)" }
 
   package func folder(ofCase name: String) -> String {
-    let parts = name.split(separator: "/").map { Self.component(String($0)) }
+    if let folder = folders[name] { return folder }
+    let parts = FilePath.parts(of: name).map { part in
+      // Such a folder would be in the way of a file of the case it lies in.
+      let isFile = Self.isScanFile(part.lowercased()) || part.lowercased() == Self.studyPage
+      return Self.component(part, isTaken: isFile)
+    }
     return "cases/" + (parts.isEmpty ? "_" : parts.joined(separator: "/"))
   }
 
@@ -53,8 +96,8 @@ package struct ReportFolder: Sendable, Equatable {
 
   /// A relative address of `target` as seen from `page`, both paths inside the report.
   package static func link(from page: String, to target: String) -> String {
-    let up = String(repeating: "../", count: page.split(separator: "/").count - 1)
-    return up + target.split(separator: "/").map { escaped(String($0)) }.joined(separator: "/")
+    let up = String(repeating: "../", count: FilePath.parts(of: page).count - 1)
+    return up + FilePath.parts(of: target).map(escaped).joined(separator: "/")
   }
 
   /// Percent escapes of everything but RFC 3986's unreserved characters.
@@ -71,16 +114,30 @@ package struct ReportFolder: Sendable, Equatable {
     }
   }
 
-  /// A part of a name as a file name that stays inside its folder and leaves room for the endings.
-  static func component(_ name: String) -> String {
+  /// A part of a name as a file name that stays inside its folder, leaves room for the endings, and can be copied to the
+  /// file systems of other systems.
+  ///
+  /// - Parameter isTaken: whether the name itself cannot be had.
+  static func component(_ name: String, isTaken: Bool = false) -> String {
     if name.allSatisfy({ $0 == "." }) { return String(repeating: "_", count: max(1, name.count)) }
-    let safe = String(name.unicodeScalars.map { $0 == "/" || $0 == "\0" ? "_" : Character($0) })
-    guard safe.utf8.count > longest else { return safe }
-    // File systems stop at 255 bytes; the digest keeps two long names apart that begin alike.
-    var kept = safe
-    while kept.utf8.count > longest - 17 { kept.removeLast() }
-    let digest = safe.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    return kept + "~" + String(digest, radix: 16)
+    var safe = String(String.UnicodeScalarView(name.unicodeScalars.map { isPortable($0) ? $0 : "_" }))
+    if let last = safe.unicodeScalars.last, last == "." || last == " " {
+      safe.unicodeScalars.removeLast()
+      safe += "_"
+    }
+    // Windows gives these to devices, whatever ending follows.
+    if safe.lowercased().wholeMatch(of: /(con|prn|aux|nul|com[0-9]|lpt[0-9]) *(\..*)?/) != nil { safe = "_" + safe }
+    // As bytes: two ways to write an accent are two names.
+    guard isTaken || !safe.utf8.elementsEqual(name.utf8) || safe.utf8.count > longest else { return safe }
+    // The digest keeps names apart that are told apart only by what had to go.
+    while safe.utf8.count > longest - 17 { safe.unicodeScalars.removeLast() }
+    let digest = SHA256.hash(data: Data(name.utf8)).prefix(8).map { String(format: "%02x", $0) }.joined()
+    return safe + "~" + digest
+  }
+
+  /// Whether every file system takes it in a name.
+  private static func isPortable(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.value >= 0x20 && scalar != "\u{7F}" && !"/\\:*?\"<>|".unicodeScalars.contains(scalar)
   }
 
   /// 255 less `.reconstruction-99.png` and what an atomic writer adds to the name.

@@ -23,8 +23,8 @@ extension Report {
   /// Pictures that are there stay as they are. Those of the heat are drawn from the heatmap files where they are not; those
   /// of the scans themselves cannot be, and are named.
   package static func rebuild(in path: String) throws(ReportingError) -> Rebuilt {
-    let folder = ReportFolder(path)
-    let index = try CaseIndex(readingFrom: folder.index)
+    let index = try CaseIndex(readingFrom: ReportFolder(path).index)
+    let folder = ReportFolder(path, pages: try index.pages())
     let context = try index.latestContext()
     guard context.pictures == StudyContext.currentPictures else {
       throw ReportingError(
@@ -51,8 +51,8 @@ extension Report {
   /// Makes the study's page and those of some cases again, after they were reviewed; pages that are not there, or whose
   /// pictures are those of an older norma, are left alone.
   package static func showReviews(ofCases names: [String], in path: String) throws(ReportingError) {
-    let folder = ReportFolder(path)
-    let index = try CaseIndex(readingFrom: folder.index)
+    let index = try CaseIndex(readingFrom: ReportFolder(path).index)
+    let folder = ReportFolder(path, pages: try index.pages())
     let context = try index.latestContext()
     guard context.pictures == StudyContext.currentPictures else { return }
     func exists(_ page: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(page)) }

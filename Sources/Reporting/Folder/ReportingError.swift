@@ -50,6 +50,12 @@ extension ReportingError {
   /// The sentence for a failed use of the index; statement arguments stay out of it.
   static func index(_ path: String, _ error: any Error) -> ReportingError {
     if let known = error as? ReportingError { return known }
+    if error is RowDecodingError || error is IndexFault {
+      let detail = (error as? IndexFault)?.detail ?? "it holds values of other kinds than norma writes"
+      return ReportingError(
+        path: path, detail: "the index is damaged: \(detail)",
+        remedy: "Move it away and run norma analyze again to make a new one", fault: .malformed)
+    }
     guard let error = error as? DatabaseError else { return writing(path, error) }
     switch error.resultCode {
     case .SQLITE_NOTADB, .SQLITE_CORRUPT:
@@ -65,6 +71,11 @@ extension ReportingError {
       return ReportingError(
         path: path, detail: "the disk is full",
         remedy: "Free some space and run norma analyze again; finished cases are kept", fault: .system)
+    case .SQLITE_IOERR:
+      // What SQLite shares with readers does not fit a full disk either.
+      return ReportingError(
+        path: path, detail: "the index cannot be read or written: \(error.message ?? "disk I/O error")",
+        remedy: "Check the disk and its space, then run norma analyze again; finished cases are kept", fault: .system)
     case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
       return ReportingError(
         path: path, detail: "the index cannot be opened or written",

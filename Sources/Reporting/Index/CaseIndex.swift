@@ -33,8 +33,7 @@ package struct CaseIndex: Sendable {
       // SQLite makes files that only their owner can write, whatever the umask lets others do.
       let made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
       if made >= 0 { close(made) }
-      var configuration = Configuration()
-      configuration.busyMode = .timeout(patience)
+      var configuration = Self.configuration(patience: patience)
       if sharing == .host { configuration.journalMode = .wal }
       queue = try DatabaseQueue(path: Self.address(path, sharing), configuration: configuration)
       try queue.read { try Self.check($0, path: path) }
@@ -44,20 +43,17 @@ package struct CaseIndex: Sendable {
 
   /// Opens the index of a report folder for what is added to a finished report; makes none.
   package init(updating path: String) throws(ReportingError) {
-    guard FileManager.default.fileExists(atPath: path) else { throw .notAReport(FilePath.folder(of: path)) }
+    guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }
     try self.init(writingTo: path)
   }
 
   /// Opens the index of a report folder for queries; never changes it. One of an older norma is copied into memory and
   /// upgraded there, so that it is answered as it was at this moment.
   package init(readingFrom path: String, sharing: Sharing = .host) throws(ReportingError) {
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw .notAReport(FilePath.folder(of: path))
-    }
+    guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }
     self.path = path
     do {
-      var configuration = Configuration()
-      configuration.busyMode = .timeout(10)
+      var configuration = Self.configuration(patience: 10)
       configuration.readonly = true
       let file = try DatabaseQueue(path: Self.address(path, sharing), configuration: configuration)
       let applied = try file.read { database in
@@ -79,10 +75,21 @@ package struct CaseIndex: Sendable {
 
   private static func check(_ database: Database, path: String) throws {
     if try IndexSchema.migrator.hasBeenSuperseded(database) { throw ReportingError.newerIndex(path) }
-    let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") ?? 0
-    if try tables > 0 && IndexSchema.migrator.appliedIdentifiers(database).isEmpty {
-      throw ReportingError.foreignIndex(path)
-    }
+    // The list of migrations alone is what a full disk or a kill leaves of a new index.
+    let tables =
+      try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") ?? 0
+    let applied = try IndexSchema.migrator.appliedIdentifiers(database)
+    guard tables > 0 else { return }
+    guard !applied.isEmpty else { throw ReportingError.foreignIndex(path) }
+    try IndexSchema.check(database, applied: applied)
+  }
+
+  private static func configuration(patience: Double) -> Configuration {
+    var configuration = Configuration()
+    configuration.busyMode = .timeout(patience)
+    // Of what a foreign file has in its views, nothing may do more than read its tables.
+    configuration.prepareDatabase { try $0.execute(sql: "PRAGMA trusted_schema = OFF") }
+    return configuration
   }
 
   // MARK: - Writing

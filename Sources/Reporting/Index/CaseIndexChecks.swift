@@ -7,7 +7,8 @@ extension CaseIndex {
     try read { database in
       let pages = try String.fetchAll(database, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
       let references = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").map { row -> String in
-        "row \(row["rowid"] as Int64? ?? 0) of \(row["table"] as String) belongs to no row of \(row["parent"] as String)"
+        let values = (0..<3).map { TableCell(row[$0], .text).plain }  // table, row and the table it points to
+        return "row \(values[1]) of \(values[0]) belongs to no row of \(values[2])"
       }
       return pages.map { "the index is damaged: \($0)" } + references
     }
@@ -32,7 +33,8 @@ extension CaseIndex {
         result += try Row.fetchAll(
           database, sql: "SELECT name, \(column), (\(sql)) AS found FROM cases WHERE \(column) <> found ORDER BY name"
         ).map { row in
-          "case '\(row["name"] as String)' counts \(row[1] as Int) \(things) and has \(row["found"] as Int)"
+          let values = (0..<3).map { TableCell(row[$0], .text).plain }
+          return "case '\(values[0])' counts \(values[1]) \(things) and has \(values[2])"
         }
       }
       result += try String.fetchAll(

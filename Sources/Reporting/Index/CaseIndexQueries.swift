@@ -43,6 +43,15 @@ extension CaseIndex {
     try read { try CaseRow.fetchOne($0, sql: "SELECT \(CaseRow.columns) FROM cases WHERE name = ?", arguments: [name]) }
   }
 
+  /// Where the pages of all cases are, in the report.
+  func pages() throws(ReportingError) -> [(name: String, page: String)] {
+    try read { database in
+      try Row.fetchAll(database, sql: "SELECT name, report_path FROM cases ORDER BY name").map {
+        (try $0.decode(atIndex: 0), try $0.decode(atIndex: 1))
+      }
+    }
+  }
+
   /// A case with its scans and regions.
   package func record(of caseID: Int64) throws(ReportingError) -> CaseRecord {
     try read { try Self.record(of: caseID, in: $0) }
@@ -51,7 +60,8 @@ extension CaseIndex {
   /// Scans of a case in the order of the study: by file, then page.
   package func scans(of caseID: Int64) throws(ReportingError) -> [ScanRow] {
     try read {
-      try ScanRow.fetchAll($0, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
+      try Row.fetchAll($0, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
+        .map { try $0.scan() }
     }
   }
 
@@ -69,7 +79,7 @@ extension CaseIndex {
           SELECT scans.*, cases.name AS case_name FROM scans JOIN cases ON cases.id = scans.case_id
           WHERE scans.status = 'failed' ORDER BY cases.name, scans.id
           """)
-      return try rows.map { (caseName: $0["case_name"], scan: try ScanRow(row: $0)) }
+      return try rows.map { (caseName: try $0.decode(forColumn: "case_name"), scan: try $0.scan()) }
     }
   }
 
@@ -79,7 +89,7 @@ extension CaseIndex {
       try Row.fetchAll(
         database,
         sql: "SELECT path, max(missing_share) AS share FROM scans WHERE missing_share > 0 GROUP BY path ORDER BY path"
-      ).map { ($0["path"], $0["share"]) }
+      ).map { (try $0.decode(forColumn: "path"), try $0.decode(forColumn: "share")) }
     }
   }
 
@@ -105,14 +115,17 @@ extension CaseIndex {
     ofCase name: String, modelSHA256: String, scoring: String
   ) throws(ReportingError) -> [ScanResult] {
     try read { database in
-      let rows = try ScanRow.fetchAll(
+      let rows = try Row.fetchAll(
         database,
         sql: """
           SELECT scans.* FROM scans JOIN cases ON cases.id = scans.case_id
           WHERE cases.name = ? AND cases.model_sha256 = ? AND cases.scoring = ? AND scans.status = 'done'
           ORDER BY scans.id
           """, arguments: [name, modelSHA256, scoring])
-      return try rows.map { $0.result(regions: try Self.regions(of: $0.id, in: database)) }
+      return try rows.map { row in
+        let scan = try row.scan()
+        return scan.result(regions: try Self.regions(of: scan.id, in: database))
+      }
     }
   }
 
@@ -121,30 +134,41 @@ extension CaseIndex {
       let row = try CaseRow.fetchOne(
         database, sql: "SELECT \(CaseRow.columns) FROM cases WHERE id = ?", arguments: [caseID])
     else { throw DatabaseError(message: "case \(caseID) is not in the index") }
-    let scans = try ScanRow.fetchAll(
-      database, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
+    let scans = try Row.fetchAll(
+      database, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID]
+    ).map { try $0.scan() }
     let review = try Row.fetchOne(
       database, sql: "SELECT \(Review.columns) FROM reviews WHERE case_name = ?", arguments: [row.name])
     var metadata: [Int64: [String: String]] = [:]
     let kept = try Row.fetchCursor(
       database, sql: "SELECT scan_metadata.* FROM scan_metadata JOIN scans ON scans.id = scan_id WHERE case_id = ?",
       arguments: [caseID])
-    while let tag = try kept.next() { metadata[tag["scan_id"], default: [:]][tag["name"]] = tag["value"] }
+    while let tag = try kept.next() {
+      let scan: Int64 = try tag.decode(forColumn: "scan_id")
+      metadata[scan, default: [:]][try tag.decode(forColumn: "name")] = try tag.decode(forColumn: "value") as String
+    }
     return CaseRecord(
       row: row, scans: try scans.map { ($0, try regions(of: $0.id, in: database)) }, metadata: metadata,
-      review: review.flatMap(Review.init))
+      review: try review.flatMap { try Review($0) })
   }
 
   private static func regions(of scanID: Int64, in database: Database) throws -> [Region] {
     try Row.fetchAll(database, sql: "SELECT * FROM regions WHERE scan_id = ? ORDER BY rank", arguments: [scanID])
-      .map(region)
+      .map { try region($0) }
   }
 
-  static func region(_ row: Row) -> Region {
-    Region(
-      rank: row["rank"], x: row["x"], y: row["y"], width: row["width"], height: row["height"],
-      areaPixels: row["area_px"], areaSquareMillimeters: row["area_mm2"], peak: row["peak"], mean: row["mean"],
-      pValue: row["p_value"], qValue: row["q_value"])
+  static func region(_ row: Row) throws -> Region {
+    func value<T: DatabaseValueConvertible & StatementColumnConvertible>(_ column: String) throws -> T {
+      try row.decode(forColumn: column)
+    }
+    let region = Region(
+      rank: try value("rank"), x: try value("x"), y: try value("y"), width: try value("width"),
+      height: try value("height"), areaPixels: try value("area_px"), areaSquareMillimeters: try value("area_mm2"),
+      peak: try value("peak"), mean: try value("mean"), pValue: try value("p_value"), qValue: try value("q_value"))
+    try IndexFault.check(
+      [region.rank, region.x, region.y, region.width, region.height].allSatisfy(IndexFault.counts.contains)
+        && IndexFault.areas.contains(region.areaPixels), "a region has a place or size that no scan has")
+    return region
   }
 
   func read<Value>(_ body: (Database) throws -> Value) throws(ReportingError) -> Value {

@@ -1,4 +1,5 @@
 import GRDB
+import Imaging
 
 /// A case as the index holds it.
 package struct CaseRow: Sendable, Equatable, FetchableRecord {
@@ -28,19 +29,24 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
 
   // By position: decoding by name takes three times as long, and ten thousand cases must answer at once.
   package init(row: Row) throws {
-    id = row[0]
-    runID = row[1]
-    name = row[2]
-    status = Status(rawValue: row[3]) ?? .failed
-    score = row[4]
-    pValue = row[5]
-    flagged = row[6]
-    scanCount = row[7]
-    failedScanCount = row[8]
-    regionCount = row[9]
-    reportPath = row[10]
-    domainShiftP = row[11]
-    domainShift = row[12]
+    id = try row.decode(atIndex: 0)
+    runID = try row.decode(atIndex: 1)
+    name = try row.decode(atIndex: 2)
+    status = Status(rawValue: try row.decode(atIndex: 3)) ?? .failed
+    score = try row.decode(atIndex: 4)
+    pValue = try row.decode(atIndex: 5)
+    flagged = try row.decode(atIndex: 6)
+    scanCount = try row.decode(atIndex: 7)
+    failedScanCount = try row.decode(atIndex: 8)
+    regionCount = try row.decode(atIndex: 9)
+    reportPath = try row.decode(atIndex: 10)
+    domainShiftP = try row.decode(atIndex: 11)
+    domainShift = try row.decode(atIndex: 12)
+    try IndexFault.check(
+      ReportFolder.holds(reportPath) && FilePath.name(of: reportPath) == ReportFolder.studyPage,
+      "case \(id) has a page that lies elsewhere than in the report's cases")
+    try IndexFault.check(
+      [scanCount, failedScanCount, regionCount].allSatisfy(IndexFault.counts.contains), "case \(id) has wrong counts")
   }
 }
 

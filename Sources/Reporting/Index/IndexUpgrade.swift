@@ -11,7 +11,11 @@ enum IndexUpgrade {
   static func upgrade(_ queue: DatabaseQueue, at path: String) throws {
     let applied = try queue.read { try IndexSchema.migrator.appliedIdentifiers($0) }
     guard let missing = first(notIn: applied) else { return }
-    if !applied.isEmpty { try copy(queue, to: freeName("\(path).before-migration-\(number(of: missing))")) }
+    // Without a run it is a new one that a full disk or a kill left half made.
+    if try !applied.isEmpty && queue.read({ try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT * FROM runs)") ?? false })
+    {
+      try copy(queue, to: freeName("\(path).before-migration-\(number(of: missing))"))
+    }
     try IndexSchema.migrator.migrate(queue)
   }
 

@@ -36,7 +36,11 @@ extension CaseIndex {
         SELECT regions.scan_id, regions.rank, scans.case_id, regions.p_value, regions.q_value
         FROM regions JOIN scans ON scans.id = regions.scan_id ORDER BY regions.scan_id, regions.rank
         """
-    ).map { Entry(scan: $0[0], rank: $0[1], caseID: $0[2], p: $0[3], q: $0[4]) }
+    ).map { row in
+      Entry(
+        scan: try row.decode(atIndex: 0), rank: try row.decode(atIndex: 1), caseID: try row.decode(atIndex: 2),
+        p: try row.decode(atIndex: 3), q: try row.decode(atIndex: 4))
+    }
     var families: [[Entry]] = []
     for entry in entries {
       if families.last?.first?.scan == entry.scan {

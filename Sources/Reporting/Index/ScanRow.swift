@@ -36,6 +36,25 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   }
 }
 
+extension Row {
+  /// A scan whose values are such as norma writes: what is computed from them must not overflow, nor a file be looked for
+  /// elsewhere than in the report.
+  func scan() throws -> ScanRow {
+    let scan = try ScanRow(row: self)
+    let numbers = [scan.width, scan.height, scan.channels, scan.page].compactMap { $0 }
+    try IndexFault.check(
+      numbers.allSatisfy { IndexFault.counts.contains($0) && $0 > 0 }, "scan \(scan.id) has a size that no scan has")
+    try IndexFault.check(
+      [scan.micrometersPerPixel, scan.micrometersPerPixelY].allSatisfy { size in size.map { 1e-9...1e9 ~= $0 } ?? true
+      },
+      "scan \(scan.id) has pixels of a size that no scan has")
+    try IndexFault.check(
+      scan.heatmapPath.map(ReportFolder.holds) ?? true,
+      "scan \(scan.id) has a heatmap that lies elsewhere than in the report's cases")
+    return scan
+  }
+}
+
 extension ScanRow {
   /// The result this row was made from, so that an unchanged scan need not be computed again.
   func result(regions: [Region]) -> ScanResult {

@@ -39,14 +39,14 @@ extension CaseIndex {
       let scans = try Row.fetchCursor(
         database, sql: "SELECT case_id, name FROM scans WHERE status = 'done' ORDER BY case_id, score DESC, id")
       while let row = try scans.next() {
-        let id: Int64 = row["case_id"]
-        if worst[id] == nil { worst[id] = WorstFinding(scan: row["name"]) }
+        let id: Int64 = try row.decode(forColumn: "case_id")
+        if worst[id] == nil { worst[id] = WorstFinding(scan: try row.decode(forColumn: "name")) }
       }
       let regions = try Row.fetchCursor(
         database, sql: "SELECT scans.case_id, regions.* FROM regions JOIN scans ON scans.id = regions.scan_id")
       while let row = try regions.next() {
-        let id: Int64 = row["case_id"]
-        let region = Self.region(row)
+        let id: Int64 = try row.decode(forColumn: "case_id")
+        let region = try Self.region(row)
         if region.peak > worst[id]?.region?.peak ?? -.infinity { worst[id]?.region = region }
       }
       return worst

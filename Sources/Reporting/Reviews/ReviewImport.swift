@@ -49,7 +49,7 @@ extension CaseIndex {
   package func reviews() throws(ReportingError) -> [String: Review] {
     try read { database in
       try Row.fetchAll(database, sql: "SELECT \(Review.columns) FROM reviews").reduce(into: [:]) { reviews, row in
-        guard let review = Review(row) else { return }
+        guard let review = try Review(row) else { return }
         reviews[review.caseName] = review
       }
     }
@@ -63,7 +63,7 @@ extension CaseIndex {
     }
     if let judged = review.modelSHA256, judged != model { result.ofOtherModels += 1 }
     let known = try database.cachedStatement(sql: "SELECT \(Review.columns) FROM reviews WHERE case_name = ?")
-    let old = try Row.fetchOne(known, arguments: [review.caseName]).flatMap(Review.init)
+    let old = try Row.fetchOne(known, arguments: [review.caseName]).flatMap { try Review($0) }
     if let old, !review.supersedes(old) {
       result.unchanged += 1
       return
@@ -82,10 +82,14 @@ extension Review {
   static let columns = "case_name, verdict, note, reviewed_at, reviewer, model_sha256, score"
 
   /// `nil` for a verdict that the table's own check does not let in.
-  init?(_ row: Row) {
-    guard let verdict = Verdict(rawValue: row["verdict"]) else { return nil }
+  init?(_ row: Row) throws {
+    func value<T: DatabaseValueConvertible & StatementColumnConvertible>(_ column: String) throws -> T {
+      try row.decode(forColumn: column)
+    }
+    guard let verdict = Verdict(rawValue: try value("verdict")) else { return nil }
     self.init(
-      caseName: row["case_name"], verdict: verdict, note: row["note"], reviewedAt: row["reviewed_at"],
-      reviewer: row["reviewer"], modelSHA256: row["model_sha256"], score: row["score"])
+      caseName: try value("case_name"), verdict: verdict, note: try value("note"),
+      reviewedAt: try value("reviewed_at"), reviewer: try value("reviewer"), modelSHA256: try value("model_sha256"),
+      score: try value("score"))
   }
 }

@@ -1,0 +1,43 @@
+import GRDB
+
+/// A value in an index that norma does not write there, as a clause: the file was damaged, or made by someone else.
+struct IndexFault: Error {
+  let detail: String
+
+  /// Of what is counted in rows, or in pixels along an edge: the product of two is still an integer.
+  static let counts = 0...1 << 31
+  /// Pixels of an area.
+  static let areas = 0...1 << 40
+
+  static func check(_ isSound: Bool, _ detail: @autoclosure () -> String) throws {
+    guard isSound else { throw IndexFault(detail: detail()) }
+  }
+}
+
+/// Tables and views that are not those of norma's migrations would answer in their place; triggers, which norma has none
+/// of, would write what they like.
+extension IndexSchema {
+  /// - Parameter applied: the migrations that the index says it has had.
+  static func check(_ database: Database, applied: Set<String>) throws {
+    let names = migrator.migrations
+    guard let last = names.prefix(applied.count).last, Set(names.prefix(applied.count)) == applied else {
+      throw IndexFault(detail: "it skipped changes of its tables")
+    }
+    let model = try DatabaseQueue()
+    try migrator.migrate(model, upTo: last)
+    let expected = try model.read { try objects(in: $0) }
+    let found = try objects(in: database)
+    for (name, text) in expected.sorted(by: { $0.key < $1.key }) {
+      try IndexFault.check(
+        found[name] == text, "its \(name) is \(found[name] == nil ? "missing" : "not the one that norma makes")")
+    }
+    let trigger = try String.fetchOne(database, sql: "SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    try IndexFault.check(trigger == nil, "it has triggers, norma makes none")
+  }
+
+  /// What made every table, view and index, by its kind and name.
+  private static func objects(in database: Database) throws -> [String: String] {
+    try Row.fetchAll(database, sql: "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+      .reduce(into: [:]) { $0[try $1.decode(atIndex: 0)] = try $1.decode(atIndex: 1) }
+  }
+}
