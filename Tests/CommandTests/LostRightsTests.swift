@@ -107,15 +107,16 @@ struct LostRightsTests {
     #expect(try ReportContents(of: folder.file(name + "/report")) == ReportContents(of: folder.file("whole")))
   }
 
-  @Test func `a folder within the study that may not be read is named, since nobody knows what it holds`() throws {
+  @Test func `a folder within the study that may not be read is a case that fails, and the others are scored`() throws {
     try copy("patients", as: "study")
     allow(name + "/study/case5", 0)
     defer { allow(name + "/study/case5", 0o755) }
     let result = try run(["analyze", name + "/study", "--model", "model.safetensors", "--output", name + "/report"])
     #expect(result.status == 1)
     #expect(
-      result.errors
-        == "norma: \(name)/study/case5: the folder cannot be read: Permission denied. Check its permissions.\n")
+      result.errors.contains(
+        "failed: \(name)/study/case5: the file cannot be opened: Permission denied. Check the path and its rights.\n"))
+    #expect(result.output.contains("cases    \(LongBatch.cases),") && result.output.contains(", 1 failed"))
   }
 
   @Test func `a model that may not be read is named`() throws {

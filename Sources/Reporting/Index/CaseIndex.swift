@@ -42,9 +42,9 @@ package struct CaseIndex: Sendable {
   }
 
   /// Opens the index of a report folder for what is added to a finished report; makes none.
-  package init(updating path: String) throws(ReportingError) {
+  package init(updating path: String, sharing: Sharing = .host) throws(ReportingError) {
     guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }
-    try self.init(writingTo: path)
+    try self.init(writingTo: path, sharing: sharing)
   }
 
   /// Opens the index of a report folder for queries; never changes it. One of an older norma is copied into memory and

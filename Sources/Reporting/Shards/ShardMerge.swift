@@ -136,7 +136,9 @@ package struct ShardMerge {
     let run = try index.beginRun(
       context, toolVersion: toolVersion, modelSHA256: parts[0].run.modelSHA256, studyPath: parts[0].run.studyPath)
     try index.take(parts, run: run, sharing: sharing, progress: progress)
-    if FileManager.default.fileExists(atPath: folder.index) { try index.takeReviews(from: folder.index) }
+    if FileManager.default.fileExists(atPath: folder.index) {
+      try index.takeReviews(from: folder.index, sharing: sharing)
+    }
     let folder = ReportFolder(folder.path, pages: try index.pages())
     let isComplete = try complete(index, &context)
     try Report.makeFolder(folder.file("assets"))
@@ -149,6 +151,6 @@ package struct ShardMerge {
     }
     try Report.writeStudyPage(index, context: context, folder: folder)
     try index.finishRun(run, isComplete ? .done : .failed, context: context)
-    try index.becomeIndex(of: folder)
+    try index.becomeIndex(of: folder, sharing: sharing)
   }
 }

@@ -13,7 +13,7 @@ extension CaseIndex {
       configuration.prepareDatabase { database in
         try database.execute(sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536")
       }
-      queue = try DatabaseQueue(path: path, configuration: configuration)
+      queue = try DatabaseQueue(path: Self.address(path, .networkWithoutLocks), configuration: configuration)
       try IndexSchema.migrator.migrate(queue)
     } catch { throw .index(path, error) }
   }
@@ -123,8 +123,8 @@ extension CaseIndex {
   }
 
   /// Reviews are of the report as a whole and outlive every merge.
-  func takeReviews(from path: String) throws(ReportingError) {
-    let reviews = try CaseIndex(updating: path).read { database in
+  func takeReviews(from path: String, sharing: Sharing) throws(ReportingError) {
+    let reviews = try CaseIndex(updating: path, sharing: sharing).read { database in
       try Row.fetchAll(database, sql: "SELECT * FROM reviews")
     }
     try write { database in
@@ -139,10 +139,10 @@ extension CaseIndex {
   }
 
   /// Takes the place of a report's index.
-  func becomeIndex(of folder: ReportFolder) throws(ReportingError) {
+  func becomeIndex(of folder: ReportFolder, sharing: Sharing) throws(ReportingError) {
     do {
       if FileManager.default.fileExists(atPath: folder.index) {
-        let old = try CaseIndex(updating: folder.index)
+        let old = try CaseIndex(updating: folder.index, sharing: sharing)
         old.becomePlainFile()
         try old.queue.close()
         // The log of the old index would be read as one of the new.
