@@ -81,7 +81,9 @@ struct RegionAdjustmentTests {
         database, sql: "SELECT name FROM sqlite_master WHERE type = 'view' AND name != 'flagged_cases'")
       for view in views { try database.execute(sql: "DROP VIEW \(view)") }
       try database.execute(
-        sql: "DROP TABLE reviews; DROP INDEX cases_by_p_value; DROP INDEX cases_by_regions; DROP INDEX regions_by_peak")
+        sql:
+          "DROP TABLE report; DROP TABLE scan_metadata; DROP TABLE reviews; DROP INDEX cases_by_p_value; DROP INDEX cases_by_regions; DROP INDEX regions_by_peak"
+      )
       for (table, column) in [
         ("regions", "p_value"), ("regions", "q_value"), ("runs", "domain_shift"), ("cases", "domain_shift_p"),
         ("cases", "domain_shift"), ("cases", "appearance"), ("scans", "missing_share"), ("scans", "downsample"),

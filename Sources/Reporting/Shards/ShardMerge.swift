@@ -136,7 +136,7 @@ package struct ShardMerge {
     let run = try index.beginRun(
       context, toolVersion: toolVersion, modelSHA256: parts[0].run.modelSHA256, studyPath: parts[0].run.studyPath)
     try index.take(parts, run: run, sharing: sharing, progress: progress)
-    if FileManager.default.fileExists(atPath: folder.index) { try index.takeReviews(from: folder.index) }
+    if FileManager.default.fileExists(atPath: folder.index) { try index.takeIdentityAndReviews(from: folder.index) }
     let isComplete = try complete(index, &context)
     try Report.makeFolder(folder.file("assets"))
     try Report.writeAssets(in: folder)
