@@ -5,7 +5,8 @@ import Reporting
 
 struct ExportCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Write the regions and heatmaps of a report for other programs.",
+    commandName: "export",
+    abstract: "Write the regions and heatmaps of a report for other programs, or its index to a database.",
     discussion: """
       geojson  DIR/CASE/SCAN.geojson: outlines of the regions in pixels of the scan, as QuPath imports them
       csv      DIR/regions.csv: a line for each region
@@ -14,6 +15,10 @@ struct ExportCommand: LoggedCommand {
       imagej   DIR/CASE/FILE.heatmap.tif: heatmaps for ImageJ, the pages of a stack in one file
 
       A scan whose heatmap is missing or damaged is left out with its reason, and the others are written.
+
+      --postgres loads the index into the schema norma of a PostgreSQL database, beside those of other reports. What the \
+      database holds of this report is replaced at once, or left as it is where something fails; loading again adds \
+      nothing. A password is better kept in ~/.pgpass or PGPASSWORD than in the URL.
       """)
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
@@ -24,6 +29,12 @@ struct ExportCommand: LoggedCommand {
 
   @Option(name: .shortAndLong, help: "Folder to write to, made where there is none.")
   var output: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Database to load the index into, instead of --format and --output: postgresql://USER@HOST/DATABASE.",
+      valueName: "url"))
+  var postgres: String?
 
   @Flag(help: "Only cases whose p-value is at most the false-positive rate.")
   var flagged = false
@@ -37,6 +48,14 @@ struct ExportCommand: LoggedCommand {
   @OptionGroup var log: LogOptions
 
   func validate() throws {
+    if let postgres {
+      guard format == nil, output == nil, !flagged, caseNames == nil else {
+        throw ValidationError(
+          "--postgres loads the whole index: --format, --output, --flagged and --case do not go with it.")
+      }
+      do { _ = try PostgresAddress(postgres) } catch { throw ValidationError("\(error)") }
+      return
+    }
     guard format != nil else {
       throw ValidationError(
         "--format is missing; one of \(ReportExport.Format.allCases.map(\.rawValue).joined(separator: ", ")) is expected."
@@ -46,6 +65,10 @@ struct ExportCommand: LoggedCommand {
   }
 
   func run() throws {
+    if let postgres {
+      ProcessArguments.hide(postgres)
+      return try load(into: try PostgresAddress(postgres))
+    }
     guard let format, let output else { return }
     var line = ProgressLine()
     var export = ReportExport(
@@ -58,15 +81,28 @@ struct ExportCommand: LoggedCommand {
     if tally.leftOut > 0 { throw ExitCode(ExitStatus.failed) }
   }
 
+  private func load(into address: PostgresAddress) throws {
+    var line = ProgressLine()
+    var index = try CentralIndex(of: report)
+    index.progress = { line.update("row \($0) of \($1)", fraction: Double($0) / Double($1)) }
+    let tally = try index.load(with: try PSQL(for: address))
+    Terminal.endLine()
+    let counts = [
+      Self.count(tally.cases, "case"), Self.count(tally.scans, "scan"), Self.count(tally.regions, "region"),
+    ]
+    print("postgres  \(counts.joined(separator: ", "))  \(address.url)")
+  }
+
   /// "geojson  12 files, 34 regions  DIR", and what is not in them.
   private static func summary(_ tally: ExportTally, _ format: ReportExport.Format, _ output: String) -> String {
-    func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
     var parts = [count(tally.files, "file")]
     if format != .mask && format != .imagej { parts.append(count(tally.regions, "region")) }
     if tally.leftOut > 0 { parts.append(count(tally.leftOut, "scan") + " left out") }
     if tally.failedInAnalysis > 0 { parts.append(count(tally.failedInAnalysis, "scan") + " failed when analyzed") }
     return "\(format.rawValue)  \(parts.joined(separator: ", "))  \(output)"
   }
+
+  private static func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
 }
 
 extension ReportExport.Format: ExpressibleByArgument {}

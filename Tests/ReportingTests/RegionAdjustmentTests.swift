@@ -82,7 +82,7 @@ struct RegionAdjustmentTests {
       for view in views { try database.execute(sql: "DROP VIEW \(view)") }
       try database.execute(
         sql:
-          "DROP TABLE reviews; DROP TABLE scan_metadata; DROP INDEX cases_by_p_value; DROP INDEX cases_by_regions; DROP INDEX regions_by_peak"
+          "DROP TABLE report; DROP TABLE scan_metadata; DROP TABLE reviews; DROP INDEX cases_by_p_value; DROP INDEX cases_by_regions; DROP INDEX regions_by_peak"
       )
       for (table, column) in [
         ("regions", "p_value"), ("regions", "q_value"), ("runs", "domain_shift"), ("cases", "domain_shift_p"),

@@ -1,3 +1,5 @@
+import Crypto
+import Foundation
 import GRDB
 
 /// The tables of `cases.sqlite`, as an append-only list of migrations.
@@ -131,7 +133,23 @@ package enum IndexSchema {
           ) WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("10: identity of the report") { database in
+      try database.execute(sql: "CREATE TABLE report (id TEXT NOT NULL)")
+      try database.execute(sql: "INSERT INTO report (id) VALUES (?)", arguments: [try identity(in: database)])
+    }
     return migrator
+  }
+
+  /// A new identity. What an older norma wrote gets one that follows from its first run, so that it is the same every
+  /// time such an index is upgraded in memory to be read.
+  private static func identity(in database: Database) throws -> String {
+    let first = try Row.fetchOne(
+      database,
+      sql: "SELECT started_at, study_path, model_sha256, tool_version FROM runs ORDER BY id LIMIT 1")
+    guard let first else { return UUID().uuidString.lowercased() }
+    let text = first.databaseValues.map { String.fromDatabaseValue($0) ?? "" }.joined(separator: "\n")
+    let digest = Array(SHA256.hash(data: Data(text.utf8)))
+    return digest.withUnsafeBytes { UUID(uuid: $0.load(as: uuid_t.self)) }.uuidString.lowercased()
   }
 
   /// Indexes for what `norma cases` sorts by, and the views it reads. Without an order of their own the overviews are

@@ -137,7 +137,7 @@ package struct ShardMerge {
       context, toolVersion: toolVersion, modelSHA256: parts[0].run.modelSHA256, studyPath: parts[0].run.studyPath)
     try index.take(parts, run: run, sharing: sharing, progress: progress)
     if FileManager.default.fileExists(atPath: folder.index) {
-      try index.takeReviews(from: folder.index, sharing: sharing)
+      try index.takeIdentityAndReviews(from: folder.index, sharing: sharing)
     }
     let folder = ReportFolder(folder.path, pages: try index.pages())
     let isComplete = try complete(index, &context)

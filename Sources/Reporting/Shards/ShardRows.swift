@@ -122,12 +122,16 @@ extension CaseIndex {
     try database.execute(sql: "DROP TABLE temp.scan_places")
   }
 
-  /// Reviews are of the report as a whole and outlive every merge.
-  func takeReviews(from path: String, sharing: Sharing) throws(ReportingError) {
-    let reviews = try CaseIndex(updating: path, sharing: sharing).read { database in
-      try Row.fetchAll(database, sql: "SELECT * FROM reviews")
+  /// What is of the report as a whole, and outlives every merge: who it is, and reviews.
+  func takeIdentityAndReviews(from path: String, sharing: Sharing) throws(ReportingError) {
+    let (identity, reviews) = try CaseIndex(updating: path, sharing: sharing).read { database in
+      (
+        try String.fetchOne(database, sql: "SELECT id FROM report"),
+        try Row.fetchAll(database, sql: "SELECT * FROM reviews")
+      )
     }
     try write { database in
+      try database.execute(sql: "UPDATE report SET id = coalesce(?, id)", arguments: [identity])
       for review in reviews {
         let names = review.columnNames.joined(separator: ", ")
         let marks = Array(repeating: "?", count: review.count).joined(separator: ", ")

@@ -1,0 +1,12 @@
+import Foundation
+
+/// The command line as every user of the machine can see it in the list of processes.
+enum ProcessArguments {
+  /// Overwrites an argument, or the end of one, which may hold a password.
+  static func hide(_ secret: String) {
+    for k in 1..<max(1, Int(CommandLine.argc)) {
+      guard let argument = CommandLine.unsafeArgv[k], String(cString: argument).hasSuffix(secret) else { continue }
+      memset(argument + (strlen(argument) - secret.utf8.count), Int32(UInt8(ascii: "x")), secret.utf8.count)
+    }
+  }
+}
