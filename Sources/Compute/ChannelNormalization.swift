@@ -123,8 +123,8 @@ package final class ChannelNormalization: Layer {
       self.scale.gradient[c] = byScale
       self.shift.gradient[c] = byShift
     }
-    self.scale.gradientIsSet?()
-    self.shift.gradientIsSet?()
+    try self.scale.gradientIsSet?()
+    try self.shift.gradientIsSet?()
     return plan.inputGradient
   }
 

@@ -41,9 +41,9 @@ package final class Convolution: Layer {
 
   package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
     guard let plan = current else { preconditionFailure("\(weights.name): backward before forward") }
-    return try plan.backward(gradient) {
-      weights.gradientIsSet?()
-      bias.gradientIsSet?()
+    return try plan.backward(gradient) { () throws(ComputeError) in
+      try weights.gradientIsSet?()
+      try bias.gradientIsSet?()
     }
   }
 
@@ -164,7 +164,8 @@ package final class Convolution: Layer {
     }
 
     /// - Parameter parametersAreSet: called before the gradient by the input is computed.
-    func backward(_ gradient: Tensor, parametersAreSet: () -> Void) throws(ComputeError) -> Tensor {
+    func backward(_ gradient: Tensor, parametersAreSet: () throws(ComputeError) -> Void) throws(ComputeError) -> Tensor
+    {
       guard let input else { preconditionFailure("\(weights.name): backward before forward") }
       precondition(gradient.shape == output.shape, "gradient \(gradient.shape) of an output \(output.shape)")
       let b: Backward
@@ -179,7 +180,7 @@ package final class Convolution: Layer {
       if let laid = b.weightGradient, let reorder = b.weightReorder {
         try reorder.run([DNNL_ARG_SRC_0: laid, DNNL_ARG_DST_0: plainGradient])
       }
-      parametersAreSet()
+      try parametersAreSet()
       try b.dataWeights.refresh(from: plainWeights, version: weights.version)
       try b.data.run([
         DNNL_ARG_DIFF_DST_0: incoming, DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,

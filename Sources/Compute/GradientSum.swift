@@ -12,7 +12,6 @@ package final class GradientSum {
   private var filled = 0
   private var started = 0
   private var requests: [MPI.Request] = []
-  private var failure: ComputeError?
 
   /// Numbers that are worth a message of their own.
   private static let bucket = 1 << 16
@@ -28,36 +27,34 @@ package final class GradientSum {
 
   /// Runs a backward pass and leaves in the parameters' gradients the sums over all processes.
   package func sum(during backward: () throws(ComputeError) -> Void) throws(ComputeError) {
-    (arrived, filled, started, requests, failure) = ([], 0, 0, [], nil)
+    (arrived, filled, started, requests) = ([], 0, 0, [])
     for parameter in parameters {
-      parameter.gradientIsSet = { [unowned self, unowned parameter] in take(parameter) }
+      parameter.gradientIsSet = { [unowned self, unowned parameter] () throws(ComputeError) in
+        try take(parameter)
+      }
     }
     defer { for parameter in parameters { parameter.gradientIsSet = nil } }
     try backward()
     precondition(arrived.count == parameters.count, "\(arrived.count) of \(parameters.count) gradients were announced")
-    start()
-    if let failure { throw failure }
+    try start()
     for request in requests { try ranks.wait(for: request) }
     for (parameter, place) in arrived {
       _ = parameter.gradient.update(fromContentsOf: values[place..<place + parameter.count])
     }
   }
 
-  private func take(_ parameter: Parameter) {
+  private func take(_ parameter: Parameter) throws(ComputeError) {
     _ = values[filled..<filled + parameter.count].update(fromContentsOf: parameter.gradient)
     arrived.append((parameter, filled))
     filled += parameter.count
-    if filled - started >= Self.bucket { start() }
-    do throws(ComputeError) {
-      for index in requests.indices { _ = try ranks.mpi.isDone(&requests[index]) }
-    } catch { failure = error }
+    if filled - started >= Self.bucket { try start() }
+    for index in requests.indices { _ = try ranks.isDone(&requests[index]) }
+    try ranks.look()
   }
 
-  private func start() {
+  private func start() throws(ComputeError) {
     guard filled > started else { return }
-    do throws(ComputeError) {
-      requests.append(try ranks.mpi.startSum(UnsafeMutableBufferPointer(rebasing: values[started..<filled])))
-    } catch { failure = error }
+    requests.append(try ranks.mpi.startSum(UnsafeMutableBufferPointer(rebasing: values[started..<filled])))
     started = filled
   }
 }

@@ -14,6 +14,8 @@ package final class Ranks {
   package private(set) var isWhole = true
   let mpi: MPI
   private var peers: [Peer] = []
+  private var lastLook = 0.0
+  private var askedToEnd: Double?
 
   private struct Peer {
     /// Stands for a machine's run since it was booted and its space of process numbers.
@@ -63,9 +65,10 @@ package final class Ranks {
     count = mpi.size
   }
 
-  /// Lets the others go; waits for them. Does nothing where one is lost.
+  /// Waits for the others and lets them go, where that can be.
   package func leave() {
-    if isWhole { mpi.finalize() }
+    // A launcher that is ending its processes no longer answers those that take their leave.
+    if isWhole, Interruption.signal == nil { mpi.finalize() }
     isWhole = false
   }
 
@@ -111,34 +114,46 @@ package final class Ranks {
     return bytes
   }
 
-  /// - Throws: `ComputeError.lost` where the others will not come.
+  /// - Throws: `ComputeError.lost` where the others will not come, or what `look` throws.
   func wait(for request: MPI.Request) throws(ComputeError) {
     var request = request
     var looks = 0
-    var (start, signalled): (Double, Double?) = (Self.now(), nil)
-    while true {
-      do throws(ComputeError) { if try mpi.isDone(&request) { return } } catch { try giveUp() }
+    let start = Self.now()
+    while try !isDone(&request) {
       looks += 1
       // Most answers come within microseconds; who waits for longer leaves the processor to others.
-      if looks < 500 {
-        sched_yield()
-        continue
-      }
-      usleep(looks < 2000 ? 50 : 500)
-      guard looks % 10 == 0 else { continue }
-      if looks == 500 { start = Self.now() }
-      if peers.indices.contains(where: isGone) { try giveUp() }
-      guard isFirst else { continue }
-      if Interruption.signal != nil, signalled == nil { signalled = Self.now() }
-      let now = Self.now()
-      if now - start > Self.secondsOfPatience || now - (signalled ?? now) > Self.secondsOfGrace { try giveUp() }
+      if looks < 500 { sched_yield() } else { usleep(looks < 2000 ? 50 : 500) }
+      try look()
+      if isFirst, looks > 2000, Self.now() - start > Self.secondsOfPatience { try giveUp(.lost) }
     }
   }
 
-  private func giveUp() throws(ComputeError) -> Never {
+  /// Moves a call along.
+  func isDone(_ request: inout MPI.Request) throws(ComputeError) -> Bool {
+    do throws(ComputeError) { return try mpi.isDone(&request) } catch { try giveUp(.lost) }
+  }
+
+  /// Looks at whether going on makes sense, now and then.
+  ///
+  /// - Throws: `ComputeError.lost` where a process is gone, `ComputeError.interrupted` where the first was asked to end
+  ///   and the launcher will not leave it the time to finish what all are at.
+  func look() throws(ComputeError) {
+    let now = Self.now()
+    guard now - lastLook >= 0.02 else { return }
+    lastLook = now
+    if peers.indices.contains(where: isGone) { try giveUp(.lost) }
+    guard isFirst, Interruption.signal != nil else { return }
+    let asked = askedToEnd ?? now
+    askedToEnd = asked
+    if now - asked > Self.secondsOfGrace {
+      try giveUp(peers.contains { $0.machine != peers[rank].machine } ? .lost : .interrupted)
+    }
+  }
+
+  private func giveUp(_ error: ComputeError) throws(ComputeError) -> Never {
     isWhole = false
     lost = peers.indices.filter(isGone)
-    throw .lost
+    throw error
   }
 
   private func isGone(_ index: Int) -> Bool {

@@ -34,6 +34,7 @@ struct Distribution {
     var failures = [0.0, 0.0]  // of the first process, of all
     if case .failure = result { failures = [ranks.isFirst ? 1 : 0, 1] }
     do throws(ComputeError) { try ranks.sum(&failures) } catch {
+      if case .failure(let own) = result, ranks.isFirst { throw own }
       throw error == .lost ? account(checkpoint: nil) : error
     }
     guard failures[1] > 0 else { return try result.get() }
@@ -63,9 +64,10 @@ struct Distribution {
   ///
   /// - Parameter checkpoint: that can be gone on from; `nil` where there is none.
   func account(checkpoint: String?) -> any Error {
-    guard let ranks, (0..<ranks.count).first(where: { !ranks.lost.contains($0) }) == ranks.rank else {
-      return Elsewhere()
-    }
+    // The first process may have ended because it was asked to, as this one was; then it has said so.
+    guard let ranks, (0..<ranks.count).first(where: { !ranks.lost.contains($0) }) == ranks.rank,
+      ranks.isFirst || Interruption.signal == nil
+    else { return Elsewhere() }
     let names = ranks.lost.map { "\($0)" }.joined(separator: " and ")
     return ModelError(
       path: output,
