@@ -4,7 +4,9 @@ extension Trainer {
   private static let checkpointVersion = "3"
 
   /// Writes everything needed to go on: weights, moments, averages, best weights, random numbers, time used.
-  package func saveCheckpoint(to path: String) throws {
+  package func saveCheckpoint(to path: String) throws { try ModelStorage.write(checkpoint(), to: path) }
+
+  func checkpoint() throws -> Safetensors {
     var file = Safetensors()
     for (i, parameter) in network.parameters.enumerated() {
       for (kind, values) in [
@@ -22,12 +24,16 @@ extension Trainer {
       "settings": String(decoding: try encoder.encode(settings), as: UTF8.self),
       "state": String(decoding: try encoder.encode(state), as: UTF8.self),
     ]
-    try ModelStorage.write(file, to: path)
+    return file
   }
 
   /// Goes on where a checkpoint left off. The budget may differ, the study, network and other settings may not.
   package func resume(from path: String) throws(ModelError) {
-    let file = try ModelStorage.read(path)
+    try resume(ModelStorage.read(path), path: path)
+  }
+
+  /// - Parameter path: where the checkpoint came from, for messages.
+  func resume(_ file: Safetensors, path: String) throws(ModelError) {
     try ModelStorage.checkFormat(file, kind: "norma-checkpoint", version: Self.checkpointVersion, path: path)
     guard file.metadata["training_set_sha256"] == set.digest else {
       throw ModelError(

@@ -9,7 +9,8 @@ import Foundation
 final class GaussianLatent {
   let channels: Int
   /// Divergence of the posterior from the prior in the last `forward`, in nats a patch, one number a latent channel.
-  private(set) var divergences: [Double] = []
+  /// Of a batch that several processes share, `backward` goes by that of the whole: it is set in between.
+  var divergences: [Double] = []
   /// The same for each cell of the last `forward`, summed over channels, in nats, `[n, h, w, 1]`.
   var divergenceMap: Tensor? { current?.plan.map }
   /// What the last `forward` gave.
@@ -40,8 +41,12 @@ final class GaussianLatent {
     self.engine = engine
   }
 
-  /// - Parameter generator: source of the noise; `nil` gives the posterior's mean.
-  func forward(_ statistics: Tensor, sampling generator: inout RandomGenerator?) throws(ComputeError) -> Tensor {
+  /// - Parameters:
+  ///   - generator: source of the noise; `nil` gives the posterior's mean.
+  ///   - share: which patches of a batch these are, whose noise is drawn for all of it; `nil` where they are all.
+  func forward(
+    _ statistics: Tensor, sampling generator: inout RandomGenerator?, share: BatchShare? = nil
+  ) throws(ComputeError) -> Tensor {
     let plan = try plans.plan(for: statistics.shape) { shape throws(ComputeError) in try Plan(shape, engine: engine) }
     current = (plan, statistics)
     let k = channels
@@ -49,7 +54,10 @@ final class GaussianLatent {
     if generator == nil {
       plan.noise.values.update(repeating: 0)
     } else {
+      let perPatch = plan.noise.values.count / statistics.shape.n
+      generator!.skipNormals(perPatch * (share?.patches.lowerBound ?? 0))
       for i in plan.noise.values.indices { plan.noise.values[i] = generator!.normal() }
+      if let share { generator!.skipNormals(perPatch * (share.batch - share.patches.upperBound)) }
     }
     var sums = [Double](repeating: 0, count: k)
     for pixel in 0..<statistics.shape.pixels {

@@ -94,16 +94,20 @@ package struct Objective: Codable, Sendable, Equatable {
   ///     the scale at which the likelihood of the data seen so far is greatest. Only `channel` variance needs it.
   ///   - gradient: receives the gradient by the reconstruction.
   ///   - scaleGradient: receives that by the logarithms of `scales`.
+  ///   - ranks: the processes whose patches are a batch together, where there are several; `divergences` are the
+  ///     batch's, and so is what is returned.
   package func terms(
     of x: Tensor, reconstruction: Tensor, scales: Tensor? = nil, divergences: [[Double]], step: Int,
-    spread: inout [Float], gradient: Tensor, scaleGradient: Tensor? = nil
-  ) -> Terms {
+    spread: inout [Float], gradient: Tensor, scaleGradient: Tensor? = nil, ranks: Ranks? = nil
+  ) throws(ComputeError) -> Terms {
     let nats: Double
     if likelihood.hasSpread, variance == .channel {
-      nats = channelNats(of: x, reconstruction: reconstruction, step: step, spread: &spread, gradient: gradient)
+      nats = try channelNats(
+        of: x, reconstruction: reconstruction, step: step, spread: &spread, gradient: gradient, ranks: ranks)
     } else {
-      nats = valueNats(
-        of: x, reconstruction: reconstruction, scales: scales, gradient: gradient, scaleGradient: scaleGradient)
+      nats = try valueNats(
+        of: x, reconstruction: reconstruction, scales: scales, gradient: gradient, scaleGradient: scaleGradient,
+        ranks: ranks)
     }
     let batch = x.shape.n
     let weights = weights(step: step, values: x.shape.count / batch, batch: batch)
@@ -145,24 +149,26 @@ package struct Objective: Codable, Sendable, Equatable {
 
   /// Nats a value where a channel has one spread, and their gradient.
   private func channelNats(
-    of x: Tensor, reconstruction: Tensor, step: Int, spread: inout [Float], gradient: Tensor
-  ) -> Double {
+    of x: Tensor, reconstruction: Tensor, step: Int, spread: inout [Float], gradient: Tensor, ranks: Ranks?
+  ) throws(ComputeError) -> Double {
     let c = x.shape.c
-    var sums = [Double](repeating: 0, count: c)
-    var counts = [Int](repeating: 0, count: c)
+    // Of every channel the sum of its differences, then of every channel how many there are.
+    var sums = [Double](repeating: 0, count: 2 * c)
     for pixel in 0..<x.shape.pixels {
       for channel in 0..<c {
         let value = x.values[pixel * c + channel]
         guard !value.isNaN else { continue }
         let difference = reconstruction.values[pixel * c + channel] - value
-        counts[channel] += 1
+        sums[c + channel] += 1
         sums[channel] += Double(likelihood == .laplace ? abs(difference) : difference * difference)
       }
     }
+    try ranks?.sum(&sums)
+    let counts = Array(sums[c...])
     var nats = 0.0
     let keep: Float = step < 50 ? 0.8 : 0.98
     for channel in 0..<c where counts[channel] > 0 {
-      let mean = sums[channel] / Double(counts[channel])
+      let mean = sums[channel] / counts[channel]
       if mean.isFinite {
         let now = min(max(Float(likelihood == .laplace ? mean : mean.squareRoot()), 1e-3), largestSpread)
         spread[channel] = spread[channel] == 0 ? now : keep * spread[channel] + (1 - keep) * now
@@ -170,10 +176,10 @@ package struct Objective: Codable, Sendable, Equatable {
       let b = Double(spread[channel])
       nats +=
         likelihood == .laplace
-        ? Double(counts[channel]) * log(2 * b) + sums[channel] / b
-        : Double(counts[channel]) * log(b * (2 * Double.pi).squareRoot()) + sums[channel] / (2 * b * b)
+        ? counts[channel] * log(2 * b) + sums[channel] / b
+        : counts[channel] * log(b * (2 * Double.pi).squareRoot()) + sums[channel] / (2 * b * b)
     }
-    let values = Double(max(1, counts.reduce(0, +)))
+    let values = max(1, counts.reduce(0, +))
     let inverse = spread.map { 1 / max($0, 1e-3) }
     let scale = Float(1 / values)
     for pixel in 0..<x.shape.pixels {
@@ -190,12 +196,13 @@ package struct Objective: Codable, Sendable, Equatable {
 
   /// Nats a value where every value has its own spread or none, and their gradients.
   private func valueNats(
-    of x: Tensor, reconstruction: Tensor, scales: Tensor?, gradient: Tensor, scaleGradient: Tensor?
-  ) -> Double {
+    of x: Tensor, reconstruction: Tensor, scales: Tensor?, gradient: Tensor, scaleGradient: Tensor?, ranks: Ranks?
+  ) throws(ComputeError) -> Double {
     precondition(
       variance == .channel || (scales != nil && scaleGradient != nil), "a variance a pixel needs a network that has it")
-    let values = max(1, x.values.count { !$0.isNaN })
-    let share = 1 / Float(values)
+    var values = [Double(x.values.count { !$0.isNaN })]
+    try ranks?.sum(&values)
+    let share = 1 / Float(max(1, values[0]))
     let patch = x.shape.count / x.shape.n
     var sums = [Double](repeating: 0, count: x.shape.n)
     sums.withUnsafeMutableBufferPointer { sums in
@@ -217,7 +224,9 @@ package struct Objective: Codable, Sendable, Equatable {
         sums[k] = sum
       }
     }
-    return sums.reduce(0, +) / Double(values)
+    var total = [sums.reduce(0, +)]
+    try ranks?.sum(&total)
+    return total[0] / max(1, values[0])
   }
 }
 

@@ -37,11 +37,14 @@ package final class PatchSource {
   /// Fills a batch: `clean` is what is to be reconstructed (`NaN` where there is no data), `corrupted` what the encoder
   /// sees. Both `[n, edge, edge, c]`.
   ///
-  /// - Parameter corrupting: whether to corrupt it; without, the encoder sees the clean patch, 0 where there is no data.
+  /// - Parameters:
+  ///   - corrupting: whether to corrupt it; without, the encoder sees the clean patch, 0 where there is no data.
+  ///   - share: which patches of a batch to make; `nil` for all. The generator goes on as if all were made.
   package func fill(
-    clean: Tensor, corrupted: Tensor, corrupting: Bool = true, using random: inout RandomGenerator
+    clean: Tensor, corrupted: Tensor, corrupting: Bool = true, share: BatchShare? = nil,
+    using random: inout RandomGenerator
   ) {
-    let seeds = (0..<clean.shape.n).map { _ in random.next() }
+    let seeds = Self.seeds(share ?? BatchShare(of: clean.shape.n), using: &random)
     let values = edge * edge * channels
     Parallel.run(chunks: clean.shape.n) { k in
       var random = RandomGenerator(seed: seeds[k])
@@ -60,6 +63,11 @@ package final class PatchSource {
       }
       for i in input.indices where input[i].isNaN { input[i] = 0 }
     }
+  }
+
+  /// A seed of every patch of a share.
+  static func seeds(_ share: BatchShare, using random: inout RandomGenerator) -> [UInt64] {
+    Array((0..<share.batch).map { _ in random.next() }[share.patches])
   }
 
   /// Cuts a random patch in a random pose, its channels scaled a little.

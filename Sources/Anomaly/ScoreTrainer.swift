@@ -37,6 +37,10 @@ package final class ScoreTrainer {
   private let adam: Adam
   private let planter: LesionPlanter
   private let input: ScoreInput
+  /// The processes that share a batch, and which of its patches are this one's.
+  private let ranks: Ranks?
+  private let share: BatchShare
+  private let gradientSum: GradientSum?
 
   /// A lesion pixel counts as much as this many healthy ones in the cross-entropy.
   private static let lesionWeight: Float = 2
@@ -44,8 +48,11 @@ package final class ScoreTrainer {
 
   package init(
     _ set: TrainingSet, network: VAE, scoreNetwork: ScoreNetwork, rule: EvidenceRule, settings: Settings,
-    augmentation: Augmentation, seed: UInt64
+    augmentation: Augmentation, seed: UInt64, ranks: Ranks? = nil
   ) {
+    self.ranks = ranks
+    share = BatchShare(of: settings.batchSize, in: ranks)
+    gradientSum = ranks.map { GradientSum(scoreNetwork.parameters, over: $0) }
     let architecture = network.architecture
     source = PatchSource(
       set.training.flatMap(\.views), edge: architecture.patchSize, channels: architecture.channels,
@@ -76,14 +83,8 @@ package final class ScoreTrainer {
   /// - Returns: steps taken.
   package func run(observe: (Progress) throws -> Void) throws -> Int {
     let n = settings.batchSize
-    let edge = network.architecture.patchSize
-    let clean = try Tensor(Shape(n, edge, edge, network.architecture.channels), engine: network.engine)
-    let shown = try Tensor(Shape(n, edge, edge, input.count), engine: network.engine)
-    let gradient = try Tensor(Shape(n, edge, edge, 1), engine: network.engine)
-    var lesions = [Float](repeating: 0, count: n * edge * edge)
-    var depth = lesions
+    var batch = try Batch(self)
     let stepsPerEpoch = Double(source.patchesPerEpoch) / Double(n)
-    var random = RandomGenerator(seed: seed ^ 0x5C0E)
     let start = Date()
     var lastReport = (time: start, step: 0)
     var (sum, counted) = (0.0, 0)
@@ -93,18 +94,9 @@ package final class ScoreTrainer {
       let fraction = settings.budget.fraction(
         seconds: Date().timeIntervalSince(start), steps: adam.step, stepsPerEpoch: stepsPerEpoch)
       if fraction >= 1 { break }
-      source.fillPlanted(clean, lesions: &lesions, depth: &depth, planter: planter, using: &random)
-      var none: RandomGenerator?
-      let reconstruction = try network.forward(clean, sampling: &none)
-      depth.withUnsafeBufferPointer {
-        input.fill(
-          scan: clean, reconstruction: reconstruction, divergences: network.divergenceMaps, depth: $0, into: shown)
-      }
-      let logits = try scoreNetwork.forward(shown)
-      let loss = Self.loss(logits, lesions: lesions, gradient: gradient)
-      try scoreNetwork.backward(gradient)
       let rate = LearningRate.rate(peak: settings.learningRate, step: adam.step, fraction: fraction)
-      let norm = loss.isFinite ? adam.update(learningRate: rate) : .nan
+      _ = try ranks?.broadcast(Order.step(rate: rate))
+      let (loss, norm) = try step(&batch, rate: rate)
       if let reason = watch.reasonToGoBack(loss: loss, gradientNorm: norm) {
         throw TrainingDiverged(step: adam.step, recoveries: 0, reason: reason)
       }
@@ -126,6 +118,58 @@ package final class ScoreTrainer {
     return adam.step
   }
 
+  /// Computes along with the first process until it says that training has ended.
+  func assist() throws {
+    var batch = try Batch(self)
+    while case .step(let rate)? = try ranks?.broadcast(Order.end) { _ = try step(&batch, rate: rate) }
+  }
+
+  /// The patches of a step that are this process's, and where they come from.
+  private struct Batch {
+    let clean: Tensor
+    let shown: Tensor
+    let gradient: Tensor
+    var lesions: [Float]
+    var depth: [Float]
+    var random: RandomGenerator
+
+    init(_ trainer: ScoreTrainer) throws(ComputeError) {
+      let (architecture, engine) = (trainer.network.architecture, trainer.network.engine)
+      let (n, edge) = (trainer.share.patches.count, architecture.patchSize)
+      clean = try Tensor(Shape(n, edge, edge, architecture.channels), engine: engine)
+      shown = try Tensor(Shape(n, edge, edge, trainer.input.count), engine: engine)
+      gradient = try Tensor(Shape(n, edge, edge, 1), engine: engine)
+      lesions = [Float](repeating: 0, count: n * edge * edge)
+      depth = lesions
+      random = RandomGenerator(seed: trainer.seed ^ 0x5C0E)
+    }
+  }
+
+  private func step(_ batch: inout Batch, rate: Float) throws(ComputeError) -> (loss: Double, norm: Float) {
+    do throws(ComputeError) { return try update(&batch, rate: rate) } catch {
+      ranks?.breakOff()
+      throw error
+    }
+  }
+
+  private func update(_ batch: inout Batch, rate: Float) throws(ComputeError) -> (loss: Double, norm: Float) {
+    source.fillPlanted(
+      batch.clean, lesions: &batch.lesions, depth: &batch.depth, planter: planter, share: share, using: &batch.random)
+    var none: RandomGenerator?
+    let reconstruction = try network.forward(batch.clean, sampling: &none)
+    batch.depth.withUnsafeBufferPointer {
+      input.fill(
+        scan: batch.clean, reconstruction: reconstruction, divergences: network.divergenceMaps, depth: $0,
+        into: batch.shown)
+    }
+    let logits = try scoreNetwork.forward(batch.shown)
+    let gradient = batch.gradient
+    let loss = try Self.loss(logits, lesions: batch.lesions, gradient: gradient, ranks: ranks)
+    func backward() throws(ComputeError) { try scoreNetwork.backward(gradient) }
+    if let gradientSum { try gradientSum.sum(during: backward) } else { try backward() }
+    return (loss, loss.isFinite ? adam.update(learningRate: rate) : .nan)
+  }
+
   /// Cross-entropy, lesions counting more, plus a soft Dice loss over the batch, which keeps small lesions from being
   /// outvoted. Source of the latter: Milletari et al. 2016, arXiv:1606.04797, equation 2 (here without squares).
   ///
@@ -133,13 +177,15 @@ package final class ScoreTrainer {
   ///   - logits: `[n, h, w, 1]`.
   ///   - lesions: 0 or 1, `[n, h, w]`.
   ///   - gradient: receives the loss's gradient by the logits.
-  package static func loss(_ logits: Tensor, lesions: [Float], gradient: Tensor) -> Double {
-    let count = logits.shape.count
-    let (patches, pixels) = (logits.shape.n, count / logits.shape.n)
+  ///   - ranks: the processes whose patches are a batch together, where there are several.
+  package static func loss(
+    _ logits: Tensor, lesions: [Float], gradient: Tensor, ranks: Ranks? = nil
+  ) throws(ComputeError) -> Double {
+    let (patches, pixels) = (logits.shape.n, logits.shape.count / logits.shape.n)
     let (x, g) = (logits.values.baseAddress!, gradient.values.baseAddress!)
     // Cross-entropy, lesion found, found, lesion: a sum each for every patch, so that threads change no bit.
     var sums = [SIMD4<Double>](repeating: .zero, count: patches)
-    return lesions.withUnsafeBufferPointer { lesions in
+    return try lesions.withUnsafeBufferPointer { lesions throws(ComputeError) in
       sums.withUnsafeMutableBufferPointer { sums in
         nonisolated(unsafe) let sums = sums
         Parallel.run(chunks: patches) { n in
@@ -157,8 +203,10 @@ package final class ScoreTrainer {
           sums[n] = sum
         }
       }
-      let total = sums.reduce(.zero, +)
-      let (both, denominator) = (total[1], total[2] + total[3] + 1)
+      let own = sums.reduce(.zero, +)
+      var total = [own[0], own[1], own[2], own[3], Double(patches * pixels)]
+      try ranks?.sum(&total)
+      let (both, denominator, count) = (total[1], total[2] + total[3] + 1, total[4])
       let scale = 1 / Float(count)
       let byMiss = -Float((2 * denominator - (2 * both + 1)) / (denominator * denominator))
       let byFalse = Float((2 * both + 1) / (denominator * denominator))
@@ -170,7 +218,7 @@ package final class ScoreTrainer {
           g[i] = byEntropy + diceWeight * byDice * probability * (1 - probability)
         }
       }
-      return total[0] / Double(count) + Double(diceWeight) * (1 - (2 * both + 1) / denominator)
+      return total[0] / count + Double(diceWeight) * (1 - (2 * both + 1) / denominator)
     }
   }
 }
@@ -182,13 +230,14 @@ extension PatchSource {
   ///   - scans: receives intensities, 0 where there is no data, `[n, edge, edge, c]`.
   ///   - lesions: receives 1 where a pixel is lesion, `[n, edge, edge]`.
   ///   - depth: receives the distance below the surface of the tissue in pixels, 0 outside tissue, `[n, edge, edge]`.
+  ///   - share: which patches of a batch to make; the generator goes on as if all were made.
   func fillPlanted(
-    _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter,
+    _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter, share: BatchShare,
     using random: inout RandomGenerator
   ) {
     let shape = scans.shape
     let pixels = shape.h * shape.w
-    let seeds = (0..<shape.n).map { _ in random.next() }
+    let seeds = Self.seeds(share, using: &random)
     lesions.withUnsafeMutableBufferPointer { lesions in
       depth.withUnsafeMutableBufferPointer { depth in
         nonisolated(unsafe) let (lesions, depth) = (lesions, depth)

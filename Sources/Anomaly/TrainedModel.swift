@@ -12,13 +12,11 @@ extension Trainer {
     let start = Date()
     if let scoring = settings.score {
       try observe(.checkpoint)
-      let judge = ScoreNetwork(
-        ScoreNetwork.Architecture(inputs: ScoreInput(architecture).count), seed: settings.seed, engine: engine)
-      let trainer = ScoreTrainer(
-        set, network: network, scoreNetwork: judge, rule: settings.rule, settings: scoring,
-        augmentation: settings.augmentation, seed: settings.seed)
-      scoreSteps = try trainer.run { try observe(.score($0)) }
-      scoreNetwork = judge
+      try shareState()
+      _ = try ranks?.broadcast(Order.score)
+      let training = scoreTraining(scoring)
+      scoreSteps = try training.trainer.run { try observe(.score($0)) }
+      scoreNetwork = training.network
     }
     let scoreSeconds = Date().timeIntervalSince(start)
     // Over a slide gradients would take longer than the training did.
@@ -56,6 +54,18 @@ extension Trainer {
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))
         }))
+  }
+
+  /// A score network that knows nothing yet, and what trains it behind the network as it is.
+  func scoreTraining(_ scoring: ScoreTrainer.Settings) -> (network: ScoreNetwork, trainer: ScoreTrainer) {
+    let judge = ScoreNetwork(
+      ScoreNetwork.Architecture(inputs: ScoreInput(architecture).count), seed: settings.seed, engine: engine)
+    return (
+      judge,
+      ScoreTrainer(
+        set, network: network, scoreNetwork: judge, rule: settings.rule, settings: scoring,
+        augmentation: settings.augmentation, seed: settings.seed, ranks: ranks)
+    )
   }
 
   /// - Parameter maps: of all views of the held-out cases in turn.

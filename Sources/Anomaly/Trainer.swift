@@ -56,16 +56,18 @@ package final class Trainer {
     case stoppedEarly(step: Int, checks: Int)
   }
 
-  let set: TrainingSet
+  package let set: TrainingSet
   let architecture: VAE.Architecture
-  let settings: Settings
+  package let settings: Settings
   let engine: Engine
   package let network: VAE
   let adam: Adam
-  private let source: PatchSource
+  let source: PatchSource
   let planted: PlantedScans
   private let heldOutCheck: HeldOutCheck
   var state: TrainingState
+  /// The processes that share every batch, where there are several; this one is the first unless it only assists.
+  let ranks: Ranks?
 
   /// Weights of the chosen check.
   var best: [[Float]]
@@ -77,9 +79,9 @@ package final class Trainer {
   package var secondsBetweenCheckpoints = 60.0
 
   /// - Parameter architecture: has to suit the settings' objective, see `VAE.Architecture.suit`.
-  package init(_ set: TrainingSet, architecture: VAE.Architecture, settings: Settings, engine: Engine)
-    throws(ComputeError)
-  {
+  package init(
+    _ set: TrainingSet, architecture: VAE.Architecture, settings: Settings, engine: Engine, ranks: Ranks? = nil
+  ) throws(ComputeError) {
     precondition(
       settings.objective.suits(architecture),
       settings.objective.fault ?? "the network's outputs do not suit the objective")
@@ -87,6 +89,7 @@ package final class Trainer {
     self.architecture = architecture
     self.settings = settings
     self.engine = engine
+    self.ranks = ranks
     network = VAE(architecture, seed: settings.seed, engine: engine)
     adam = Adam(network.parameters)
     source = PatchSource(
@@ -106,13 +109,10 @@ package final class Trainer {
   /// - Returns: the trained model with its calibration.
   /// - Throws: `TrainingDiverged`, besides what oneDNN reports.
   package func run(toolVersion: String, observe: (Event) throws -> Void) throws -> Model {
-    let n = settings.batchSize
-    let edge = architecture.patchSize
-    let shape = Shape(n, edge, edge, architecture.channels)
-    let clean = try Tensor(shape, engine: engine)
-    let corrupted = try Tensor(shape, engine: engine)
-    let objective = settings.objective
-    let update = try TrainingStep(network: network, adam: adam, objective: objective, shape: shape)
+    let work = try Work(self)
+    // However this ends; where a process is lost nobody can be told.
+    defer { _ = try? ranks?.broadcast(Order.end) }
+    try shareState()
     let start = Date()
     let earlier = state.seconds
     var lastCheckpoint = start
@@ -124,6 +124,7 @@ package final class Trainer {
       // A budget of epochs has gone back too, and its checks are due again; one of minutes has not.
       state.checksDone = min(state.checksDone, checksDue)
       sums = Sums(start: Date(), step: adam.step)
+      try shareState()
       try observe(event)
     }
 
@@ -133,6 +134,7 @@ package final class Trainer {
       if checksDue > state.checksDone {
         if let event = try runDueCheck() {
           if state.watch.isCalm, !lastCheckExploded { good = snapshot() }
+          try shareState()
           try observe(event)
         } else {
           try goBack("the loss on held-out scans was not a finite number")
@@ -147,9 +149,8 @@ package final class Trainer {
 
       let rate = LearningRate.rate(
         peak: state.rateScale * settings.learningRate, step: adam.step, fraction: fraction)
-      source.fill(clean: clean, corrupted: corrupted, corrupting: objective.corrupts, using: &state.random)
-      let (terms, norm) = try update.run(
-        clean: clean, corrupted: corrupted, learningRate: rate, seed: state.random.next(), spread: &state.spread)
+      _ = try ranks?.broadcast(Order.step(rate: rate))
+      let (terms, norm) = try step(work, rate: rate)
       if let reason = state.watch.reasonToGoBack(loss: terms.settled, gradientNorm: norm) {
         try goBack(reason)
         continue

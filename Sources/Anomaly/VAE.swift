@@ -185,7 +185,12 @@ package final class VAE {
   }
 
   /// Divergence of each latent channel in the last `forward`, in nats a patch, stage by stage.
-  package var divergences: [[Double]] { decoders.map { $0.latent?.divergences ?? [] } }
+  ///
+  /// Where processes share a batch each sets the whole batch's before `backward`.
+  package var divergences: [[Double]] {
+    get { decoders.map { $0.latent?.divergences ?? [] } }
+    set { for (decoder, values) in zip(decoders, newValue) { decoder.latent?.divergences = values } }
+  }
 
   /// Divergence of each cell in the last `forward`, in nats, `[n, h / 2^k, w / 2^k, 1]`, of the stages with a latent.
   package var divergenceMaps: [Tensor] { decoders.compactMap { $0.latent?.divergenceMap } }
@@ -203,9 +208,12 @@ package final class VAE {
   /// - Parameters:
   ///   - x: normalized intensities, nominally 0...1, `[n, h, w, c]`, `h` and `w` multiples of the granularity.
   ///   - generator: source of the posterior's noise; `nil` takes its mean, as scoring does.
+  ///   - share: which patches of a batch these are; `nil` where they are all.
   /// - Returns: the reconstruction, same shape, valid until the next call; intensities, or probabilities where the
   ///   architecture says so.
-  package func forward(_ x: Tensor, sampling generator: inout RandomGenerator?) throws(ComputeError) -> Tensor {
+  package func forward(
+    _ x: Tensor, sampling generator: inout RandomGenerator?, share: BatchShare? = nil
+  ) throws(ComputeError) -> Tensor {
     let b = try prepare(x.shape)
     SpaceToDepth.forward(x, factor: architecture.blockSize, into: b.blocks)
     var features: [Tensor] = []
@@ -222,7 +230,7 @@ package final class VAE {
       if let above, let fromDecoder = decoder.posteriorFromDecoder {
         statistics.add(try fromDecoder.forward(above))
       }
-      return try latent.forward(statistics, sampling: &generator)  // [n, h, w, k]
+      return try latent.forward(statistics, sampling: &generator, share: share)  // [n, h, w, k]
     }
   }
 

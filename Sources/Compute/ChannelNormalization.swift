@@ -123,6 +123,8 @@ package final class ChannelNormalization: Layer {
       self.scale.gradient[c] = byScale
       self.shift.gradient[c] = byShift
     }
+    try self.scale.gradientIsSet?()
+    try self.shift.gradientIsSet?()
     return plan.inputGradient
   }
 

@@ -7,6 +7,7 @@ package struct ComputeError: Error, Sendable, CustomStringConvertible, Equatable
 
   package var description: String {
     if self == .interrupted { return "norma was asked to end. Run the same command again." }
+    if self == .lost { return "A process that was started together with this one is gone. Run the same command again." }
     let remedy =
       status == "out_of_memory"
       ? "Lower --batch-size or --patch-size." : "This is a fault of norma; please report it with this line."

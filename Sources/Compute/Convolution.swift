@@ -41,7 +41,10 @@ package final class Convolution: Layer {
 
   package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
     guard let plan = current else { preconditionFailure("\(weights.name): backward before forward") }
-    return try plan.backward(gradient)
+    return try plan.backward(gradient) { () throws(ComputeError) in
+      try weights.gradientIsSet?()
+      try bias.gradientIsSet?()
+    }
   }
 
   /// The primitives and buffers of one input shape.
@@ -160,7 +163,9 @@ package final class Convolution: Layer {
       return output
     }
 
-    func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+    /// - Parameter parametersAreSet: called before the gradient by the input is computed.
+    func backward(_ gradient: Tensor, parametersAreSet: () throws(ComputeError) -> Void) throws(ComputeError) -> Tensor
+    {
       guard let input else { preconditionFailure("\(weights.name): backward before forward") }
       precondition(gradient.shape == output.shape, "gradient \(gradient.shape) of an output \(output.shape)")
       let b: Backward
@@ -175,6 +180,7 @@ package final class Convolution: Layer {
       if let laid = b.weightGradient, let reorder = b.weightReorder {
         try reorder.run([DNNL_ARG_SRC_0: laid, DNNL_ARG_DST_0: plainGradient])
       }
+      try parametersAreSet()
       try b.dataWeights.refresh(from: plainWeights, version: weights.version)
       try b.data.run([
         DNNL_ARG_DIFF_DST_0: incoming, DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,

@@ -36,6 +36,9 @@ package enum Interruption {
     Glibc.signal(SIGPIPE, SIG_IGN)
   }
 
+  /// Another process of the same computation was asked to end.
+  static func note() { _ = received.compareExchange(expected: 0, desired: SIGTERM, ordering: .relaxed) }
+
   /// - Throws: `ComputeError.interrupted` once a signal has come.
   package static func check() throws(ComputeError) {
     if signal != nil { throw .interrupted }

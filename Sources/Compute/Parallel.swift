@@ -32,6 +32,12 @@ package enum Parallel {
     return Int(unsafeBitCast(ask, to: Count.self)())
   }
 
+  /// - Parameter count: of parallel loops from here on, oneDNN's included.
+  static func setThreads(_ count: Int) {
+    typealias Set = @convention(c) (Int32) -> Void
+    if let set = dlsym(nil, "omp_set_num_threads") { unsafeBitCast(set, to: Set.self)(Int32(count)) }
+  }
+
   private final class Work {
     let chunks: Int
     let body: (Int) -> Void

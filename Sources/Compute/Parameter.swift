@@ -8,6 +8,8 @@ package final class Parameter {
   package let gradient: UnsafeMutableBufferPointer<Float>
   /// Grows whenever `value` changes, so that layers know when to lay their weights out anew.
   package private(set) var version = 0
+  /// Called by the layer that owns it whenever a backward pass has set `gradient`, while the rest of it is to come.
+  var gradientIsSet: (() throws(ComputeError) -> Void)?
 
   package init(_ name: String, shape: [Int], filledWith initial: Float = 0) {
     self.name = name

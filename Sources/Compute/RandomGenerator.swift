@@ -56,4 +56,13 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     spare = radius * sin(angle)
     return radius * cos(angle)
   }
+
+  /// Leaves the generator as `count` calls of `normal` would, sooner.
+  package mutating func skipNormals(_ count: Int) {
+    guard count > 0 else { return }
+    let left = spare == nil ? count : count - 1
+    spare = nil
+    for _ in 0..<left / 2 * 2 { _ = next() }
+    if left % 2 == 1 { _ = normal() }
+  }
 }

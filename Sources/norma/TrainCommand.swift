@@ -8,6 +8,8 @@ struct TrainCommand: LoggedCommand {
     discussion: """
       STUDY/CASE/*.tif: a folder is a case, its files are its scans. STUDY/*.tif: a file is a case. A part of the cases
       is held out, to choose the checkpoint and to calibrate scores.
+
+      Started by Open MPI's mpirun or by srun --mpi=pmix, several processes share every batch: mpirun -n 2 norma train ...
       """)
 
   @Argument(help: ArgumentHelp("Folder of healthy scans.", valueName: "study"))
@@ -26,8 +28,15 @@ struct TrainCommand: LoggedCommand {
   func run() throws {
     Interruption.listen()
     training.memory.apply()
+    let ranks = try Distribution.join(output: output)
+    defer { ranks?.leave() }
+    do { try run(in: ranks) } catch is Distribution.Elsewhere { throw ExitCode(ExitStatus.failed) }
+  }
+
+  private func run(in ranks: Ranks?) throws {
+    if let ranks, !ranks.isFirst { return try training.assist(study: study, output: output, ranks: ranks) }
     var line = ProgressLine()
-    let trained = try training.train(study: study, output: output, resume: resume, line: &line)
+    let trained = try training.train(study: study, output: output, resume: resume, ranks: ranks, line: &line)
     print(TrainingOptions.summary(trained.model, output: output))
     if !trained.faults.isEmpty { throw ExitCode(ExitStatus.failed) }
   }

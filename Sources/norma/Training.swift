@@ -7,48 +7,86 @@ import Logging
 
 extension TrainingOptions {
   /// Reads, trains and writes the model; a checkpoint beside it is removed at the end.
+  ///
+  /// - Parameter ranks: the processes to train with, where there are several; this one is their first.
   func train(
-    study path: String, output: String, resume: Bool, line: inout ProgressLine
+    study: String, output: String, resume: Bool, ranks: Ranks? = nil, line: inout ProgressLine
   ) throws -> (model: Model, faults: [ScanFault]) {
+    let distribution = Distribution(ranks: ranks, output: output)
+    let checkpoint = output + ".checkpoint"
+    var lock: WriterLock?
+    defer { lock?.release() }
+    let trainer = try distribution.together {
+      try checkWritable(output)
+      lock = try WritingRight.take(model: output)
+      let trainer = try makeTrainer(study: study, ranks: ranks, line: &line)
+      if resume { try trainer.resume(from: checkpoint) }
+      return trainer
+    }
+    try distribution.together { try distribution.checkAgreement(on: trainer) }
+    trainer.secondsBetweenCheckpoints = checkpointEvery
+    let model: Model
+    do {
+      model = try train(trainer, checkpoint: checkpoint, line: &line)
+    } catch let error as ComputeError where error == .interrupted {
+      Terminal.endLine()
+      try trainer.saveCheckpoint(to: checkpoint)
+      let signal = Interruption.signal ?? SIGTERM
+      throw Stopped(
+        signal: signal,
+        description: "\(output): training was stopped by \(Stopped.name(of: signal)); all of it is kept in "
+          + "\(checkpoint). Run the same command again with --resume to go on.")
+    } catch let error as ComputeError where error == .lost {
+      Terminal.endLine()
+      try trainer.saveCheckpoint(to: checkpoint)
+      throw distribution.account(checkpoint: checkpoint)
+    }
+    Terminal.endLine()
+    do { try model.save(to: output) } catch let error as ModelError
+      where FileManager.default.fileExists(atPath: checkpoint)
+    {
+      throw ModelError(
+        path: output, found: "\(error.found); training is kept in \(checkpoint)",
+        remedy: "Check the folder's permissions and the free space, then run the same command again with --resume",
+        fault: .system)
+    }
+    try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
+    return (model, trainer.set.faults)
+  }
+
+  /// Computes along with the first of several processes, which does all the rest.
+  func assist(study: String, output: String, ranks: Ranks) throws {
+    let distribution = Distribution(ranks: ranks, output: output)
+    let trainer = try distribution.together { () throws -> Trainer in
+      var line = ProgressLine()
+      return try makeTrainer(study: study, ranks: ranks, line: &line)
+    }
+    try distribution.together { try distribution.checkAgreement(on: trainer) }
+    do { try trainer.assist() } catch let error as ComputeError where error == .lost {
+      let checkpoint = output + ".checkpoint"
+      throw distribution.account(checkpoint: FileManager.default.fileExists(atPath: checkpoint) ? checkpoint : nil)
+    } catch {
+      ranks.breakOff()
+      throw distribution.failure(error)
+    }
+  }
+
+  /// Reads a study for a training with these options.
+  ///
+  /// - Parameter ranks: as of `train`; only their first says what it finds.
+  private func makeTrainer(study path: String, ranks: Ranks?, line: inout ProgressLine) throws -> Trainer {
+    let speaks = ranks?.isFirst ?? true
     let study = try Study(path: path)
-    for note in study.notes { Logger.norma.warning("\(note)") }
-    try checkWritable(output)
-    let lock = try WritingRight.take(model: output)
-    defer { lock.release() }
     let preset = preset.values
     var rule = preset.rule
     if let channelWeights { rule.channelWeights = channelWeights.values }
     if let polarity { rule.polarity = polarity }
-    var setSettings = TrainingSet.Settings()
-    setSettings.normalization = chosenNormalization
-    setSettings.tissueAppearance = tissue ?? preset.tissueAppearance
-    setSettings.reduction = reduction ?? preset.reduction
-    setSettings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
-    setSettings.heldOutShare = heldOut
-    setSettings.limits = loader.limits
-    setSettings.memory = memory.budget
-    setSettings.takesSynthetic = includeSynthetic
-    setSettings.level = resolution.level
-    setSettings.micrometersPerPixel = resolution.micrometersPerPixel
-    setSettings.seed = seed
-    setSettings.channelWeights = rule.channelWeights
-    let set: TrainingSet
-    do throws(StudyError) {
-      set = try TrainingSet(study, settings: setSettings) { done, all in
+    let set = try trainingSet(study, rule: rule) { done, all in
+      if speaks {
         line.update("reading case \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
       }
-    } catch {
-      Terminal.endLine()
-      guard let signal = Interruption.signal else { throw error }
-      throw Stopped(signal: signal, description: error.description)
     }
-    Terminal.endLine()
-    for fault in set.faults { Logger.norma.leftOut(fault) }
-    for note in set.incomplete { Logger.norma.warning("\(note)") }
-    func sizes(_ members: [TrainingSet.Member]) -> String {
-      "\(members.reduce(0) { $0 + $1.scans.count + $1.slides.count }) scans of \(members.count) cases"
-    }
-    Logger.norma.notice("learning from \(sizes(set.training)); \(sizes(set.heldOut)) are held out")
+    if speaks { tell(of: set, study.notes) }
 
     var architecture = architecture(channels: set.preparation.channels, patchSize: 128)
     architecture.patchSize = set.patchSize(granularity: architecture.granularity)
@@ -68,35 +106,51 @@ extension TrainingOptions {
     settings.learningRate = learningRate
     settings.augmentation = augmentation ?? preset.augmentation
     settings.patience = patience
+    let most = min(batchSize, settings.score?.batchSize ?? batchSize)
+    if let ranks, ranks.count > most {
+      throw ValidationError(
+        "norma was started as \(ranks.count) processes, which share batches of \(batchSize) patches (--batch-size), "
+          + "and of \(settings.score?.batchSize ?? batchSize) for the score; start \(most) processes or fewer.")
+    }
+    return try Trainer(
+      set, architecture: architecture, settings: settings, engine: try Engine(precision: precision), ranks: ranks)
+  }
 
-    let trainer = try Trainer(
-      set, architecture: architecture, settings: settings, engine: try Engine(precision: precision))
-    let checkpoint = output + ".checkpoint"
-    if resume { try trainer.resume(from: checkpoint) }
-    trainer.secondsBetweenCheckpoints = checkpointEvery
-    let model: Model
-    do {
-      model = try train(trainer, checkpoint: checkpoint, line: &line)
-    } catch let error as ComputeError where error == .interrupted {
+  private func trainingSet(
+    _ study: Study, rule: EvidenceRule, progress: (Int, Int) -> Void
+  ) throws -> TrainingSet {
+    let preset = preset.values
+    var settings = TrainingSet.Settings()
+    settings.normalization = chosenNormalization
+    settings.tissueAppearance = tissue ?? preset.tissueAppearance
+    settings.reduction = reduction ?? preset.reduction
+    settings.localContrast = (localContrast ?? preset.localContrast).flatMap { $0 > 0 ? $0 : nil }
+    settings.heldOutShare = heldOut
+    settings.limits = loader.limits
+    settings.memory = memory.budget
+    settings.takesSynthetic = includeSynthetic
+    settings.level = resolution.level
+    settings.micrometersPerPixel = resolution.micrometersPerPixel
+    settings.seed = seed
+    settings.channelWeights = rule.channelWeights
+    do throws(StudyError) {
+      return try TrainingSet(study, settings: settings, progress: progress)
+    } catch {
       Terminal.endLine()
-      try trainer.saveCheckpoint(to: checkpoint)
-      let signal = Interruption.signal ?? SIGTERM
-      throw Stopped(
-        signal: signal,
-        description: "\(output): training was stopped by \(Stopped.name(of: signal)); all of it is kept in "
-          + "\(checkpoint). Run the same command again with --resume to go on.")
+      guard let signal = Interruption.signal else { throw error }
+      throw Stopped(signal: signal, description: error.description)
     }
+  }
+
+  private func tell(of set: TrainingSet, _ notes: [String]) {
     Terminal.endLine()
-    do { try model.save(to: output) } catch let error as ModelError
-      where FileManager.default.fileExists(atPath: checkpoint)
-    {
-      throw ModelError(
-        path: output, found: "\(error.found); training is kept in \(checkpoint)",
-        remedy: "Check the folder's permissions and the free space, then run the same command again with --resume",
-        fault: .system)
+    for note in notes { Logger.norma.warning("\(note)") }
+    for fault in set.faults { Logger.norma.leftOut(fault) }
+    for note in set.incomplete { Logger.norma.warning("\(note)") }
+    func sizes(_ members: [TrainingSet.Member]) -> String {
+      "\(members.reduce(0) { $0 + $1.scans.count + $1.slides.count }) scans of \(members.count) cases"
     }
-    try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
-    return (model, set.faults)
+    Logger.norma.notice("learning from \(sizes(set.training)); \(sizes(set.heldOut)) are held out")
   }
 
   private func train(_ trainer: Trainer, checkpoint: String, line: inout ProgressLine) throws -> Model {

@@ -63,7 +63,7 @@ struct ObjectiveTests {
     objective.likelihood = likelihood
     objective.largestSpread = 1
     var spread: [Float] = [0.3, 0.4]
-    let terms = objective.terms(
+    let terms = try objective.terms(
       of: patch.x, reconstruction: patch.y, divergences: [[]], step: 0, spread: &spread, gradient: patch.gradient)
     var nats: Float = 0
     for i in patch.x.values.indices {
@@ -89,7 +89,7 @@ struct ObjectiveTests {
     scales.values.update(repeating: 0.1)
     patch.y.values[8] = .nan
     var spread: [Float] = [0.03, 0.02]
-    let terms = objective.terms(
+    let terms = try objective.terms(
       of: patch.x, reconstruction: patch.y, scales: scales, divergences: [[]], step: 0, spread: &spread,
       gradient: patch.gradient, scaleGradient: try Tensor(patch.x.shape, engine: Engine()))
     #expect(!terms.loss.isFinite)

@@ -38,7 +38,7 @@ struct ScoreNetworkTests {
     let y = lesions(2 * 16 * 24)
     let gradient = try Tensor(Shape(2, 16, 24, 1), engine: engine)
     func loss() throws -> Double {
-      ScoreTrainer.loss(try network.forward(x), lesions: y, gradient: gradient)
+      try ScoreTrainer.loss(try network.forward(x), lesions: y, gradient: gradient)
     }
     _ = try loss()
     try network.backward(gradient)
@@ -104,7 +104,7 @@ struct ScoreNetworkTests {
   let x = try Tensor(Shape(1, 2, 3, 1), engine: Engine())
   for (i, value) in [Float(-2), 0.5, 3, -0.1, 1.5, -4].enumerated() { x.values[i] = value }
   let gradient = try Tensor(x.shape, engine: Engine())
-  let loss = ScoreTrainer.loss(x, lesions: [0, 1, 1, 0, 0, 1], gradient: gradient)
+  let loss = try ScoreTrainer.loss(x, lesions: [0, 1, 1, 0, 0, 1], gradient: gradient)
   #expect(abs(loss - LossReference.value) < 1e-5)
   for (value, expected) in zip(gradient.values, LossReference.gradient) { #expect(abs(value - expected) < 1e-6) }
 }

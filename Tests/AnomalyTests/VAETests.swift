@@ -77,7 +77,7 @@ private func `the loss's gradient by every parameter and by the input agrees wit
       of: target, reconstruction: try forward(), scales: model.scales, divergences: model.divergences, spread: spread)
   }
 
-  let terms = objective.terms(
+  let terms = try objective.terms(
     of: target, reconstruction: try forward(), scales: model.scales, divergences: model.divergences, step: 10_000,
     spread: &spread, gradient: gradient, scaleGradient: scaleGradient)
   #expect(abs(terms.loss - (try loss())) < 1e-5 * abs(terms.loss))
@@ -181,7 +181,7 @@ private func `the loss's gradient by every parameter and by the input agrees wit
   #expect(y.values.allSatisfy { $0 > 0 && $0 < 1 })
   for i in x.values.indices { x.values[i] = i.isMultiple(of: 2) ? 0 : 1 }
   var spread: [Float] = [0, 0]
-  let terms = setting.objective.terms(
+  let terms = try setting.objective.terms(
     of: x, reconstruction: y, divergences: model.divergences, step: 0, spread: &spread, gradient: gradient)
   #expect(terms.loss.isFinite)
   try model.backward(gradient, divergenceWeights: [0, 0, 0], freeNats: 0)
@@ -244,7 +244,7 @@ private func `the loss's gradient by every parameter and by the input agrees wit
   var losses: [Double] = []
   for step in 0..<100 {
     let y = try model.forward(x, sampling: &source)
-    let terms = objective.terms(
+    let terms = try objective.terms(
       of: x, reconstruction: y, divergences: model.divergences, step: step, spread: &spread, gradient: gradient)
     losses.append(terms.reconstruction)
     try model.backward(

@@ -1,0 +1,21 @@
+/// The patches of a batch that one of several processes computes.
+package struct BatchShare: Sendable, Equatable {
+  /// Patches of the whole batch.
+  package let batch: Int
+  /// Those of this process, one or more.
+  package let patches: Range<Int>
+
+  /// Shares differ by a patch at most.
+  package init(of batch: Int, rank: Int = 0, ranks: Int = 1) {
+    precondition(ranks <= batch, "\(batch) patches for \(ranks) processes")
+    self.batch = batch
+    patches = batch * rank / ranks..<batch * (rank + 1) / ranks
+  }
+
+  package init(of batch: Int, in ranks: Ranks?) {
+    self.init(of: batch, rank: ranks?.rank ?? 0, ranks: ranks?.count ?? 1)
+  }
+
+  /// Share of the batch, in 0...1.
+  package var weight: Double { Double(patches.count) / Double(batch) }
+}
