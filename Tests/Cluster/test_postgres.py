@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -21,11 +22,11 @@ VIEWS = ["flagged_cases", "case_overview", "region_overview", "largest_regions",
 NASTY = "tab\t newline\n return\r backslash\\ \\N \\. quotes '\" $$ :x ; -- 🧠 é"
 
 
-def sql(text, database="central", arguments=()):
+def sql(text, database="central"):
     """What the server answers its owner, who needs no password over the socket."""
     result = subprocess.run(
-        ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", SOCKETS, "-p", PORT, "-U", "owner", database,
-         *arguments], input=text, text=True, capture_output=True, timeout=60, env={**os.environ, "PGTZ": "UTC"})
+        ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", SOCKETS, "-p", PORT, "-U", "owner", database],
+        input=text, text=True, capture_output=True, timeout=60, env={**os.environ, "PGTZ": "UTC"})
     if result.returncode:
         raise AssertionError(result.stderr)
     return result.stdout.rstrip("\n")
@@ -35,10 +36,17 @@ def url(user="lab", password=ENCODED, database="central", port=PORT):
     return f"postgresql://{user}:{password}@127.0.0.1:{port}/{database}"
 
 
+def messages(errors):
+    """Without the lines that say how far a load is."""
+    return re.sub(r"(?m)^ *\d+ % row .*\n", "", errors)
+
+
 def load(report, address=None, **environment):
-    return subprocess.run(
+    result = subprocess.run(
         [NORMA, "export", report, "--postgres", address or url()], text=True, capture_output=True, timeout=60,
         env={**os.environ, **environment})
+    result.stderr = messages(result.stderr)
+    return result
 
 
 def plain(value, kind):
@@ -289,7 +297,7 @@ class Postgres(unittest.TestCase):
         while sql(query) == "0":
             self.assertIsNone(running.poll())
         sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'norma'")
-        _, errors = running.communicate(timeout=60)
+        errors = messages(running.communicate(timeout=60)[1])
         holder.communicate(timeout=60)
         self.assertEqual(running.returncode, 1)
         self.assertIn("nothing was loaded: terminating connection due to administrator command", errors)

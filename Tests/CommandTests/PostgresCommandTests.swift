@@ -97,8 +97,9 @@ import Testing
     let result = try load(psql: psql)
     #expect(result.status == 1)
     let start = "norma: postgresql://lab@127.0.0.1:1/central: nothing was loaded: "
-    #expect(result.errors.hasPrefix(start), "\(result.errors)")
-    if let words { #expect(result.errors == start + words + "\n") }
+    let errors = result.errors.split(separator: "\n").filter { !$0.contains(" % row ") }.joined(separator: "\n")
+    #expect(errors.hasPrefix(start), "\(errors)")
+    if let words { #expect(errors == start + words) }
     #expect(result.errors.utf8.count < 1000)
     #expect(result.output == "")
   }
