@@ -8,10 +8,13 @@ import Testing
   let folder = try TemporaryFolder()
   let edge = 256
   let values: [Float] = [1, 2]
-  let contents = try values.map { value in
+  let packed = try values.map { value in
     try folder.write([Image(width: edge, height: edge, channels: 1, filledWith: value)], as: "study/a.tif")
     return Data(try folder.bytes(of: "study/a.tif"))
   }
+  // One overwrites all of the other.
+  let longest = packed.map(\.count).max() ?? 0
+  let contents = packed.map { $0 + Data(count: longest - $0.count) }
   let path = folder.path + "/study/a.tif"
   let digests = try contents.map { data in
     try data.write(to: URL(fileURLWithPath: path))

@@ -20,11 +20,15 @@ extension CaseIndex {
     }
   }
 
-  package func cases(flaggedOnly: Bool = false, sort: Order = .score) throws(ReportingError) -> [CaseRow] {
+  package func cases(
+    flaggedOnly: Bool = false, sort: Order = .score, limit: Int = .max
+  ) throws(ReportingError) -> [CaseRow] {
     try read { database in
       try CaseRow.fetchAll(
         database,
-        sql: "SELECT \(CaseRow.columns) FROM cases \(flaggedOnly ? "WHERE flagged = 1 " : "")ORDER BY \(sort.sql)")
+        sql:
+          "SELECT \(CaseRow.columns) FROM cases \(flaggedOnly ? "WHERE flagged = 1 " : "")ORDER BY \(sort.sql) LIMIT ?",
+        arguments: [limit])
     }
   }
 
@@ -71,14 +75,14 @@ extension CaseIndex {
   }
 
   /// Every scan that could not be scored, with the name of its case.
-  package func failedScans() throws(ReportingError) -> [(caseName: String, scan: ScanRow)] {
+  package func failedScans(limit: Int = .max) throws(ReportingError) -> [(caseName: String, scan: ScanRow)] {
     try read { database in
       let rows = try Row.fetchAll(
         database,
         sql: """
           SELECT scans.*, cases.name AS case_name FROM scans JOIN cases ON cases.id = scans.case_id
-          WHERE scans.status = 'failed' ORDER BY cases.name, scans.id
-          """)
+          WHERE scans.status = 'failed' ORDER BY cases.name, scans.id LIMIT ?
+          """, arguments: [limit])
       return try rows.map { (caseName: try $0.decode(forColumn: "case_name"), scan: try $0.scan()) }
     }
   }

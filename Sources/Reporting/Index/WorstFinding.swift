@@ -32,18 +32,26 @@ extension CaseIndex {
     }
   }
 
-  /// The worst finding of every scored case, by the case's `id`.
-  func worstFindings() throws(ReportingError) -> [Int64: WorstFinding] {
+  /// The worst findings of the scored cases with the highest scores, by the case's `id`.
+  func worstFindings(ofWorst count: Int) throws(ReportingError) -> [Int64: WorstFinding] {
     try read { database in
       var worst: [Int64: WorstFinding] = [:]
       let scans = try Row.fetchCursor(
-        database, sql: "SELECT case_id, name FROM scans WHERE status = 'done' ORDER BY case_id, score DESC, id")
+        database,
+        sql: """
+          SELECT case_id, name FROM scans WHERE status = 'done' AND case_id IN (\(Self.worstCases))
+          ORDER BY case_id, score DESC, id
+          """, arguments: [count])
       while let row = try scans.next() {
         let id: Int64 = try row.decode(forColumn: "case_id")
         if worst[id] == nil { worst[id] = WorstFinding(scan: try row.decode(forColumn: "name")) }
       }
       let regions = try Row.fetchCursor(
-        database, sql: "SELECT scans.case_id, regions.* FROM regions JOIN scans ON scans.id = regions.scan_id")
+        database,
+        sql: """
+          SELECT scans.case_id, regions.* FROM scans JOIN regions ON regions.scan_id = scans.id
+          WHERE scans.case_id IN (\(Self.worstCases))
+          """, arguments: [count])
       while let row = try regions.next() {
         let id: Int64 = try row.decode(forColumn: "case_id")
         let region = try Self.region(row)
@@ -52,4 +60,6 @@ extension CaseIndex {
       return worst
     }
   }
+
+  private static let worstCases = "SELECT id FROM cases ORDER BY score DESC, name LIMIT ?"
 }

@@ -53,11 +53,16 @@ struct StudyPage {
     let review: String?
   }
 
-  init(_ index: CaseIndex, context: StudyContext, folder: ReportFolder) throws(ReportingError) {
-    let cases = try index.cases()
+  /// Cases on the page, and scans that could not be scored: browsers take no more.
+  static let mostRows = 20_000
+
+  init(
+    _ index: CaseIndex, context: StudyContext, folder: ReportFolder, mostRows: Int = Self.mostRows
+  ) throws(ReportingError) {
+    let cases = try index.cases(limit: mostRows)
     let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
-    let worst = try index.worstFindings()
-    let failures = try index.failedScans()
+    let worst = try index.worstFindings(ofWorst: mostRows)
+    let failures = try index.failedScans(limit: mostRows)
     let reviews = try index.reviews()
     content = Content(
       title: context.title, model: context.modelSHA256 ?? "",
@@ -66,14 +71,14 @@ struct StudyPage {
         cases: counts.cases, failedScans: counts.failedScans, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
       calibration: Self.calibration(context.calibrationScores.count),
-      domainShift: context.domainShift, warnings: context.warnings,
+      domainShift: context.domainShift, warnings: context.warnings + Self.omissions(counts, mostRows),
       failures: failures.map { name, scan in
         let reason = scan.error ?? ""
         return Failure(
           name: name, link: Self.link(folder.page(ofCase: name)), path: reason.contains(scan.path) ? nil : scan.path,
           reason: reason)
       },
-      failureTitle: "\(PageText.count(failures.count, "scan")) could not be scored",
+      failureTitle: "\(PageText.count(counts.failedScans, "scan")) could not be scored",
       rows: cases.map {
         Self.line($0, worst: worst[$0.id], review: reviews[$0.name], healthy: context.calibrationScores, folder: folder)
       },
@@ -82,6 +87,21 @@ struct StudyPage {
   }
 
   var data: Data { PageTemplate.study.page(content) }
+
+  /// What a page of so many rows leaves out, in sentences.
+  private static func omissions(_ counts: StudyCounts, _ mostRows: Int) -> [String] {
+    var sentences: [String] = []
+    if counts.cases > mostRows {
+      sentences.append(
+        "This page shows the \(mostRows) of \(counts.cases) cases with the highest scores; norma cases lists all.")
+    }
+    if counts.failedScans > mostRows {
+      sentences.append(
+        "This page names \(mostRows) of \(counts.failedScans) scans that could not be scored; the view failed_scans of "
+          + "cases.sqlite has all.")
+    }
+    return sentences
+  }
 
   private static func line(
     _ row: CaseRow, worst: WorstFinding?, review: Review?, healthy: [Double], folder: ReportFolder
