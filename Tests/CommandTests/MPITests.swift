@@ -61,7 +61,8 @@ struct MPITests {
     sigemptyset(&signals)
     sigaddset(&signals, SIGTERM)
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-    let running = try Program.start(command(output) + ["--epochs", "100000"], in: folder, through: launcher(2))
+    let command = command(output) + ["--score-share", "0"]
+    let running = try Program.start(command + ["--epochs", "100000"], in: folder, through: launcher(2))
     #expect(running.wait { exists(output + ".checkpoint") })
     running.send(SIGTERM)
     let stopped = try running.wait()
@@ -71,7 +72,7 @@ struct MPITests {
         "norma: \(output): training was stopped by SIGTERM; all of it is kept in \(output).checkpoint. "
           + "Run the same command again with --resume to go on.\n"), "\(stopped.errors)")
     #expect(!exists(output))
-    let resumed = try Program.run(command(output) + ["--resume"], in: folder)
+    let resumed = try Program.run(command + ["--resume"], in: folder)
     #expect(resumed.status == 0, "\(resumed.errors)")
     #expect(exists(output) && !exists(output + ".checkpoint"))
   }
