@@ -68,7 +68,13 @@ package final class Ranks {
   /// Waits for the others and lets them go, where that can be.
   package func leave() {
     // A launcher that is ending its processes no longer answers those that take their leave.
-    if isWhole, Interruption.signal == nil { mpi.finalize() }
+    // It may end all as soon as one has ended: the first has something to keep and to say before.
+    if isWhole, Interruption.signal == nil {
+      mpi.finalize()
+    } else if !isFirst {
+      let start = Self.now()
+      while !isGone(0), Self.now() - start < 1 { usleep(5000) }
+    }
     isWhole = false
   }
 
