@@ -57,6 +57,9 @@ final class TIFFHandle {
     largestChunk = limits.maximumChunkBytes
   }
 
+  /// Whether the JPEG of the current page is turned into RGB.
+  private var givesRGB = false
+
   deinit { TIFFClose(tiff) }
 
   func isOfSameFile(as other: TIFFHandle) -> Bool { identity == other.identity && fileBytes == other.fileBytes }
@@ -80,6 +83,11 @@ final class TIFFHandle {
     guard offset != pageOffset || (isAnew && next?.page != offset) else { return nil }
     next = nil
     log.clear()
+    if givesRGB {
+      // libtiff would take the rows of whatever page comes next for those of a JPEG that it turns into RGB.
+      _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_JPEGCOLORMODE), UInt16(JPEGCOLORMODE_RAW))
+      givesRGB = false
+    }
     return TIFFSetSubDirectory(tiff, offset) == 1 ? nil : log.explanation
   }
 
@@ -173,6 +181,7 @@ final class TIFFHandle {
 
   /// Decoded pixels come as RGB although the page's photometric interpretation is YCbCr.
   func requestRGBFromJPEG() {
+    givesRGB = true
     _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_JPEGCOLORMODE), UInt16(JPEGCOLORMODE_RGB))
   }
 

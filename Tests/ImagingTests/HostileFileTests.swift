@@ -37,6 +37,12 @@ struct HostileFileTests {
     }
   }
 
+  @Test func `pages are the same whichever was read before`() throws {
+    let file = try file("ycbcr-before-jpeg")
+    let first = try [1, 2].map { try file.image(page: $0) }
+    for page in [1, 2, 1] { #expect(try file.image(page: page) == first[page - 1]) }
+  }
+
   @Test(arguments: ["old-jpeg-read-twice", "group-4-read-twice"])
   func `a picture is the same the second time, and piece by piece`(name: String) throws {
     let file = try file(name)
