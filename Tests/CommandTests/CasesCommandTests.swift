@@ -20,7 +20,9 @@ private func writeReport(in folder: TemporaryFolder) throws {
     let scan = ScanResult(name: "1", path: "\(name)/1.tif", page: nil, sha256: nil, outcome: outcome)
     let result = CaseResult(
       name: name, scans: [scan], score: score, pValue: score.map { 1 / $0 }, flagged: score ?? 0 > 4)
-    try index.record(result, run: run, scoring: "s", reportPath: "cases/\(name)/index.html", heatmapPath: { $0.name })
+    try index.record(
+      result, run: run, scoring: "s", reportPath: "cases/\(name)/index.html",
+      heatmapPath: { "cases/\(name)/\($0.name)" })
   }
   try index.finishRun(run, .done, context: context)
 }
