@@ -238,7 +238,7 @@ enum ModelStorage {
         path: path, found: "this is a folder or a device, a file was expected",
         remedy: "Give a file that `norma train` wrote")
     }
-    let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+    let size = FileState(ofFile: path)?.size ?? 0
     guard size < largestFile else {
       throw ModelError(
         path: path, found: "the file has \(size >> 20) MiB, models have less than \(largestFile >> 20)",

@@ -4,6 +4,8 @@ internal import Glibc
 /// the last change back changes the time of that.
 package struct FileState: Sendable, Equatable {
   private let numbers: [Int]
+  /// Bytes. Foundation's `attributesOfItem` would ask the system's name service for the owner too.
+  package let size: Int
   /// Whether the last change was long before. The system keeps time in steps, and a change has its time before its bytes:
   /// of a file that has just been changed two states can be the same and its contents not.
   package let isSettled: Bool
@@ -12,6 +14,7 @@ package struct FileState: Sendable, Equatable {
   package init?(ofFile path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
+    size = Int(status.st_size)
     numbers = [
       Int(status.st_dev), Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
       status.st_ctim.tv_sec, status.st_ctim.tv_nsec,

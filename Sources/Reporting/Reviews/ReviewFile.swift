@@ -75,7 +75,7 @@ package struct ReviewFile: Sendable {
 
   private static func read(_ path: String) throws(ReportingError) -> Data {
     do {
-      let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+      let size = FileState(ofFile: path)?.size ?? 0
       guard size <= mostBytes else {
         throw ReportingError(
           path: path, detail: "the file has \(size >> 20) MiB; \(mostBytes >> 20) at most are expected of reviews",
