@@ -224,8 +224,13 @@ extension Study {
     let full = path + "/" + file
     let state = FileState(ofFile: full)
     let digest = Self.digest(ofFile: full)
+    // The digest would be that of other contents than those that are scored, or found wanting.
+    func hasChanged() -> Bool {
+      FileState(ofFile: full) != state || !(state?.isSettled ?? true) && Self.digest(ofFile: full) != digest
+    }
+    func changed() -> SourceScan { SourceScan(name: name, path: file, content: .failure(.changed(full))) }
     func failed(_ fault: ScanFault) -> SourceScan {
-      SourceScan(name: name, path: file, sha256: digest, content: .failure(fault))
+      hasChanged() ? changed() : SourceScan(name: name, path: file, sha256: digest, content: .failure(fault))
     }
     guard !unopenable.contains(file) else {
       return try each(
@@ -257,10 +262,7 @@ extension Study {
         let read = try reading.content(of: scan, in: tiff)
         (content, base) = (.success(read.content), read.base)
       } catch { content = .failure(error) }
-      // The digest would be that of other contents than those that are scored.
-      guard FileState(ofFile: full) == state, state?.isSettled ?? true || Self.digest(ofFile: full) == digest else {
-        return try each(SourceScan(name: name, path: file, content: .failure(.changed(full))))
-      }
+      guard !hasChanged() else { return try each(changed()) }
       try each(
         SourceScan(
           name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,

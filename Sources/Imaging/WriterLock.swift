@@ -35,6 +35,8 @@ package final class WriterLock: Sendable {
         if code == EINTR { continue }
         if code == EWOULDBLOCK { throw Self.held(subject, by: Holder(in: file), elsewhere: elsewhere) }
         descriptor = -1
+        // It would never be released, and stay.
+        unlink(path)
         warning =
           "\(subject): its file system has no locks (\(String(cString: strerror(code)))); make sure that no other norma "
           + "writes here."

@@ -129,7 +129,7 @@ func `a query that cannot be asked ends with status 2`(options: [String], messag
   #expect(result.output == "good.json: 1 new, 0 changed, 0 unchanged\n")
   #expect(
     result.errors == """
-      norma: bad.json: the file is no JSON. Save it from the report's page again.
+      failed: bad.json: the file is no JSON. Save it from the report's page again.
       warning: good.json: not imported, since this report has no case of the name: gone\\u{1B}. Import the file into \
       the report that it was saved from.
       warning: good.json: 1 review judges the report of another model, with other scores and regions. Look at these \
