@@ -126,13 +126,23 @@ package struct ReportFolder: Sendable, Equatable {
       safe += "_"
     }
     // Windows gives these to devices, whatever ending follows.
-    if safe.lowercased().wholeMatch(of: /(con|prn|aux|nul|com[0-9]|lpt[0-9]) *(\..*)?/) != nil { safe = "_" + safe }
+    if isDevice(safe) { safe = "_" + safe }
     // As bytes: two ways to write an accent are two names.
     guard isTaken || !safe.utf8.elementsEqual(name.utf8) || safe.utf8.count > longest else { return safe }
     // The digest keeps names apart that are told apart only by what had to go.
     while safe.utf8.count > longest - 17 { safe.unicodeScalars.removeLast() }
     let digest = SHA256.hash(data: Data(name.utf8)).prefix(8).map { String(format: "%02x", $0) }.joined()
     return safe + "~" + digest
+  }
+
+  /// Whether Windows takes a name for that of a device: `con`, `com1.tif`. Without a regular expression, which would be
+  /// compiled anew for every name.
+  private static func isDevice(_ name: String) -> Bool {
+    let stem = name.utf8.prefix { $0 != UInt8(ascii: ".") }.reversed().drop { $0 == UInt8(ascii: " ") }.reversed()
+    let word = String(decoding: stem, as: UTF8.self).lowercased()
+    if ["con", "prn", "aux", "nul"].contains(word) { return true }
+    guard word.utf8.count == 4, let last = word.utf8.last else { return false }
+    return (word.hasPrefix("com") || word.hasPrefix("lpt")) && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last)
   }
 
   /// Whether every file system takes it in a name.
@@ -169,7 +179,16 @@ package struct ReportFolder: Sendable, Equatable {
       || name.hasSuffix(".tiles.js") || name.hasSuffix(".original.png")
       || TileLayer.allCases.contains { name.hasSuffix(".\($0.rawValue).dzi") } || isTileFolder(name)
       || PictureName.always.contains { name.hasSuffix("." + $0.ending) }
-      || name.contains(/\.(scan|reconstruction)-[0-9]+\.png$/)
+      || isChannelPicture(name)
+  }
+
+  /// `s.scan-2.png`, `s.reconstruction-12.png`.
+  private static func isChannelPicture(_ name: String) -> Bool {
+    guard name.hasSuffix(".png"), let dash = name.utf8.lastIndex(of: UInt8(ascii: "-")) else { return false }
+    let number = name.utf8[name.utf8.index(after: dash)...].dropLast(4)
+    let before = name[..<dash]
+    return !number.isEmpty && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+      && (before.hasSuffix(".scan") || before.hasSuffix(".reconstruction"))
   }
 }
 
