@@ -222,11 +222,17 @@ extension Study {
     _ file: String, named name: String, reading: ScanReading, each: (SourceScan) throws -> Void
   ) rethrows {
     let full = path + "/" + file
-    let state = FileState(ofFile: full)
+    var state = FileState(ofFile: full)
     let digest = Self.digest(ofFile: full)
     // The digest would be that of other contents than those that are scored, or found wanting.
     func hasChanged() -> Bool {
-      FileState(ofFile: full) != state || !(state?.isSettled ?? true) && Self.digest(ofFile: full) != digest
+      let now = FileState(ofFile: full)
+      guard now == state else { return true }
+      guard let known = state, !known.isSettled else { return false }
+      guard Self.digest(ofFile: full) == digest else { return true }
+      // Once it is settled the pages to come need no digest of the whole file each.
+      state = now
+      return false
     }
     func changed() -> SourceScan { SourceScan(name: name, path: file, content: .failure(.changed(full))) }
     func failed(_ fault: ScanFault) -> SourceScan {

@@ -48,12 +48,12 @@ struct Analysis {
     }
 
     var summary: String {
-      func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
-      return [
+      [
+
         shard.map { "shard    \($0) of \(output); norma merge \(output) puts all together" }
           ?? "report   \(output)/index.html\nindex    \(output)/cases.sqlite",
         "cases    \(cases), \(flagged) flagged" + (current > 0 ? ", \(current) unchanged since the last run" : ""),
-        "scans    \(count(scans, "scan")) computed in \(Terminal.duration(seconds)), \(failedScans) failed",
+        "scans    \(Terminal.count(scans, "scan")) computed in \(Terminal.duration(seconds)), \(failedScans) failed",
         shard == nil ? "domain   \(domain)" : nil,
       ].compactMap { $0 }.joined(separator: "\n")
     }
@@ -102,9 +102,8 @@ struct Analysis {
       if shard == nil { try? report.finishStudy(context, .failed) } else { try? report.finishShard(context, .failed) }
       throw error
     }
-    let failed = try report.index.failedScans().count
-    outcome.failedScans = failed
-    outcome.flagged = try report.index.cases(flaggedOnly: true).count
+    let counts = try report.index.counts(falsePositiveRate: context.falsePositiveRate)
+    (outcome.failedScans, outcome.flagged) = (counts.failedScans, counts.flaggedCases)
     outcome.seconds = Date().timeIntervalSince(start)
     let shown = Terminal.duration(outcome.seconds)
     guard shard == nil else {

@@ -88,21 +88,22 @@ struct ExportCommand: LoggedCommand {
     let tally = try index.load(with: try PSQL(for: address))
     Terminal.endLine()
     let counts = [
-      Self.count(tally.cases, "case"), Self.count(tally.scans, "scan"), Self.count(tally.regions, "region"),
+      Terminal.count(tally.cases, "case"), Terminal.count(tally.scans, "scan"), Terminal.count(tally.regions, "region"),
     ]
     print("postgres  \(counts.joined(separator: ", "))  \(address.url)")
   }
 
   /// "geojson  12 files, 34 regions  DIR", and what is not in them.
   private static func summary(_ tally: ExportTally, _ format: ReportExport.Format, _ output: String) -> String {
-    var parts = [count(tally.files, "file")]
-    if format != .mask && format != .imagej { parts.append(count(tally.regions, "region")) }
-    if tally.leftOut > 0 { parts.append(count(tally.leftOut, "scan") + " left out") }
-    if tally.failedInAnalysis > 0 { parts.append(count(tally.failedInAnalysis, "scan") + " failed when analyzed") }
+    var parts = [Terminal.count(tally.files, "file")]
+    if format != .mask && format != .imagej { parts.append(Terminal.count(tally.regions, "region")) }
+    if tally.leftOut > 0 { parts.append(Terminal.count(tally.leftOut, "scan") + " left out") }
+    if tally.failedInAnalysis > 0 {
+      parts.append(Terminal.count(tally.failedInAnalysis, "scan") + " failed when analyzed")
+    }
     return "\(format.rawValue)  \(parts.joined(separator: ", "))  \(output)"
   }
 
-  private static func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
 }
 
 extension ReportExport.Format: ExpressibleByArgument {}

@@ -45,13 +45,14 @@ struct MergeCommand: LoggedCommand {
           "shard \(done + 1) of \(merge.parts.count)", fraction: Double(done) / Double(merge.parts.count))
       },
       complete: { index, context in
-        let rows = try index.caseCounts()
-        (cases, flagged) = (rows.all, rows.flagged)
-        let gaps = try gaps(merge, in: index)
+        let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
+        (cases, flagged) = (counts.cases, counts.flaggedCases)
+        let names = try index.caseNames()
+        let gaps = gaps(merge, known: names)
         context.warnings += gaps
         for gap in gaps { Logger.norma.warning("\(gap)") }
         isComplete = gaps.isEmpty
-        try close(merge, index, &context)
+        try close(merge, index, names, &context)
         return isComplete
       })
     Terminal.endLine()
@@ -62,7 +63,9 @@ struct MergeCommand: LoggedCommand {
     if !isComplete { throw ExitCode(ExitStatus.failed) }
   }
 
-  private func close(_ merge: ShardMerge, _ index: CaseIndex, _ context: inout StudyContext) throws {
+  private func close(
+    _ merge: ShardMerge, _ index: CaseIndex, _ names: Set<String>, _ context: inout StudyContext
+  ) throws {
     let facts = merge.parts.compactMap(\.context.shard)
     let path = model ?? context.provenance.first { $0.name == Analysis.modelFact }?.value ?? ""
     // Domain shift is a warning, not a result: a model that has been moved does not keep shards apart.
@@ -72,21 +75,21 @@ struct MergeCommand: LoggedCommand {
       slides: facts.reduce(0) { $0 + $1.slides }, others: facts.reduce(0) { $0 + $1.others },
       minimumRegionArea: facts.first?.minimumRegionArea.flatMap { RegionArea($0) },
       resolutionNote: facts.first?.resolutionNote)
-    _ = try closing.add(to: &context, from: index, cases: try index.caseNames())
+    _ = try closing.add(to: &context, from: index, cases: names)
   }
 
   /// What is not there, in sentences.
-  private func gaps(_ merge: ShardMerge, in index: CaseIndex) throws -> [String] {
+  private func gaps(_ merge: ShardMerge, known: Set<String>) -> [String] {
     let count = merge.parts[0].shard.count
     var gaps: [String] = []
     let absent = merge.absent.compactMap { Shard(number: $0, of: count) }
     if !absent.isEmpty {
-      gaps.append("\(report): no run has begun \(Self.count(absent.count, "shard")): \(ShardMerge.names(absent)).")
+      gaps.append("\(report): no run has begun \(Terminal.count(absent.count, "shard")): \(ShardMerge.names(absent)).")
     }
     let stopped = merge.unfinished.map(\.shard)
     if !stopped.isEmpty {
       gaps.append(
-        "\(report): \(Self.count(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
+        "\(report): \(Terminal.count(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
           + "their norma analyze again.")
     }
     let studyPath = merge.parts[0].run.studyPath
@@ -96,15 +99,12 @@ struct MergeCommand: LoggedCommand {
           + "the shards ran.")
       return gaps
     }
-    let known = try index.caseNames()
     let missing = study.cases.map(\.name).filter { !known.contains($0) }
     if !missing.isEmpty {
       let names = missing.prefix(Self.mostNames).map(PrintableText.escaped).joined(separator: ", ")
       let more = missing.count > Self.mostNames ? " and \(missing.count - Self.mostNames) more" : ""
-      gaps.append("\(report): no shard has \(Self.count(missing.count, "case")) of the study: \(names)\(more).")
+      gaps.append("\(report): no shard has \(Terminal.count(missing.count, "case")) of the study: \(names)\(more).")
     }
     return gaps
   }
-
-  private static func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
 }

@@ -3,7 +3,6 @@ import Imaging
 import Logging
 import Reporting
 
-/// The right to write a report or a model, taken by the commands that do.
 extension WriterLock {
   /// How SQLite has to treat an index that this lock stands for. Hosts share shards, and a whole report is one host's.
   func sharing(of shard: Shard?) -> CaseIndex.Sharing {
@@ -12,6 +11,7 @@ extension WriterLock {
   }
 }
 
+/// The right to write a report or a model, taken by the commands that do.
 enum WritingRight {
   private static var command: String { CommandLine.arguments.joined(separator: " ") }
 

@@ -36,13 +36,6 @@ extension CaseIndex {
     try read { try String.fetchSet($0, sql: "SELECT name FROM cases") }
   }
 
-  package func caseCounts() throws(ReportingError) -> (all: Int, flagged: Int) {
-    try read {
-      let row = try Row.fetchOne($0, sql: "SELECT count(*), coalesce(sum(flagged), 0) FROM cases")!
-      return (row[0], row[1])
-    }
-  }
-
   package func `case`(named name: String) throws(ReportingError) -> CaseRow? {
     try read { try CaseRow.fetchOne($0, sql: "SELECT \(CaseRow.columns) FROM cases WHERE name = ?", arguments: [name]) }
   }

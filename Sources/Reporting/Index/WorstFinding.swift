@@ -8,17 +8,17 @@ struct WorstFinding: Sendable {
 }
 
 /// How many scans and cases a report holds, and how many of them stand out.
-struct StudyCounts: Sendable, Equatable {
-  var cases: Int
-  var flaggedCases: Int
-  var scans: Int
+package struct StudyCounts: Sendable, Equatable {
+  package var cases: Int
+  package var flaggedCases: Int
+  package var scans: Int
   /// In flagged cases, those with a p-value within the false-positive rate.
-  var flaggedScans: Int
-  var failedScans: Int
+  package var flaggedScans: Int
+  package var failedScans: Int
 }
 
 extension CaseIndex {
-  func counts(falsePositiveRate: Double) throws(ReportingError) -> StudyCounts {
+  package func counts(falsePositiveRate: Double) throws(ReportingError) -> StudyCounts {
     try read { database in
       func count(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
         try Int.fetchOne(database, sql: "SELECT count(*) FROM " + sql, arguments: arguments) ?? 0

@@ -125,7 +125,6 @@ package struct ShardMerge {
     var context = parts[0].context
     context.shard = nil
     context.mergedShards = parts[0].shard.count
-    context.warnings = parts[0].context.warnings
     let perRun: Set<String> = ["Command", "Started", "Duration", "Study"]
     context.provenance.removeAll { perRun.contains($0.name) }
     context.provenance += [

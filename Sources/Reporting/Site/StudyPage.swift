@@ -54,15 +54,13 @@ struct StudyPage {
   }
 
   /// Cases on the page, and scans that could not be scored: browsers take no more.
-  static let mostRows = 20_000
+  private static let mostRows = 20_000
 
-  init(
-    _ index: CaseIndex, context: StudyContext, folder: ReportFolder, mostRows: Int = Self.mostRows
-  ) throws(ReportingError) {
-    let cases = try index.cases(limit: mostRows)
+  init(_ index: CaseIndex, context: StudyContext, folder: ReportFolder) throws(ReportingError) {
+    let cases = try index.cases(limit: Self.mostRows)
     let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
-    let worst = try index.worstFindings(ofWorst: mostRows)
-    let failures = try index.failedScans(limit: mostRows)
+    let worst = try index.worstFindings(ofWorst: Self.mostRows)
+    let failures = try index.failedScans(limit: Self.mostRows)
     let reviews = try index.reviews()
     content = Content(
       title: context.title, model: context.modelSHA256 ?? "",
@@ -71,7 +69,7 @@ struct StudyPage {
         cases: counts.cases, failedScans: counts.failedScans, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
       calibration: Self.calibration(context.calibrationScores.count),
-      domainShift: context.domainShift, warnings: context.warnings + Self.omissions(counts, mostRows),
+      domainShift: context.domainShift, warnings: context.warnings + Self.omissions(counts),
       failures: failures.map { name, scan in
         let reason = scan.error ?? ""
         return Failure(
@@ -88,8 +86,8 @@ struct StudyPage {
 
   var data: Data { PageTemplate.study.page(content) }
 
-  /// What a page of so many rows leaves out, in sentences.
-  private static func omissions(_ counts: StudyCounts, _ mostRows: Int) -> [String] {
+  /// What the page leaves out, in sentences.
+  private static func omissions(_ counts: StudyCounts) -> [String] {
     var sentences: [String] = []
     if counts.cases > mostRows {
       sentences.append(
