@@ -29,4 +29,16 @@ package struct FileState: Sendable, Equatable {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
+
+  /// Whether the file system that holds a file has locks. Locks on the file that the process itself may hold are lost, as
+  /// with every closing of a file. Source: POSIX.1-2017, `fcntl`.
+  package static func hasLocks(_ path: String) -> Bool {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return true }
+    defer { close(file) }
+    var lock = flock()
+    lock.l_type = Int16(F_RDLCK)
+    lock.l_whence = Int16(SEEK_SET)
+    return fcntl(file, F_GETLK, &lock) == 0 || errno != ENOLCK
+  }
 }

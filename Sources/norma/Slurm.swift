@@ -71,20 +71,27 @@ enum Slurm {
     return String(answer.trimmingCharacters(in: .whitespacesAndNewlines).prefix { $0 != ";" })
   }
 
-  /// What waits or runs of this user's jobs: the number of the job, that of its array's task, and the state, such as
-  /// `RUNNING`.
-  static func queue() throws -> [(job: String, task: Int?, state: String)] {
+  /// What waits or runs: the number of the job, that of its array's task, and the state, such as `RUNNING`.
+  struct QueuedTask: Equatable {
+    let job: String
+    let task: Int?
+    let state: String
+  }
+
+  /// What waits or runs of some jobs.
+  static func queue(of jobs: Jobs) throws -> [QueuedTask] {
     // Asked for by its number, a job that has ended is an error.
     let text = try run("squeue", ["--noheader", "--array", "--me", "--format=%F %K %T"])
     return text.split(separator: "\n").compactMap { line in
       let parts = line.split(separator: " ")
-      return parts.count == 3 ? (String(parts[0]), Int(parts[1]), String(parts[2])) : nil
+      guard parts.count == 3, [jobs.array, jobs.merge].contains(String(parts[0])) else { return nil }
+      return QueuedTask(job: String(parts[0]), task: Int(parts[1]), state: String(parts[2]))
     }
   }
 
   /// States of an array's tasks by their numbers; only of those that wait or run.
-  static func states(ofArray job: String) throws -> [Int: String] {
-    try queue().filter { $0.job == job }.reduce(into: [:]) { states, entry in
+  static func states(ofArray job: String, in queue: [QueuedTask]) -> [Int: String] {
+    queue.filter { $0.job == job }.reduce(into: [:]) { states, entry in
       if let task = entry.task { states[task] = entry.state }
     }
   }

@@ -77,16 +77,16 @@ struct SlurmCommand: LoggedCommand {
   func run() throws {
     let scripts = try makeScripts()
     let chosen = try shardsToRun(scripts)
+    guard !chosen.isEmpty else {
+      print("all \(scripts.shards) shards of \(output) are done; --all submits them again")
+      return
+    }
     let options = sbatch + ["--array=\(Self.ranges(chosen))" + (nodes < chosen.count ? "%\(nodes)" : "")]
     if dryRun {
       print(
         "# \(scripts.shardFile): sbatch \(options.map(SlurmScripts.quoted).joined(separator: " "))", scripts.shard,
         "# \(scripts.mergeFile): sbatch \((sbatch + ["--dependency=afterany:ARRAY"]).map(SlurmScripts.quoted).joined(separator: " "))",
         scripts.merge, separator: "\n", terminator: "")
-      return
-    }
-    guard !chosen.isEmpty else {
-      print("all \(scripts.shards) shards of \(output) are done; --all submits them again")
       return
     }
     let jobs = try submit(scripts, chosen, options)
@@ -115,10 +115,10 @@ struct SlurmCommand: LoggedCommand {
         path: output, detail: "it holds shards of a division into \(other.shard.count), not \(scripts.shards)",
         remedy: "Give --shards \(other.shard.count), or another --output")
     }
-    if !dryRun, let jobs = Slurm.Jobs.read(inFolder: scripts.folder), try !Slurm.states(ofArray: jobs.array).isEmpty {
+    if !dryRun, let jobs = Slurm.Jobs.read(inFolder: scripts.folder), try !Slurm.queue(of: jobs).isEmpty {
       throw ReportingError(
-        path: output, detail: "its job array \(jobs.array) still waits or runs",
-        remedy: "See norma status, wait for it, or scancel \(jobs.array)")
+        path: output, detail: "its jobs, \(jobs.array) and \(jobs.merge), still wait or run",
+        remedy: "See norma status, wait for them, or scancel \(jobs.array) \(jobs.merge)")
     }
     guard !all else { return numbers }
     let done = Set(known.filter { $0.status == .done }.map(\.shard.number))
@@ -142,9 +142,13 @@ struct SlurmCommand: LoggedCommand {
     }
   }
 
+  /// How often in a row Slurm may not answer, two seconds apart.
+  private static let patience = 60
+
   private func follow(_ jobs: Slurm.Jobs) throws {
     Interruption.listen()
     var line = ProgressLine()
+    var unanswered = 0
     while true {
       if let signal = Interruption.signal {
         if cancelOnInterrupt { try Slurm.run("scancel", [jobs.array, jobs.merge]) }
@@ -156,8 +160,14 @@ struct SlurmCommand: LoggedCommand {
       let all = status.lines.compactMap(\.cases).reduce(0, +)
       line.update(
         status.summary, fraction: all > 0 ? Double(status.lines.reduce(0) { $0 + $1.done }) / Double(all) : 0)
-      let waiting = try Slurm.queue().contains { $0.job == jobs.array || $0.job == jobs.merge }
-      if !waiting { break }
+      if let queue = status.queue {
+        if queue.isEmpty { break }
+        unanswered = 0
+      } else {
+        // A controller that restarts is no end of the jobs.
+        unanswered += 1
+        if unanswered >= Self.patience { _ = try Slurm.queue(of: jobs) }
+      }
       Thread.sleep(forTimeInterval: 2)
     }
     Terminal.endLine()

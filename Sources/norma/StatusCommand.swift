@@ -28,7 +28,7 @@ struct StatusCommand: LoggedCommand {
 struct StudyStatus {
   struct Line: Encodable, Equatable {
     var shard: String
-    /// `done`, `failed`, `running`, `stopped`, `pending` or `not begun`.
+    /// `done`, `failed`, `stopped`, `running`, `killed` or `not begun`, or what Slurm says of one that waits, `pending` say.
     var state: String
     var done: Int
     /// Unknown before a shard's first run.
@@ -39,6 +39,8 @@ struct StudyStatus {
   }
 
   let lines: [Line]
+  /// What Slurm has left of the report's jobs; `nil` where Slurm submitted none or cannot be asked.
+  let queue: [Slurm.QueuedTask]?
 
   /// - Throws: `ReportingError` where the folder has no shards.
   init(of report: String) throws {
@@ -53,7 +55,9 @@ struct StudyStatus {
         path: report, detail: "it holds no shards", remedy: "Run norma analyze with --shard K/N, or norma slurm, first")
     }
     // Where Slurm cannot be asked, the indexes alone are.
-    let states = jobs.flatMap { try? Slurm.states(ofArray: $0.array) }
+    let queue = jobs.flatMap { try? Slurm.queue(of: $0) }
+    self.queue = queue
+    let states = jobs.flatMap { jobs in queue.map { Slurm.states(ofArray: jobs.array, in: $0) } }
     lines = shards.map { shard in
       Line(
         shard: "\(shard.shard)", state: Self.state(shard, queued: states?[shard.shard.number], isKnown: states != nil),

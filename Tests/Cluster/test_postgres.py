@@ -256,6 +256,16 @@ class Postgres(unittest.TestCase):
         result = load(self.report, f"postgres://127.0.0.1/central?port={PORT}&user=lab&password={ENCODED}")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
+    def test_tables_of_an_older_norma_take_runs_that_were_stopped(self):
+        self.load(self.report)
+        sql("ALTER TABLE norma.runs DROP CONSTRAINT runs_status_check, "
+            "ADD CONSTRAINT runs_status_check CHECK (status IN ('running', 'done', 'failed')); "
+            "UPDATE norma.schema_version SET version = 1")
+        self.change(self.report, "UPDATE runs SET status = 'stopped'")
+        self.load(self.report)
+        self.compare(self.report)
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "2")
+
     def test_a_schema_of_a_newer_norma_is_left_alone(self):
         self.load(self.report)
         sql("UPDATE norma.schema_version SET version = 99")

@@ -24,7 +24,7 @@ import Testing
         "norma: \(output): stopped by \(name) after \(kept) of \(LongBatch.cases) cases, which are kept. "
           + "Run the same command again to go on.\n"))
     #expect(try ReportContents.integrity(of: report) == ["ok"])
-    #expect(try ReportContents.statuses(of: report) == ["failed"])
+    #expect(try ReportContents.statuses(of: report) == ["stopped"])
     let contents = try ReportContents(of: report)
     #expect(contents.unfinished.isEmpty)
     #expect(Set(contents.files.keys.map { $0.split(separator: "/")[1] }).count == kept)
@@ -35,7 +35,7 @@ import Testing
     #expect(second.status == 0, "\(second.errors)")
     #expect(second.output.contains("\(kept) unchanged since the last run"))
     #expect(try ReportContents(of: report) == ReportContents(of: folder.file("whole")))
-    #expect(try ReportContents.statuses(of: report) == ["failed", "done"])
+    #expect(try ReportContents.statuses(of: report) == ["stopped", "done"])
   }
 
   @Test func `a training that is stopped keeps its checkpoint, and --resume ends with the same weights`() throws {

@@ -160,8 +160,20 @@ import Testing
       #expect(result.status == 0, "\(result.errors)")
       #expect(result.errors.contains("its file system has no locks"))
     }
+    let status = try run(["status", "nolocks"])
+    #expect(status.output.contains("2 of 2 shards done"), "\(status.errors)")
     let merged = try run(["merge", "nolocks"])
     #expect(merged.status == 0, "\(merged.errors)")
     #expect(try ReportContents(of: folder.file("nolocks")) == ReportContents(of: folder.file("whole")))
+    let cases = try run(["cases", "nolocks", "--format", "csv"])
+    let expected = try Program.run("cases", "whole", "--format", "csv", in: folder)
+    #expect(cases.output == expected.output, "\(cases.errors)")
+  }
+
+  @Test func `nothing is submitted where all shards are done`() throws {
+    for shard in ["1/2", "2/2"] { #expect(try analyze(shard, to: "all").status == 0) }
+    let plan = try Program.run(
+      ["slurm", "patients", "--model", "model.safetensors", "--output", "all", "--nodes", "2", "--dry-run"], in: folder)
+    #expect(plan.output == "all 2 shards of all are done; --all submits them again\n", "\(plan.errors)")
   }
 }

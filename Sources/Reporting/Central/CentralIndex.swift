@@ -110,6 +110,9 @@ package struct CentralIndex {
         IF (SELECT max(version) > \(CentralSchema.version) FROM schema_version) THEN
           RAISE EXCEPTION 'the schema norma was made by a newer norma';
         END IF;
+        IF (SELECT max(version) < 2 FROM schema_version) THEN
+          \(CentralSchema.stoppedRuns)
+        END IF;
       END $$;
 
       """

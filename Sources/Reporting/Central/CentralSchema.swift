@@ -3,7 +3,7 @@
 ///
 /// A released version is never edited; another is added after it.
 package enum CentralSchema {
-  package static let version = 1
+  package static let version = 2
 
   struct Table {
     let name: String
@@ -24,6 +24,14 @@ package enum CentralSchema {
     Table(name: "reviews", key: ["case_name"], identity: ["case_name"]),
   ]
 
+  /// Version 2: runs that were stopped.
+  static let stoppedRuns = """
+    ALTER TABLE runs DROP CONSTRAINT runs_status_check,
+      ADD CONSTRAINT runs_status_check CHECK (status IN ('running', 'done', 'failed', 'stopped'));
+    UPDATE schema_version SET version = 2;
+    """
+
+  /// Version 1.
   package static let tablesAndViews = """
     CREATE TABLE schema_version (version integer NOT NULL);
     INSERT INTO schema_version VALUES (1);

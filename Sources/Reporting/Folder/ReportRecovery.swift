@@ -33,7 +33,7 @@ extension Report {
     var context = context
     context.warnings.append(reason)
     if folder.shard == nil { try Self.writeStudyPage(index, context: context, folder: folder) }
-    try index.finishRun(run, .failed, context: context)
+    try index.finishRun(run, .stopped, context: context)
   }
 }
 

@@ -48,21 +48,38 @@ package struct CaseIndex: Sendable {
   }
 
   /// Opens the index of a report folder for queries; never changes it. One of an older norma is copied into memory and
-  /// upgraded there, so that it is answered as it was at this moment.
+  /// upgraded there, so that it is answered as it was at this moment. Where the file system has no locks none are taken.
   package init(readingFrom path: String, sharing: Sharing = .host) throws(ReportingError) {
     guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }
     self.path = path
     do {
-      var configuration = Self.configuration(patience: 10)
-      configuration.readonly = true
-      let file = try DatabaseQueue(path: Self.address(path, sharing), configuration: configuration)
-      let applied = try file.read { database in
-        try Self.check(database, path: path)
-        return try IndexSchema.migrator.appliedIdentifiers(database)
-      }
+      let (file, applied) = try Self.reading(path, sharing)
       guard !applied.isEmpty else { throw ReportingError.emptyIndex(path) }
       queue = try IndexUpgrade.isDue(after: applied) ? IndexUpgrade.upgradedCopy(of: file) : file
     } catch { throw .index(path, error) }
+  }
+
+  /// The file, and the migrations that it has had.
+  private static func reading(_ path: String, _ sharing: Sharing) throws -> (DatabaseQueue, Set<String>) {
+    var configuration = configuration(patience: 10)
+    configuration.readonly = true
+    // SQLite takes a lock that the file system cannot give for one that another program holds.
+    configuration.busyMode = .callback { tries in
+      guard tries < 1000, tries > 0 || FileState.hasLocks(path) else { return false }
+      usleep(10_000)
+      return true
+    }
+    do {
+      let file = try DatabaseQueue(path: address(path, sharing), configuration: configuration)
+      let applied = try file.read { database in
+        try check(database, path: path)
+        return try IndexSchema.migrator.appliedIdentifiers(database)
+      }
+      return (file, applied)
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+      guard sharing != .networkWithoutLocks, !FileState.hasLocks(path) else { throw error }
+      return try reading(path, .networkWithoutLocks)
+    }
   }
 
   /// The file as SQLite is told of it. Source: SQLite, "Uniform Resource Identifiers", section 3.4.

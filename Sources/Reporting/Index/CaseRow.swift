@@ -52,5 +52,6 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
 
 /// The word the index uses for how something ended.
 package enum Status: String, Sendable, Codable {
-  case running, done, failed
+  /// `stopped` is said of runs alone, that the user or a cluster ended before they were through.
+  case running, done, failed, stopped
 }

@@ -137,7 +137,35 @@ package enum IndexSchema {
       try database.execute(sql: "CREATE TABLE report (id TEXT NOT NULL)")
       try database.execute(sql: "INSERT INTO report (id) VALUES (?)", arguments: [try identity(in: database)])
     }
+    registerRunsThatWereStopped(in: &migrator)
     return migrator
+  }
+
+  /// SQLite changes no constraint of a table that is there. Source: SQLite, "ALTER TABLE", section 7.
+  private static func registerRunsThatWereStopped(in migrator: inout DatabaseMigrator) {
+    migrator.registerMigration("11: runs that were stopped") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE new_runs (
+            id INTEGER PRIMARY KEY,
+            started_at TEXT NOT NULL,
+            finished_at TEXT,
+            status TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed', 'stopped')),
+            tool_version TEXT NOT NULL,
+            model_sha256 TEXT NOT NULL,
+            configuration TEXT NOT NULL,
+            study_path TEXT NOT NULL,
+            domain_shift TEXT
+          );
+          INSERT INTO new_runs (id, started_at, finished_at, status, tool_version, model_sha256, configuration,
+              study_path, domain_shift)
+            SELECT id, started_at, finished_at, status, tool_version, model_sha256, configuration, study_path,
+              domain_shift
+            FROM runs;
+          DROP TABLE runs;
+          ALTER TABLE new_runs RENAME TO runs;
+          """)
+    }
   }
 
   /// A new identity. What an older norma wrote gets one that follows from its first run, so that it is the same every
