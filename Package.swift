@@ -4,6 +4,14 @@ import PackageDescription
 // A user's build is not stopped by what a newer compiler warns about; ours is.
 let strict: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
+// Loops over pixels take eight of them at a time. `norma` itself is compiled for any processor, and says so on one that
+// cannot.
+#if arch(x86_64)
+  let vectors: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2"])]
+#else
+  let vectors: [SwiftSetting] = []
+#endif
+
 let package = Package(
   name: "norma",
   products: [.executable(name: "norma", targets: ["norma"])],
@@ -21,15 +29,15 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
-    .target(name: "Imaging", dependencies: ["CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF"], swiftSettings: strict),
-    .target(name: "Compute", dependencies: ["COneDNN"], swiftSettings: strict),
+    .target(name: "Imaging", dependencies: ["CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF"], swiftSettings: strict + vectors),
+    .target(name: "Compute", dependencies: ["COneDNN"], swiftSettings: strict + vectors),
     .target(
       name: "Anomaly",
       dependencies: [
         "Imaging", "Compute",
         .product(name: "Crypto", package: "swift-crypto"),
-      ], swiftSettings: strict),
-    .target(name: "Generation", dependencies: ["Anomaly", "Compute", "Imaging"], swiftSettings: strict),
+      ], swiftSettings: strict + vectors),
+    .target(name: "Generation", dependencies: ["Anomaly", "Compute", "Imaging"], swiftSettings: strict + vectors),
     .target(
       name: "Reporting",
       dependencies: [
@@ -38,7 +46,7 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Mustache", package: "swift-mustache"),
       ],
-      resources: [.embedInCode("Pages")], swiftSettings: strict),
+      resources: [.embedInCode("Pages")], swiftSettings: strict + vectors),
     .executableTarget(
       name: "norma",
       dependencies: [

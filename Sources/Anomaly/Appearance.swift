@@ -36,12 +36,13 @@ package struct Appearance: Codable, Sendable, Equatable {
 
   /// - Parameter sorted: ascending.
   /// - Returns: interpolated; `nil` where there are no values.
-  static func quantile(_ share: Double, of sorted: [Double]) -> Double? {
+  static func quantile(_ share: Double, of sorted: [some BinaryFloatingPoint]) -> Double? {
     guard !sorted.isEmpty else { return nil }
     let place = share * Double(sorted.count - 1)
     let (low, part) = (Int(place), place - place.rounded(.down))
     let high = min(low + 1, sorted.count - 1)
-    return sorted[low] + (sorted[high] - sorted[low]) * part
+    let (lower, upper) = (Double(sorted[low]), Double(sorted[high]))
+    return lower + (upper - lower) * part
   }
 }
 

@@ -9,7 +9,8 @@ extension Appearance {
   ///   - tissue: of the same size.
   init(of scan: Image, tissue: TissueMask) {
     let c = scan.channels
-    let channels = (0..<c).map { Channel(scan.channels([$0]), tissue: tissue) }
+    let depth = tissue.depth
+    let channels = (0..<c).map { Channel(scan.channels([$0]), tissue: tissue, depth: depth) }
     var found: [String: Double] = [:]
     func set(_ kind: AppearanceFeature.Kind, _ value: Double?, _ places: Int...) {
       found[([kind.rawValue] + places.map { "\($0 + 1)" }).joined(separator: " ")] = value
@@ -45,8 +46,7 @@ extension Appearance {
       if x.isFinite, y.isFinite { pairs.append((x, y)) }
     }
     guard pairs.count >= Channel.fewestPixels else { return nil }
-    var (xs, ys) = (pairs.map(\.0), pairs.map(\.1))
-    let (x0, y0) = (xs.median(), ys.median())
+    let (x0, y0) = (pairs.map(\.0).median(), pairs.map(\.1).median())
     let signs = pairs.reduce(0) { sum, pair in
       sum + (pair.0 > x0 ? 1 : pair.0 < x0 ? -1 : 0) * (pair.1 > y0 ? 1 : pair.1 < y0 ? -1 : 0)
     }
@@ -105,15 +105,15 @@ private struct Channel {
   /// `nil` where the channel is constant or has too little tissue.
   let shape: Shape?
 
-  init(_ image: Image, tissue: TissueMask) {
+  init(_ image: Image, tissue: TissueMask, depth: [Float]) {
     let inside = tissue.isTissue.indices.filter { tissue.isTissue[$0] }
-    let all = image.samples.filter(\.isFinite).sortedByBits().map(Double.init)
+    let all = image.samples.filter(\.isFinite).sortedByBits()
     guard let darkest = Appearance.quantile(0.001, of: all), let brightest = Appearance.quantile(0.999, of: all) else {
       (empty, height, shape) = (inside.isEmpty ? nil : 1, nil, nil)
       return
     }
     let isConstant = !(brightest > darkest)
-    let values = inside.map { image.samples[$0] }.filter(\.isFinite).sortedByBits().map(Double.init)
+    let values = inside.map { image.samples[$0] }.filter(\.isFinite).sortedByBits()
     // What lies at the darkest value is a missing part of the field of view, not dark tissue.
     let nothing = inside.count { !(image.samples[$0].isFinite && Double(image.samples[$0]) > darkest) }
     empty = inside.isEmpty ? nil : isConstant ? 1 : Double(nothing) / Double(inside.count)
@@ -124,12 +124,11 @@ private struct Channel {
     func quantile(_ share: Double) -> Double { Appearance.quantile(share, of: values)! }
     let median = quantile(0.5)
     let least = 0.01 * (brightest - darkest)
-    let deviation = Appearance.quantile(
-      0.5, of: values.map { Float(abs($0 - median)) }.sortedByBits().map(Double.init))!
+    let deviation = Appearance.quantile(0.5, of: values.map { Float(abs(Double($0) - median)) }.sortedByBits())!
     let spread = max(1.4826 * deviation, least)
     let quartiles = max(quantile(0.75) - quantile(0.25), least)
     height = max(median - darkest, least)
-    let texture = Self.texture(of: image, tissue: tissue, filling: Float(median))
+    let texture = Self.texture(of: image, depth: depth, filling: Float(median))
     // Rounded to few levels, an image has differences of zero.
     func ratio(_ a: Double, _ b: Double) -> Double { log(max(a, 1e-3 * spread) / max(b, 1e-3 * spread)) }
     shape = Shape(
@@ -142,15 +141,14 @@ private struct Channel {
 
   /// Median absolute Laplacian, and medians of the bands between Gaussians of 0, 1, 2 and 4 pixels.
   private static func texture(
-    of image: Image, tissue: TissueMask, filling: Float
+    of image: Image, depth: [Float], filling: Float
   ) -> (laplacian: Double, bands: [Double]) {
     var filled = image
     for i in filled.samples.indices where !filled.samples[i].isFinite { filled.samples[i] = filling }
-    let depth = tissue.depth
     var places = depth.indices.filter { depth[$0] > margin && image.samples[$0].isFinite }
     if places.count < fewestPixels { places = depth.indices.filter { depth[$0] > 0 && image.samples[$0].isFinite } }
     let (width, height) = (image.width, image.height)
-    var laplacian = places.map { i in
+    let laplacian = places.map { i in
       let (x, y) = (i % width, i / width)
       let neighbours =
         filled.samples[y * width + max(x - 1, 0)] + filled.samples[y * width + min(x + 1, width - 1)]
@@ -160,7 +158,7 @@ private struct Channel {
     var finer = filled
     let bands = [Float(1), 2, 4].map { sigma in
       let coarser = filled.blurred(sigma: sigma)
-      var band = places.map { abs(finer.samples[$0] - coarser.samples[$0]) }
+      let band = places.map { abs(finer.samples[$0] - coarser.samples[$0]) }
       finer = coarser
       return Double(band.median())
     }

@@ -38,7 +38,8 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
   /// Without one it is the Mahalanobis distance, or for one polarity the largest residual given the other channels.
   /// Source: Kay 1998, "Fundamentals of Statistical Signal Processing: Detection Theory", section 4.4; Mahalanobis 1936.
   package struct Combination {
-    private let rows: [[Float]]
+    /// Row after row.
+    private let matrix: [Float]
     private let polarity: Polarity
     private let directed: Bool
 
@@ -51,31 +52,33 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
       polarity = rule.polarity
       directed = rule.channelWeights != nil
       if let weights = rule.channelWeights {
-        rows = [row(weights.map(Double.init))]
+        matrix = row(weights.map(Double.init))
       } else if polarity == .both {
-        rows = precision.map { $0.map(Float.init) }
+        matrix = precision.joined().map(Float.init)
       } else {
-        rows = precision.indices.map { c in row(precision.indices.map { $0 == c ? 1 : 0 }) }
+        matrix = precision.indices.flatMap { c in row(precision.indices.map { $0 == c ? 1 : 0 }) }
       }
     }
 
     package func evidence(_ z: UnsafeBufferPointer<Float>) -> Float {
-      if !directed, polarity == .both {
-        var sum: Float = 0
-        for i in rows.indices {
-          var inner: Float = 0
-          for j in rows.indices { inner += rows[i][j] * z[j] }
-          sum += z[i] * inner
+      matrix.withUnsafeBufferPointer { matrix in
+        func product(row: Int) -> Float {
+          var sum: Float = 0
+          for j in z.indices { sum += matrix[row * z.count + j] * z[j] }
+          return sum
         }
-        return max(sum, 0).squareRoot()
+        if !directed, polarity == .both {
+          var sum: Float = 0
+          for i in z.indices { sum += z[i] * product(row: i) }
+          return max(sum, 0).squareRoot()
+        }
+        var best = -Float.infinity
+        for row in 0..<matrix.count / max(z.count, 1) {
+          let sum = product(row: row)
+          best = max(best, polarity == .bright ? sum : polarity == .dark ? -sum : abs(sum))
+        }
+        return best
       }
-      var best = -Float.infinity
-      for row in rows {
-        var sum: Float = 0
-        for j in row.indices { sum += row[j] * z[j] }
-        best = max(best, polarity == .bright ? sum : polarity == .dark ? -sum : abs(sum))
-      }
-      return best
     }
   }
 }

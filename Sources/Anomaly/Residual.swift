@@ -18,9 +18,11 @@ struct Residual: Sendable {
     height = scan.image.height
     channels = scan.image.channels
     var difference = scan.image
-    for i in difference.samples.indices {
-      let value = difference.samples[i] - (reconstruction?.samples[i] ?? 0)
-      difference.samples[i] = value.isNaN ? 0 : value
+    difference.samples.withUnsafeMutableBufferPointer { values in
+      if let reconstruction {
+        reconstruction.samples.withUnsafeBufferPointer { for i in values.indices { values[i] -= $0[i] } }
+      }
+      for i in values.indices where values[i].isNaN { values[i] = 0 }
     }
     values = rule.smoothing > 0 ? difference.blurred(sigma: rule.smoothing).samples : difference.samples
     depth = scan.depth
@@ -32,7 +34,7 @@ struct Residual: Sendable {
     height = scan.image.height
     channels = 1
     var finite = map
-    for i in finite.samples.indices where finite.samples[i].isNaN { finite.samples[i] = 0 }
+    finite.samples.withUnsafeMutableBufferPointer { for i in $0.indices where $0[i].isNaN { $0[i] = 0 } }
     values = finite.blurred(sigma: rule.smoothing).samples
     depth = scan.depth
   }

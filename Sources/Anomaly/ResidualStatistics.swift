@@ -44,7 +44,11 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       guard rule.isStandardized else { return group.map(\.values) }
       let byDepth = group.map { Self.byDepth($0, means: means, deviations: deviations) }
       let center = Self.center(of: byDepth, scans: group)
-      return zip(byDepth, group).map { Self.centered($0, of: $1, at: center) }
+      return zip(byDepth, group).map { z, scan in
+        var z = z
+        Self.center(&z, of: scan, at: center)
+        return z
+      }
     }
     for (scan, z) in zip(scans, standardized) {
       for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion {
@@ -96,36 +100,27 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   func heat(of scan: Residual, center: Center? = nil) -> [Float] {
     var z = scan.values
     if rule.isStandardized {
-      let byDepth = Self.byDepth(scan, means: means, deviations: deviations)
-      z = Self.centered(byDepth, of: scan, at: center ?? Self.center(of: [byDepth], scans: [scan]))
+      z = Self.byDepth(scan, means: means, deviations: deviations)
+      Self.center(&z, of: scan, at: center ?? Self.center(of: [z], scans: [scan]))
     }
-    let map = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
-    return scan.depth.indices.map { scan.depth[$0] > rule.erosion ? normalQuantile(of: map[$0]) : 0 }
-  }
-
-  /// Linear between the stored quantiles, and beyond the last with the slope of the far tail, so that scores stay
-  /// ordered.
-  func normalQuantile(of evidence: Float) -> Float {
-    let normals = Self.tailQuantiles
-    let last = quantiles.count - 1
-    if evidence >= quantiles[last] {
-      // Over a stretch wide enough not to be ruled by a handful of pixels.
-      let anchor = last - 4
-      let slope = (normals[last] - normals[anchor]) / max(quantiles[last] - quantiles[anchor], 1e-3)
-      return normals[last] + slope * (evidence - quantiles[last])
+    var heat = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
+    let scale = NormalScale(quantiles: quantiles, normals: Self.tailQuantiles)
+    heat.withUnsafeMutableBufferPointer { heat in
+      for pixel in heat.indices { heat[pixel] = scan.depth[pixel] > rule.erosion ? scale.normal(heat[pixel]) : 0 }
     }
-    var (low, high) = (0, last)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if quantiles[middle] <= evidence { low = middle } else { high = middle }
-    }
-    let share = (evidence - quantiles[low]) / max(quantiles[high] - quantiles[low], 1e-6)
-    return normals[low] + (normals[high] - normals[low]) * min(max(share, -10), 1)
+    return heat
   }
 
   private static let tailQuantiles: [Float] = tails.map { Float(NormalDistribution.quantile(1 - $0)) }
 
-  private static func depthClass(_ depth: Float) -> Int { depthClasses.lastIndex { $0 <= depth } ?? 0 }
+  /// Classes of whole depths, the last for all beyond: where classes begin is a whole number.
+  private static let classOfDepth: [Int] = (0...Int(depthClasses.last!)).map { depth in
+    depthClasses.lastIndex { $0 <= Float(depth) } ?? 0
+  }
+
+  private static func depthClass(_ depth: Float) -> Int {
+    classOfDepth[min(Int(min(depth, 1e6)), classOfDepth.count - 1)]
+  }
 
   private static func moments(_ scans: [Residual], channels c: Int) -> (means: [[Float]], deviations: [[Float]]) {
     let classes = depthClasses.count
@@ -166,10 +161,13 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   private static func byDepth(_ scan: Residual, means: [[Float]], deviations: [[Float]]) -> [Float] {
     let c = scan.channels
     var z = [Float](repeating: 0, count: scan.values.count)
-    for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
-      let k = depthClass(scan.depth[pixel])
-      for channel in 0..<c {
-        z[pixel * c + channel] = (scan.values[pixel * c + channel] - means[k][channel]) / deviations[k][channel]
+    let (means, deviations) = (Array(means.joined()), Array(deviations.joined()))
+    z.withUnsafeMutableBufferPointer { z in
+      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
+        let k = depthClass(scan.depth[pixel]) * c
+        for channel in 0..<c {
+          z[pixel * c + channel] = (scan.values[pixel * c + channel] - means[k + channel]) / deviations[k + channel]
+        }
       }
     }
     return z
@@ -199,16 +197,16 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   }
 
   /// 0 everywhere without a center.
-  private static func centered(_ standardized: [Float], of scan: Residual, at center: Center?) -> [Float] {
+  private static func center(_ z: inout [Float], of scan: Residual, at center: Center?) {
     let c = scan.channels
-    guard let center else { return [Float](repeating: 0, count: standardized.count) }
-    var z = standardized
-    for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
-      for channel in 0..<c {
-        z[pixel * c + channel] = (z[pixel * c + channel] - center.medians[channel]) / center.spreads[channel]
+    guard let center else { return z = [Float](repeating: 0, count: z.count) }
+    z.withUnsafeMutableBufferPointer { z in
+      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
+        for channel in 0..<c {
+          z[pixel * c + channel] = (z[pixel * c + channel] - center.medians[channel]) / center.spreads[channel]
+        }
       }
     }
-    return z
   }
 
   private static func evidence(
@@ -216,10 +214,12 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   ) -> [Float] {
     let c = scan.channels
     var map = Image(width: scan.width, height: scan.height, channels: 1)
-    z.withUnsafeBufferPointer { z in
-      // Standardized evidence of 0 is neutral; any other map needs its own values beyond what is scored.
-      for pixel in scan.depth.indices where !rule.isStandardized || scan.depth[pixel] > rule.erosion {
-        map.samples[pixel] = combination.evidence(UnsafeBufferPointer(rebasing: z[pixel * c..<(pixel + 1) * c]))
+    map.samples.withUnsafeMutableBufferPointer { map in
+      z.withUnsafeBufferPointer { z in
+        // Standardized evidence of 0 is neutral; any other map needs its own values beyond what is scored.
+        for pixel in scan.depth.indices where !rule.isStandardized || scan.depth[pixel] > rule.erosion {
+          map[pixel] = combination.evidence(UnsafeBufferPointer(rebasing: z[pixel * c..<(pixel + 1) * c]))
+        }
       }
     }
     return map.blurred(sigma: min(1, rule.smoothing / 3)).samples

@@ -87,7 +87,9 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
 
   private static func combined(_ a: Image, _ b: Image, _ combine: (Float, Float) -> Float) -> Image {
     var result = a
-    for i in result.samples.indices { result.samples[i] = combine(a.samples[i], b.samples[i]) }
+    result.samples.withUnsafeMutableBufferPointer { values in
+      b.samples.withUnsafeBufferPointer { for i in values.indices { values[i] = combine(values[i], $0[i]) } }
+    }
     return result
   }
 
@@ -96,14 +98,19 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     _ a: Image, _ b: Image, _ rule: EvidenceRule, _ compare: (Float, Float) -> Float
   ) -> Image {
     let weights = rule.emphasis(channels: a.channels)
+    let counted = weights.indices.filter { weights[$0] != 0 }
     var result = Image(width: a.width, height: a.height, channels: 1)
-    for pixel in result.samples.indices {
-      var sum: Float = 0
-      for c in 0..<a.channels where weights[c] != 0 {
-        let i = pixel * a.channels + c
-        sum += weights[c] * compare(a.samples[i], b.samples[i])
+    result.samples.withUnsafeMutableBufferPointer { result in
+      a.samples.withUnsafeBufferPointer { first in
+        b.samples.withUnsafeBufferPointer { second in
+          for pixel in result.indices {
+            for c in counted {
+              let i = pixel * a.channels + c
+              result[pixel] += weights[c] * compare(first[i], second[i])
+            }
+          }
+        }
       }
-      result.samples[pixel] = sum
     }
     return result
   }
@@ -113,15 +120,9 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
 
   private static func dissimilarity(_ scan: Image, _ reconstruction: Image, _ rule: EvidenceRule) -> Image {
     func clean(_ image: Image) -> Image {
-      var image = image
-      for i in image.samples.indices where image.samples[i].isNaN { image.samples[i] = 0 }
-      return image
+      combined(image, image) { value, _ in value.isNaN ? 0 : value }
     }
-    func blurred(_ a: Image, _ b: Image) -> Image {
-      var product = a
-      for i in product.samples.indices { product.samples[i] *= b.samples[i] }
-      return product.blurred(sigma: ssimWindow)
-    }
+    func blurred(_ a: Image, _ b: Image) -> Image { combined(a, b, *).blurred(sigma: ssimWindow) }
     let (x, y) = (clean(scan), clean(reconstruction))
     let (mx, my) = (x.blurred(sigma: ssimWindow), y.blurred(sigma: ssimWindow))
     let (xx, yy, xy) = (blurred(x, x), blurred(y, y), blurred(x, y))

@@ -27,6 +27,8 @@ package enum PNGWriter {
     case repetitions = 1
     /// For smooth pictures.
     case most = 2
+    /// For scans whose channels are alike.
+    case little = 3
   }
 
   /// The bytes of a PNG file.

@@ -48,19 +48,29 @@ extension Image {
       pixelSize: pixelSize.map {
         PixelSize(x: $0.x * Double(width) / Double(newWidth), y: $0.y * Double(height) / Double(newHeight))
       })
+    let stride = newWidth * channels
     samples.withUnsafeBufferPointer { source in
       result.samples.withUnsafeMutableBufferPointer { target in
-        for y in 0..<newHeight {
-          let (top, bottom, down) = rows[y]
-          for x in 0..<newWidth {
-            let (left, right, across) = columns[x]
-            for channel in 0..<channels {
-              func sample(_ x: Int, _ y: Int) -> Float { source[(y * width + x) * channels + channel] }
-              // A weight of zero must not let a neighbouring NaN in.
-              let upper = Self.mix(sample(left, top), sample(right, top), across)
-              let lower = Self.mix(sample(left, bottom), sample(right, bottom), across)
-              target[(y * newWidth + x) * channels + channel] = Self.mix(upper, lower, down)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * stride) { wide in
+          // The two old rows that a new one lies between, already as wide as it; most of them serve several new ones.
+          var (upper, lower) = (wide.baseAddress!, wide.baseAddress! + stride)
+          var (upperRow, lowerRow) = (-1, -1)
+          func widen(_ row: Int, into line: UnsafeMutablePointer<Float>) {
+            for x in 0..<newWidth {
+              let (left, right, across) = columns[x]
+              for channel in 0..<channels {
+                let old = row * width * channels + channel
+                line[x * channels + channel] = Self.mix(
+                  source[old + left * channels], source[old + right * channels], across)
+              }
             }
+          }
+          for y in 0..<newHeight {
+            let (top, bottom, down) = rows[y]
+            if top == lowerRow { swap(&upper, &lower); swap(&upperRow, &lowerRow) }
+            if top != upperRow { widen(top, into: upper); upperRow = top }
+            if bottom != lowerRow { widen(bottom, into: lower); lowerRow = bottom }
+            Self.mix(upper, lower, down, count: stride, into: target.baseAddress! + y * stride)
           }
         }
       }
@@ -131,6 +141,15 @@ extension Image {
     }
   }
 
+  private static func mix(
+    _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ share: Float, count: Int,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    guard share > 0, share < 1 else { return target.update(from: share == 0 ? a : b, count: count) }
+    for index in 0..<count { target[index] = a[index] + (b[index] - a[index]) * share }
+  }
+
+  /// A weight of zero must not let a neighbouring NaN in.
   private static func mix(_ a: Float, _ b: Float, _ share: Float) -> Float {
     share == 0 ? a : share == 1 ? b : a + (b - a) * share
   }

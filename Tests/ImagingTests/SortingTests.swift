@@ -16,6 +16,16 @@ struct SortingTests {
     #expect(sorted == values.filter { !$0.isNaN }.sorted())
   }
 
+  @Test(arguments: [1, 2, 3, 512, 513, 514, 4001]) func `a median is the middle one of the sorted values`(count: Int) {
+    var generator = SeededGenerator(seed: UInt64(count))
+    for spread in [Float(0), 1e-3, 1e3] {
+      let values = (0..<count).map { _ in Float.random(in: -1...2, using: &generator) * spread }
+      #expect(values.median() == values.sorted()[count / 2])
+      #expect(values.map(abs).median() == values.map(abs).sorted()[count / 2])
+    }
+    #expect([Float](repeating: 3, count: count).median() == 3)
+  }
+
   /// Taps added in the order of the kernel, sample by sample.
   @Test(arguments: [1, 3]) func `a blur is the weighted sum of neighbours, edges repeated`(channels: Int) {
     var generator = SeededGenerator(seed: 5)

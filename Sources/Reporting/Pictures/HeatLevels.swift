@@ -22,7 +22,8 @@ struct HeatLevels: Sendable {
     self.scale = scale
     width = heatmap.width
     height = heatmap.height
-    levels = heatmap.values.enumerated().map { index, z in
+    levels = heatmap.values.indices.map { index in
+      let z = heatmap.values[index]
       guard !z.isNaN else { return 0 }
       let isTissue = tissue?[index] ?? true
       let level = Int(max(-300, min(300, ((Double(z) - threshold) / Self.step).rounded(.down)))) + Self.atThreshold

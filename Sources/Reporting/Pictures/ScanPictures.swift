@@ -69,7 +69,7 @@ package struct ScanPictures: Sendable {
   private func shown(_ image: Image) -> Picture {
     if image.channels == 3 {
       return Picture(
-        width: image.width, height: image.height, color: .rgb, samples: image.samples.map { UInt8(shown: $0) })
+        width: image.width, height: image.height, color: .rgb, samples: image.samples.shown)
     }
     if image.channels == 2, display == .channels {
       var samples = [UInt8](repeating: 0, count: image.width * image.height * 3)
@@ -115,7 +115,7 @@ package struct ScanPictures: Sendable {
       let color = heat.blended(index, over: gray, palette: palette, border: border)
       (samples[index * 3], samples[index * 3 + 1], samples[index * 3 + 2]) = color
     }
-    let overlay = Picture(width: heat.width, height: heat.height, color: .rgb, samples: samples)
+    let overlay = Picture(width: heat.width, height: heat.height, color: .rgb, samples: samples, effort: .little)
     let side = max(overlay.width, overlay.height)
     return overlay.reduced(by: (side + Self.thumbnailSide - 1) / Self.thumbnailSide)
   }

@@ -23,7 +23,7 @@ struct PageTemplate: Sendable {
     template = try! MustacheTemplate(string: text)
   }
 
-  func page(_ content: some Sendable) -> Data { Data(template.render(content).utf8) }
+  func page(_ content: some Sendable) -> Data { Data(template.render(PageObject.shown(content) as Any).utf8) }
 }
 
 /// Escapes scalar by scalar.
