@@ -7,7 +7,7 @@ let strict: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllW
 // Loops over pixels take eight of them at a time. `norma` itself is compiled for any processor, and says so on one that
 // cannot.
 #if arch(x86_64)
-  let vectors: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2"])]
+  let vectors: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2", "-Xcc", "-mfma"])]
 #else
   let vectors: [SwiftSetting] = []
 #endif

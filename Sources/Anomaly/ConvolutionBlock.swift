@@ -6,6 +6,6 @@ func convolutionBlock(
 ) -> [any Layer] {
   [
     Convolution("\(name).conv", from: from, to: to, stride: stride, gain: 1.4, engine: engine, using: &random),
-    ChannelNormalization("\(name).norm", channels: to, engine: engine), Activation(engine: engine),
+    NormalizedActivation("\(name).norm", channels: to, engine: engine),
   ]
 }

@@ -56,7 +56,9 @@ package final class ScoreNetwork {
       var sums: [Tensor] = []
       for stage in 0..<a.widths.count - 1 {
         sums.append(
-          try Tensor(Shape(n, (shape.h / b) >> stage, (shape.w / b) >> stage, a.widths[stage]), engine: engine))
+          try Tensor(
+            Shape(n, (shape.h / b) >> stage, (shape.w / b) >> stage, a.widths[stage]), engine: engine,
+            isMultiplied: true))
       }
       self.sums = sums
     }
@@ -115,8 +117,7 @@ package final class ScoreNetwork {
     }
     for stage in decoders.indices.reversed() {
       let sum = b.sums[stage]
-      sum.copy(from: try decoders[stage].enter.forward(h))
-      sum.add(features[stage])
+      sum.set(try decoders[stage].enter.forward(h), plus: features[stage])
       h = try decoders[stage].leave.forward(sum)
     }
     SpaceToDepth.inverse(try output.forward(h), factor: architecture.blockSize, into: b.logits)

@@ -130,7 +130,7 @@ package final class VAE {
         let h = (shape.h / b) >> stage
         let w = (shape.w / b) >> stage
         statistics.append(latent > 0 ? try Tensor(Shape(shape.n, h, w, 2 * latent), engine: engine) : nil)
-        states.append(try Tensor(Shape(shape.n, h, w, width), engine: engine))
+        states.append(try Tensor(Shape(shape.n, h, w, width), engine: engine, isMultiplied: true))
         featureGradients.append(try Tensor(Shape(shape.n, h, w, width), engine: engine))
       }
     }
@@ -226,9 +226,11 @@ package final class VAE {
       let decoder = decoders[stage]
       guard let latent = decoder.latent, let fromEncoder = decoder.posteriorFromEncoder else { return nil }
       let statistics = b.statistics[stage]!  // [n, h, w, 2k]
-      statistics.copy(from: try fromEncoder.forward(features[stage]))
+      let seen = try fromEncoder.forward(features[stage])
       if let above, let fromDecoder = decoder.posteriorFromDecoder {
-        statistics.add(try fromDecoder.forward(above))
+        statistics.set(seen, plus: try fromDecoder.forward(above))
+      } else {
+        statistics.copy(from: seen)
       }
       return try latent.forward(statistics, sampling: &generator, share: share)  // [n, h, w, k]
     }
@@ -260,8 +262,8 @@ package final class VAE {
       if let coarser, let enter = decoder.enter { above = try enter.forward(coarser) }
       let state = b.states[stage]!
       if let z = try latent(stage, above), let expand = decoder.expand {
-        state.copy(from: try expand.forward(z))
-        if let above { state.add(above) }
+        let expanded = try expand.forward(z)
+        if let above { state.set(expanded, plus: above) } else { state.copy(from: expanded) }
       } else if let above {
         state.copy(from: above)
       }
@@ -303,8 +305,7 @@ package final class VAE {
         byFeatures.copy(from: try fromEncoder.backward(byStatistics))
         if let fromDecoder = decoder.posteriorFromDecoder {
           let state = b.states[stage]!  // free to hold the sum: `leave` has used it
-          state.copy(from: g)
-          state.add(try fromDecoder.backward(byStatistics))
+          state.set(g, plus: try fromDecoder.backward(byStatistics))
           g = state
         }
       } else {

@@ -92,27 +92,35 @@ package final class Convolution: Layer {
 
     /// Feature maps in the precision that a primitive multiplies.
     private final class Operand {
-      private let rounded: (memory: Memory, reorder: Primitive)?
+      private let sizes: [Int]
+      private let precision: Precision
+      private let engine: Engine
+      /// For tensors that do not come rounded.
+      private var own: (memory: Memory, reorder: Primitive)?
 
-      init(_ sizes: [Int], _ precision: Precision, engine: Engine) throws(ComputeError) {
-        guard precision != .float32 else {
-          rounded = nil
-          return
-        }
-        let layout = try OneDNN.layout(sizes, dnnl_nhwc, precision)
-        let reorder = try OneDNN.reorder(from: OneDNN.layout(sizes, dnnl_nhwc), to: layout, engine: engine)
-        rounded = (try Memory(allocating: layout, engine: engine), try Primitive(reorder, engine: engine))
+      init(_ sizes: [Int], _ precision: Precision, engine: Engine) {
+        self.sizes = sizes
+        self.precision = precision
+        self.engine = engine
       }
 
       /// Takes the values of a tensor in.
       func take(_ x: Tensor) throws(ComputeError) -> Memory {
-        guard let rounded else { return x.memory }
-        try rounded.reorder.run([DNNL_ARG_SRC_0: x.memory, DNNL_ARG_DST_0: rounded.memory])
-        return rounded.memory
+        guard precision != .float32 else { return x.memory }
+        if let rounded = x.rounded { return rounded.memory }
+        if own == nil {
+          let layout = try OneDNN.layout(sizes, dnnl_nhwc, precision)
+          let reorder = try OneDNN.reorder(from: OneDNN.layout(sizes, dnnl_nhwc), to: layout, engine: engine)
+          own = (try Memory(allocating: layout, engine: engine), try Primitive(reorder, engine: engine))
+        }
+        try own!.reorder.run([DNNL_ARG_SRC_0: x.memory, DNNL_ARG_DST_0: own!.memory])
+        return own!.memory
       }
 
-      /// What was taken in last.
-      func memory(of x: Tensor) -> Memory { rounded?.memory ?? x.memory }
+      /// What was taken in last, of that tensor.
+      func memory(of x: Tensor) -> Memory {
+        precision == .float32 ? x.memory : x.rounded?.memory ?? own!.memory
+      }
     }
 
     private struct Backward {
@@ -149,7 +157,7 @@ package final class Convolution: Layer {
       forwardPrimitive = try Primitive(forwardDescriptor, engine: engine)
       forwardWeights = try Laid(
         forwardDescriptor.layout(dnnl_query_weights_md), plain: plain, at: plainWeights, engine: engine)
-      source = try Operand(geometry.input, geometry.precision, engine: engine)
+      source = Operand(geometry.input, geometry.precision, engine: engine)
     }
 
     func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
@@ -196,7 +204,7 @@ package final class Convolution: Layer {
       let laid = gradient.layout(dnnl_query_diff_weights_md)
       let isPlain = OneDNN.same(laid, plain)
       return Backward(
-        gradient: try Operand(geometry.output, geometry.precision, engine: engine),
+        gradient: Operand(geometry.output, geometry.precision, engine: engine),
         data: try Primitive(data, engine: engine),
         dataWeights: try Laid(data.layout(dnnl_query_weights_md), plain: plain, at: plainWeights, engine: engine),
         weights: try Primitive(gradient, engine: engine),

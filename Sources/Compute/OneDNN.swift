@@ -90,24 +90,6 @@ enum OneDNN {
     return try PrimitiveDescriptor(&description, engine: engine, hint: nil)
   }
 
-  /// `x * sigmoid(x)`.
-  static func swish(
-    _ layout: dnnl_memory_desc_t, backward hint: PrimitiveDescriptor?, engine: Engine
-  ) throws(ComputeError) -> PrimitiveDescriptor {
-    var layout = layout
-    var description = dnnl_eltwise_desc_t()
-    if hint == nil {
-      try check(
-        dnnl_eltwise_forward_desc_init(&description, dnnl_forward_training, dnnl_eltwise_swish, &layout, 1, 0),
-        "dnnl_eltwise_forward_desc_init")
-    } else {
-      try check(
-        dnnl_eltwise_backward_desc_init(&description, dnnl_eltwise_swish, &layout, &layout, 1, 0),
-        "dnnl_eltwise_backward_desc_init")
-    }
-    return try PrimitiveDescriptor(&description, engine: engine, hint: hint)
-  }
-
   static func reorder(
     from source: dnnl_memory_desc_t, to destination: dnnl_memory_desc_t, engine: Engine
   ) throws(ComputeError) -> PrimitiveDescriptor {

@@ -10,16 +10,26 @@ package final class Upsample: Layer {
 
   package func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
     let shape = x.shape
-    if plans[shape] == nil {
+    if plans[shape] == nil || (plans[shape]!.output.rounded == nil) != (x.rounded == nil) {
       plans[shape] = (
-        try Tensor(Shape(shape.n, shape.h * 2, shape.w * 2, shape.c), engine: engine), try Tensor(shape, engine: engine)
+        try Tensor(Shape(shape.n, shape.h * 2, shape.w * 2, shape.c), engine: engine, isMultiplied: x.rounded != nil),
+        try Tensor(shape, engine: engine)
       )
     }
     current = shape
     let output = plans[shape]!.output
+    Self.double(x.values.baseAddress!, shape, into: output.values.baseAddress!)
+    if let rounded = x.rounded, let target = output.rounded {
+      Self.double(rounded.bits.baseAddress!, shape, into: target.bits.baseAddress!)
+    }
+    return output
+  }
+
+  private static func double<Value>(
+    _ source: UnsafePointer<Value>, _ shape: Shape, into target: UnsafeMutablePointer<Value>
+  ) {
+    nonisolated(unsafe) let (source, target) = (source, target)
     let row = shape.w * 2 * shape.c
-    let source = x.values.baseAddress!
-    let target = output.values.baseAddress!
     Parallel.run(chunks: shape.n) { n in
       for y in n * shape.h..<(n + 1) * shape.h {
         let upper = target + y * 2 * row
@@ -31,7 +41,6 @@ package final class Upsample: Layer {
         (upper + row).update(from: upper, count: row)
       }
     }
-    return output
   }
 
   package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {

@@ -26,34 +26,90 @@ package final class Tensor {
   package let shape: Shape
   package let values: UnsafeMutableBufferPointer<Float>
   let memory: Memory
+  /// The values as convolutions multiply them; `nil` where convolutions take the values themselves or round them on their
+  /// own. Whoever writes to `values` keeps it up to date.
+  let rounded: Rounded?
+
+  /// A tensor's values in bf16.
+  final class Rounded {
+    let bits: UnsafeMutableBufferPointer<UInt16>
+    let memory: Memory
+
+    fileprivate init(_ shape: Shape, engine: Engine) throws(ComputeError) {
+      bits = try Tensor.pages(shape.count)
+      let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc, .bfloat16)
+      memory = try Memory(layout, at: bits.baseAddress, engine: engine)
+    }
+
+    deinit { munmap(bits.baseAddress, bits.count * MemoryLayout<UInt16>.stride) }
+  }
 
   /// Zero-filled; a gradient that is never computed takes no memory, since only pages that are written to do.
-  package init(_ shape: Shape, engine: Engine) throws(ComputeError) {
+  ///
+  /// - Parameter isMultiplied: whether there is to be `rounded`, in bf16.
+  package init(_ shape: Shape, engine: Engine, isMultiplied: Bool = false) throws(ComputeError) {
     precondition(shape.count > 0, "a tensor needs at least one element, its shape is \(shape)")
     self.shape = shape
-    // Pages come from the system zeroed, one by one when they are first written to.
-    let bytes = shape.count * MemoryLayout<Float>.stride
-    let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    guard let raw, raw != MAP_FAILED else {
-      throw ComputeError(call: "memory of \(bytes) bytes", status: "out_of_memory")
-    }
-    values = UnsafeMutableBufferPointer(start: raw.assumingMemoryBound(to: Float.self), count: shape.count)
+    values = try Self.pages(shape.count)
     let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc)
-    memory = try Memory(layout, at: raw, engine: engine)
+    memory = try Memory(layout, at: values.baseAddress, engine: engine)
+    rounded = isMultiplied && engine.precision == .bfloat16 ? try Rounded(shape, engine: engine) : nil
   }
 
   deinit { munmap(values.baseAddress, values.count * MemoryLayout<Float>.stride) }
 
+  /// Pages come from the system zeroed, one by one when they are first written to.
+  private static func pages<Value>(_ count: Int) throws(ComputeError) -> UnsafeMutableBufferPointer<Value> {
+    let bytes = count * MemoryLayout<Value>.stride
+    let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let raw, raw != MAP_FAILED else {
+      throw ComputeError(call: "memory of \(bytes) bytes", status: "out_of_memory")
+    }
+    return UnsafeMutableBufferPointer(start: raw.assumingMemoryBound(to: Value.self), count: count)
+  }
+
   package func copy(from other: Tensor) {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
+    guard rounded == nil else { return fill(from: other, { value, _ in value }, rest: { value, _ in value }) }
     let (target, source) = (values.baseAddress!, other.values.baseAddress!)
     forEachChunk { (target + $0.lowerBound).update(from: source + $0.lowerBound, count: $0.count) }
   }
 
-  package func add(_ other: Tensor) {
-    precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
-    let (target, source) = (values.baseAddress!, other.values.baseAddress!)
-    forEachChunk { for i in $0 { target[i] += source[i] } }
+  package func add(_ other: Tensor) { set(self, plus: other) }
+
+  /// Sum of two tensors, either of which may be this one.
+  package func set(_ a: Tensor, plus b: Tensor) {
+    precondition(shape == a.shape && shape == b.shape, "shapes \(shape), \(a.shape) and \(b.shape) differ")
+    let other = b.values.baseAddress!
+    fill(from: a) {
+      $0 + UnsafeRawPointer(other + $1).loadUnaligned(as: Lanes.self)
+    } rest: {
+      $0 + other[$1]
+    }
+  }
+
+  /// Sets every value, and what is rounded of it, by a function of another tensor's and of its place.
+  @inline(__always) private func fill(
+    from other: Tensor, _ vector: (Lanes, Int) -> Lanes, rest scalar: (Float, Int) -> Float
+  ) {
+    let (source, target) = (other.values.baseAddress!, values.baseAddress!)
+    let rounded = rounded?.bits.baseAddress
+    forEachChunk { chunk in
+      var place = chunk.lowerBound
+      while place &+ Lanes.scalarCount <= chunk.upperBound {
+        let value = vector(UnsafeRawPointer(source + place).loadUnaligned(as: Lanes.self), place)
+        UnsafeMutableRawPointer(target + place).storeBytes(of: value, as: Lanes.self)
+        if let rounded {
+          UnsafeMutableRawPointer(rounded + place).storeBytes(of: value.rounded16, as: SIMD8<UInt16>.self)
+        }
+        place &+= Lanes.scalarCount
+      }
+      while place < chunk.upperBound {
+        target[place] = scalar(source[place], place)
+        if let rounded { rounded[place] = Lanes(repeating: target[place]).rounded16[0] }
+        place &+= 1
+      }
+    }
   }
 
   private static let chunkSize = 1 << 14

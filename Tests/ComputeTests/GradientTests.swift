@@ -59,13 +59,9 @@ func `a convolution's gradients agree with finite differences`(kernel: Int, stri
 }
 
 @Test(arguments: [8, 16, 48])
-func `channel normalization's gradients agree with finite differences`(channels: Int) throws {
+func `the gradients of normalization and activation agree with finite differences`(channels: Int) throws {
   try checkGradients(
-    of: ChannelNormalization("n", channels: channels, engine: try Engine()), input: Shape(2, 4, 6, channels))
-}
-
-@Test func `the activation's gradient agrees with finite differences`() throws {
-  try checkGradients(of: Activation(engine: try Engine()), input: Shape(2, 5, 4, 16))
+    of: NormalizedActivation("n", channels: channels, engine: try Engine()), input: Shape(2, 4, 6, channels))
 }
 
 @Test func `doubling a map passes its gradient back`() throws {
@@ -77,7 +73,7 @@ func `channel normalization's gradients agree with finite differences`(channels:
   var random = RandomGenerator(seed: 3)
   let stack = Sequential([
     Convolution("a", from: 4, to: 16, engine: engine, using: &random),
-    ChannelNormalization("b", channels: 16, engine: engine), Activation(engine: engine),
+    NormalizedActivation("b", channels: 16, engine: engine),
     Convolution("c", from: 16, to: 32, stride: 2, engine: engine, using: &random), Upsample(engine: engine),
     Convolution("d", from: 32, to: 3, kernel: 1, engine: engine, using: &random),
   ])

@@ -51,3 +51,50 @@ func `bf16 gives the same bits every time`() throws {
   let (a, b) = (try Passes(.bfloat16, stride: 1), try Passes(.bfloat16, stride: 1))
   #expect(a.output == b.output && a.byInput == b.byInput && a.byWeights == b.byWeights)
 }
+
+/// A layer hands its output to a convolution rounded; a convolution that rounds by itself says the same to the bit.
+@Test(.enabled(if: hasBFloat16, "this processor, or DNNL_MAX_CPU_ISA, has no bf16"), arguments: [false, true])
+func `what a layer rounds is what a convolution would round`(isDoubled: Bool) throws {
+  let engine = try Engine(precision: .bfloat16)
+  var random = RandomGenerator(seed: 4)
+  let x = try Tensor(Shape(2, 8, 12, 24), engine: engine)
+  for i in x.values.indices { x.values[i] = 3 * random.normal() }
+  let layers: [any Layer] =
+    [NormalizedActivation("n", channels: 24, engine: engine)] + (isDoubled ? [Upsample(engine: engine)] : [])
+  let front = Sequential(layers)
+  let convolution = Convolution("c", from: 24, to: 16, engine: engine, using: &random)
+  func passes(_ take: (Tensor) throws -> Tensor) throws -> (output: [Float], byWeights: [Float], byInput: [Float]) {
+    let y = try convolution.forward(try take(try front.forward(x)))
+    let output = Array(y.values)
+    let gradient = try convolution.backward(y)
+    return (output, Array(convolution.weights.gradient), Array(gradient.values))
+  }
+  let handed = try passes { $0 }
+  let copied = try passes { made in
+    let copy = try Tensor(made.shape, engine: engine)
+    copy.copy(from: made)
+    return copy
+  }
+  #expect(handed == copied)
+  #expect(handed.output.contains { $0 != 0 })
+}
+
+/// Sizes that no vector divides.
+@Test(.enabled(if: hasBFloat16, "this processor, or DNNL_MAX_CPU_ISA, has no bf16"), arguments: [1, 7, 8, 100])
+func `sums and copies round what they write`(pixels: Int) throws {
+  let engine = try Engine(precision: .bfloat16)
+  var random = RandomGenerator(seed: 6)
+  let (a, b) = (try Tensor(Shape(1, 1, pixels, 3), engine: engine), try Tensor(Shape(1, 1, pixels, 3), engine: engine))
+  for i in a.values.indices { (a.values[i], b.values[i]) = (random.normal(), random.normal()) }
+  let sum = try Tensor(a.shape, engine: engine, isMultiplied: true)
+  sum.set(a, plus: b)
+  #expect(Array(sum.values) == zip(a.values, b.values).map(+))
+  let convolution = Convolution("c", from: 3, to: 8, kernel: 1, engine: engine, using: &random)
+  let plain = try Tensor(a.shape, engine: engine)
+  plain.copy(from: sum)
+  #expect(Array(try convolution.forward(sum).values) == Array(try convolution.forward(plain).values))
+  sum.copy(from: a)
+  #expect(Array(try convolution.forward(sum).values) == Array(try convolution.forward(a).values))
+  sum.add(b)
+  #expect(Array(try convolution.forward(sum).values) == Array(try convolution.forward(plain).values))
+}

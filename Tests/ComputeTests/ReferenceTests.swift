@@ -45,43 +45,66 @@ private func sines(_ count: Int, _ factor: Float = 1) -> [Float] { (0..<count).m
   expectClose(layer.bias.gradient, [0.0085530, 0.3088140, 0.5814885])
 }
 
-// F.layer_norm(s(16).view(2, 8), (8,), 1 + 0.1 * s(8), 0.2 * s(8, 0.5), 1e-5), loss (y * s(16, 0.3).view(2, 8)).sum()
-@Test func `channel normalization agrees with reference values, forwards and backwards`() throws {
+// F.silu(F.layer_norm(s(16).view(2, 8), (8,), 1 + 0.1 * s(8), 0.2 * s(8, 0.5), 1e-5)), loss (y * s(16, 0.3).view(2, 8)).sum()
+@Test func `normalization and activation agree with reference values, forwards and backwards`() throws {
   let engine = try Engine()
-  let layer = ChannelNormalization("n", channels: 8, engine: engine)
+  let layer = NormalizedActivation("n", channels: 8, engine: engine)
   layer.scale.set(sines(8).map { 1 + 0.1 * $0 })
   layer.shift.set(sines(8, 0.5).map { 0.2 * $0 })
   let y = try layer.forward(try tensor(Shape(1, 1, 2, 8), sines(16), engine))
   expectClose(
     y.values,
     [
-      -0.1043694, 1.3583274, 1.5502076, 0.3094498, -0.9694054, -1.2819431, -0.4827781, 0.8743495, 1.1442466, 0.4595223,
-      -0.9273680, -1.4669363, -0.7368233, 0.4331402, 1.1421999, 0.6429430,
+      -0.0494639, 1.0805328, 1.2788340, 0.1784755, -0.2665856, -0.2784632, -0.1842264, 0.6169847,
+      0.8678634, 0.2816416, -0.2628708, -0.2749167, -0.2385091, 0.2627530, 0.8658826, 0.4213966,
     ])
   let gradient = try layer.backward(try tensor(y.shape, sines(16, 0.3), engine))
   expectClose(
     gradient.values,
     [
-      -1.0283743, -0.3266897, 0.1366513, 0.2061045, 0.0740668, 0.0823911, 0.3264459, 0.5294048, 1.3477433, 0.9881176,
-      0.4512362, -0.0379279, -0.3368146, -0.5315443, -0.7857223, -1.0950882,
+      -0.4609910, -0.3902020, 0.0590253, 0.2498545, 0.0231531, 0.0169118, 0.0606347, 0.4416136,
+      1.2681554, 0.7145918, 0.0908130, -0.0053730, -0.0214090, -0.3712354, -0.7964910, -0.8790518,
     ])
   expectClose(
     layer.scale.gradient,
-    [0.7728963, 0.4874693, 0.5735173, 0.3441442, -0.7210576, -1.7848582, -1.5107658, 0.1109414])
+    [
+      0.7482283, 0.4532751, 0.7366831, 0.0460702, -0.0234470, -0.1681213, -1.1034477, 0.1551024,
+    ])
   expectClose(
-    layer.shift.gradient, [0.6754631, 0.7229000, 0.7057625, 0.6255810, 0.4895185, 0.3097287, 0.1022717, -0.1143208])
+    layer.shift.gradient,
+    [
+      0.6539048, 0.6089232, 0.6056243, 0.5166334, 0.0043070, -0.4890571, -0.5826274, -0.0167434,
+    ])
 }
 
-// F.silu(3 * s(8)) and its gradient.
-@Test func `the activation agrees with reference values, forwards and backwards`() throws {
+// F.silu(x) where the normalization leaves x as it is: one half of the channels at x, the other at -x, scaled by it.
+@Test func `the activation is exact from far below zero to far above`() throws {
   let engine = try Engine()
-  let layer = Activation(engine: engine)
-  let y = try layer.forward(try tensor(Shape(1, 2, 2, 2), sines(8).map { 3 * $0 }, engine))
-  expectClose(
-    y.values, [0, 2.3371913, 2.5605430, 0.2558309, -0.2125184, -0.1533716, -0.2530701, 1.7299392])
-  let gradient = try layer.backward(try tensor(y.shape, [Float](repeating: 1, count: 8), engine))
-  expectClose(
-    gradient.values, [0.5, 1.0991719, 1.0957352, 0.7055228, -0.0990223, -0.0918810, 0.1252370, 1.0892612])
+  let layer = NormalizedActivation("n", channels: 8, engine: engine)
+  for size in [Float(1e-4), 0.1, 1, 4, 30, 200] {
+    layer.scale.set([Float](repeating: size, count: 8))
+    let y = try layer.forward(try tensor(Shape(1, 1, 1, 8), [1, -1, 1, -1, 1, -1, 1, -1], engine))
+    for (value, sign) in zip(y.values, [Double(1), -1, 1, -1, 1, -1, 1, -1]) {
+      // The normalization adds 1e-5 to a variance of 1.
+      let x = sign * Double(size) / (1 + 1e-5).squareRoot()
+      let expected = x / (1 + exp(-x))
+      #expect(abs(Double(value) - expected) <= 2e-6 * abs(expected) + 1e-30, "\(value) of \(x)")
+    }
+  }
+}
+
+@Test func `a pixel is normalized to the same bits wherever it lies among others`() throws {
+  let engine = try Engine()
+  for channels in [8, 16, 24, 32, 64] {
+    let layer = NormalizedActivation("n", channels: channels, engine: engine)
+    let values = sines(channels * 331, 0.37)
+    let all = Array(try layer.forward(try tensor(Shape(1, 1, 331, channels), values, engine)).values)
+    for pixel in [0, 5, 127, 330] {
+      let range = pixel * channels..<(pixel + 1) * channels
+      let alone = try layer.forward(try tensor(Shape(1, 1, 1, channels), Array(values[range]), engine))
+      #expect(Array(alone.values) == Array(all[range]))
+    }
+  }
 }
 
 // torch.optim.AdamW([[.5, -.3], [.2, .9]], lr=0.01, weight_decay=1e-4), three steps on 0.1 * sum(p²).
