@@ -27,29 +27,46 @@ struct SlidePictures {
   ///
   /// - Parameter other: the residual's, of the same block.
   mutating func add(_ block: SlideScorer.BlockHeat, residual other: SlideScorer.BlockHeat) {
-    for y in 0..<block.area.height {
-      let line = (block.area.y + y) / factor * width
-      for x in 0..<block.area.width {
-        let (cell, from) = (line + (block.area.x + x) / factor, y * block.area.width + x)
-        heat[cell] = max(heat[cell], block.core.samples[from])
-        residual[cell] = max(residual[cell], other.core.samples[from])
+    highest(&heat, of: block.core, at: block.area)
+    highest(&residual, of: other.core, at: other.area)
+  }
+
+  private func highest(_ cells: inout [Float], of part: Image, at area: PixelRectangle) {
+    let columns = columns(of: area)
+    cells.withUnsafeMutableBufferPointer { cells in
+      part.samples.withUnsafeBufferPointer { values in
+        for y in 0..<area.height {
+          let line = (area.y + y) / factor * width
+          for x in 0..<area.width {
+            let cell = line &+ columns[x]
+            cells[cell] = max(cells[cell], values[y &* area.width &+ x])
+          }
+        }
       }
     }
   }
+
+  /// The column of cells that each of its columns lies in.
+  private func columns(of area: PixelRectangle) -> [Int] { (0..<area.width).map { (area.x + $0) / factor } }
 
   /// - Parameters:
   ///   - depth: of the reconstruction's pixels; those outside tissue do not count.
   ///   - area: where they belong on the model's grid.
   mutating func add(_ reconstruction: Image, depth: Image, at area: PixelRectangle) {
     let c = reconstruction.channels
-    for y in 0..<area.height {
-      let line = (area.y + y) / factor * width
-      for x in 0..<area.width {
-        let from = (y * area.width + x) * c
-        guard depth.samples[y * area.width + x] > 0 else { continue }
-        let cell = line + (area.x + x) / factor
-        counts[cell] += 1
-        for channel in 0..<c { sums.samples[cell * c + channel] += reconstruction.samples[from + channel] }
+    let columns = columns(of: area)
+    sums.samples.withUnsafeMutableBufferPointer { sums in
+      reconstruction.samples.withUnsafeBufferPointer { values in
+        for y in 0..<area.height {
+          let line = (area.y + y) / factor * width
+          for x in 0..<area.width {
+            let from = y &* area.width &+ x
+            guard depth.samples[from] > 0 else { continue }
+            let cell = line &+ columns[x]
+            counts[cell] += 1
+            for channel in 0..<c { sums[cell &* c &+ channel] += values[from &* c &+ channel] }
+          }
+        }
       }
     }
   }

@@ -145,8 +145,10 @@ package final class SlideStream {
             part.image.cropped(to: PixelRectangle(x: 0, y: y, width: width, height: 1)))
           let values = [Float](unsafeUninitializedCapacity: width * (c + 1)) { values, count in
             prepared.tissue.depths(atY: band.top + y, xs: xs, into: values.baseAddress! + c, stride: c + 1)
-            for x in 0..<width {
-              for channel in 0..<c { values[x * (c + 1) + channel] = line.samples[x * c + channel] }
+            line.samples.withUnsafeBufferPointer { line in
+              for x in 0..<width {
+                for channel in 0..<c { values[x &* (c + 1) &+ channel] = line[x &* c &+ channel] }
+              }
             }
             count = width * (c + 1)
           }
@@ -267,16 +269,20 @@ package final class SlideStream {
     var image = Image(width: wide.width, height: wide.height, channels: c)
     var depth = [Float](repeating: 0, count: wide.width * wide.height)
     var line = [Float](repeating: 0, count: wide.width * (c + 1))
-    for y in 0..<wide.height {
-      line.withUnsafeMutableBufferPointer {
-        rows[wide.y + y - firstRow].copy(wide.x..<wide.x + wide.width, samples: c + 1, to: $0.baseAddress!)
-      }
-      for x in 0..<wide.width {
-        let pixel = y * wide.width + x
-        for channel in 0..<c { image.samples[pixel * c + channel] = line[x * (c + 1) + channel] }
-        // Where no patch lies nothing is known.
-        let isKnown = !maps.reconstruction.samples[pixel * c].isNaN && !line[x * (c + 1) + c].isNaN
-        depth[pixel] = isKnown ? line[x * (c + 1) + c] : 0
+    image.samples.withUnsafeMutableBufferPointer { samples in
+      maps.reconstruction.samples.withUnsafeBufferPointer { reconstruction in
+        line.withUnsafeMutableBufferPointer { line in
+          for y in 0..<wide.height {
+            rows[wide.y + y - firstRow].copy(wide.x..<wide.x + wide.width, samples: c + 1, to: line.baseAddress!)
+            for x in 0..<wide.width {
+              let (pixel, from) = (y &* wide.width &+ x, x &* (c + 1))
+              for channel in 0..<c { samples[pixel &* c &+ channel] = line[from &+ channel] }
+              // Where no patch lies nothing is known.
+              let isKnown = !reconstruction[pixel &* c].isNaN && !line[from &+ c].isNaN
+              depth[pixel] = isKnown ? line[from &+ c] : 0
+            }
+          }
+        }
       }
     }
     let mask = TissueMask(width: wide.width, height: wide.height, isTissue: depth.map { $0 > 0 })

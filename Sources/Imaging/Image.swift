@@ -53,9 +53,12 @@ package struct Image: Sendable, Equatable {
   /// Some of the channels, in the order given.
   package func channels(_ chosen: [Int]) -> Image {
     var result = Image(width: width, height: height, channels: chosen.count, pixelSize: pixelSize)
-    for pixel in 0..<width * height {
-      for (k, channel) in chosen.enumerated() {
-        result.samples[pixel * chosen.count + k] = samples[pixel * channels + channel]
+    let (count, stride) = (chosen.count, channels)
+    result.samples.withUnsafeMutableBufferPointer { target in
+      samples.withUnsafeBufferPointer { source in
+        for (k, channel) in chosen.enumerated() {
+          for pixel in 0..<width * height { target[pixel &* count &+ k] = source[pixel &* stride &+ channel] }
+        }
       }
     }
     return result

@@ -1,4 +1,5 @@
 import Anomaly
+import ArgumentParser
 import Compute
 import Foundation
 import Imaging
@@ -25,7 +26,10 @@ struct Distribution {
   }
 
   /// This process ends for a reason that another has told.
-  struct Elsewhere: Error {}
+  struct Elsewhere: Error {
+    /// That of the other where it can be known: mpirun ends with the status of whichever process ended first.
+    var status = ExitStatus.failed
+  }
 
   /// What every process does by itself before they compute together; where one fails all end, and one says why.
   func together<T>(_ body: () throws -> T) throws -> T {
@@ -38,7 +42,10 @@ struct Distribution {
       throw error == .lost ? account(checkpoint: nil) : error
     }
     guard failures[1] > 0 else { return try result.get() }
-    guard case .failure(let error) = result, ranks.isFirst || failures[0] == 0 else { throw Elsewhere() }
+    guard case .failure(let error) = result else { throw Elsewhere() }
+    guard ranks.isFirst || failures[0] == 0 else {
+      throw Elsewhere(status: error is ValidationError ? ExitStatus.usage : ExitStatus.failed)
+    }
     throw ranks.isFirst ? error : failure(error)
   }
 

@@ -30,14 +30,14 @@ struct TrainCommand: LoggedCommand {
     training.memory.apply()
     let ranks = try Distribution.join(output: output)
     defer { ranks?.leave() }
-    do { try run(in: ranks) } catch is Distribution.Elsewhere { throw ExitCode(ExitStatus.failed) }
+    do { try run(in: ranks) } catch let end as Distribution.Elsewhere { throw ExitCode(end.status) }
   }
 
   private func run(in ranks: Ranks?) throws {
     if let ranks, !ranks.isFirst { return try training.assist(study: study, output: output, ranks: ranks) }
     var line = ProgressLine()
     let trained = try training.train(study: study, output: output, resume: resume, ranks: ranks, line: &line)
-    print(TrainingOptions.summary(trained.model, output: output))
+    print(TrainingOptions.summary(trained.model, output: output, processes: ranks?.count ?? 1))
     if !trained.faults.isEmpty { throw ExitCode(ExitStatus.failed) }
   }
 }

@@ -227,7 +227,7 @@ extension TrainingOptions {
       Terminal.duration(p.secondsLeft))
   }
 
-  static func summary(_ model: Model, output: String) -> String {
+  static func summary(_ model: Model, output: String, processes: Int = 1) -> String {
     let r = model.record
     let active = Collapse.activeChannels(divergences: r.divergences, activity: r.activity ?? [])
     let lines =
@@ -242,7 +242,8 @@ extension TrainingOptions {
         "planted lesions " + model.book.plantedSummary,
         "latents         \(active) of \(r.divergences.joined().count) channels in use, "
           + String(format: "%.0f nats a patch", r.divergences.joined().reduce(0, +)),
-        "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(r.threads) threads",
+        "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(r.threads) threads"
+          + (processes > 1 ? " in the first of \(processes) processes" : ""),
       ] + r.warnings.map { "warning         \($0)" }
     return lines.joined(separator: "\n")
   }

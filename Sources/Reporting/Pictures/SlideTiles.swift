@@ -168,13 +168,13 @@ final class SlideTiles {
   ///
   /// - Parameter elsewhere: bytes for where there is no data; `nil` for black.
   private static func bytes(_ image: Image, weights: [Float]?, elsewhere: [UInt8]?) -> [UInt8] {
-    func byte(_ value: Float, at place: Int) -> UInt8 {
-      value.isNaN ? elsewhere?[place] ?? 0 : UInt8(shown: value)
-    }
-    guard let weights else { return image.samples.enumerated().map { byte($0.element, at: $0.offset) } }
     let c = image.channels
-    return (0..<image.width * image.height).map { pixel in
-      byte(image.weightedSum(of: weights, atSample: pixel * c), at: pixel)
-    }
+    let values =
+      weights.map { weights in (0..<image.width * image.height).map { image.weightedSum(of: weights, atSample: $0 * c) }
+      }
+      ?? image.samples
+    var bytes = values.shown
+    if let elsewhere { for place in values.indices where values[place].isNaN { bytes[place] = elsewhere[place] } }
+    return bytes
   }
 }
