@@ -61,6 +61,8 @@ extension [Float] {
   /// The values without NaN, ascending, by their bits, 11 at a time: about ten times as fast as a comparison sort.
   /// Source: Knuth 1998, "The Art of Computer Programming" 3, section 5.2.5.
   package func sortedByBits() -> [Float] {
+    // The standard library writes to an array that all empty ones share, which a thread sanitizer takes for a race.
+    guard !isEmpty else { return [] }
     var keys = [UInt32](unsafeUninitializedCapacity: count) { buffer, used in
       for value in self where !value.isNaN {
         buffer.initializeElement(at: used, to: Self.key(value))

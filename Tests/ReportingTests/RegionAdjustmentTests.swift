@@ -76,22 +76,16 @@ struct RegionAdjustmentTests {
     var report = try SampleStudy.report(in: folder)
     try SampleStudy.write(result("a", [[0.01]]), to: report)
     try report.finishStudy(report.context)
-    try DatabaseQueue(path: report.folder.index).write { database in
-      let views = try String.fetchAll(
-        database, sql: "SELECT name FROM sqlite_master WHERE type = 'view' AND name != 'flagged_cases'")
-      for view in views { try database.execute(sql: "DROP VIEW \(view)") }
-      try database.execute(
-        sql:
-          "DROP TABLE report; DROP TABLE scan_metadata; DROP TABLE reviews; DROP INDEX cases_by_p_value; DROP INDEX cases_by_regions; DROP INDEX regions_by_peak"
-      )
-      for (table, column) in [
-        ("regions", "p_value"), ("regions", "q_value"), ("runs", "domain_shift"), ("cases", "domain_shift_p"),
-        ("cases", "domain_shift"), ("cases", "appearance"), ("scans", "missing_share"), ("scans", "downsample"),
-        ("scans", "heatmap_sha256"),
-      ] {
-        try database.execute(sql: "ALTER TABLE \(table) DROP COLUMN \(column)")
+    let (path, newer) = (report.folder.index, report.folder.index + ".newer")
+    try FileManager.default.moveItem(atPath: path, toPath: newer)
+    let older = try DatabaseQueue(path: path)
+    try IndexSchema.migrator.migrate(older, upTo: "1: runs, cases, scans, regions")
+    try older.writeWithoutTransaction { database in
+      try database.execute(sql: "ATTACH DATABASE ? AS newer", arguments: [newer])
+      for table in ["runs", "cases", "scans", "regions"] {
+        let columns = try database.columns(in: table).map(\.name).joined(separator: ", ")
+        try database.execute(sql: "INSERT INTO \(table) (\(columns)) SELECT \(columns) FROM newer.\(table)")
       }
-      try database.execute(sql: "DELETE FROM grdb_migrations WHERE identifier NOT LIKE '1:%'")
     }
     report = try SampleStudy.report(in: folder)
     #expect(try report.index.cases().map(\.name) == ["a"])
