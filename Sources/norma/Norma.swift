@@ -29,11 +29,7 @@ struct Norma: ParsableCommand {
     ])
 
   static func main() {
-    guard norma_runs_here() != 0 else {
-      Terminal.writeLine(
-        "norma: this processor has no AVX2 instructions, which norma computes with. Run it on one from 2013 or later.")
-      Foundation.exit(ExitStatus.failed)
-    }
+    norma_require_processor()
     // A batch allocates pictures of the same sizes again and again: memory that goes back to the system in between has to
     // be cleared by it each time.
     mallopt(M_MMAP_THRESHOLD, 1 << 30)
