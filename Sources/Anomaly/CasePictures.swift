@@ -57,7 +57,7 @@ package struct CasePictures {
     var held: [Image]? = []
     var reduced: [(image: Image, factor: Int)] = []
     var (bytes, bytesPrepared) = (0, 0)
-    study.read(item, reading: reading, filesAtOnce: budget.filesAtOnce) { scan in
+    study.read(item, reading: reading) { scan in
       sources.append(Source(scan))
       if let image = scan.image {
         readable.append(sources.count - 1)

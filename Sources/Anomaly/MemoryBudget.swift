@@ -1,4 +1,3 @@
-import Compute
 import Imaging
 
 /// How a run gets by with so much memory: what it holds at a time, and what it reads twice or in pieces instead.
@@ -18,8 +17,6 @@ package struct MemoryBudget: Sendable {
 
   private var free: Int { limit - Self.fixed }
 
-  /// Files of a case that are read at a time.
-  var filesAtOnce: Int { limit == .max ? 2 * Parallel.threads : 1 }
   /// For all scans of a training study as they were read: what is learned from them takes as much again.
   var read: Int { free / 2 }
   /// For the scans of a case as they were read, beside those that are being scored.

@@ -1,4 +1,3 @@
-import Compute
 import Crypto
 import Foundation
 import Imaging
@@ -201,36 +200,21 @@ extension Study {
     return result
   }
 
-  /// Reads the scans of a case and hands them over in their order.
-  ///
-  /// - Parameter filesAtOnce: that are read in parallel and held together; with 1 no two scans have to be held.
-  package func read(
-    _ item: Case, reading: ScanReading, filesAtOnce: Int = 1, each: (SourceScan) throws -> Void
-  ) rethrows {
+  /// Reads the scans of a case one by one, in their order, so that no two of them have to be held.
+  package func read(_ item: Case, reading: ScanReading, each: (SourceScan) throws -> Void) rethrows {
     var taken: Set<String> = []
-    func hand(over scan: SourceScan) throws {
-      var scan = scan
-      // Names that would be one where letter case does not count get a number, as do pages called like another file.
-      let plain = scan.name
-      var number = 2
-      while !taken.insert(scan.name.lowercased()).inserted {
-        scan.name = "\(plain)~\(number)"
-        number += 1
+    for (file, name) in zip(item.files, Self.scanNames(of: item.files)) {
+      try readFile(file, named: name, reading: reading) { scan in
+        var scan = scan
+        // Names that would be one where letter case does not count get a number, as do pages called like another file.
+        let plain = scan.name
+        var number = 2
+        while !taken.insert(scan.name.lowercased()).inserted {
+          scan.name = "\(plain)~\(number)"
+          number += 1
+        }
+        try each(scan)
       }
-      try each(scan)
-    }
-    let names = Self.scanNames(of: item.files)
-    guard filesAtOnce > 1 else {
-      for (file, name) in zip(item.files, names) { try readFile(file, named: name, reading: reading, each: hand) }
-      return
-    }
-    for first in stride(from: 0, to: names.count, by: filesAtOnce) {
-      let scans = Parallel.map(min(filesAtOnce, names.count - first)) { k in
-        var scans: [SourceScan] = []
-        readFile(item.files[first + k], named: names[first + k], reading: reading) { scans.append($0) }
-        return scans
-      }
-      for scan in scans.joined() { try hand(over: scan) }
     }
   }
 
