@@ -33,9 +33,9 @@ static void norma_png_fail(png_structp png, png_const_charp text) {
 
 /*
  * Bytes written, 0 on failure. One channel is gray, three are RGB, four RGBA; one channel with a palette of `palette_count`
- * RGBA colors is indexed. How hard to try: 0 stores differences to the pixel before, in which nothing but runs is looked for; 1 leaves
- * pictures of few colors as they are and searches them for repetitions; 2 chooses the best difference for every row; 3 is
- * as 0, and finds what repeats itself nearby, such as three channels of one gray.
+ * RGBA colors is indexed. How hard to try: 0 stores differences to the pixel before or above, in which nothing but runs is looked for; 1
+ * leaves pictures of few colors as they are and searches them for repetitions; 2 chooses the best difference for every
+ * row; 3 stores differences to the pixel before and finds what repeats itself nearby, such as three channels of one gray.
  */
 static inline size_t norma_png_encode(
     const png_byte *pixels, uint32_t width, uint32_t height, int channels, const png_byte *palette, int palette_count,
@@ -69,7 +69,11 @@ static inline size_t norma_png_encode(
     png_set_tRNS(png, info, alphas, palette_count, NULL);
   }
   png_set_filter(
-      png, PNG_FILTER_TYPE_BASE, effort == 1 ? PNG_FILTER_NONE : effort == 2 ? PNG_ALL_FILTERS : PNG_FILTER_SUB);
+      png, PNG_FILTER_TYPE_BASE,
+      effort == 0   ? PNG_FILTER_SUB | PNG_FILTER_UP
+      : effort == 1 ? PNG_FILTER_NONE
+      : effort == 2 ? PNG_ALL_FILTERS
+                    : PNG_FILTER_SUB);
   if (effort == 0) png_set_compression_strategy(png, Z_RLE);
   png_set_compression_level(png, effort == 0 || effort == 3 ? 1 : 6);
   png_write_info(png, info);
