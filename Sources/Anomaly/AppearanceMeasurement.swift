@@ -7,9 +7,9 @@ extension Appearance {
   /// - Parameters:
   ///   - scan: on the model's grid, before normalization.
   ///   - tissue: of the same size.
-  init(of scan: Image, tissue: TissueMask) {
+  ///   - depth: that of the tissue.
+  init(of scan: Image, tissue: TissueMask, depth: [Float]) {
     let c = scan.channels
-    let depth = tissue.depth
     let channels = (0..<c).map { Channel(scan.channels([$0]), tissue: tissue, depth: depth) }
     var found: [String: Double] = [:]
     func set(_ kind: AppearanceFeature.Kind, _ value: Double?, _ places: Int...) {

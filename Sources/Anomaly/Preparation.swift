@@ -117,7 +117,10 @@ extension Preparation {
   func prepare(reduced images: [Image], by factors: [Int]) -> [PreparedImage] {
     var reduced = images
     let masks = Normalization.tissue(of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
-    let appearances = Parallel.map(reduced.count) { [reduced] in Appearance(of: reduced[$0], tissue: masks[$0]) }
+    let depths = Parallel.map(masks.count) { masks[$0].depth }
+    let appearances = Parallel.map(reduced.count) { [reduced] in
+      Appearance(of: reduced[$0], tissue: masks[$0], depth: depths[$0])
+    }
     var backgrounds = [Image?](repeating: nil, count: images.count)
     if let localContrast {
       for i in reduced.indices {
@@ -138,7 +141,7 @@ extension Preparation {
     }
     return Parallel.map(reduced.count) { [reduced, backgrounds] i in
       let image = normalization.apply(parameters[i], to: reduced[i])
-      let scan = PreparedScan(image: image, tissue: masks[i], appearance: appearances[i])
+      let scan = PreparedScan(image: image, tissue: masks[i], depth: depths[i], appearance: appearances[i])
       return PreparedImage(
         scan: scan, factor: factors[i], parameters: parameters[i], background: backgrounds[i])
     }

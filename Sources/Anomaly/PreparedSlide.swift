@@ -60,7 +60,7 @@ extension Preparation {
     let fields = Parallel.map(sample.fields.count) { i in
       PreparedScan(
         image: normalization.apply(parameters, to: sample.fields[i]), tissue: masks[i].mask, depth: masks[i].depth,
-        appearance: Appearance(of: sample.fields[i], tissue: masks[i].mask))
+        appearance: Appearance(of: sample.fields[i], tissue: masks[i].mask, depth: masks[i].mask.depth))
     }
     return PreparedSlide(
       slide: sample.slide, factor: sample.factor, tissue: sample.tissue, normalization: normalization,

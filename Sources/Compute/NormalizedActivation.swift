@@ -57,23 +57,22 @@ package final class NormalizedActivation: Layer {
     precondition(x.shape.c == channels, "\(scale.name) takes \(channels) channels, \(x.shape.c) came")
     let plan = try plans.plan(for: x.shape) { shape throws(ComputeError) in try Plan(shape, engine: engine) }
     current = (plan, x)
-    let pass = Forward(
-      source: x.lanes, target: plan.output.lanes, rounded: plan.output.rounded?.lanes, means: plan.means,
-      inverseDeviations: plan.inverseDeviations, scale: scale.lanes, shift: shift.lanes)
-    forEachChunk(x.shape.pixels) { [vectors = channels / Lanes.scalarCount] _, pixels in
-      // The usual numbers are known to the compiler, which then keeps a pixel in registers.
-      switch vectors {
-      case 2: pass.run(pixels, vectors: 2)
-      case 4: pass.run(pixels, vectors: 4)
-      case 8: pass.run(pixels, vectors: 8)
-      default: pass.run(pixels, vectors: vectors)
-      }
-    }
+    let pass = pass(over: x, in: plan, to: plan.output)
+    forEachChunk(x.shape.pixels) { _, pixels, vectors in pass.forward(pixels, vectors: vectors) }
     return plan.output
   }
 
-  private struct Forward {
+  private func pass(over input: Tensor, in plan: Plan, to target: Tensor) -> Pass {
+    Pass(
+      source: input.lanes, target: target.lanes, rounded: target.rounded?.lanes, means: plan.means,
+      inverseDeviations: plan.inverseDeviations, scale: scale.lanes, shift: shift.lanes)
+  }
+
+  /// What either direction reads and writes.
+  private struct Pass {
+    /// The layer's input.
     let source: UnsafePointer<Lanes>
+    /// Its output, or the gradient by its input.
     let target: UnsafeMutablePointer<Lanes>
     let rounded: UnsafeMutablePointer<SIMD8<UInt16>>?
     let means: UnsafeMutablePointer<Float>
@@ -81,7 +80,7 @@ package final class NormalizedActivation: Layer {
     let scale: UnsafePointer<Lanes>
     let shift: UnsafePointer<Lanes>
 
-    @inline(__always) func run(_ pixels: Range<Int>, vectors: Int) {
+    @inline(__always) func forward(_ pixels: Range<Int>, vectors: Int) {
       let share = 1 / Float(vectors * Lanes.scalarCount)
       // Some pixels at a time, so that roots of eight of them are taken at once, and all are near when they are needed.
       for first in stride(from: pixels.lowerBound, to: pixels.upperBound, by: 8 * Lanes.scalarCount) {
@@ -115,52 +114,14 @@ package final class NormalizedActivation: Layer {
         }
       }
     }
-  }
 
-  package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
-    guard let (plan, input) = current else { preconditionFailure("\(scale.name): backward before forward") }
-    let pass = Backward(
-      source: input.lanes, incoming: gradient.lanes, target: plan.inputGradient.lanes,
-      rounded: plan.inputGradient.rounded?.lanes, means: plan.means, inverseDeviations: plan.inverseDeviations,
-      scale: scale.lanes, shift: shift.lanes, sums: plan.sums.lanes)
-    forEachChunk(input.shape.pixels) { [vectors = channels / Lanes.scalarCount] chunk, pixels in
-      switch vectors {
-      case 2: pass.run(pixels, chunk: chunk, vectors: 2)
-      case 4: pass.run(pixels, chunk: chunk, vectors: 4)
-      case 8: pass.run(pixels, chunk: chunk, vectors: 8)
-      default: pass.run(pixels, chunk: chunk, vectors: vectors)
-      }
-    }
-    let total = plan.sums.values
-    for c in 0..<channels {
-      var byScale: Float = 0
-      var byShift: Float = 0
-      for chunk in 0..<Self.chunks {
-        byScale += total[(2 * chunk) * channels + c]
-        byShift += total[(2 * chunk + 1) * channels + c]
-      }
-      self.scale.gradient[c] = byScale
-      self.shift.gradient[c] = byShift
-    }
-    try self.scale.gradientIsSet?()
-    try self.shift.gradientIsSet?()
-    return plan.inputGradient
-  }
-
-  private struct Backward {
-    let source: UnsafePointer<Lanes>
-    let incoming: UnsafePointer<Lanes>
-    let target: UnsafeMutablePointer<Lanes>
-    let rounded: UnsafeMutablePointer<SIMD8<UInt16>>?
-    let means: UnsafePointer<Float>
-    let inverseDeviations: UnsafePointer<Float>
-    let scale: UnsafePointer<Lanes>
-    let shift: UnsafePointer<Lanes>
-    let sums: UnsafeMutablePointer<Lanes>
-
-    @inline(__always) func run(_ pixels: Range<Int>, chunk: Int, vectors: Int) {
+    /// - Parameters:
+    ///   - incoming: gradient by the layer's output.
+    ///   - byScale: room for the gradients by scale and shift.
+    @inline(__always) func backward(
+      _ pixels: Range<Int>, incoming: UnsafePointer<Lanes>, byScale: UnsafeMutablePointer<Lanes>, vectors: Int
+    ) {
       let share = 1 / Float(vectors * Lanes.scalarCount)
-      let byScale = sums + chunk * 2 * vectors
       let byShift = byScale + vectors
       byScale.update(repeating: .zero, count: 2 * vectors)
       for pixel in pixels {
@@ -193,13 +154,45 @@ package final class NormalizedActivation: Layer {
     }
   }
 
+  package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+    guard let (plan, input) = current else { preconditionFailure("\(scale.name): backward before forward") }
+    let pass = pass(over: input, in: plan, to: plan.inputGradient)
+    let (incoming, sums) = (gradient.lanes, plan.sums.lanes)
+    forEachChunk(input.shape.pixels) { chunk, pixels, vectors in
+      pass.backward(pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, vectors: vectors)
+    }
+    let total = plan.sums.values
+    for c in 0..<channels {
+      var byScale: Float = 0
+      var byShift: Float = 0
+      for chunk in 0..<Self.chunks {
+        byScale += total[(2 * chunk) * channels + c]
+        byShift += total[(2 * chunk + 1) * channels + c]
+      }
+      self.scale.gradient[c] = byScale
+      self.shift.gradient[c] = byShift
+    }
+    try self.scale.gradientIsSet?()
+    try self.shift.gradientIsSet?()
+    return plan.inputGradient
+  }
+
   /// Chunks begin at multiples of eight pixels: no two threads write to the same vector of roots.
-  private func forEachChunk(_ pixels: Int, _ body: (Int, Range<Int>) -> Void) {
-    let size = Lanes.scalarCount
+  ///
+  /// - Parameter body: takes the number of the chunk, its pixels, and how many vectors a pixel has.
+  @inline(__always) private func forEachChunk(_ pixels: Int, _ body: (Int, Range<Int>, Int) -> Void) {
+    let (size, vectors) = (Lanes.scalarCount, channels / Lanes.scalarCount)
     let groups = (pixels + size - 1) / size
     Parallel.run(chunks: Self.chunks) { chunk in
       let (first, end) = (groups * chunk / Self.chunks, groups * (chunk + 1) / Self.chunks)
-      body(chunk, first * size..<min(pixels, end * size))
+      let own = first * size..<min(pixels, end * size)
+      // The usual numbers are known to the compiler, which then keeps a pixel in registers.
+      switch vectors {
+      case 2: body(chunk, own, 2)
+      case 4: body(chunk, own, 4)
+      case 8: body(chunk, own, 8)
+      default: body(chunk, own, vectors)
+      }
     }
   }
 }

@@ -49,11 +49,10 @@ struct Analysis {
 
     var summary: String {
       [
-
         shard.map { "shard    \($0) of \(output); norma merge \(output) puts all together" }
           ?? "report   \(output)/index.html\nindex    \(output)/cases.sqlite",
         "cases    \(cases), \(flagged) flagged" + (current > 0 ? ", \(current) unchanged since the last run" : ""),
-        "scans    \(Terminal.count(scans, "scan")) computed in \(Terminal.duration(seconds)), \(failedScans) failed",
+        "scans    \(PageText.count(scans, "scan")) computed in \(Terminal.duration(seconds)), \(failedScans) failed",
         shard == nil ? "domain   \(domain)" : nil,
       ].compactMap { $0 }.joined(separator: "\n")
     }

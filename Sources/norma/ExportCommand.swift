@@ -88,18 +88,18 @@ struct ExportCommand: LoggedCommand {
     let tally = try index.load(with: try PSQL(for: address))
     Terminal.endLine()
     let counts = [
-      Terminal.count(tally.cases, "case"), Terminal.count(tally.scans, "scan"), Terminal.count(tally.regions, "region"),
+      PageText.count(tally.cases, "case"), PageText.count(tally.scans, "scan"), PageText.count(tally.regions, "region"),
     ]
     print("postgres  \(counts.joined(separator: ", "))  \(address.url)")
   }
 
   /// "geojson  12 files, 34 regions  DIR", and what is not in them.
   private static func summary(_ tally: ExportTally, _ format: ReportExport.Format, _ output: String) -> String {
-    var parts = [Terminal.count(tally.files, "file")]
-    if format != .mask && format != .imagej { parts.append(Terminal.count(tally.regions, "region")) }
-    if tally.leftOut > 0 { parts.append(Terminal.count(tally.leftOut, "scan") + " left out") }
+    var parts = [PageText.count(tally.files, "file")]
+    if format != .mask && format != .imagej { parts.append(PageText.count(tally.regions, "region")) }
+    if tally.leftOut > 0 { parts.append(PageText.count(tally.leftOut, "scan") + " left out") }
     if tally.failedInAnalysis > 0 {
-      parts.append(Terminal.count(tally.failedInAnalysis, "scan") + " failed when analyzed")
+      parts.append(PageText.count(tally.failedInAnalysis, "scan") + " failed when analyzed")
     }
     return "\(format.rawValue)  \(parts.joined(separator: ", "))  \(output)"
   }

@@ -84,12 +84,12 @@ struct MergeCommand: LoggedCommand {
     var gaps: [String] = []
     let absent = merge.absent.compactMap { Shard(number: $0, of: count) }
     if !absent.isEmpty {
-      gaps.append("\(report): no run has begun \(Terminal.count(absent.count, "shard")): \(ShardMerge.names(absent)).")
+      gaps.append("\(report): no run has begun \(PageText.count(absent.count, "shard")): \(ShardMerge.names(absent)).")
     }
     let stopped = merge.unfinished.map(\.shard)
     if !stopped.isEmpty {
       gaps.append(
-        "\(report): \(Terminal.count(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
+        "\(report): \(PageText.count(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
           + "their norma analyze again.")
     }
     let studyPath = merge.parts[0].run.studyPath
@@ -103,7 +103,7 @@ struct MergeCommand: LoggedCommand {
     if !missing.isEmpty {
       let names = missing.prefix(Self.mostNames).map(PrintableText.escaped).joined(separator: ", ")
       let more = missing.count > Self.mostNames ? " and \(missing.count - Self.mostNames) more" : ""
-      gaps.append("\(report): no shard has \(Terminal.count(missing.count, "case")) of the study: \(names)\(more).")
+      gaps.append("\(report): no shard has \(PageText.count(missing.count, "case")) of the study: \(names)\(more).")
     }
     return gaps
   }

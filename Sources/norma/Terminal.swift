@@ -35,9 +35,6 @@ enum Terminal {
   /// Nobody may be reading any more, which is no reason to end.
   private static func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
-  /// `1 scan`, `2 scans`
-  static func count(_ n: Int, _ word: String) -> String { "\(n) \(word)\(n == 1 ? "" : "s")" }
-
   /// `1 min 05 s`, `12 s`, `2 h 03 min`.
   static func duration(_ seconds: Double) -> String {
     let s = Int(seconds.rounded())

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Numbers and verdicts as the pages and tables word them.
-enum PageText {
+package enum PageText {
   static func number(_ value: Double, digits: Int = 2) -> String { String(format: "%.\(digits)f", value) }
 
   /// `900`, `0.25`: at most two digits, none that are zero.
@@ -21,7 +21,8 @@ enum PageText {
     return number(percent, digits: digits) + " %"
   }
 
-  static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
+  /// `1 scan`, `2 scans`
+  package static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
 
   /// "12 of 203 scans flagged in 5 of 16 cases at a false-positive rate of 5 %; 1 failed"
   static func verdict(
