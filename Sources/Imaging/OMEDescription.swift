@@ -43,14 +43,29 @@ struct OMEDescription {
 
   /// - Returns: `nil` where the text is no OME-XML that can be understood.
   init?(_ text: String) {
-    guard text.contains("<OME"), let data = text.data(using: .utf8) else { return nil }
+    guard text.contains("<OME"), let document = Self.document(of: text) else { return nil }
     let reader = Reader()
-    let parser = XMLParser(data: data)
+    let parser = XMLParser(data: document)
     parser.shouldResolveExternalEntities = false
     parser.delegate = reader
     guard parser.parse(), !reader.series.isEmpty else { return nil }
     series = reader.series
     fileNames = Set(reader.series.flatMap { $0.blocks.compactMap(\.file) })
+  }
+
+  /// The text without what OME-XML has no use for, or `nil` where it declares a document type.
+  ///
+  /// Processing instructions are blanked, since FoundationXML takes the text of one that has a target alone, as `<?a?>`, from
+  /// a null pointer. So is the XML declaration, whose encoding was that of the file and not of these bytes.
+  private static func document(of text: String) -> Data? {
+    var bytes = Data(text.utf8)
+    guard bytes.range(of: Data("<!DOCTYPE".utf8)) == nil else { return nil }
+    var next = bytes.startIndex
+    while let start = bytes.range(of: Data("<?".utf8), in: next..<bytes.endIndex) {
+      next = bytes.range(of: Data("?>".utf8), in: start.upperBound..<bytes.endIndex)?.upperBound ?? bytes.endIndex
+      for i in start.lowerBound..<next { bytes[i] = UInt8(ascii: " ") }
+    }
+    return bytes
   }
 
   /// The planes of a series that lie in this file, at most as many as it has pages.

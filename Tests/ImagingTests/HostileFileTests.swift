@@ -2,7 +2,7 @@ import Foundation
 import Imaging
 import Testing
 
-/// Files on which the loader once gave pixels that nobody stored, one defect each, in `Fixtures/Hostile`.
+/// Files on which the loader once crashed or gave pixels that nobody stored, one defect each, in `Fixtures/Hostile`.
 struct HostileFileTests {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Fixtures/Hostile"
 
@@ -54,5 +54,12 @@ struct HostileFileTests {
       pieces.paste(try file.region(page: 1, x: 0, y: y, width: first.width, height: half), atX: 0, y: y)
     }
     #expect(pieces.samples == first.samples)
+  }
+
+  /// FoundationXML ends the program on an instruction without a text.
+  @Test func `a description with a bare processing instruction is understood`() throws {
+    let file = try file("ome-bare-instruction")
+    #expect(file.scans.map(\.channelNames) == [["DAPI"]])
+    #expect(file.pages[0].pixelSize == PixelSize(x: 0.5, y: 0.25))
   }
 }

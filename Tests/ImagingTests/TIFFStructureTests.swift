@@ -156,6 +156,8 @@ struct TIFFStructureTests {
     ome("DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\"", data: "<TiffData IFD=\"-1\"/>"),
     ome(
       "DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\"", data: "<TiffData IFD=\"-9223372036854775808\"/>"),
+    "<!DOCTYPE OME [<!ENTITY a \"Z\">]>" + ome("DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\""),
+    "<?a" + ome("DimensionOrder=\"XYZCT\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\""),
     ome("DimensionOrder=\"XYZZZ\" SizeC=\"1\" SizeZ=\"2\" SizeT=\"1\""),
     ome("DimensionOrder=\"XYZCT\" SizeC=\"9223372036854775807\" SizeZ=\"2\" SizeT=\"1\""),
     ome(
