@@ -13,14 +13,7 @@ package struct Slide: Sendable {
   /// Of the file when it was looked at: it is read again and again, and has to stay the same.
   let state: FileState?
 
-  /// - Throws: `ImagingError` where it is larger than the limits allow.
-  init(path: String, levels: [ScanLevel], level: ScanLevel, limits: TIFFLimits) throws(ImagingError) {
-    guard level.pixels <= Double(limits.maximumScanPixels) else {
-      throw ImagingError(
-        .limitExceeded, path: path, page: level.pages[0],
-        detail: "\(level.width)x\(level.height) pixels are declared; up to \(limits.maximumScanPixels) are allowed",
-        remedy: "Raise the limit or crop the scan")
-    }
+  init(path: String, levels: [ScanLevel], level: ScanLevel, limits: TIFFLimits) {
     self.path = path
     self.levels = levels
     self.level = level

@@ -96,9 +96,9 @@ extension ScanReading {
     }
     do throws(ImagingError) {
       if level.pixels > Double(largestWhole) {
-        // What cannot be decoded is told now, not when a study's other scans have been measured by it.
+        // What cannot be decoded or is too large is told now, not when a study's other scans have been measured by it.
         for page in level.pages { _ = try file.bands(ofPage: page) }
-        return (.slide(try Slide(path: file.path, levels: levels, level: level, limits: limits)), nil)
+        return (.slide(Slide(path: file.path, levels: levels, level: level, limits: limits)), nil)
       }
       let image = try file.region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
       return (.image(image), level == levels[0] ? nil : levels[0])

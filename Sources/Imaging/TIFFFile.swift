@@ -74,10 +74,19 @@ package final class TIFFFile {
   /// - Parameters:
   ///   - factor: of the number of rows of each range but the last.
   ///   - channels: that are held of each pixel, where other pages have more.
+  /// - Throws: `ImagingError` where the page cannot be decoded or is larger than the limits allow.
   package func bands(
     ofPage number: Int, multipleOf factor: Int = 1, channels: Int = 1
   ) throws(ImagingError) -> [Range<Int>] {
-    try TIFFDecoder(page: page(number), of: handle, limits: limits).bands(multipleOf: factor, channels: channels)
+    let page = page(number)
+    // A larger page, in ranges of a row each, could have more of them than can be listed.
+    guard page.area <= Double(limits.maximumScanPixels) else {
+      throw ImagingError(
+        .limitExceeded, path: path, page: number,
+        detail: "\(page.width)x\(page.height) pixels are declared; up to \(limits.maximumScanPixels) are allowed",
+        remedy: "Raise the limit or crop the scan")
+    }
+    return try TIFFDecoder(page: page, of: handle, limits: limits).bands(multipleOf: factor, channels: channels)
   }
 
   /// A further handle on the file; libtiff's serve one thread each.

@@ -8,10 +8,13 @@ struct TIFFErrorTests {
   init() throws { folder = try TemporaryFolder() }
 
   /// What a user would read, without the folder.
-  private func message(_ limits: TIFFLimits = .default, of bytes: [UInt8], page: Int = 1) throws -> String {
+  private func message(
+    _ limits: TIFFLimits = .default, of bytes: [UInt8], page: Int = 1, byRows: Bool = false
+  ) throws -> String {
     let path = try folder.write(bytes)
     do throws(ImagingError) {
-      _ = try TIFFFile(path: path, limits: limits).image(page: page)
+      let file = try TIFFFile(path: path, limits: limits)
+      if byRows { _ = try file.bands(ofPage: page) } else { _ = try file.image(page: page) }
       return "no error"
     } catch {
       return error.description.replacingOccurrences(of: folder.path + "/", with: "")
@@ -122,6 +125,16 @@ struct TIFFErrorTests {
     #expect(
       try message(of: TIFFBytes(page).bytes)
         == "scan.tif page 1: 1000000x1000000 pixels are declared; up to 268435456 are allowed."
+        + " Raise the limit or crop the scan.")
+  }
+
+  @Test func `a page too large to be read by rows is refused before they are counted`() throws {
+    var page = Self.gray
+    (page.tags[256], page.tags[257], page.tags[278]) = ([2_147_483_647], [4_278_190_100], nil)
+    page.tags[259] = [8]
+    #expect(
+      try message(of: TIFFBytes(page).bytes, byRows: true)
+        == "scan.tif page 1: 2147483647x4278190100 pixels are declared; up to 68719476736 are allowed."
         + " Raise the limit or crop the scan.")
   }
 
