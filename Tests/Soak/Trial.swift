@@ -39,10 +39,11 @@ struct Trial {
       throw Breach(description: "a problem does not name its file: \(problem)")
     }
 
-    Self.fillNewMemory(with: file.pages.allSatisfy { $0.width * $0.height <= Self.readTwice } ? 0x5A : 0)
+    let isSmall = file.pages.allSatisfy { Double($0.width) * Double($0.height) <= Double(Self.readTwice) }
+    Self.fillNewMemory(with: isSmall ? 0x5A : 0)
     let item = Study.Case(name: "case", files: [name])
     let sources = Study(path: folder, cases: [item]).scans(of: item)
-    Self.fillNewMemory(with: file.pages.allSatisfy { $0.width * $0.height <= Self.readTwice } ? 0xC3 : 0)
+    Self.fillNewMemory(with: isSmall ? 0xC3 : 0)
     var faults: [Outcome] = []
     for (index, source) in sources.enumerated() {
       switch source.content {
