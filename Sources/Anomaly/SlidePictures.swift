@@ -27,42 +27,41 @@ struct SlidePictures {
   ///
   /// - Parameter other: the residual's, of the same block.
   mutating func add(_ block: SlideScorer.BlockHeat, residual other: SlideScorer.BlockHeat) {
-    highest(&heat, of: block.core, at: block.area)
-    highest(&residual, of: other.core, at: other.area)
+    Self.raise(&heat, to: block.core, at: cells(of: block.area))
+    Self.raise(&residual, to: other.core, at: cells(of: other.area))
   }
 
-  private func highest(_ cells: inout [Float], of part: Image, at area: PixelRectangle) {
-    let columns = columns(of: area)
+  private static func raise(_ cells: inout [Float], to part: Image, at place: (rows: [Int], columns: [Int])) {
     cells.withUnsafeMutableBufferPointer { cells in
       part.samples.withUnsafeBufferPointer { values in
-        for y in 0..<area.height {
-          let line = (area.y + y) / factor * width
-          for x in 0..<area.width {
-            let cell = line &+ columns[x]
-            cells[cell] = max(cells[cell], values[y &* area.width &+ x])
+        for (y, line) in place.rows.enumerated() {
+          for x in 0..<part.width {
+            let cell = line &+ place.columns[x]
+            cells[cell] = max(cells[cell], values[y &* part.width &+ x])
           }
         }
       }
     }
   }
 
-  /// The column of cells that each of its columns lies in.
-  private func columns(of area: PixelRectangle) -> [Int] { (0..<area.width).map { (area.x + $0) / factor } }
+  /// The first cell of the row of cells that each of its rows lies in, and the column that each of its columns does.
+  private func cells(of area: PixelRectangle) -> (rows: [Int], columns: [Int]) {
+    ((0..<area.height).map { (area.y + $0) / factor * width }, (0..<area.width).map { (area.x + $0) / factor })
+  }
 
   /// - Parameters:
   ///   - depth: of the reconstruction's pixels; those outside tissue do not count.
   ///   - area: where they belong on the model's grid.
   mutating func add(_ reconstruction: Image, depth: Image, at area: PixelRectangle) {
     let c = reconstruction.channels
-    let columns = columns(of: area)
+    let place = cells(of: area)
     sums.samples.withUnsafeMutableBufferPointer { sums in
       reconstruction.samples.withUnsafeBufferPointer { values in
-        for y in 0..<area.height {
-          let line = (area.y + y) / factor * width
+        for (y, line) in place.rows.enumerated() {
           for x in 0..<area.width {
             let from = y &* area.width &+ x
             guard depth.samples[from] > 0 else { continue }
-            let cell = line &+ columns[x]
+            let cell = line &+ place.columns[x]
             counts[cell] += 1
             for channel in 0..<c { sums[cell &* c &+ channel] += values[from &* c &+ channel] }
           }

@@ -14,7 +14,8 @@ struct SlideScorer {
   func extremes(of slide: PreparedSlide, fieldMaps: [Inference.Maps]) throws -> [Score: ScanExtremes] {
     var found = scores.reduce(into: [Score: SlideExtremes]()) { $0[$1] = SlideExtremes() }
     let centers = centers(of: slide, fieldMaps)
-    try SlideStream(slide, by: inference).run { block in
+    // The smallest region that counts may go on beyond its block.
+    try SlideStream(slide, by: inference, room: Calibration.defaultRegionArea).run { block in
       heatmaps(of: block, centers)
     } take: { rows, blocks in
       for score in scores {

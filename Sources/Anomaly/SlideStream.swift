@@ -73,11 +73,13 @@ package final class SlideStream {
   private static let (blockColumns, blockRows) = (8, 1)
   /// What the evidence of a pixel depends on: Gaussians over 9 pixels (structural similarity), 9 (smoothing) and 3.
   static let reach = 21
-  /// Room for the smallest region to go on in, besides.
-  private static let margin = reach + Calibration.defaultRegionArea
+  /// Of a block, `reach` and what was asked for besides.
+  private let margin: Int
 
-  package init(_ prepared: PreparedSlide, by inference: Inference) throws(ScanFault) {
+  /// - Parameter room: pixels around a block that are known for certain too.
+  package init(_ prepared: PreparedSlide, by inference: Inference, room: Int = 0) throws(ScanFault) {
     self.inference = inference
+    margin = Self.reach + room
     self.prepared = prepared
     let size = inference.network.architecture.patchSize
     grid = PatchGrid(
@@ -114,7 +116,7 @@ package final class SlideStream {
         stitched[place] = stitchers.removeValue(forKey: place)!.image()
       }
       let known = extent(ofRow: first).upperBound
-      while next <= first, known == grid.height || known >= extent(ofRow: next).upperBound + Self.margin {
+      while next <= first, known == grid.height || known >= extent(ofRow: next).upperBound + margin {
         let rows = extent(ofRow: next)
         let places = grid.columns.indices.compactMap { column in
           let place = Place(row: next, column: column)
@@ -122,7 +124,7 @@ package final class SlideStream {
         }
         try take(rows, Parallel.map(places.count) { score(block(places[$0])) })
         next += Self.blockRows
-        forget(before: (next < grid.rows.count ? extent(ofRow: next).lowerBound : grid.height) - Self.margin)
+        forget(before: (next < grid.rows.count ? extent(ofRow: next).lowerBound : grid.height) - margin)
       }
     }
     let slide = prepared.slide
@@ -249,11 +251,11 @@ package final class SlideStream {
   /// A block with what its neighbours know of its margin.
   private func block(_ place: Place) -> SlideBlock {
     let area = area(of: place)
-    let left = max(0, area.x - Self.margin)
-    let top = max(0, area.y - Self.margin)
+    let left = max(0, area.x - margin)
+    let top = max(0, area.y - margin)
     let wide = PixelRectangle(
-      x: left, y: top, width: min(grid.width, area.x + area.width + Self.margin) - left,
-      height: min(grid.height, area.y + area.height + Self.margin) - top)
+      x: left, y: top, width: min(grid.width, area.x + area.width + margin) - left,
+      height: min(grid.height, area.y + area.height + margin) - top)
     var all = Image(width: wide.width, height: wide.height, channels: inference.layout.count, filledWith: .nan)
     for (other, image) in stitched {
       guard let common = self.area(of: other).intersection(wide) else { continue }

@@ -8,7 +8,10 @@ package final class TIFFTileWriter {
   package let width: Int
   package let height: Int
   private let file: AtomicFile
-  private let samples: TIFFWriter.Samples
+  private let packing: TIFFPacking
+  private let loop: (Int, (Int) -> Void) -> Void
+  /// A tile of nothing but 0, packed.
+  private let blank: [UInt8]?
   private let log = TIFFLog()
   private let tiff: OpaquePointer
   /// Rows that do not fill a row of tiles yet, `[edge, width]`.
@@ -19,13 +22,18 @@ package final class TIFFTileWriter {
 
   private static let edge = 256
   /// Fastest: the values of a heatmap are too noisy for a better search to pay.
-  private static let deflateLevel: UInt16 = 1
+  private static let deflateLevel: Int32 = 1
 
+  /// - Parameter loop: calls a function for every number below a count, on several threads if it likes; tiles are packed
+  ///   in it.
   /// - Throws: `ImagingError` where the file cannot be created.
   package init(
-    path: String, width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples = .float32
+    path: String, width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples = .float32,
+    loop: @escaping (Int, (Int) -> Void) -> Void = { count, body in (0..<count).forEach(body) }
   ) throws(ImagingError) {
-    (self.width, self.height, self.samples) = (width, height, samples)
+    (self.width, self.height, self.loop) = (width, height, loop)
+    packing = TIFFPacking(samples: samples, channels: 1, level: Self.deflateLevel)
+    blank = packing.pack(width: Self.edge, rows: Self.edge) { _ in nil }
     pending = [Float](repeating: 0, count: Self.edge * width)
     file = try AtomicFile(path: path)
     // Classic TIFF ends at 4 GiB; compression may not help.
@@ -34,7 +42,6 @@ package final class TIFFTileWriter {
     let header = TIFFWriter.Header(
       width: width, height: height, channels: 1, samples: samples, pixelSize: pixelSize, description: nil)
     TIFFWriter.setTags(of: header, tileSize: Self.edge, rowsPerStrip: 0, on: tiff)
-    _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_ZIPQUALITY), Self.deflateLevel)
   }
 
   deinit { if !isClosed { TIFFClose(tiff) } }
@@ -66,23 +73,22 @@ package final class TIFFTileWriter {
   private func writeTiles() throws(ImagingError) {
     let rows = pendingRows
     pendingRows = 0
-    let across = (width + Self.edge - 1) / Self.edge
-    let bytes = samples.bits / 8
-    var tile = [UInt8](repeating: 0, count: Self.edge * Self.edge * bytes)
-    for column in 0..<across {
-      let left = column * Self.edge
-      let count = min(Self.edge, width - left)
-      for i in tile.indices { tile[i] = 0 }
-      // libtiff changes what it is given where there is a predictor; the tile is filled anew each time.
-      let written = tile.withUnsafeMutableBytes { tile in
-        for row in 0..<rows {
-          let first = row * width + left
-          TIFFWriter.store(
-            pending[first..<first + count], as: samples, at: tile.baseAddress! + row * Self.edge * bytes)
+    let (across, width, edge, pending) = ((width + Self.edge - 1) / Self.edge, width, Self.edge, pending)
+    var packed = [[UInt8]?](repeating: nil, count: across)
+    packed.withUnsafeMutableBufferPointer { packed in
+      nonisolated(unsafe) let packed = packed
+      loop(across) { [packing, blank] column in
+        let xs = column * edge..<min((column + 1) * edge, width)
+        func row(_ y: Int) -> ArraySlice<Float>? {
+          y < rows ? pending[y * width + xs.lowerBound..<y * width + xs.upperBound] : nil
         }
-        return TIFFWriteEncodedTile(
-          tiff, UInt32(nextRow / Self.edge * across + column), tile.baseAddress, tmsize_t(tile.count))
+        let isBlank = (0..<rows).allSatisfy { row($0)!.allSatisfy { $0 == 0 } }
+        packed[column] = isBlank ? blank : packing.pack(width: edge, rows: edge, row: row)
       }
+    }
+    for (column, bytes) in packed.enumerated() {
+      guard var bytes else { throw file.failure(code: ENOMEM) }
+      let written = TIFFWriteRawTile(tiff, UInt32(nextRow / Self.edge * across + column), &bytes, tmsize_t(bytes.count))
       guard written >= 0 else { throw TIFFWriter.failure(of: file, log) }
     }
     nextRow += rows

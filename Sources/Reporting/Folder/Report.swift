@@ -111,7 +111,8 @@ package struct Report: Sendable {
     func open(_ relative: String) throws(ReportingError) -> TIFFTileWriter {
       do {
         return try TIFFTileWriter(
-          path: folder.file(relative), width: slide.width, height: slide.height, pixelSize: slide.pixelSize)
+          path: folder.file(relative), width: slide.width, height: slide.height, pixelSize: slide.pixelSize,
+          loop: { Parallel.run(chunks: $0, $1) })
       } catch { throw .writing(folder.file(relative), error) }
     }
     return SlideMaps(

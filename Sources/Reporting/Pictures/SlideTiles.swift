@@ -33,12 +33,17 @@ final class SlideTiles {
     func part(_ area: PixelRectangle, of whole: (width: Int, height: Int)) -> [UInt8] {
       var result = [UInt8](repeating: 0, count: area.width * area.height * channels)
       guard !pixels.isEmpty else { return result }
-      for y in 0..<area.height {
-        let line = min(height - 1, (area.y + y) * height / whole.height) * width
-        for x in 0..<area.width {
-          let from = (line + min(width - 1, (area.x + x) * width / whole.width)) * channels
-          let to = (y * area.width + x) * channels
-          for channel in 0..<channels { result[to + channel] = pixels[from + channel] }
+      let columns = (area.x..<area.x + area.width).map { min(width - 1, $0 * width / whole.width) * channels }
+      pixels.withUnsafeBufferPointer { pixels in
+        result.withUnsafeMutableBufferPointer { result in
+          var to = 0
+          for y in area.y..<area.y + area.height {
+            let line = min(height - 1, y * height / whole.height) * width * channels
+            for column in columns {
+              for channel in 0..<channels { result[to &+ channel] = pixels[line &+ column &+ channel] }
+              to &+= channels
+            }
+          }
         }
       }
       return result
