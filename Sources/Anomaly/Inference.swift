@@ -200,10 +200,13 @@ package final class Inference {
           let patch = UnsafeMutableBufferPointer(rebasing: batch.patches[k * values..<(k + 1) * values])
           cut(next + k, patch)
           let scan = batch.scan.values.baseAddress! + k * size * size * c
-          for pixel in 0..<size * size {
-            let from = isMirrored ? pixel - pixel % size + size - 1 - pixel % size : pixel
-            for channel in 0..<c { scan[pixel * c + channel] = patch[from * (c + 1) + channel] }
-            batch.depth[k * size * size + pixel] = patch[from * (c + 1) + c]
+          let depth = batch.depth.baseAddress! + k * size * size
+          for row in stride(from: 0, to: size * size, by: size) {
+            for x in 0..<size {
+              let from = (row &+ (isMirrored ? size &- 1 &- x : x)) &* (c + 1)
+              for channel in 0..<c { scan[(row &+ x) &* c &+ channel] = patch[from &+ channel] }
+              depth[row &+ x] = patch[from &+ c]
+            }
           }
         }
         for sample in 0..<max(1, settings.samples) {
@@ -259,22 +262,35 @@ package final class Inference {
         divergenceWeights: [Float](repeating: 1, count: network.architecture.widths.count), freeNats: 0) : nil
     let (shape, layout) = (batch.scan.shape, layout)
     Parallel.run(chunks: shape.n) { n in
-      for row in 0..<shape.h {
-        for column in 0..<shape.w {
-          let x = isMirrored ? shape.w - 1 - column : column
-          let from = (n * shape.h + row) * shape.w + x
-          let to = batch.output.baseAddress! + ((n * shape.h + row) * shape.w + column) * layout.count
-          for c in 0..<shape.c {
-            to[c] = y.values[from * shape.c + c]
-            if let scales { to[layout.scales.lowerBound + c] = scales.values[from * shape.c + c] }
-            if let gradient { to[layout.gradient.lowerBound + c] = abs(gradient.values[from * shape.c + c]) }
+      for row in n * shape.h..<(n + 1) * shape.h {
+        let target = batch.output.baseAddress! + row * shape.w * layout.count
+        func put(_ samples: Int, from source: UnsafePointer<Float>, to first: Int) {
+          for column in 0..<shape.w {
+            let x = isMirrored ? shape.w &- 1 &- column : column
+            for c in 0..<samples { target[column &* layout.count &+ first &+ c] = source[x &* samples &+ c] }
           }
-          for (stage, map) in maps.enumerated() where stage < layout.divergence.count {
-            let (h, w) = (map.shape.h, map.shape.w)
-            let cell = (n * h + row * h / shape.h) * w + x * w / shape.w
-            to[layout.divergence.lowerBound + stage] = map.values[cell] * Float(h * w) / Float(shape.h * shape.w)
+        }
+        func line(of map: Tensor) -> UnsafePointer<Float> {
+          UnsafePointer(map.values.baseAddress! + row * shape.w * map.shape.c)
+        }
+        put(shape.c, from: line(of: y), to: 0)
+        if let scales { put(shape.c, from: line(of: scales), to: layout.scales.lowerBound) }
+        if let logits { put(1, from: line(of: logits), to: layout.logit.lowerBound) }
+        if let gradient {
+          let source = line(of: gradient)
+          put(shape.c, from: source, to: layout.gradient.lowerBound)
+          for column in 0..<shape.w {
+            for c in layout.gradient { target[column * layout.count + c] = abs(target[column * layout.count + c]) }
           }
-          if let logits { to[layout.logit.lowerBound] = logits.values[from] }
+        }
+        for (stage, map) in maps.enumerated() where stage < layout.divergence.count {
+          let (h, w) = (map.shape.h, map.shape.w)
+          let cells = map.values.baseAddress! + (n * h + (row - n * shape.h) * h / shape.h) * w
+          for column in 0..<shape.w {
+            let x = isMirrored ? shape.w - 1 - column : column
+            target[column * layout.count + layout.divergence.lowerBound + stage] =
+              cells[x * w / shape.w] * Float(h * w) / Float(shape.h * shape.w)
+          }
         }
       }
     }

@@ -35,7 +35,26 @@ struct NormalScale {
     self.starts = starts
   }
 
-  func normal(_ evidence: Float) -> Float {
+  /// Replaces evidence by its normal quantile.
+  ///
+  /// - Parameter isScored: whether a pixel is; the others become 0.
+  func bringToNormals(_ evidence: UnsafeMutableBufferPointer<Float>, where isScored: (Int) -> Bool) {
+    quantiles.withUnsafeBufferPointer { quantiles in
+      normals.withUnsafeBufferPointer { normals in
+        starts.withUnsafeBufferPointer { starts in
+          for pixel in evidence.indices {
+            evidence[pixel] = isScored(pixel) ? normal(evidence[pixel], quantiles, normals, starts) : 0
+          }
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func normal(
+    _ evidence: Float, _ quantiles: UnsafeBufferPointer<Float>, _ normals: UnsafeBufferPointer<Float>,
+    _ starts: UnsafeBufferPointer<Int>
+  ) -> Float {
     let last = quantiles.count - 1
     if evidence >= quantiles[last] { return normals[last] + farSlope * (evidence - quantiles[last]) }
     let place = (evidence - quantiles[0]) * binsPerUnit

@@ -38,4 +38,16 @@ struct Residual: Sendable {
     values = finite.blurred(sigma: rule.smoothing).samples
     depth = scan.depth
   }
+
+  /// - Parameter body: takes a pixel's place, its depth and the values of its channels.
+  @inline(__always)
+  func forEachTissuePixel(_ body: (Int, Float, UnsafePointer<Float>) -> Void) {
+    depth.withUnsafeBufferPointer { depth in
+      values.withUnsafeBufferPointer { values in
+        for pixel in depth.indices where depth[pixel] > 0 {
+          body(pixel, depth[pixel], values.baseAddress! + pixel &* channels)
+        }
+      }
+    }
+  }
 }

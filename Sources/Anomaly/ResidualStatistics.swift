@@ -106,7 +106,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     var heat = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
     let scale = NormalScale(quantiles: quantiles, normals: Self.tailQuantiles)
     heat.withUnsafeMutableBufferPointer { heat in
-      for pixel in heat.indices { heat[pixel] = scan.depth[pixel] > rule.erosion ? scale.normal(heat[pixel]) : 0 }
+      scan.depth.withUnsafeBufferPointer { depth in scale.bringToNormals(heat) { depth[$0] > rule.erosion } }
     }
     return heat
   }
@@ -163,10 +163,10 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     var z = [Float](repeating: 0, count: scan.values.count)
     let (means, deviations) = (Array(means.joined()), Array(deviations.joined()))
     z.withUnsafeMutableBufferPointer { z in
-      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
-        let k = depthClass(scan.depth[pixel]) * c
+      scan.forEachTissuePixel { pixel, depth, values in
+        let k = depthClass(depth) * c
         for channel in 0..<c {
-          z[pixel * c + channel] = (scan.values[pixel * c + channel] - means[k + channel]) / deviations[k + channel]
+          z[pixel &* c &+ channel] = (values[channel] - means[k &+ channel]) / deviations[k &+ channel]
         }
       }
     }
@@ -200,10 +200,12 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   private static func center(_ z: inout [Float], of scan: Residual, at center: Center?) {
     let c = scan.channels
     guard let center else { return z = [Float](repeating: 0, count: z.count) }
+    let (medians, spreads) = (center.medians, center.spreads)
     z.withUnsafeMutableBufferPointer { z in
-      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
+      scan.forEachTissuePixel { pixel, _, _ in
         for channel in 0..<c {
-          z[pixel * c + channel] = (z[pixel * c + channel] - center.medians[channel]) / center.spreads[channel]
+          let place = pixel &* c &+ channel
+          z[place] = (z[place] - medians[channel]) / spreads[channel]
         }
       }
     }
@@ -216,9 +218,11 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     var map = Image(width: scan.width, height: scan.height, channels: 1)
     map.samples.withUnsafeMutableBufferPointer { map in
       z.withUnsafeBufferPointer { z in
-        // Standardized evidence of 0 is neutral; any other map needs its own values beyond what is scored.
-        for pixel in scan.depth.indices where !rule.isStandardized || scan.depth[pixel] > rule.erosion {
-          map[pixel] = combination.evidence(UnsafeBufferPointer(rebasing: z[pixel * c..<(pixel + 1) * c]))
+        scan.depth.withUnsafeBufferPointer { depth in
+          // Standardized evidence of 0 is neutral; any other map needs its own values beyond what is scored.
+          for pixel in depth.indices where !rule.isStandardized || depth[pixel] > rule.erosion {
+            map[pixel] = combination.evidence(UnsafeBufferPointer(start: z.baseAddress! + pixel &* c, count: c))
+          }
         }
       }
     }

@@ -10,6 +10,8 @@ package struct PatchStitcher: Sendable {
   /// The part of the image that is put together here.
   package let area: PixelRectangle
   private let window: [Float]
+  /// The same for every sample of a row of a patch.
+  private let sampleWindow: [Float]
   private var sums: [Float]
   private var weights: [Float]
 
@@ -20,6 +22,7 @@ package struct PatchStitcher: Sendable {
     self.area = area ?? PixelRectangle(x: 0, y: 0, width: grid.width, height: grid.height)
     let size = grid.patchSize
     window = (0..<size).map { 0.5 - 0.5 * cos(2 * .pi * (Float($0) + 0.5) / Float(size)) + 1e-3 }
+    sampleWindow = window.flatMap { [Float](repeating: $0, count: channels) }
     sums = [Float](repeating: 0, count: self.area.width * self.area.height * channels)
     weights = [Float](repeating: 0, count: self.area.width * self.area.height)
   }
@@ -28,25 +31,32 @@ package struct PatchStitcher: Sendable {
   package mutating func add(_ values: UnsafeBufferPointer<Float>, patches: Range<Int>) {
     let size = grid.patchSize
     precondition(values.count >= patches.count * size * size * channels, "\(values.count) samples for \(patches)")
-    let (area, channels) = (area, channels)
-    sums.withUnsafeMutableBufferPointer { sums in
-      weights.withUnsafeMutableBufferPointer { weights in
-        for (index, patch) in patches.enumerated() {
-          let (left, top) = grid.origin(of: patch)
-          let rows = max(0, area.y - top)..<max(0, area.y - top, min(size, area.y + area.height - top))
-          let columns = max(0, area.x - left)..<max(0, area.x - left, min(size, area.x + area.width - left))
-          for y in rows {
-            let source = (index * size + y) * size * channels
-            for x in columns {
-              let weight = window[y] * window[x]
-              let pixel = (top + y - area.y) * area.width + left + x - area.x
-              weights[pixel] += weight
-              for channel in 0..<channels {
-                sums[pixel * channels + channel] += weight * values[source + x * channels + channel]
-              }
-            }
-          }
-        }
+    for (index, patch) in patches.enumerated() {
+      let (left, top) = grid.origin(of: patch)
+      let rows = max(0, area.y - top)..<max(0, area.y - top, min(size, area.y + area.height - top))
+      let columns = max(0, area.x - left)..<max(0, area.x - left, min(size, area.x + area.width - left))
+      for y in rows {
+        let pixel = (top + y - area.y) * area.width + left + columns.lowerBound - area.x
+        let source = ((index * size + y) * size + columns.lowerBound) * channels
+        for (k, x) in columns.enumerated() { weights[pixel + k] += window[y] * window[x] }
+        addRow(
+          UnsafeBufferPointer(rebasing: values[source..<source + columns.count * channels]),
+          weight: window[y], from: columns.lowerBound * channels, to: pixel * channels)
+      }
+    }
+  }
+
+  /// - Parameters:
+  ///   - first: of the samples within their row of the patch.
+  ///   - target: where they belong.
+  private mutating func addRow(
+    _ values: UnsafeBufferPointer<Float>, weight: Float, from first: Int, to target: Int
+  ) {
+    sampleWindow.withUnsafeBufferPointer { window in
+      sums.withUnsafeMutableBufferPointer { sums in
+        guard let source = values.baseAddress else { return }
+        let (window, sums) = (window.baseAddress! + first, sums.baseAddress! + target)
+        for i in 0..<values.count { sums[i] += weight * window[i] * source[i] }
       }
     }
   }
