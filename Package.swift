@@ -31,7 +31,8 @@ let package = Package(
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(
-      name: "Imaging", dependencies: ["CDeflate", "CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF"], swiftSettings: strict + vectors
+      name: "Imaging", dependencies: ["CDeflate", "CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF"],
+      swiftSettings: strict + vectors
     ),
     .target(name: "Compute", dependencies: ["COneDNN"], swiftSettings: strict + vectors),
     .target(
