@@ -24,15 +24,13 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
-    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "CSystem"),
     .systemLibrary(name: "COpenJPEG", pkgConfig: "libopenjp2", providers: [.apt(["libopenjp2-7-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(
-      name: "Imaging", dependencies: ["CDeflate", "CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF"],
-      swiftSettings: strict + vectors
+      name: "Imaging", dependencies: ["CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF"], swiftSettings: strict + vectors
     ),
     .target(name: "Compute", dependencies: ["COneDNN"], swiftSettings: strict + vectors),
     .target(

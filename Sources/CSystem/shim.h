@@ -6,6 +6,7 @@
 
 /* Swift's view of the C library leaves out what only GNU's has. */
 extern int syncfs(int descriptor);
+extern int memfd_create(const char *name, unsigned int flags);
 
 /*
  * Ends the program with a sentence where the processor cannot run what the package's loops are compiled to, see

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import CTIFF
 internal import Glibc
 
@@ -8,7 +9,7 @@ package final class TIFFTileWriter {
   package let width: Int
   package let height: Int
   private let file: AtomicFile
-  private let packing: TIFFPacking
+  private let samples: TIFFWriter.Samples
   private let loop: (Int, (Int) -> Void) -> Void
   /// A tile of nothing but 0, packed.
   private let blank: [UInt8]?
@@ -22,7 +23,7 @@ package final class TIFFTileWriter {
 
   private static let edge = 256
   /// Fastest: the values of a heatmap are too noisy for a better search to pay.
-  private static let deflateLevel: Int32 = 1
+  private static let deflateLevel: UInt16 = 1
 
   /// - Parameter loop: calls a function for every number below a count, on several threads if it likes; tiles are packed
   ///   in it.
@@ -31,17 +32,14 @@ package final class TIFFTileWriter {
     path: String, width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples = .float32,
     loop: @escaping (Int, (Int) -> Void) -> Void = { count, body in (0..<count).forEach(body) }
   ) throws(ImagingError) {
-    (self.width, self.height, self.loop) = (width, height, loop)
-    packing = TIFFPacking(samples: samples, channels: 1, level: Self.deflateLevel)
-    blank = packing.pack(width: Self.edge, rows: Self.edge) { _ in nil }
+    (self.width, self.height, self.samples, self.loop) = (width, height, samples, loop)
+    blank = Self.packed(as: samples) { _ in nil }
     pending = [Float](repeating: 0, count: Self.edge * width)
     file = try AtomicFile(path: path)
     // Classic TIFF ends at 4 GiB; compression may not help.
     let mode = width * height * samples.bits > 32_000_000_000 ? "w8" : "w"
     tiff = try TIFFWriter.open(file, mode: mode, log)
-    let header = TIFFWriter.Header(
-      width: width, height: height, channels: 1, samples: samples, pixelSize: pixelSize, description: nil)
-    TIFFWriter.setTags(of: header, tileSize: Self.edge, rowsPerStrip: 0, on: tiff)
+    Self.setTags(width: width, height: height, pixelSize: pixelSize, as: samples, on: tiff)
   }
 
   deinit { if !isClosed { TIFFClose(tiff) } }
@@ -77,13 +75,13 @@ package final class TIFFTileWriter {
     var packed = [[UInt8]?](repeating: nil, count: across)
     packed.withUnsafeMutableBufferPointer { packed in
       nonisolated(unsafe) let packed = packed
-      loop(across) { [packing, blank] column in
+      loop(across) { [samples, blank] column in
         let xs = column * edge..<min((column + 1) * edge, width)
         func row(_ y: Int) -> ArraySlice<Float>? {
           y < rows ? pending[y * width + xs.lowerBound..<y * width + xs.upperBound] : nil
         }
         let isBlank = (0..<rows).allSatisfy { row($0)!.allSatisfy { $0 == 0 } }
-        packed[column] = isBlank ? blank : packing.pack(width: edge, rows: edge, row: row)
+        packed[column] = isBlank ? blank : Self.packed(as: samples, row: row)
       }
     }
     for (column, bytes) in packed.enumerated() {
@@ -92,5 +90,47 @@ package final class TIFFTileWriter {
       guard written >= 0 else { throw TIFFWriter.failure(of: file, log) }
     }
     nextRow += rows
+  }
+
+  /// What libtiff stores of a tile. It packs one tile of a file after the other, so that each has a file of its own, in
+  /// memory, for the time being.
+  ///
+  /// - Parameter row: samples of a row of the tile, `nil` where there is none; what is left of it is 0.
+  /// - Returns: `nil` where there is no memory for it.
+  private static func packed(
+    as samples: TIFFWriter.Samples, row: (Int) -> ArraySlice<Float>?
+  ) -> [UInt8]? {
+    let descriptor = memfd_create(TIFFLog.fileName, 0)
+    guard descriptor >= 0 else { return nil }
+    let log = TIFFLog()
+    guard let tiff = norma_tiff_open(descriptor, TIFFLog.fileName, "w", log.pointer, 0) else {
+      close(descriptor)
+      return nil
+    }
+    defer { TIFFClose(tiff) }
+    setTags(width: edge, height: edge, pixelSize: nil, as: samples, on: tiff)
+    let rowBytes = edge * samples.bits / 8
+    var tile = [UInt8](repeating: 0, count: edge * rowBytes)
+    let isPacked = tile.withUnsafeMutableBytes { tile in
+      for y in 0..<edge {
+        guard let values = row(y) else { break }
+        TIFFWriter.store(values, as: samples, at: tile.baseAddress! + y * rowBytes)
+      }
+      return TIFFWriteEncodedTile(tiff, 0, tile.baseAddress, tmsize_t(tile.count)) >= 0
+    }
+    let (count, offset) = (Int(TIFFGetStrileByteCount(tiff, 0)), TIFFGetStrileOffset(tiff, 0))
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { bytes, size in
+      size = max(0, pread(descriptor, bytes.baseAddress, count, off_t(offset)))
+    }
+    return isPacked && bytes.count == count ? bytes : nil
+  }
+
+  private static func setTags(
+    width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples, on tiff: OpaquePointer
+  ) {
+    let header = TIFFWriter.Header(
+      width: width, height: height, channels: 1, samples: samples, pixelSize: pixelSize, description: nil)
+    TIFFWriter.setTags(of: header, tileSize: edge, rowsPerStrip: 0, on: tiff)
+    _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_ZIPQUALITY), deflateLevel)
   }
 }

@@ -141,9 +141,6 @@ package enum TIFFWriter {
     }
   }
 
-  /// libdeflate's own choice between time and size.
-  private static let deflateLevel: Int32 = 6
-
   /// About a quarter of a megabyte: large enough to compress well, small enough to stream.
   private static func rowsPerStrip(of page: Page) -> Int {
     let rowBytes = max(1, page.image.width * page.image.channels * page.samples.bits / 8)
@@ -154,27 +151,47 @@ package enum TIFFWriter {
     let image = page.image
     let chunkWidth = tileSize ?? image.width
     let chunkHeight = tileSize ?? rowsPerStrip(of: page)
-    let packing = TIFFPacking(samples: page.samples, channels: image.channels, level: deflateLevel)
+    let pixelBytes = image.channels * page.samples.bits / 8
+    let chunk = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: chunkWidth * chunkHeight * pixelBytes, alignment: 16)
+    defer { chunk.deallocate() }
     var index: UInt32 = 0
     for top in stride(from: 0, to: image.height, by: chunkHeight) {
       for left in stride(from: 0, to: image.width, by: chunkWidth) {
-        let count = min(chunkWidth, image.width - left) * image.channels
+        // Pixels of a tile beyond the page must be something; zeros compress best.
+        chunk.initializeMemory(as: UInt8.self, repeating: 0)
         let rows = min(chunkHeight, image.height - top)
-        // A strip ends with the page, a tile goes on beyond it.
-        let packed = packing.pack(width: chunkWidth, rows: tileSize ?? rows) { y in
-          guard y < rows else { return nil }
-          let first = ((top + y) * image.width + left) * image.channels
-          return image.samples[first..<first + count]
+        let count = min(chunkWidth, image.width - left) * image.channels
+        for row in 0..<rows {
+          let first = ((top + row) * image.width + left) * image.channels
+          store(
+            image.samples[first..<(first + count)], as: page.samples,
+            at: chunk.baseAddress! + row * chunkWidth * pixelBytes)
         }
-        guard var packed else { return false }
         let written =
           tileSize == nil
-          ? TIFFWriteRawStrip(tiff, index, &packed, tmsize_t(packed.count))
-          : TIFFWriteRawTile(tiff, index, &packed, tmsize_t(packed.count))
+          ? TIFFWriteEncodedStrip(tiff, index, chunk.baseAddress, tmsize_t(rows * chunkWidth * pixelBytes))
+          : TIFFWriteEncodedTile(tiff, index, chunk.baseAddress, tmsize_t(chunk.count))
         if written < 0 { return false }
         index += 1
       }
     }
     return true
+  }
+
+  static func store(_ values: ArraySlice<Float>, as samples: Samples, at target: UnsafeMutableRawPointer) {
+    // `max(0, NaN)` would be NaN; `NaN > 0` is false.
+    func clipped(_ value: Float, _ high: Float) -> Float { value > 0 ? min(value, high).rounded() : 0 }
+    switch samples {
+    case .uint8:
+      let bytes = target.assumingMemoryBound(to: UInt8.self)
+      for (index, value) in values.enumerated() { bytes[index] = UInt8(clipped(value, 255)) }
+    case .uint16:
+      let words = target.assumingMemoryBound(to: UInt16.self)
+      for (index, value) in values.enumerated() { words[index] = UInt16(clipped(value, 65535)) }
+    case .float32:
+      let floats = target.assumingMemoryBound(to: Float.self)
+      for (index, value) in values.enumerated() { floats[index] = value }
+    }
   }
 }
