@@ -152,8 +152,10 @@ import Testing
     try compiler.run()
     compiler.waitUntilExit()
     try #require(compiler.terminationStatus == 0)
+    // Beside what the thread sanitizer needs, see Tests/sanitize.
+    let others = ProcessInfo.processInfo.environment["LD_PRELOAD"].map { ":" + $0 } ?? ""
     func run(_ arguments: [String]) throws -> Program.Result {
-      try Program.run(arguments, in: folder, environment: ["LD_PRELOAD": folder.file("nolocks.so")])
+      try Program.run(arguments, in: folder, environment: ["LD_PRELOAD": folder.file("nolocks.so") + others])
     }
     for shard in ["1/2", "2/2"] {
       let result = try run(LongBatch.analyze(to: "nolocks") + ["--shard", shard])
