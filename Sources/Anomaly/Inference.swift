@@ -273,12 +273,11 @@ package final class Inference {
         func line(of map: Tensor) -> UnsafePointer<Float> {
           UnsafePointer(map.values.baseAddress! + row * shape.w * map.shape.c)
         }
-        put(shape.c, from: line(of: y), to: 0)
+        put(shape.c, from: line(of: y), to: layout.reconstruction.lowerBound)
         if let scales { put(shape.c, from: line(of: scales), to: layout.scales.lowerBound) }
         if let logits { put(1, from: line(of: logits), to: layout.logit.lowerBound) }
         if let gradient {
-          let source = line(of: gradient)
-          put(shape.c, from: source, to: layout.gradient.lowerBound)
+          put(shape.c, from: line(of: gradient), to: layout.gradient.lowerBound)
           for column in 0..<shape.w {
             for c in layout.gradient { target[column * layout.count + c] = abs(target[column * layout.count + c]) }
           }

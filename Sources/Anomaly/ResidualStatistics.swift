@@ -128,11 +128,11 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     var sums = [[Double]](repeating: [Double](repeating: 0, count: c), count: classes)
     var squares = sums
     for scan in scans {
-      for pixel in scan.depth.indices where scan.depth[pixel] > 0 {
-        let k = depthClass(scan.depth[pixel])
+      scan.forEachTissuePixel { _, depth, values in
+        let k = depthClass(depth)
         counts[k] += 1
         for channel in 0..<c {
-          let value = Double(scan.values[pixel * c + channel])
+          let value = Double(values[channel])
           sums[k][channel] += value
           squares[k][channel] += value * value
         }

@@ -27,8 +27,9 @@ struct SlidePictures {
   ///
   /// - Parameter other: the residual's, of the same block.
   mutating func add(_ block: SlideScorer.BlockHeat, residual other: SlideScorer.BlockHeat) {
-    Self.raise(&heat, to: block.core, at: cells(of: block.area))
-    Self.raise(&residual, to: other.core, at: cells(of: other.area))
+    let place = cells(of: block.area)
+    Self.raise(&heat, to: block.core, at: place)
+    Self.raise(&residual, to: other.core, at: place)
   }
 
   private static func raise(_ cells: inout [Float], to part: Image, at place: (rows: [Int], columns: [Int])) {

@@ -33,9 +33,10 @@ static void norma_png_fail(png_structp png, png_const_charp text) {
 
 /*
  * Bytes written, 0 on failure. One channel is gray, three are RGB, four RGBA; one channel with a palette of `palette_count`
- * RGBA colors is indexed. How hard to try: 0 stores differences to the pixel before or above, in which nothing but runs is looked for; 1
- * leaves pictures of few colors as they are and searches them for repetitions; 2 chooses the best difference for every
- * row; 3 stores differences to the pixel before and finds what repeats itself nearby, such as three channels of one gray.
+ * RGBA colors is indexed. How hard to try: 0 stores differences to the pixel before or above, in which nothing but runs
+ * is looked for; 1 leaves pictures of few colors as they are and searches them for repetitions; 2 chooses the best
+ * difference for every row; 3 stores differences to the pixel before and finds what repeats itself nearby, such as three
+ * channels of one gray.
  */
 static inline size_t norma_png_encode(
     const png_byte *pixels, uint32_t width, uint32_t height, int channels, const png_byte *palette, int palette_count,

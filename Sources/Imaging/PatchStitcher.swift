@@ -35,7 +35,8 @@ package struct PatchStitcher: Sendable {
       let (left, top) = grid.origin(of: patch)
       let rows = max(0, area.y - top)..<max(0, area.y - top, min(size, area.y + area.height - top))
       let columns = max(0, area.x - left)..<max(0, area.x - left, min(size, area.x + area.width - left))
-      for y in rows where !columns.isEmpty {
+      guard !columns.isEmpty else { continue }
+      for y in rows {
         let pixel = (top + y - area.y) * area.width + left + columns.lowerBound - area.x
         let source = ((index * size + y) * size + columns.lowerBound) * channels
         for (k, x) in columns.enumerated() { weights[pixel + k] += window[y] * window[x] }

@@ -72,7 +72,8 @@ package struct TIFFPage: Sendable {
 
   var isTiled: Bool { if case .tiles = layout { true } else { false } }
 
-  var area: Double { Double(width) * Double(height) }
+  /// Width times height, which as an integer could overflow.
+  package var area: Double { Double(width) * Double(height) }
 
   /// "strips of 16 rows" or "tiles of 256x256", and whether colours lie apart.
   package var layoutDescription: String {

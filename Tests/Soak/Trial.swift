@@ -39,7 +39,7 @@ struct Trial {
       throw Breach(description: "a problem does not name its file: \(problem)")
     }
 
-    let isSmall = file.pages.allSatisfy { Double($0.width) * Double($0.height) <= Double(Self.readTwice) }
+    let isSmall = file.pages.allSatisfy { $0.area <= Double(Self.readTwice) }
     Self.fillNewMemory(with: isSmall ? 0x5A : 0)
     let item = Study.Case(name: "case", files: [name])
     let sources = Study(path: folder, cases: [item]).scans(of: item)
