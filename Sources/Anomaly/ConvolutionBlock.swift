@@ -9,3 +9,13 @@ func convolutionBlock(
     NormalizedActivation("\(name).norm", channels: to, engine: engine),
   ]
 }
+
+/// The same on a map of twice the height and width, every pixel of the input four times.
+func doublingBlock(
+  _ name: String, from: Int, to: Int, engine: Engine, using random: inout RandomGenerator
+) -> [any Layer] {
+  [
+    DoublingConvolution("\(name).conv", from: from, to: to, gain: 1.4, engine: engine, using: &random),
+    NormalizedActivation("\(name).norm", channels: to, readsDoubled: true, engine: engine),
+  ]
+}

@@ -59,21 +59,26 @@ final class GaussianLatent {
       for i in plan.noise.values.indices { plan.noise.values[i] = generator!.normal() }
       if let share { generator!.skipNormals(perPatch * (share.batch - share.patches.upperBound)) }
     }
-    var sums = [Double](repeating: 0, count: k)
-    for pixel in 0..<statistics.shape.pixels {
-      var cell: Float = 0
-      for c in 0..<k {
-        let mean = s[pixel * 2 * k + c]
-        let logVariance = Self.clamp(s[pixel * 2 * k + k + c])
-        let deviation = exp(0.5 * logVariance)
-        plan.z.values[pixel * k + c] = mean + deviation * plan.noise.values[pixel * k + c]
-        let nats = 0.5 * (mean * mean + deviation * deviation - logVariance - 1)
-        sums[c] += Double(nats)
-        cell += nats
+    let (z, noise, map) = (plan.z.values, plan.noise.values, plan.map.values)
+    let pixels = statistics.shape.h * statistics.shape.w
+    let sums = Parallel.map(statistics.shape.n) { patch in
+      var sums = [Double](repeating: 0, count: k)
+      for pixel in patch * pixels..<(patch + 1) * pixels {
+        var cell: Float = 0
+        for c in 0..<k {
+          let mean = s[pixel * 2 * k + c]
+          let logVariance = Self.clamp(s[pixel * 2 * k + k + c])
+          let deviation = exp(0.5 * logVariance)
+          z[pixel * k + c] = mean + deviation * noise[pixel * k + c]
+          let nats = 0.5 * (mean * mean + deviation * deviation - logVariance - 1)
+          sums[c] += Double(nats)
+          cell += nats
+        }
+        map[pixel] = cell
       }
-      plan.map.values[pixel] = cell
+      return sums
     }
-    divergences = sums.map { $0 / Double(statistics.shape.n) }
+    divergences = (0..<k).map { c in sums.reduce(0) { $0 + $1[c] } / Double(statistics.shape.n) }
     return plan.z
   }
 
@@ -88,17 +93,21 @@ final class GaussianLatent {
     let k = channels
     let s = statistics.values
     let weights = divergences.map { $0 > freeNats ? weight : 0 }
-    for pixel in 0..<statistics.shape.pixels {
-      for c in 0..<k {
-        let i = pixel * 2 * k + c
-        let raw = s[i + k]
-        let logVariance = Self.clamp(raw)
-        let deviation = exp(0.5 * logVariance)
-        let byZ = gradient.values[pixel * k + c]
-        plan.gradient.values[i] = byZ + weights[c] * s[i]
-        let byLogVariance =
-          0.5 * (byZ * plan.noise.values[pixel * k + c] * deviation + weights[c] * (deviation * deviation - 1))
-        plan.gradient.values[i + k] = raw == logVariance ? byLogVariance : 0
+    let (incoming, noise, result) = (gradient.values, plan.noise.values, plan.gradient.values)
+    let pixels = statistics.shape.h * statistics.shape.w
+    Parallel.run(chunks: statistics.shape.n) { patch in
+      for pixel in patch * pixels..<(patch + 1) * pixels {
+        for c in 0..<k {
+          let i = pixel * 2 * k + c
+          let raw = s[i + k]
+          let logVariance = Self.clamp(raw)
+          let deviation = exp(0.5 * logVariance)
+          let byZ = incoming[pixel * k + c]
+          result[i] = byZ + weights[c] * s[i]
+          let byLogVariance =
+            0.5 * (byZ * noise[pixel * k + c] * deviation + weights[c] * (deviation * deviation - 1))
+          result[i + k] = raw == logVariance ? byLogVariance : 0
+        }
       }
     }
     return plan.gradient

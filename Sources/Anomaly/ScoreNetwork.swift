@@ -83,7 +83,9 @@ package final class ScoreNetwork {
     }
     decoders = (0..<a.widths.count - 1).map { stage in
       (
-        Sequential([Upsample(engine: engine)] + block("decode\(stage).enter", a.widths[stage + 1], a.widths[stage])),
+        Sequential(
+          doublingBlock(
+            "score.decode\(stage).enter", from: a.widths[stage + 1], to: a.widths[stage], engine: engine, using: &random)),
         Sequential(block("decode\(stage).leave", a.widths[stage], a.widths[stage]))
       )
     }

@@ -163,7 +163,8 @@ package final class VAE {
       return Decoder(
         enter: coarsest
           ? nil
-          : Sequential([Upsample(engine: engine)] + block("decode\(stage).enter", a.widths[stage + 1], width)),
+          : Sequential(
+            doublingBlock("decode\(stage).enter", from: a.widths[stage + 1], to: width, engine: engine, using: &random)),
         posteriorFromEncoder: k > 0 ? head("posterior_encoder", width, 2 * k, gain: 0.5) : nil,
         posteriorFromDecoder: k > 0 && !coarsest ? head("posterior_decoder", width, 2 * k, gain: 0.5) : nil,
         latent: k > 0 ? GaussianLatent(channels: k, engine: engine) : nil,

@@ -2,33 +2,39 @@ internal import COneDNN
 
 /// Two-dimensional convolution with bias and zero padding.
 ///
-/// Output height and width are `(size + 2 * (kernel / 2) - kernel) / stride + 1`: the input's for stride 1, half of it
-/// for stride 2 and an even size. Source: Dumoulin & Visin 2016, arXiv:1603.07285.
+/// Output height and width are `(size + 2 * (kernel / 2) - kernel) / stride + 1`: the input's for stride 1 and an odd
+/// kernel, half of it for stride 2 and an even size. Source: Dumoulin & Visin 2016, arXiv:1603.07285.
 package final class Convolution: Layer {
   package let weights: Parameter  // [output, input, kernel, kernel]
   package let bias: Parameter  // [output]
   private let engine: Engine
-  private let inputs: Int
-  private let outputs: Int
-  private let kernel: Int
   private let stride: Int
   private var plans = Plans<Plan>()
   private var current: Plan?
 
   /// - Parameter gain: of the weights' initial spread; 0 makes the layer start at zero.
-  package init(
+  package convenience init(
     _ name: String, from inputs: Int, to outputs: Int, kernel: Int = 3, stride: Int = 1, gain: Float = 1,
     engine: Engine, using generator: inout RandomGenerator
   ) {
-    self.engine = engine
-    self.inputs = inputs
-    self.outputs = outputs
-    self.kernel = kernel
-    self.stride = stride
-    weights = Parameter("\(name).weight", shape: [outputs, inputs, kernel, kernel])
-    bias = Parameter("\(name).bias", shape: [outputs])
+    let weights = Parameter("\(name).weight", shape: [outputs, inputs, kernel, kernel])
     weights.initialize(fanIn: inputs * kernel * kernel, gain: gain, using: &generator)
+    self.init(weights: weights, bias: Parameter("\(name).bias", shape: [outputs]), stride: stride, engine: engine)
   }
+
+  /// - Parameters:
+  ///   - weights: `[output, input, kernel, kernel]`.
+  ///   - bias: `[output]`.
+  init(weights: Parameter, bias: Parameter, stride: Int = 1, engine: Engine) {
+    self.weights = weights
+    self.bias = bias
+    self.stride = stride
+    self.engine = engine
+  }
+
+  private var outputs: Int { weights.shape[0] }
+  private var inputs: Int { weights.shape[1] }
+  private var kernel: Int { weights.shape[2] }
 
   package var parameters: [Parameter] { [weights, bias] }
 
@@ -142,7 +148,7 @@ package final class Convolution: Layer {
       func size(_ edge: Int) -> Int { (edge + 2 * padding - layer.kernel) / layer.stride + 1 }
       let outputShape = Shape(input.n, size(input.h), size(input.w), layer.outputs)
       output = try Tensor(outputShape, engine: engine)
-      let dimensions = [layer.outputs, layer.inputs, layer.kernel, layer.kernel]
+      let dimensions = layer.weights.shape
       let plain = try OneDNN.layout(dimensions, dnnl_oihw)
       let biasLayout = try OneDNN.layout([layer.outputs], dnnl_x)
       geometry = OneDNN.ConvolutionGeometry(

@@ -12,17 +12,21 @@ package final class NormalizedActivation: Layer {
   package let shift: Parameter
   private let engine: Engine
   private let channels: Int
+  private let readsDoubled: Bool
   private var plans = Plans<Plan>()
   private var current: (plan: Plan, input: Tensor)?
   private static let epsilon: Float = 1e-5
   /// Fixed, so that the sums over chunks do not depend on the number of threads.
   private static let chunks = 16
 
-  /// - Parameter channels: a multiple of 8.
-  package init(_ name: String, channels: Int, engine: Engine) {
+  /// - Parameters:
+  ///   - channels: a multiple of 8.
+  ///   - readsDoubled: whether the input is a `DoublingConvolution`'s output; this layer's own is the doubled map.
+  package init(_ name: String, channels: Int, readsDoubled: Bool = false, engine: Engine) {
     precondition(channels % Lanes.scalarCount == 0, "\(name) has \(channels) channels, a multiple of 8 is needed")
     self.engine = engine
     self.channels = channels
+    self.readsDoubled = readsDoubled
     scale = Parameter("\(name).weight", shape: [channels], filledWith: 1)
     shift = Parameter("\(name).bias", shape: [channels])
   }
@@ -32,15 +36,19 @@ package final class NormalizedActivation: Layer {
   private final class Plan {
     let output: Tensor
     let inputGradient: Tensor
+    /// Where the output's pixels lie in the input; `nil` where they lie as in the output.
+    let doubled: DoubledMap?
     /// Of every pixel, with room for a last group of eight.
     let means: UnsafeMutablePointer<Float>
     let inverseDeviations: UnsafeMutablePointer<Float>
     /// Gradients by scale and shift of every chunk.
     let sums: Tensor
 
-    init(_ shape: Shape, engine: Engine) throws(ComputeError) {
+    init(_ input: Shape, isDoubled: Bool, engine: Engine) throws(ComputeError) {
+      doubled = isDoubled ? DoubledMap(in: input) : nil
+      let shape = doubled?.shape ?? input
       output = try Tensor(shape, engine: engine, isMultiplied: true)
-      inputGradient = try Tensor(shape, engine: engine, isMultiplied: true)
+      inputGradient = try Tensor(input, engine: engine, isMultiplied: true)
       means = .allocate(capacity: shape.pixels + Lanes.scalarCount)
       inverseDeviations = .allocate(capacity: shape.pixels + Lanes.scalarCount)
       inverseDeviations.initialize(repeating: 0, count: shape.pixels + Lanes.scalarCount)
@@ -54,11 +62,22 @@ package final class NormalizedActivation: Layer {
   }
 
   package func forward(_ x: Tensor) throws(ComputeError) -> Tensor {
-    precondition(x.shape.c == channels, "\(scale.name) takes \(channels) channels, \(x.shape.c) came")
-    let plan = try plans.plan(for: x.shape) { shape throws(ComputeError) in try Plan(shape, engine: engine) }
+    let expected = readsDoubled ? 4 * channels : channels
+    precondition(x.shape.c == expected, "\(scale.name) takes \(expected) channels, \(x.shape.c) came")
+    let plan = try plans.plan(for: x.shape) { shape throws(ComputeError) in
+      try Plan(shape, isDoubled: readsDoubled, engine: engine)
+    }
     current = (plan, x)
     let pass = pass(over: x, in: plan, to: plan.output)
-    forEachChunk(x.shape.pixels) { _, pixels, vectors in pass.forward(pixels, vectors: vectors) }
+    if let doubled = plan.doubled {
+      doubled.places.withUnsafeBufferPointer { places in
+        forEachChunk(plan.output.shape.pixels) { _, pixels, vectors in
+          pass.forward(pixels, vectors: vectors) { Int(places[$0]) }
+        }
+      }
+    } else {
+      forEachChunk(plan.output.shape.pixels) { _, pixels, vectors in pass.forward(pixels, vectors: vectors) { $0 } }
+    }
     return plan.output
   }
 
@@ -80,13 +99,16 @@ package final class NormalizedActivation: Layer {
     let scale: UnsafePointer<Lanes>
     let shift: UnsafePointer<Lanes>
 
-    @inline(__always) func forward(_ pixels: Range<Int>, vectors: Int) {
+    /// - Parameters:
+    ///   - pixels: of the output.
+    ///   - place: where a pixel lies in the input.
+    @inline(__always) func forward(_ pixels: Range<Int>, vectors: Int, place: (Int) -> Int) {
       let share = 1 / Float(vectors * Lanes.scalarCount)
       // Some pixels at a time, so that roots of eight of them are taken at once, and all are near when they are needed.
       for first in stride(from: pixels.lowerBound, to: pixels.upperBound, by: 8 * Lanes.scalarCount) {
         let group = first..<min(first &+ 8 &* Lanes.scalarCount, pixels.upperBound)
         for pixel in group {
-          let row = source + pixel &* vectors
+          let row = source + place(pixel) &* vectors
           var sum = Lanes.zero
           for v in 0..<vectors { sum += row[v] }
           let mean = sum.total * share
@@ -104,51 +126,53 @@ package final class NormalizedActivation: Layer {
         }
         for pixel in group {
           let (mean, inverse) = (means[pixel], inverseDeviations[pixel])
+          let (from, to) = (place(pixel) &* vectors, pixel &* vectors)
           for v in 0..<vectors {
-            let place = pixel &* vectors &+ v
-            let y = (source[place] - mean) * (inverse * scale[v]) + shift[v]
+            let y = (source[from &+ v] - mean) * (inverse * scale[v]) + shift[v]
             let activated = y * y.logistic
-            target[place] = activated
-            if let rounded { rounded[place] = activated.rounded16 }
+            target[to &+ v] = activated
+            if let rounded { rounded[to &+ v] = activated.rounded16 }
           }
         }
       }
     }
 
     /// - Parameters:
+    ///   - pixels: of the output.
     ///   - incoming: gradient by the layer's output.
     ///   - byScale: room for the gradients by scale and shift.
+    ///   - place: where a pixel lies in the input.
     @inline(__always) func backward(
-      _ pixels: Range<Int>, incoming: UnsafePointer<Lanes>, byScale: UnsafeMutablePointer<Lanes>, vectors: Int
+      _ pixels: Range<Int>, incoming: UnsafePointer<Lanes>, byScale: UnsafeMutablePointer<Lanes>, vectors: Int,
+      place: (Int) -> Int
     ) {
       let share = 1 / Float(vectors * Lanes.scalarCount)
       let byShift = byScale + vectors
       byScale.update(repeating: .zero, count: 2 * vectors)
       for pixel in pixels {
         let (mean, inverse) = (means[pixel], inverseDeviations[pixel])
+        let (to, from) = (place(pixel) &* vectors, pixel &* vectors)
         var plain = Lanes.zero
         var projected = Lanes.zero
         for v in 0..<vectors {
-          let place = pixel &* vectors &+ v
-          let normal = (source[place] - mean) * inverse
+          let normal = (source[to &+ v] - mean) * inverse
           let y = normal * scale[v] + shift[v]
           let s = y.logistic
           // The derivative of y * s(y) is s + y * s * (1 - s).
-          let d = incoming[place] * (s * (1 + y * (1 - s)))
+          let d = incoming[from &+ v] * (s * (1 + y * (1 - s)))
           let g = d * scale[v]
           plain += g
           projected += g * normal
           byScale[v] += d * normal
           byShift[v] += d
-          target[place] = g
+          target[to &+ v] = g
         }
         let a = plain.total * share
         let b = projected.total * share * inverse
         for v in 0..<vectors {
-          let place = pixel &* vectors &+ v
-          let result = (target[place] - a - (source[place] - mean) * b) * inverse
-          target[place] = result
-          if let rounded { rounded[place] = result.rounded16 }
+          let result = (target[to &+ v] - a - (source[to &+ v] - mean) * b) * inverse
+          target[to &+ v] = result
+          if let rounded { rounded[to &+ v] = result.rounded16 }
         }
       }
     }
@@ -158,8 +182,19 @@ package final class NormalizedActivation: Layer {
     guard let (plan, input) = current else { preconditionFailure("\(scale.name): backward before forward") }
     let pass = pass(over: input, in: plan, to: plan.inputGradient)
     let (incoming, sums) = (gradient.lanes, plan.sums.lanes)
-    forEachChunk(input.shape.pixels) { chunk, pixels, vectors in
-      pass.backward(pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, vectors: vectors)
+    let pixels = plan.output.shape.pixels
+    if let doubled = plan.doubled {
+      doubled.places.withUnsafeBufferPointer { places in
+        forEachChunk(pixels) { chunk, pixels, vectors in
+          pass.backward(pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, vectors: vectors) {
+            Int(places[$0])
+          }
+        }
+      }
+    } else {
+      forEachChunk(pixels) { chunk, pixels, vectors in
+        pass.backward(pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, vectors: vectors) { $0 }
+      }
     }
     let total = plan.sums.values
     for c in 0..<channels {

@@ -64,8 +64,15 @@ func `the gradients of normalization and activation agree with finite difference
     of: NormalizedActivation("n", channels: channels, engine: try Engine()), input: Shape(2, 4, 6, channels))
 }
 
-@Test func `doubling a map passes its gradient back`() throws {
-  try checkGradients(of: Upsample(engine: try Engine()), input: Shape(2, 3, 5, 16))
+@Test(arguments: [(8, 6), (16, 1)])
+func `the gradients of a convolution of a doubled map agree with finite differences`(outputs: Int, edge: Int) throws {
+  let engine = try Engine()
+  var random = RandomGenerator(seed: 2)
+  let layer = Sequential([
+    DoublingConvolution("d", from: 5, to: outputs, engine: engine, using: &random),
+    NormalizedActivation("n", channels: outputs, readsDoubled: true, engine: engine),
+  ])
+  try checkGradients(of: layer, input: Shape(2, edge, edge + 2, 5))
 }
 
 @Test func `a stack of layers passes gradients through all of them`() throws {
@@ -74,8 +81,10 @@ func `the gradients of normalization and activation agree with finite difference
   let stack = Sequential([
     Convolution("a", from: 4, to: 16, engine: engine, using: &random),
     NormalizedActivation("b", channels: 16, engine: engine),
-    Convolution("c", from: 16, to: 32, stride: 2, engine: engine, using: &random), Upsample(engine: engine),
-    Convolution("d", from: 32, to: 3, kernel: 1, engine: engine, using: &random),
+    Convolution("c", from: 16, to: 32, stride: 2, engine: engine, using: &random),
+    DoublingConvolution("d", from: 32, to: 16, engine: engine, using: &random),
+    NormalizedActivation("e", channels: 16, readsDoubled: true, engine: engine),
+    Convolution("f", from: 16, to: 3, kernel: 1, engine: engine, using: &random),
   ])
   try checkGradients(of: stack, input: Shape(1, 8, 8, 4))
 }

@@ -59,9 +59,10 @@ func `what a layer rounds is what a convolution would round`(isDoubled: Bool) th
   var random = RandomGenerator(seed: 4)
   let x = try Tensor(Shape(2, 8, 12, 24), engine: engine)
   for i in x.values.indices { x.values[i] = 3 * random.normal() }
-  let layers: [any Layer] =
-    [NormalizedActivation("n", channels: 24, engine: engine)] + (isDoubled ? [Upsample(engine: engine)] : [])
-  let front = Sequential(layers)
+  let normalization = NormalizedActivation("n", channels: 24, readsDoubled: isDoubled, engine: engine)
+  let front = Sequential(
+    isDoubled
+      ? [DoublingConvolution("d", from: 24, to: 24, engine: engine, using: &random), normalization] : [normalization])
   let convolution = Convolution("c", from: 24, to: 16, engine: engine, using: &random)
   func passes(_ take: (Tensor) throws -> Tensor) throws -> (output: [Float], byWeights: [Float], byInput: [Float]) {
     let y = try convolution.forward(try take(try front.forward(x)))

@@ -45,6 +45,56 @@ private func sines(_ count: Int, _ factor: Float = 1) -> [Float] { (0..<count).m
   expectClose(layer.bias.gradient, [0.0085530, 0.3088140, 0.5814885])
 }
 
+/// The doubled map made in full, every pixel four times, and what passes its gradient back.
+private func doubled(_ x: Tensor, _ engine: Engine) throws -> Tensor {
+  let result = try Tensor(Shape(x.shape.n, 2 * x.shape.h, 2 * x.shape.w, x.shape.c), engine: engine)
+  for i in result.values.indices { result.values[i] = x.values[x.shape.index(ofDoubled: i)] }
+  return result
+}
+
+extension Shape {
+  /// Where the value lies that a doubled map has at an index.
+  fileprivate func index(ofDoubled index: Int) -> Int {
+    let (pixel, channel) = index.quotientAndRemainder(dividingBy: c)
+    let (row, column) = pixel.quotientAndRemainder(dividingBy: 2 * w)
+    return ((row / (2 * h) * h + row % (2 * h) / 2) * w + column / 2) * c + channel
+  }
+}
+
+@Test(arguments: [Shape(2, 5, 3, 4), Shape(1, 1, 1, 16), Shape(3, 8, 8, 32)])
+func `a convolution of a doubled map agrees with doubling first, forwards and backwards`(input: Shape) throws {
+  let engine = try Engine()
+  var random = RandomGenerator(seed: 3)
+  let x = try tensor(input, sines(input.count, 0.9), engine)
+  let plain = Convolution("c", from: input.c, to: 8, engine: engine, using: &random)
+  let doubling = DoublingConvolution("c", from: input.c, to: 8, engine: engine, using: &random)
+  let normalizations = [false, true].map { NormalizedActivation("n", channels: 8, readsDoubled: $0, engine: engine) }
+  // Twice, since the weights are spread anew when they change.
+  for factor: Float in [0.7, 0.4] {
+    for layer in [(plain.weights, plain.bias), (doubling.weights, doubling.bias)] {
+      layer.0.set(sines(layer.0.count, factor))
+      layer.1.set(sines(8, factor))
+    }
+    let expected = try normalizations[0].forward(try plain.forward(try doubled(x, engine)))
+    let found = try normalizations[1].forward(try doubling.forward(x))
+    #expect(found.shape == expected.shape)
+    expectClose(found.values, Array(expected.values))
+
+    let gradient = try tensor(found.shape, sines(found.shape.count, 0.3), engine)
+    let byDoubled = try plain.backward(try normalizations[0].backward(gradient))
+    var byInput = [Float](repeating: 0, count: input.count)
+    for i in byDoubled.values.indices { byInput[input.index(ofDoubled: i)] += byDoubled.values[i] }
+    expectClose(try doubling.backward(try normalizations[1].backward(gradient)).values, byInput, within: 1e-4)
+    for (a, b) in [
+      (doubling.weights, plain.weights), (doubling.bias, plain.bias), (normalizations[1].scale, normalizations[0].scale),
+      (normalizations[1].shift, normalizations[0].shift),
+    ] {
+      let size = b.gradient.reduce(0) { max($0, abs($1)) }
+      expectClose(a.gradient, Array(b.gradient), within: 1e-5 * size + 1e-5)
+    }
+  }
+}
+
 // F.silu(F.layer_norm(s(16).view(2, 8), (8,), 1 + 0.1 * s(8), 0.2 * s(8, 0.5), 1e-5)), loss (y * s(16, 0.3).view(2, 8)).sum()
 @Test func `normalization and activation agree with reference values, forwards and backwards`() throws {
   let engine = try Engine()
