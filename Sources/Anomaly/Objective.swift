@@ -152,17 +152,22 @@ package struct Objective: Codable, Sendable, Equatable {
     of x: Tensor, reconstruction: Tensor, step: Int, spread: inout [Float], gradient: Tensor, ranks: Ranks?
   ) throws(ComputeError) -> Double {
     let c = x.shape.c
+    let pixels = x.shape.h * x.shape.w
     // Of every channel the sum of its differences, then of every channel how many there are.
-    var sums = [Double](repeating: 0, count: 2 * c)
-    for pixel in 0..<x.shape.pixels {
-      for channel in 0..<c {
-        let value = x.values[pixel * c + channel]
-        guard !value.isNaN else { continue }
-        let difference = reconstruction.values[pixel * c + channel] - value
-        sums[c + channel] += 1
-        sums[channel] += Double(likelihood == .laplace ? abs(difference) : difference * difference)
+    let byPatch = Parallel.map(x.shape.n) { patch in
+      var sums = [Double](repeating: 0, count: 2 * c)
+      for pixel in patch * pixels..<(patch + 1) * pixels {
+        for channel in 0..<c {
+          let value = x.values[pixel * c + channel]
+          guard !value.isNaN else { continue }
+          let difference = reconstruction.values[pixel * c + channel] - value
+          sums[c + channel] += 1
+          sums[channel] += Double(likelihood == .laplace ? abs(difference) : difference * difference)
+        }
       }
+      return sums
     }
+    var sums = (0..<2 * c).map { i in byPatch.reduce(0) { $0 + $1[i] } }
     try ranks?.sum(&sums)
     let counts = Array(sums[c...])
     var nats = 0.0
@@ -182,13 +187,15 @@ package struct Objective: Codable, Sendable, Equatable {
     let values = max(1, counts.reduce(0, +))
     let inverse = spread.map { 1 / max($0, 1e-3) }
     let scale = Float(1 / values)
-    for pixel in 0..<x.shape.pixels {
-      for channel in 0..<c {
-        let i = pixel * c + channel
-        let difference = (reconstruction.values[i] - x.values[i]) * inverse[channel]
-        let slope: Float =
-          likelihood == .laplace ? (difference > 0 ? 1 : difference < 0 ? -1 : 0) : difference
-        gradient.values[i] = difference.isNaN ? 0 : slope * inverse[channel] * scale
+    Parallel.run(chunks: x.shape.n) { patch in
+      for pixel in patch * pixels..<(patch + 1) * pixels {
+        for channel in 0..<c {
+          let i = pixel * c + channel
+          let difference = (reconstruction.values[i] - x.values[i]) * inverse[channel]
+          let slope: Float =
+            likelihood == .laplace ? (difference > 0 ? 1 : difference < 0 ? -1 : 0) : difference
+          gradient.values[i] = difference.isNaN ? 0 : slope * inverse[channel] * scale
+        }
       }
     }
     return nats / values

@@ -144,7 +144,7 @@ package final class ScoreNetwork {
         b.sums[stage].add(g)
         g = b.sums[stage]
       }
-      g = try encoders[stage].backward(g)
+      if stage > 0 { g = try encoders[stage].backward(g) } else { try encoders[stage].backwardToParameters(g) }
     }
   }
 }

@@ -48,7 +48,7 @@ package final class TrainingStep {
       ranks: ranks)
     let weights = objective.weights(step: adam.step, values: shape.count / shape.n, batch: share.batch)
     func backward() throws(ComputeError) {
-      try network.backward(
+      try network.backwardToParameters(
         gradient, scaleGradient: scaleGradient, divergenceWeights: weights, freeNats: objective.freeNats)
     }
     if let gradientSum { try gradientSum.sum(during: backward) } else { try backward() }

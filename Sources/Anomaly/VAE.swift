@@ -290,9 +290,28 @@ package final class VAE {
   ///   - divergenceWeights: what a nat of divergence of one patch counts, a number a stage.
   ///   - freeNats: divergence a channel may have for nothing, in nats a patch.
   /// - Returns: the gradient by the input of the last `forward`, `[n, h, w, c]`, valid until the next call.
-  @discardableResult
   package func backward(
     _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
+  ) throws(ComputeError) -> Tensor {
+    let byFeatures = try backwardToFirstEncoder(
+      gradient, scaleGradient: scaleGradient, divergenceWeights: divergenceWeights, freeNats: freeNats)
+    let b = current!
+    SpaceToDepth.inverse(try encoders[0].backward(byFeatures), factor: architecture.blockSize, into: b.gradient)
+    return b.gradient
+  }
+
+  /// `backward` without the gradient by the input.
+  package func backwardToParameters(
+    _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
+  ) throws(ComputeError) {
+    try encoders[0].backwardToParameters(
+      try backwardToFirstEncoder(
+        gradient, scaleGradient: scaleGradient, divergenceWeights: divergenceWeights, freeNats: freeNats))
+  }
+
+  /// - Returns: the gradient by the first stage's features.
+  private func backwardToFirstEncoder(
+    _ gradient: Tensor, scaleGradient: Tensor?, divergenceWeights: [Float], freeNats: Double
   ) throws(ComputeError) -> Tensor {
     guard let b = current else { preconditionFailure("the VAE's backward came before its forward") }
     var g = try backwardThroughOutput(gradient, scaleGradient: scaleGradient, in: b)
@@ -317,10 +336,9 @@ package final class VAE {
     for stage in encoders.indices.reversed() {
       let byFeatures = b.featureGradients[stage]!
       if stage < encoders.count - 1 { byFeatures.add(g) }
-      g = try encoders[stage].backward(byFeatures)
+      if stage > 0 { g = try encoders[stage].backward(byFeatures) }
     }
-    SpaceToDepth.inverse(g, factor: architecture.blockSize, into: b.gradient)  // [n, h, w, c]
-    return b.gradient
+    return b.featureGradients[0]!
   }
 
   /// The gradient of a loss by the latents of the last `decode`, stage by stage, valid until the next call; `nil` where a

@@ -22,24 +22,50 @@ package final class Adam {
   package let settings: Settings
   package let parameters: [Parameter]
   package private(set) var step = 0
-  package private(set) var firstMoments: [[Float]]
-  package private(set) var secondMoments: [[Float]]
-  package private(set) var averages: [[Float]]
+  /// Of all parameters, one after the other.
+  private var first: [Float]
+  private var second: [Float]
+  private var average: [Float]
+  private let pieces: [Piece]
+
+  /// Part of a parameter that a thread updates at once.
+  private struct Piece {
+    let parameter: Parameter
+    let range: Range<Int>
+    /// Where it begins among all parameters.
+    let start: Int
+  }
+
+  private static let pieceSize = 1 << 12
 
   package init(_ parameters: [Parameter], settings: Settings = Settings()) {
     self.parameters = parameters
     self.settings = settings
-    firstMoments = parameters.map { [Float](repeating: 0, count: $0.count) }
-    secondMoments = firstMoments
-    averages = parameters.map { Array($0.value) }
+    var (pieces, total) = ([Piece](), 0)
+    for parameter in parameters {
+      for low in stride(from: 0, to: parameter.count, by: Self.pieceSize) {
+        let range = low..<min(low + Self.pieceSize, parameter.count)
+        pieces.append(Piece(parameter: parameter, range: range, start: total))
+        total += range.count
+      }
+    }
+    self.pieces = pieces
+    first = [Float](repeating: 0, count: total)
+    second = first
+    average = parameters.flatMap(\.value)
   }
+
+  /// Of every parameter.
+  package var firstMoments: [[Float]] { first.divided(into: parameters.map(\.count)) }
+  package var secondMoments: [[Float]] { second.divided(into: parameters.map(\.count)) }
+  package var averages: [[Float]] { average.divided(into: parameters.map(\.count)) }
 
   /// Continues where `step` updates left off.
   package func restore(step: Int, firstMoments: [[Float]], secondMoments: [[Float]], averages: [[Float]]) {
     self.step = step
-    self.firstMoments = firstMoments
-    self.secondMoments = secondMoments
-    self.averages = averages
+    first = Array(firstMoments.joined())
+    second = Array(secondMoments.joined())
+    average = Array(averages.joined())
   }
 
   /// Takes a step along the parameters' gradients.
@@ -47,7 +73,8 @@ package final class Adam {
   /// - Returns: the gradients' norm before clipping; where it is not finite, nothing was changed.
   @discardableResult
   package func update(learningRate: Float) -> Float {
-    let norm = parameters.reduce(Double(0)) { $0 + Self.sumOfSquares($1.gradient) }.squareRoot()
+    let squares = Parallel.map(pieces.count) { Self.sumOfSquares(pieces[$0].parameter.gradient, pieces[$0].range) }
+    let norm = squares.reduce(0, +).squareRoot()
     guard norm.isFinite else { return Float(norm) }
     step += 1
     let clip = Float(min(1, Double(settings.maximumNorm) / max(norm, 1e-12)))
@@ -55,25 +82,29 @@ package final class Adam {
     let correction2 = 1 - pow(settings.beta2, Float(step))
     let rate = learningRate / correction1
     let keep = min(settings.averaging, Float(1 + step) / Float(10 + step))
-    for (index, parameter) in parameters.enumerated() {
-      let decay = parameter.shape.count > 1 ? learningRate * settings.weightDecay : 0
-      let s = settings
-      parameter.update { value in
-        firstMoments[index].withUnsafeMutableBufferPointer { m in
-          secondMoments[index].withUnsafeMutableBufferPointer { v in
-            averages[index].withUnsafeMutableBufferPointer { average in
-              for i in value.indices {
-                let g = parameter.gradient[i] * clip
-                m[i] = s.beta1 * m[i] + (1 - s.beta1) * g
-                v[i] = s.beta2 * v[i] + (1 - s.beta2) * g * g
-                value[i] -= decay * value[i] + rate * m[i] / ((v[i] / correction2).squareRoot() + s.epsilon)
-                average[i] = keep * average[i] + (1 - keep) * value[i]
-              }
+    let s = settings
+    first.withUnsafeMutableBufferPointer { first in
+      second.withUnsafeMutableBufferPointer { second in
+        average.withUnsafeMutableBufferPointer { average in
+          let (first, second, average) = (first.baseAddress!, second.baseAddress!, average.baseAddress!)
+          Parallel.run(chunks: pieces.count) { k in
+            let piece = pieces[k]
+            let decay = piece.parameter.shape.count > 1 ? learningRate * s.weightDecay : 0
+            let value = piece.parameter.value.baseAddress! + piece.range.lowerBound
+            let gradient = piece.parameter.gradient.baseAddress! + piece.range.lowerBound
+            let (m, v, mean) = (first + piece.start, second + piece.start, average + piece.start)
+            for i in 0..<piece.range.count {
+              let g = gradient[i] * clip
+              m[i] = s.beta1 * m[i] + (1 - s.beta1) * g
+              v[i] = s.beta2 * v[i] + (1 - s.beta2) * g * g
+              value[i] -= decay * value[i] + rate * m[i] / ((v[i] / correction2).squareRoot() + s.epsilon)
+              mean[i] = keep * mean[i] + (1 - keep) * value[i]
             }
           }
         }
       }
     }
+    for parameter in parameters { parameter.update { _ in } }
     return Float(norm)
   }
 
@@ -84,17 +115,17 @@ package final class Adam {
     return live
   }
 
-  private static func sumOfSquares(_ values: UnsafeMutableBufferPointer<Float>) -> Double {
+  private static func sumOfSquares(_ values: UnsafeMutableBufferPointer<Float>, _ range: Range<Int>) -> Double {
     var lanes = SIMD8<Double>()
-    var i = 0
-    while i + 8 <= values.count {
+    var i = range.lowerBound
+    while i + 8 <= range.upperBound {
       var chunk = SIMD8<Double>()
       for lane in 0..<8 { chunk[lane] = Double(values[i + lane]) }
       lanes += chunk * chunk
       i += 8
     }
     var total = lanes.sum()
-    while i < values.count {
+    while i < range.upperBound {
       total += Double(values[i]) * Double(values[i])
       i += 1
     }

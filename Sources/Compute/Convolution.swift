@@ -46,11 +46,22 @@ package final class Convolution: Layer {
   }
 
   package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
-    guard let plan = current else { preconditionFailure("\(weights.name): backward before forward") }
-    return try plan.backward(gradient) { () throws(ComputeError) in
-      try weights.gradientIsSet?()
-      try bias.gradientIsSet?()
-    }
+    let plan = planOfForward
+    try plan.backwardToParameters(gradient)
+    try weights.gradientIsSet?()
+    try bias.gradientIsSet?()
+    return try plan.backwardToInput(gradient)
+  }
+
+  package func backwardToParameters(_ gradient: Tensor) throws(ComputeError) {
+    try planOfForward.backwardToParameters(gradient)
+    try weights.gradientIsSet?()
+    try bias.gradientIsSet?()
+  }
+
+  private var planOfForward: Plan {
+    guard let current else { preconditionFailure("\(weights.name): backward before forward") }
+    return current
   }
 
   /// The primitives and buffers of one input shape.
@@ -177,27 +188,29 @@ package final class Convolution: Layer {
       return output
     }
 
-    /// - Parameter parametersAreSet: called before the gradient by the input is computed.
-    func backward(_ gradient: Tensor, parametersAreSet: () throws(ComputeError) -> Void) throws(ComputeError) -> Tensor
-    {
+    func backwardToParameters(_ gradient: Tensor) throws(ComputeError) {
       guard let input else { preconditionFailure("\(weights.name): backward before forward") }
       precondition(gradient.shape == output.shape, "gradient \(gradient.shape) of an output \(output.shape)")
       let b: Backward
       if let training { b = training } else { b = try makeBackward() }
       training = b
-      let incoming = try b.gradient.take(gradient)
-      engine.operations += 2 * geometry.operations  // by the weights, and by the input
+      engine.operations += geometry.operations
       try b.weights.run([
-        DNNL_ARG_SRC_0: source.memory(of: input), DNNL_ARG_DIFF_DST_0: incoming,
+        DNNL_ARG_SRC_0: source.memory(of: input), DNNL_ARG_DIFF_DST_0: try b.gradient.take(gradient),
         DNNL_ARG_DIFF_WEIGHTS_0: b.weightGradient ?? plainGradient, DNNL_ARG_DIFF_BIAS: biasGradient,
       ])
       if let laid = b.weightGradient, let reorder = b.weightReorder {
         try reorder.run([DNNL_ARG_SRC_0: laid, DNNL_ARG_DST_0: plainGradient])
       }
-      try parametersAreSet()
+    }
+
+    /// Goes on with the gradient that `backwardToParameters` took in.
+    func backwardToInput(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+      guard let b = training else { preconditionFailure("\(weights.name): the parameters come first") }
+      engine.operations += geometry.operations
       try b.dataWeights.refresh(from: plainWeights, version: weights.version)
       try b.data.run([
-        DNNL_ARG_DIFF_DST_0: incoming, DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,
+        DNNL_ARG_DIFF_DST_0: b.gradient.memory(of: gradient), DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,
         DNNL_ARG_DIFF_SRC_0: b.inputGradient.memory,
       ])
       return b.inputGradient

@@ -50,6 +50,10 @@ package final class DoublingConvolution: Layer {
   /// - Parameter gradient: by the output, 0 where that is no pixel of the doubled map.
   package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor { try convolution.backward(gradient) }
 
+  package func backwardToParameters(_ gradient: Tensor) throws(ComputeError) {
+    try convolution.backwardToParameters(gradient)
+  }
+
   private var outputs: Int { weights.shape[0] }
 
   /// Calls `body` for every weight of the four convolutions and every weight of the kernel that is part of it.

@@ -5,7 +5,13 @@ package protocol Layer: AnyObject {
   /// Takes the loss's gradient by the output of the last `forward`, sets the parameters' gradients and returns the
   /// gradient by that forward's input.
   func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor
+  /// The same without the gradient by the input, which a network's first layer owes nobody.
+  func backwardToParameters(_ gradient: Tensor) throws(ComputeError)
   var parameters: [Parameter] { get }
+}
+
+extension Layer {
+  package func backwardToParameters(_ gradient: Tensor) throws(ComputeError) { _ = try backward(gradient) }
 }
 
 /// Layers one after the other.
@@ -24,6 +30,12 @@ package final class Sequential: Layer {
     var gradient = gradient
     for layer in layers.reversed() { gradient = try layer.backward(gradient) }
     return gradient
+  }
+
+  package func backwardToParameters(_ gradient: Tensor) throws(ComputeError) {
+    var gradient = gradient
+    for layer in layers.dropFirst().reversed() { gradient = try layer.backward(gradient) }
+    try layers.first?.backwardToParameters(gradient)
   }
 
   package var parameters: [Parameter] { layers.flatMap(\.parameters) }

@@ -81,12 +81,14 @@ private func `the loss's gradient by every parameter and by the input agrees wit
     of: target, reconstruction: try forward(), scales: model.scales, divergences: model.divergences, step: 10_000,
     spread: &spread, gradient: gradient, scaleGradient: scaleGradient)
   #expect(abs(terms.loss - (try loss())) < 1e-5 * abs(terms.loss))
+  let weights = objective.weights(step: 10_000, values: x.shape.count / 2, batch: 2)
   let byInput = Array(
-    try model.backward(
-      gradient, scaleGradient: scaleGradient,
-      divergenceWeights: objective.weights(step: 10_000, values: x.shape.count / 2, batch: 2), freeNats: 0
-    ).values)
+    try model.backward(gradient, scaleGradient: scaleGradient, divergenceWeights: weights, freeNats: 0).values)
   let gradients = model.parameters.map { Array($0.gradient) }
+  for parameter in model.parameters { parameter.gradient.update(repeating: 0) }
+  _ = try forward()
+  try model.backwardToParameters(gradient, scaleGradient: scaleGradient, divergenceWeights: weights, freeNats: 0)
+  #expect(model.parameters.map { Array($0.gradient) } == gradients)
   #expect(gradients.allSatisfy { $0.contains { $0 != 0 } })
 
   // f32 rounding of the loss is about 1e-7 of it; over a step of 1e-2 that is 1e-5 in the difference. Laplace's kinks
@@ -184,7 +186,7 @@ private func `the loss's gradient by every parameter and by the input agrees wit
   let terms = try setting.objective.terms(
     of: x, reconstruction: y, divergences: model.divergences, step: 0, spread: &spread, gradient: gradient)
   #expect(terms.loss.isFinite)
-  try model.backward(gradient, divergenceWeights: [0, 0, 0], freeNats: 0)
+  try model.backwardToParameters(gradient, divergenceWeights: [0, 0, 0], freeNats: 0)
   // By the logit the gradient of a cross-entropy is r - t: here 1 or -1 a value, 64 of 512 values a bias.
   for i in bias.gradient.indices { #expect(abs(bias.gradient[i] - (i.isMultiple(of: 2) ? 0.125 : -0.125)) < 1e-4) }
 }
@@ -247,7 +249,7 @@ private func `the loss's gradient by every parameter and by the input agrees wit
     let terms = try objective.terms(
       of: x, reconstruction: y, divergences: model.divergences, step: step, spread: &spread, gradient: gradient)
     losses.append(terms.reconstruction)
-    try model.backward(
+    try model.backwardToParameters(
       gradient, divergenceWeights: objective.weights(step: step, values: 512, batch: 4), freeNats: 0.5)
     adam.update(learningRate: 3e-3)
   }
