@@ -56,7 +56,7 @@ final class GaussianLatent {
     } else {
       let perPatch = plan.noise.values.count / statistics.shape.n
       generator!.skipNormals(perPatch * (share?.patches.lowerBound ?? 0))
-      for i in plan.noise.values.indices { plan.noise.values[i] = generator!.normal() }
+      generator!.fillNormals(plan.noise.values)
       if let share { generator!.skipNormals(perPatch * (share.batch - share.patches.upperBound)) }
     }
     let (z, noise, map) = (plan.z.values, plan.noise.values, plan.map.values)

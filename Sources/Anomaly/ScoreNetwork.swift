@@ -85,7 +85,8 @@ package final class ScoreNetwork {
       (
         Sequential(
           doublingBlock(
-            "score.decode\(stage).enter", from: a.widths[stage + 1], to: a.widths[stage], engine: engine, using: &random)),
+            "score.decode\(stage).enter", from: a.widths[stage + 1], to: a.widths[stage], engine: engine, using: &random
+          )),
         Sequential(block("decode\(stage).leave", a.widths[stage], a.widths[stage]))
       )
     }

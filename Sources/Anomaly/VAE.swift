@@ -112,6 +112,7 @@ package final class VAE {
     let scales: Tensor?  // [n, h, w, c]
     let gradient: Tensor  // [n, h, w, c]; by what a last layer put out, then by the input
     let blockGradient: Tensor
+    // Of the stages that have a latent.
     var statistics: [Tensor?]
     var states: [Tensor?]
     var featureGradients: [Tensor?]
@@ -129,9 +130,10 @@ package final class VAE {
       for (stage, (width, latent)) in zip(a.widths, a.latents).enumerated() {
         let h = (shape.h / b) >> stage
         let w = (shape.w / b) >> stage
-        statistics.append(latent > 0 ? try Tensor(Shape(shape.n, h, w, 2 * latent), engine: engine) : nil)
-        states.append(try Tensor(Shape(shape.n, h, w, width), engine: engine, isMultiplied: true))
-        featureGradients.append(try Tensor(Shape(shape.n, h, w, width), engine: engine))
+        let (hasLatent, maps) = (latent > 0, Shape(shape.n, h, w, width))
+        statistics.append(hasLatent ? try Tensor(Shape(shape.n, h, w, 2 * latent), engine: engine) : nil)
+        states.append(hasLatent ? try Tensor(maps, engine: engine, isMultiplied: true) : nil)
+        featureGradients.append(hasLatent ? try Tensor(maps, engine: engine) : nil)
       }
     }
   }
@@ -261,13 +263,12 @@ package final class VAE {
       let decoder = decoders[stage]
       var above: Tensor?
       if let coarser, let enter = decoder.enter { above = try enter.forward(coarser) }
-      let state = b.states[stage]!
-      if let z = try latent(stage, above), let expand = decoder.expand {
+      if let z = try latent(stage, above), let expand = decoder.expand, let state = b.states[stage] {
         let expanded = try expand.forward(z)
         if let above { state.set(expanded, plus: above) } else { state.copy(from: expanded) }
-      } else if let above {
-        state.copy(from: above)
+        above = state
       }
+      guard let state = above else { preconditionFailure("the coarsest stage has no latent") }
       coarser = try decoder.leave.forward(state)
     }
     guard let h = coarser else { preconditionFailure("a decoder without stages") }
@@ -318,27 +319,26 @@ package final class VAE {
     for stage in decoders.indices {
       let decoder = decoders[stage]
       g = try decoder.leave.backward(g)
-      let byFeatures = b.featureGradients[stage]!
       if let latent = decoder.latent, let fromEncoder = decoder.posteriorFromEncoder, let expand = decoder.expand {
         let byStatistics = latent.backward(
           try expand.backward(g), weight: divergenceWeights[stage], freeNats: freeNats)
-        byFeatures.copy(from: try fromEncoder.backward(byStatistics))
+        b.featureGradients[stage]!.copy(from: try fromEncoder.backward(byStatistics))
         if let fromDecoder = decoder.posteriorFromDecoder {
           let state = b.states[stage]!  // free to hold the sum: `leave` has used it
           state.set(g, plus: try fromDecoder.backward(byStatistics))
           g = state
         }
-      } else {
-        byFeatures.values.update(repeating: 0)
       }
       if let enter = decoder.enter { g = try enter.backward(g) }
     }
     for stage in encoders.indices.reversed() {
-      let byFeatures = b.featureGradients[stage]!
-      if stage < encoders.count - 1 { byFeatures.add(g) }
-      if stage > 0 { g = try encoders[stage].backward(byFeatures) }
+      if let byFeatures = b.featureGradients[stage] {
+        if stage < encoders.count - 1 { byFeatures.add(g) }
+        g = byFeatures
+      }
+      if stage > 0 { g = try encoders[stage].backward(g) }
     }
-    return b.featureGradients[0]!
+    return g
   }
 
   /// The gradient of a loss by the latents of the last `decode`, stage by stage, valid until the next call; `nil` where a

@@ -45,6 +45,20 @@ extension Lanes {
     return two[0] + two[1]
   }
 
+  /// The sum of each of eight vectors, added up as `total` does.
+  @inline(__always) init(totalsOf vectors: UnsafePointer<Lanes>) {
+    @inline(__always) func halves(_ a: Lanes, _ b: Lanes) -> Lanes {
+      Lanes(lowHalf: a.lowHalf + a.highHalf, highHalf: b.lowHalf + b.highHalf)
+    }
+    @inline(__always) func quarters(_ a: Lanes, _ b: Lanes) -> Lanes {
+      Lanes(a[0], a[1], b[0], b[1], a[4], a[5], b[4], b[5]) + Lanes(a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7])
+    }
+    let a = quarters(halves(vectors[0], vectors[4]), halves(vectors[1], vectors[5]))
+    let b = quarters(halves(vectors[2], vectors[6]), halves(vectors[3], vectors[7]))
+    self =
+      Lanes(a[0], a[2], b[0], b[2], a[4], a[6], b[4], b[6]) + Lanes(a[1], a[3], b[1], b[3], a[5], a[7], b[5], b[7])
+  }
+
   /// One divided by the square root of each, to 2e-7 of itself, for numbers above 1e-30.
   ///
   /// Newton's iteration from a first guess in the exponent's bits. Source: Lomont 2003, "Fast Inverse Square Root".

@@ -43,6 +43,8 @@ package final class NormalizedActivation: Layer {
     let inverseDeviations: UnsafeMutablePointer<Float>
     /// Gradients by scale and shift of every chunk.
     let sums: Tensor
+    /// Of every chunk, two sums for each of eight pixels.
+    let pixelSums: Tensor
 
     init(_ input: Shape, isDoubled: Bool, engine: Engine) throws(ComputeError) {
       doubled = isDoubled ? DoubledMap(in: input) : nil
@@ -53,6 +55,8 @@ package final class NormalizedActivation: Layer {
       inverseDeviations = .allocate(capacity: shape.pixels + Lanes.scalarCount)
       inverseDeviations.initialize(repeating: 0, count: shape.pixels + Lanes.scalarCount)
       sums = try Tensor(Shape(NormalizedActivation.chunks, 1, 2, shape.c), engine: engine)
+      let lanes = Lanes.scalarCount
+      pixelSums = try Tensor(Shape(NormalizedActivation.chunks, 2, lanes, lanes), engine: engine)
     }
 
     deinit {
@@ -141,38 +145,57 @@ package final class NormalizedActivation: Layer {
     ///   - pixels: of the output.
     ///   - incoming: gradient by the layer's output.
     ///   - byScale: room for the gradients by scale and shift.
+    ///   - pixelSums: room for two sums of eight pixels.
     ///   - place: where a pixel lies in the input.
     @inline(__always) func backward(
-      _ pixels: Range<Int>, incoming: UnsafePointer<Lanes>, byScale: UnsafeMutablePointer<Lanes>, vectors: Int,
-      place: (Int) -> Int
+      _ pixels: Range<Int>, incoming: UnsafePointer<Lanes>, byScale: UnsafeMutablePointer<Lanes>,
+      pixelSums: UnsafeMutablePointer<Lanes>, vectors: Int, place: (Int) -> Int
     ) {
-      let share = 1 / Float(vectors * Lanes.scalarCount)
+      let size = Lanes.scalarCount
+      let share = 1 / Float(vectors * size)
       let byShift = byScale + vectors
       byScale.update(repeating: .zero, count: 2 * vectors)
-      for pixel in pixels {
-        let (mean, inverse) = (means[pixel], inverseDeviations[pixel])
-        let (to, from) = (place(pixel) &* vectors, pixel &* vectors)
-        var plain = Lanes.zero
-        var projected = Lanes.zero
-        for v in 0..<vectors {
-          let normal = (source[to &+ v] - mean) * inverse
-          let y = normal * scale[v] + shift[v]
-          let s = y.logistic
-          // The derivative of y * s(y) is s + y * s * (1 - s).
-          let d = incoming[from &+ v] * (s * (1 + y * (1 - s)))
-          let g = d * scale[v]
-          plain += g
-          projected += g * normal
-          byScale[v] += d * normal
-          byShift[v] += d
-          target[to &+ v] = g
+      let (plainSums, projectedSums) = (pixelSums, pixelSums + size)
+      // Eight pixels at a time, whose sums are added up at once: one waits for another far less.
+      for first in stride(from: pixels.lowerBound, to: pixels.upperBound, by: size) {
+        let group = first..<min(first &+ size, pixels.upperBound)
+        for pixel in group {
+          let (mean, inverse) = (means[pixel], inverseDeviations[pixel])
+          let (to, from) = (place(pixel) &* vectors, pixel &* vectors)
+          var plain = Lanes.zero
+          var projected = Lanes.zero
+          for v in 0..<vectors {
+            let normal = (source[to &+ v] - mean) * inverse
+            let y = normal * scale[v] + shift[v]
+            let s = y.logistic
+            // The derivative of y * s(y) is s + y * s * (1 - s).
+            let d = incoming[from &+ v] * (s * (1 + y * (1 - s)))
+            let g = d * scale[v]
+            plain += g
+            projected += g * normal
+            byScale[v] += d * normal
+            byShift[v] += d
+            target[to &+ v] = g
+          }
+          plainSums[pixel &- first] = plain
+          projectedSums[pixel &- first] = projected
         }
-        let a = plain.total * share
-        let b = projected.total * share * inverse
-        for v in 0..<vectors {
-          let result = (target[to &+ v] - a - (source[to &+ v] - mean) * b) * inverse
-          target[to &+ v] = result
-          if let rounded { rounded[to &+ v] = result.rounded16 }
+        let inverses = UnsafeRawPointer(inverseDeviations + first).loadUnaligned(as: Lanes.self)
+        let a = Lanes(totalsOf: plainSums) * share
+        let b = Lanes(totalsOf: projectedSums) * share * inverses
+        plainSums[0] = a
+        projectedSums[0] = b
+        let plains = UnsafeRawPointer(plainSums).assumingMemoryBound(to: Float.self)
+        let projecteds = UnsafeRawPointer(projectedSums).assumingMemoryBound(to: Float.self)
+        for pixel in group {
+          let (mean, inverse) = (means[pixel], inverseDeviations[pixel])
+          let (a, b) = (plains[pixel &- first], projecteds[pixel &- first])
+          let to = place(pixel) &* vectors
+          for v in 0..<vectors {
+            let result = (target[to &+ v] - a - (source[to &+ v] - mean) * b) * inverse
+            target[to &+ v] = result
+            if let rounded { rounded[to &+ v] = result.rounded16 }
+          }
         }
       }
     }
@@ -181,19 +204,24 @@ package final class NormalizedActivation: Layer {
   package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
     guard let (plan, input) = current else { preconditionFailure("\(scale.name): backward before forward") }
     let pass = pass(over: input, in: plan, to: plan.inputGradient)
-    let (incoming, sums) = (gradient.lanes, plan.sums.lanes)
+    let (incoming, sums, pixelSums) = (gradient.lanes, plan.sums.lanes, plan.pixelSums.lanes)
+    let room = 2 * Lanes.scalarCount
     let pixels = plan.output.shape.pixels
     if let doubled = plan.doubled {
       doubled.places.withUnsafeBufferPointer { places in
         forEachChunk(pixels) { chunk, pixels, vectors in
-          pass.backward(pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, vectors: vectors) {
-            Int(places[$0])
-          }
+          pass.backward(
+            pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, pixelSums: pixelSums + chunk * room,
+            vectors: vectors
+          ) { Int(places[$0]) }
         }
       }
     } else {
       forEachChunk(pixels) { chunk, pixels, vectors in
-        pass.backward(pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, vectors: vectors) { $0 }
+        pass.backward(
+          pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, pixelSums: pixelSums + chunk * room,
+          vectors: vectors
+        ) { $0 }
       }
     }
     let total = plan.sums.values

@@ -57,6 +57,19 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     return radius * cos(angle)
   }
 
+  /// Fills with what so many calls of `normal` would give, on all threads.
+  package mutating func fillNormals(_ values: UnsafeMutableBufferPointer<Float>) {
+    let (parts, start) = (min(Parallel.threads, max(1, values.count / 1024)), self)
+    let last = Parallel.map(parts) { part in
+      let range = values.count * part / parts..<values.count * (part + 1) / parts
+      var generator = start
+      generator.skipNormals(range.lowerBound)
+      for i in range { values[i] = generator.normal() }
+      return generator
+    }.last
+    if let last { self = last }
+  }
+
   /// Leaves the generator as `count` calls of `normal` would, sooner.
   package mutating func skipNormals(_ count: Int) {
     guard count > 0 else { return }

@@ -24,6 +24,20 @@ struct RanksTests {
     }
   }
 
+  @Test(arguments: [0, 1, 7, 1024, 9001])
+  func `normal numbers that all threads draw are those that one would`(count: Int) {
+    for before in 0...1 {
+      var one = RandomGenerator(seed: 4)
+      for _ in 0..<before { _ = one.normal() }
+      var all = one
+      let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
+      defer { values.deallocate() }
+      all.fillNormals(values)
+      #expect(Array(values) == (0..<count).map { _ in one.normal() })
+      #expect(all == one)
+    }
+  }
+
   @Test(
     arguments: [
       ([:], 1), (["OMPI_COMM_WORLD_SIZE": "4"], 4), (["PMIX_RANK": "0", "SLURM_NTASKS": "8"], 8),

@@ -86,7 +86,8 @@ func `a convolution of a doubled map agrees with doubling first, forwards and ba
     for i in byDoubled.values.indices { byInput[input.index(ofDoubled: i)] += byDoubled.values[i] }
     expectClose(try doubling.backward(try normalizations[1].backward(gradient)).values, byInput, within: 1e-4)
     for (a, b) in [
-      (doubling.weights, plain.weights), (doubling.bias, plain.bias), (normalizations[1].scale, normalizations[0].scale),
+      (doubling.weights, plain.weights), (doubling.bias, plain.bias),
+      (normalizations[1].scale, normalizations[0].scale),
       (normalizations[1].shift, normalizations[0].shift),
     ] {
       let size = b.gradient.reduce(0) { max($0, abs($1)) }
