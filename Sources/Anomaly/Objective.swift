@@ -186,19 +186,63 @@ package struct Objective: Codable, Sendable, Equatable {
     }
     let values = max(1, counts.reduce(0, +))
     let inverse = spread.map { 1 / max($0, 1e-3) }
-    let scale = Float(1 / values)
-    Parallel.run(chunks: x.shape.n) { patch in
-      for pixel in patch * pixels..<(patch + 1) * pixels {
-        for channel in 0..<c {
-          let i = pixel * c + channel
-          let difference = (reconstruction.values[i] - x.values[i]) * inverse[channel]
-          let slope: Float =
-            likelihood == .laplace ? (difference > 0 ? 1 : difference < 0 ? -1 : 0) : difference
-          gradient.values[i] = difference.isNaN ? 0 : slope * inverse[channel] * scale
+    fillSlopes(of: x, reconstruction: reconstruction, inverse: inverse, scale: Float(1 / values), into: gradient)
+    return nats / values
+  }
+
+  /// The gradient where a channel has one spread.
+  ///
+  /// Eight values at a time and without branches, since which side of its reconstruction a value lies on is as good as
+  /// chance.
+  ///
+  /// - Parameters:
+  ///   - inverse: of the spread of each channel.
+  ///   - scale: of the whole gradient.
+  private func fillSlopes(
+    of x: Tensor, reconstruction: Tensor, inverse: [Float], scale: Float, into gradient: Tensor
+  ) {
+    typealias Eight = SIMD8<Float>
+    let (c, size) = (inverse.count, Eight.scalarCount)
+    // After as many vectors as there are channels the channels repeat.
+    let factors = (0..<c).map { v in
+      var result = Eight()
+      for lane in 0..<size { result[lane] = inverse[(v * size + lane) % c] }
+      return result
+    }
+    let isLaplace = likelihood == .laplace
+    @inline(__always) func slope(_ value: Eight, _ expected: Eight, _ factor: Eight) -> Eight {
+      let difference = (expected - value) * factor
+      var slope = isLaplace ? Eight() : difference
+      if isLaplace {
+        slope.replace(with: Eight(repeating: 1), where: difference .> 0)
+        slope.replace(with: Eight(repeating: -1), where: difference .< 0)
+      }
+      slope.replace(with: Eight(), where: difference .!= difference)
+      return slope * factor * scale
+    }
+    let patch = x.shape.count / x.shape.n
+    Parallel.run(chunks: x.shape.n) { k in
+      let values = UnsafeRawPointer(x.values.baseAddress! + k * patch)
+      let expected = UnsafeRawPointer(reconstruction.values.baseAddress! + k * patch)
+      let target = UnsafeMutableRawPointer(gradient.values.baseAddress! + k * patch)
+      let whole = patch / (size * c) * size * c
+      for start in stride(from: 0, to: whole, by: size * c) {
+        for v in 0..<c {
+          let place = (start &+ v &* size) &* MemoryLayout<Float>.stride
+          target.storeBytes(
+            of: slope(
+              values.loadUnaligned(fromByteOffset: place, as: Eight.self),
+              expected.loadUnaligned(fromByteOffset: place, as: Eight.self), factors[v]),
+            toByteOffset: place, as: Eight.self)
         }
       }
+      for i in k * patch + whole..<(k + 1) * patch {
+        gradient.values[i] =
+          slope(
+            Eight(repeating: x.values[i]), Eight(repeating: reconstruction.values[i]),
+            Eight(repeating: inverse[i % c]))[0]
+      }
     }
-    return nats / values
   }
 
   /// Nats a value where every value has its own spread or none, and their gradients.
