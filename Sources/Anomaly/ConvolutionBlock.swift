@@ -1,12 +1,15 @@
 import Compute
 
 /// Convolution of 3 x 3, normalization over channels, SiLU.
+///
+/// - Parameter readers: of what comes out.
 func convolutionBlock(
-  _ name: String, from: Int, to: Int, stride: Int = 1, engine: Engine, using random: inout RandomGenerator
+  _ name: String, from: Int, to: Int, stride: Int = 1, readBy readers: Tensor.Readers = .convolutions, engine: Engine,
+  using random: inout RandomGenerator
 ) -> [any Layer] {
   [
     Convolution("\(name).conv", from: from, to: to, stride: stride, gain: 1.4, engine: engine, using: &random),
-    NormalizedActivation("\(name).norm", channels: to, engine: engine),
+    NormalizedActivation("\(name).norm", channels: to, readBy: readers, engine: engine),
   ]
 }
 

@@ -58,7 +58,7 @@ package final class ScoreNetwork {
         sums.append(
           try Tensor(
             Shape(n, (shape.h / b) >> stage, (shape.w / b) >> stage, a.widths[stage]), engine: engine,
-            isMultiplied: true))
+            readBy: .both))
       }
       self.sums = sums
     }
@@ -72,14 +72,17 @@ package final class ScoreNetwork {
     var random = RandomGenerator(seed: seed ^ 0x5C0_4E)
     architecture = a
     self.engine = engine
-    func block(_ name: String, _ from: Int, _ to: Int, stride: Int = 1) -> [any Layer] {
-      convolutionBlock("score.\(name)", from: from, to: to, stride: stride, engine: engine, using: &random)
+    func block(
+      _ name: String, _ from: Int, _ to: Int, stride: Int = 1, readBy readers: Tensor.Readers = .convolutions
+    ) -> [any Layer] {
+      convolutionBlock(
+        "score.\(name)", from: from, to: to, stride: stride, readBy: readers, engine: engine, using: &random)
     }
     encoders = a.widths.indices.map { stage in
       let from = stage == 0 ? a.inputs * a.blockSize * a.blockSize : a.widths[stage - 1]
       return Sequential(
         block("encode\(stage).0", from, a.widths[stage], stride: stage == 0 ? 1 : 2)
-          + block("encode\(stage).1", a.widths[stage], a.widths[stage]))
+          + block("encode\(stage).1", a.widths[stage], a.widths[stage], readBy: .both))
     }
     decoders = (0..<a.widths.count - 1).map { stage in
       (

@@ -132,7 +132,7 @@ package final class VAE {
         let w = (shape.w / b) >> stage
         let (hasLatent, maps) = (latent > 0, Shape(shape.n, h, w, width))
         statistics.append(hasLatent ? try Tensor(Shape(shape.n, h, w, 2 * latent), engine: engine) : nil)
-        states.append(hasLatent ? try Tensor(maps, engine: engine, isMultiplied: true) : nil)
+        states.append(hasLatent ? try Tensor(maps, engine: engine, readBy: .both) : nil)
         featureGradients.append(hasLatent ? try Tensor(maps, engine: engine) : nil)
       }
     }

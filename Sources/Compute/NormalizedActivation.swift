@@ -13,6 +13,7 @@ package final class NormalizedActivation: Layer {
   private let engine: Engine
   private let channels: Int
   private let readsDoubled: Bool
+  private let readers: Tensor.Readers
   private var plans = Plans<Plan>()
   private var current: (plan: Plan, input: Tensor)?
   private static let epsilon: Float = 1e-5
@@ -22,11 +23,15 @@ package final class NormalizedActivation: Layer {
   /// - Parameters:
   ///   - channels: a multiple of 8.
   ///   - readsDoubled: whether the input is a `DoublingConvolution`'s output; this layer's own is the doubled map.
-  package init(_ name: String, channels: Int, readsDoubled: Bool = false, engine: Engine) {
+  ///   - readers: of the output. The gradient by the input is for convolutions alone.
+  package init(
+    _ name: String, channels: Int, readsDoubled: Bool = false, readBy readers: Tensor.Readers = .both, engine: Engine
+  ) {
     precondition(channels % Lanes.scalarCount == 0, "\(name) has \(channels) channels, a multiple of 8 is needed")
     self.engine = engine
     self.channels = channels
     self.readsDoubled = readsDoubled
+    self.readers = readers
     scale = Parameter("\(name).weight", shape: [channels], filledWith: 1)
     shift = Parameter("\(name).bias", shape: [channels])
   }
@@ -43,20 +48,20 @@ package final class NormalizedActivation: Layer {
     let inverseDeviations: UnsafeMutablePointer<Float>
     /// Gradients by scale and shift of every chunk.
     let sums: Tensor
-    /// Of every chunk, two sums for each of eight pixels.
-    let pixelSums: Tensor
+    /// Of every chunk, what eight pixels have on their way backwards: two sums each, and a gradient each.
+    let workspace: Tensor
 
-    init(_ input: Shape, isDoubled: Bool, engine: Engine) throws(ComputeError) {
+    init(_ input: Shape, isDoubled: Bool, readers: Tensor.Readers, engine: Engine) throws(ComputeError) {
       doubled = isDoubled ? DoubledMap(in: input) : nil
       let shape = doubled?.shape ?? input
-      output = try Tensor(shape, engine: engine, isMultiplied: true)
-      inputGradient = try Tensor(input, engine: engine, isMultiplied: true)
+      output = try Tensor(shape, engine: engine, readBy: readers)
+      inputGradient = try Tensor(input, engine: engine, readBy: .convolutions)
       means = .allocate(capacity: shape.pixels + Lanes.scalarCount)
       inverseDeviations = .allocate(capacity: shape.pixels + Lanes.scalarCount)
       inverseDeviations.initialize(repeating: 0, count: shape.pixels + Lanes.scalarCount)
       sums = try Tensor(Shape(NormalizedActivation.chunks, 1, 2, shape.c), engine: engine)
-      let lanes = Lanes.scalarCount
-      pixelSums = try Tensor(Shape(NormalizedActivation.chunks, 2, lanes, lanes), engine: engine)
+      workspace = try Tensor(
+        Shape(NormalizedActivation.chunks, 1, Lanes.scalarCount, 2 * Lanes.scalarCount + shape.c), engine: engine)
     }
 
     deinit {
@@ -69,7 +74,7 @@ package final class NormalizedActivation: Layer {
     let expected = readsDoubled ? 4 * channels : channels
     precondition(x.shape.c == expected, "\(scale.name) takes \(expected) channels, \(x.shape.c) came")
     let plan = try plans.plan(for: x.shape) { shape throws(ComputeError) in
-      try Plan(shape, isDoubled: readsDoubled, engine: engine)
+      try Plan(shape, isDoubled: readsDoubled, readers: readers, engine: engine)
     }
     current = (plan, x)
     let pass = pass(over: x, in: plan, to: plan.output)
@@ -87,7 +92,8 @@ package final class NormalizedActivation: Layer {
 
   private func pass(over input: Tensor, in plan: Plan, to target: Tensor) -> Pass {
     Pass(
-      source: input.lanes, target: target.lanes, rounded: target.rounded?.lanes, means: plan.means,
+      source: input.lanes, target: target.holdsValues ? target.lanes : nil, rounded: target.rounded?.lanes,
+      means: plan.means,
       inverseDeviations: plan.inverseDeviations, scale: scale.lanes, shift: shift.lanes)
   }
 
@@ -96,7 +102,7 @@ package final class NormalizedActivation: Layer {
     /// The layer's input.
     let source: UnsafePointer<Lanes>
     /// Its output, or the gradient by its input.
-    let target: UnsafeMutablePointer<Lanes>
+    let target: UnsafeMutablePointer<Lanes>?
     let rounded: UnsafeMutablePointer<SIMD8<UInt16>>?
     let means: UnsafeMutablePointer<Float>
     let inverseDeviations: UnsafeMutablePointer<Float>
@@ -134,7 +140,7 @@ package final class NormalizedActivation: Layer {
           for v in 0..<vectors {
             let y = (source[from &+ v] - mean) * (inverse * scale[v]) + shift[v]
             let activated = y * y.logistic
-            target[to &+ v] = activated
+            if let target { target[to &+ v] = activated }
             if let rounded { rounded[to &+ v] = activated.rounded16 }
           }
         }
@@ -145,23 +151,23 @@ package final class NormalizedActivation: Layer {
     ///   - pixels: of the output.
     ///   - incoming: gradient by the layer's output.
     ///   - byScale: room for the gradients by scale and shift.
-    ///   - pixelSums: room for two sums of eight pixels.
+    ///   - workspace: room for eight pixels, for each two vectors and a gradient.
     ///   - place: where a pixel lies in the input.
     @inline(__always) func backward(
       _ pixels: Range<Int>, incoming: UnsafePointer<Lanes>, byScale: UnsafeMutablePointer<Lanes>,
-      pixelSums: UnsafeMutablePointer<Lanes>, vectors: Int, place: (Int) -> Int
+      workspace: UnsafeMutablePointer<Lanes>, vectors: Int, place: (Int) -> Int
     ) {
       let size = Lanes.scalarCount
       let share = 1 / Float(vectors * size)
       let byShift = byScale + vectors
       byScale.update(repeating: .zero, count: 2 * vectors)
-      let (plainSums, projectedSums) = (pixelSums, pixelSums + size)
+      let (plainSums, projectedSums, gradients) = (workspace, workspace + size, workspace + 2 * size)
       // Eight pixels at a time, whose sums are added up at once: one waits for another far less.
       for first in stride(from: pixels.lowerBound, to: pixels.upperBound, by: size) {
         let group = first..<min(first &+ size, pixels.upperBound)
         for pixel in group {
           let (mean, inverse) = (means[pixel], inverseDeviations[pixel])
-          let (to, from) = (place(pixel) &* vectors, pixel &* vectors)
+          let (to, from, own) = (place(pixel) &* vectors, pixel &* vectors, (pixel &- first) &* vectors)
           var plain = Lanes.zero
           var projected = Lanes.zero
           for v in 0..<vectors {
@@ -175,7 +181,7 @@ package final class NormalizedActivation: Layer {
             projected += g * normal
             byScale[v] += d * normal
             byShift[v] += d
-            target[to &+ v] = g
+            gradients[own &+ v] = g
           }
           plainSums[pixel &- first] = plain
           projectedSums[pixel &- first] = projected
@@ -190,10 +196,10 @@ package final class NormalizedActivation: Layer {
         for pixel in group {
           let (mean, inverse) = (means[pixel], inverseDeviations[pixel])
           let (a, b) = (plains[pixel &- first], projecteds[pixel &- first])
-          let to = place(pixel) &* vectors
+          let (to, own) = (place(pixel) &* vectors, (pixel &- first) &* vectors)
           for v in 0..<vectors {
-            let result = (target[to &+ v] - a - (source[to &+ v] - mean) * b) * inverse
-            target[to &+ v] = result
+            let result = (gradients[own &+ v] - a - (source[to &+ v] - mean) * b) * inverse
+            if let target { target[to &+ v] = result }
             if let rounded { rounded[to &+ v] = result.rounded16 }
           }
         }
@@ -204,14 +210,14 @@ package final class NormalizedActivation: Layer {
   package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
     guard let (plan, input) = current else { preconditionFailure("\(scale.name): backward before forward") }
     let pass = pass(over: input, in: plan, to: plan.inputGradient)
-    let (incoming, sums, pixelSums) = (gradient.lanes, plan.sums.lanes, plan.pixelSums.lanes)
-    let room = 2 * Lanes.scalarCount
+    let (incoming, sums, workspace) = (gradient.lanes, plan.sums.lanes, plan.workspace.lanes)
+    let room = plan.workspace.shape.w * plan.workspace.shape.c / Lanes.scalarCount
     let pixels = plan.output.shape.pixels
     if let doubled = plan.doubled {
       doubled.places.withUnsafeBufferPointer { places in
         forEachChunk(pixels) { chunk, pixels, vectors in
           pass.backward(
-            pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, pixelSums: pixelSums + chunk * room,
+            pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, workspace: workspace + chunk * room,
             vectors: vectors
           ) { Int(places[$0]) }
         }
@@ -219,7 +225,7 @@ package final class NormalizedActivation: Layer {
     } else {
       forEachChunk(pixels) { chunk, pixels, vectors in
         pass.backward(
-          pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, pixelSums: pixelSums + chunk * room,
+          pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, workspace: workspace + chunk * room,
           vectors: vectors
         ) { $0 }
       }

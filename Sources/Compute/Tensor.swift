@@ -29,6 +29,13 @@ package final class Tensor {
   /// The values as convolutions multiply them; `nil` where convolutions take the values themselves or round them on their
   /// own. Whoever writes to `values` keeps it up to date.
   let rounded: Rounded?
+  /// Whether `values` are kept; to touch them where they are not is a crash.
+  let holdsValues: Bool
+
+  /// Who reads a tensor, where convolutions multiply in bf16; in f32 all read the same.
+  package enum Readers {
+    case loops, convolutions, both
+  }
 
   /// A tensor's values in bf16.
   final class Rounded {
@@ -46,22 +53,27 @@ package final class Tensor {
 
   /// Zero-filled; a gradient that is never computed takes no memory, since only pages that are written to do.
   ///
-  /// - Parameter isMultiplied: whether there is to be `rounded`, in bf16.
-  package init(_ shape: Shape, engine: Engine, isMultiplied: Bool = false) throws(ComputeError) {
+  /// - Parameter readers: decides whether there are `values`, `rounded` or both, in bf16.
+  package init(_ shape: Shape, engine: Engine, readBy readers: Readers = .loops) throws(ComputeError) {
     precondition(shape.count > 0, "a tensor needs at least one element, its shape is \(shape)")
     self.shape = shape
-    values = try Self.pages(shape.count)
+    let isRounded = engine.precision == .bfloat16
+    holdsValues = !isRounded || readers != .convolutions
+    values = try Self.pages(shape.count, areTouched: holdsValues)
     let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc)
     memory = try Memory(layout, at: values.baseAddress, engine: engine)
-    rounded = isMultiplied && engine.precision == .bfloat16 ? try Rounded(shape, engine: engine) : nil
+    rounded = isRounded && readers != .loops ? try Rounded(shape, engine: engine) : nil
   }
 
   deinit { munmap(values.baseAddress, values.count * MemoryLayout<Float>.stride) }
 
   /// Pages come from the system zeroed, one by one when they are first written to.
-  private static func pages<Value>(_ count: Int) throws(ComputeError) -> UnsafeMutableBufferPointer<Value> {
+  private static func pages<Value>(
+    _ count: Int, areTouched: Bool = true
+  ) throws(ComputeError) -> UnsafeMutableBufferPointer<Value> {
     let bytes = count * MemoryLayout<Value>.stride
-    let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    let rights = areTouched ? PROT_READ | PROT_WRITE : PROT_NONE
+    let raw = mmap(nil, bytes, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let raw, raw != MAP_FAILED else {
       throw ComputeError(call: "memory of \(bytes) bytes", status: "out_of_memory")
     }

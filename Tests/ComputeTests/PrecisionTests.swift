@@ -87,7 +87,7 @@ func `sums and copies round what they write`(pixels: Int) throws {
   var random = RandomGenerator(seed: 6)
   let (a, b) = (try Tensor(Shape(1, 1, pixels, 3), engine: engine), try Tensor(Shape(1, 1, pixels, 3), engine: engine))
   for i in a.values.indices { (a.values[i], b.values[i]) = (random.normal(), random.normal()) }
-  let sum = try Tensor(a.shape, engine: engine, isMultiplied: true)
+  let sum = try Tensor(a.shape, engine: engine, readBy: .both)
   sum.set(a, plus: b)
   #expect(Array(sum.values) == zip(a.values, b.values).map(+))
   let convolution = Convolution("c", from: 3, to: 8, kernel: 1, engine: engine, using: &random)
