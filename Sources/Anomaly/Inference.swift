@@ -150,7 +150,7 @@ package final class Inference {
     } add: { k, values, encoding in
       let job = jobs[k]
       stitchers[job.scan, default: PatchStitcher(grid: grids[job.scan], channels: layout.count)]
-        .add(values, patches: job.patch..<job.patch + 1)
+        .add(values, patch: job.patch, loop: Parallel.run)
       encodings[job.scan].add(encoding)
       left[job.scan] -= 1
       guard left[job.scan] == 0, let whole = stitchers.removeValue(forKey: job.scan) else { return }
@@ -258,7 +258,7 @@ package final class Inference {
     let scales = network.scales
     let gradient =
       takesGradient
-      ? try network.backward(
+      ? try network.backwardToInput(
         batch.zero, scaleGradient: scales == nil ? nil : batch.zero,
         divergenceWeights: [Float](repeating: 1, count: network.architecture.widths.count), freeNats: 0) : nil
     let (shape, layout) = (batch.scan.shape, layout)

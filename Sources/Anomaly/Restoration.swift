@@ -87,7 +87,7 @@ package struct Restoration: Sendable {
       workspace.scaleGradient?.values[i] = cost.slopeByLogSpread
       workspace.slope.values[i] = likelihood.slopeByValue(value, reconstruction: reconstruction, slope: cost.slope)
     }
-    let byInput = try network.backward(
+    let byInput = try network.backwardToInput(
       workspace.gradient, scaleGradient: workspace.scaleGradient, divergenceWeights: objective.divergenceWeights,
       freeNats: 0)
     for i in x.values.indices { workspace.slope.values[i] += byInput.values[i] }

@@ -112,8 +112,11 @@ package final class SlideStream {
       try addPatches(ofRow: row)
       guard row % Self.blockRows == Self.blockRows - 1 || row == grid.rows.count - 1 else { continue }
       let first = row - row % Self.blockRows
-      for place in stitchers.keys.filter({ $0.row == first }) {
-        stitched[place] = stitchers.removeValue(forKey: place)!.image()
+      let whole = stitchers.keys.filter { $0.row == first }
+      let images = Parallel.map(whole.count) { stitchers[whole[$0]]!.image() }
+      for (place, image) in zip(whole, images) {
+        stitchers[place] = nil
+        stitched[place] = image
       }
       let known = extent(ofRow: first).upperBound
       while next <= first, known == grid.height || known >= extent(ofRow: next).upperBound + margin {
@@ -190,7 +193,7 @@ package final class SlideStream {
       for place in places(ofPatchAt: columns[k], row) {
         stitchers[
           place, default: PatchStitcher(grid: grid, channels: inference.layout.count, area: area(of: place))
-        ].add(values, patches: patch..<patch + 1)
+        ].add(values, patch: patch, loop: Parallel.run)
       }
     }
   }

@@ -283,93 +283,98 @@ package final class VAE {
 
   /// Sets every parameter's gradient for `loss + sum over stages of weight * divergence`.
   ///
-  /// The parameters' values stay as they are, so that the gradient by the input alone may be asked for.
-  ///
   /// - Parameters:
   ///   - gradient: of the loss by the reconstruction of the last `forward`; zeros leave the divergence alone.
   ///   - scaleGradient: of the loss by the logarithms of that forward's `scales`; `nil` where it has none.
   ///   - divergenceWeights: what a nat of divergence of one patch counts, a number a stage.
   ///   - freeNats: divergence a channel may have for nothing, in nats a patch.
-  /// - Returns: the gradient by the input of the last `forward`, `[n, h, w, c]`, valid until the next call.
-  package func backward(
-    _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
-  ) throws(ComputeError) -> Tensor {
-    let byFeatures = try backwardToFirstEncoder(
-      gradient, scaleGradient: scaleGradient, divergenceWeights: divergenceWeights, freeNats: freeNats)
-    let b = current!
-    SpaceToDepth.inverse(try encoders[0].backward(byFeatures), factor: architecture.blockSize, into: b.gradient)
-    return b.gradient
-  }
-
-  /// `backward` without the gradient by the input.
   package func backwardToParameters(
     _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
   ) throws(ComputeError) {
-    try encoders[0].backwardToParameters(
-      try backwardToFirstEncoder(
-        gradient, scaleGradient: scaleGradient, divergenceWeights: divergenceWeights, freeNats: freeNats))
+    let byFeatures = try backwardToFirstEncoder(
+      gradient, scaleGradient: scaleGradient, divergenceWeights: divergenceWeights, freeNats: freeNats
+    ) { layer, gradient throws(ComputeError) in try layer.backward(gradient) }
+    try encoders[0].backwardToParameters(byFeatures)
   }
+
+  /// The same loss's gradient by the input of the last `forward`, `[n, h, w, c]`, valid until the next call. The
+  /// parameters stay as they are; their gradients do not.
+  package func backwardToInput(
+    _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
+  ) throws(ComputeError) -> Tensor {
+    let byFeatures = try backwardToFirstEncoder(
+      gradient, scaleGradient: scaleGradient, divergenceWeights: divergenceWeights, freeNats: freeNats
+    ) { layer, gradient throws(ComputeError) in try layer.backwardToInput(gradient) }
+    let b = current!
+    SpaceToDepth.inverse(try encoders[0].backwardToInput(byFeatures), factor: architecture.blockSize, into: b.gradient)
+    return b.gradient
+  }
+
+  /// How a gradient goes through a layer.
+  private typealias Pass = (any Layer, Tensor) throws(ComputeError) -> Tensor
 
   /// - Returns: the gradient by the first stage's features.
   private func backwardToFirstEncoder(
-    _ gradient: Tensor, scaleGradient: Tensor?, divergenceWeights: [Float], freeNats: Double
+    _ gradient: Tensor, scaleGradient: Tensor?, divergenceWeights: [Float], freeNats: Double, pass: Pass
   ) throws(ComputeError) -> Tensor {
     guard let b = current else { preconditionFailure("the VAE's backward came before its forward") }
-    var g = try backwardThroughOutput(gradient, scaleGradient: scaleGradient, in: b)
+    var g = try backwardThroughOutput(gradient, scaleGradient: scaleGradient, in: b, pass: pass)
     for stage in decoders.indices {
       let decoder = decoders[stage]
-      g = try decoder.leave.backward(g)
+      g = try pass(decoder.leave, g)
       if let latent = decoder.latent, let fromEncoder = decoder.posteriorFromEncoder, let expand = decoder.expand {
         let byStatistics = latent.backward(
-          try expand.backward(g), weight: divergenceWeights[stage], freeNats: freeNats)
-        b.featureGradients[stage]!.copy(from: try fromEncoder.backward(byStatistics))
+          try pass(expand, g), weight: divergenceWeights[stage], freeNats: freeNats)
+        b.featureGradients[stage]!.copy(from: try pass(fromEncoder, byStatistics))
         if let fromDecoder = decoder.posteriorFromDecoder {
           let state = b.states[stage]!  // free to hold the sum: `leave` has used it
-          state.set(g, plus: try fromDecoder.backward(byStatistics))
+          state.set(g, plus: try pass(fromDecoder, byStatistics))
           g = state
         }
       }
-      if let enter = decoder.enter { g = try enter.backward(g) }
+      if let enter = decoder.enter { g = try pass(enter, g) }
     }
     for stage in encoders.indices.reversed() {
       if let byFeatures = b.featureGradients[stage] {
         if stage < encoders.count - 1 { byFeatures.add(g) }
         g = byFeatures
       }
-      if stage > 0 { g = try encoders[stage].backward(g) }
+      if stage > 0 { g = try pass(encoders[stage], g) }
     }
     return g
   }
 
   /// The gradient of a loss by the latents of the last `decode`, stage by stage, valid until the next call; `nil` where a
-  /// stage has none. Parameters and arguments as of `backward`.
+  /// stage has none. Arguments as of `backwardToInput`.
   package func latentGradients(
     _ gradient: Tensor, scaleGradient: Tensor? = nil
   ) throws(ComputeError) -> [Tensor?] {
     guard let b = current else { preconditionFailure("the VAE's backward came before its decode") }
-    var g = try backwardThroughOutput(gradient, scaleGradient: scaleGradient, in: b)
+    var g = try backwardThroughOutput(gradient, scaleGradient: scaleGradient, in: b) {
+      layer, gradient throws(ComputeError) in try layer.backwardToInput(gradient)
+    }
     var result: [Tensor?] = []
     for decoder in decoders {
-      g = try decoder.leave.backward(g)
-      result.append(try decoder.expand?.backward(g))
-      if let enter = decoder.enter { g = try enter.backward(g) }
+      g = try decoder.leave.backwardToInput(g)
+      result.append(try decoder.expand?.backwardToInput(g))
+      if let enter = decoder.enter { g = try enter.backwardToInput(g) }
     }
     return result
   }
 
   /// - Returns: the gradient by the feature maps that the last layers saw.
   private func backwardThroughOutput(
-    _ gradient: Tensor, scaleGradient: Tensor?, in b: Buffers
+    _ gradient: Tensor, scaleGradient: Tensor?, in b: Buffers, pass: Pass
   ) throws(ComputeError) -> Tensor {
     b.gradient.copy(from: gradient)
     if architecture.output == .probability { OutputMap.toLogits(b.gradient, of: b.reconstruction) }
     SpaceToDepth.forward(b.gradient, factor: architecture.blockSize, into: b.blockGradient)
-    let g = try output.backward(b.blockGradient)
+    let g = try pass(output, b.blockGradient)
     if let scaleOutput, let scales = b.scales {
       if let scaleGradient { b.gradient.copy(from: scaleGradient) } else { b.gradient.values.update(repeating: 0) }
       OutputMap.toRaw(b.gradient, of: scales)
       SpaceToDepth.forward(b.gradient, factor: architecture.blockSize, into: b.blockGradient)
-      g.add(try scaleOutput.backward(b.blockGradient))
+      g.add(try pass(scaleOutput, b.blockGradient))
     }
     return g
   }

@@ -47,14 +47,25 @@ package final class Convolution: Layer {
 
   package func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor {
     let plan = planOfForward
-    try plan.backwardToParameters(gradient)
-    try weights.gradientIsSet?()
-    try bias.gradientIsSet?()
-    return try plan.backwardToInput(gradient)
+    let (backward, incoming) = try plan.take(gradient)
+    try setGradients(plan, backward, incoming)
+    return try plan.gradientByInput(backward, incoming)
   }
 
   package func backwardToParameters(_ gradient: Tensor) throws(ComputeError) {
-    try planOfForward.backwardToParameters(gradient)
+    let plan = planOfForward
+    let (backward, incoming) = try plan.take(gradient)
+    try setGradients(plan, backward, incoming)
+  }
+
+  package func backwardToInput(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+    let plan = planOfForward
+    let (backward, incoming) = try plan.take(gradient)
+    return try plan.gradientByInput(backward, incoming)
+  }
+
+  private func setGradients(_ plan: Plan, _ backward: Plan.Backward, _ incoming: Memory) throws(ComputeError) {
+    try plan.setGradients(backward, incoming)
     try weights.gradientIsSet?()
     try bias.gradientIsSet?()
   }
@@ -83,7 +94,7 @@ package final class Convolution: Layer {
     private var training: Backward?
 
     /// Weights in the layout a primitive chose, refreshed when the parameter has changed.
-    private final class Laid {
+    final class Laid {
       let memory: Memory
       private let reorder: Primitive?
       private var version = -1
@@ -108,7 +119,7 @@ package final class Convolution: Layer {
     }
 
     /// Feature maps in the precision that a primitive multiplies.
-    private final class Operand {
+    final class Operand {
       private let sizes: [Int]
       private let precision: Precision
       private let engine: Engine
@@ -140,7 +151,7 @@ package final class Convolution: Layer {
       }
     }
 
-    private struct Backward {
+    struct Backward {
       let gradient: Operand
       let data: Primitive
       let dataWeights: Laid
@@ -188,15 +199,20 @@ package final class Convolution: Layer {
       return output
     }
 
-    func backwardToParameters(_ gradient: Tensor) throws(ComputeError) {
-      guard let input else { preconditionFailure("\(weights.name): backward before forward") }
+    /// Takes in the gradient by the output, for both of the following.
+    func take(_ gradient: Tensor) throws(ComputeError) -> (Backward, Memory) {
       precondition(gradient.shape == output.shape, "gradient \(gradient.shape) of an output \(output.shape)")
-      let b: Backward
-      if let training { b = training } else { b = try makeBackward() }
-      training = b
+      let backward: Backward
+      if let training { backward = training } else { backward = try makeBackward() }
+      training = backward
+      return (backward, try backward.gradient.take(gradient))
+    }
+
+    func setGradients(_ b: Backward, _ incoming: Memory) throws(ComputeError) {
+      guard let input else { preconditionFailure("\(weights.name): backward before forward") }
       engine.operations += geometry.operations
       try b.weights.run([
-        DNNL_ARG_SRC_0: source.memory(of: input), DNNL_ARG_DIFF_DST_0: try b.gradient.take(gradient),
+        DNNL_ARG_SRC_0: source.memory(of: input), DNNL_ARG_DIFF_DST_0: incoming,
         DNNL_ARG_DIFF_WEIGHTS_0: b.weightGradient ?? plainGradient, DNNL_ARG_DIFF_BIAS: biasGradient,
       ])
       if let laid = b.weightGradient, let reorder = b.weightReorder {
@@ -204,13 +220,11 @@ package final class Convolution: Layer {
       }
     }
 
-    /// Goes on with the gradient that `backwardToParameters` took in.
-    func backwardToInput(_ gradient: Tensor) throws(ComputeError) -> Tensor {
-      guard let b = training else { preconditionFailure("\(weights.name): the parameters come first") }
+    func gradientByInput(_ b: Backward, _ incoming: Memory) throws(ComputeError) -> Tensor {
       engine.operations += geometry.operations
       try b.dataWeights.refresh(from: plainWeights, version: weights.version)
       try b.data.run([
-        DNNL_ARG_DIFF_DST_0: b.gradient.memory(of: gradient), DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,
+        DNNL_ARG_DIFF_DST_0: incoming, DNNL_ARG_WEIGHTS_0: b.dataWeights.memory,
         DNNL_ARG_DIFF_SRC_0: b.inputGradient.memory,
       ])
       return b.inputGradient

@@ -54,6 +54,10 @@ package final class DoublingConvolution: Layer {
     try convolution.backwardToParameters(gradient)
   }
 
+  package func backwardToInput(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+    try convolution.backwardToInput(gradient)
+  }
+
   private var outputs: Int { weights.shape[0] }
 
   /// Calls `body` for every weight of the four convolutions and every weight of the kernel that is part of it.

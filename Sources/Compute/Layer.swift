@@ -7,11 +7,14 @@ package protocol Layer: AnyObject {
   func backward(_ gradient: Tensor) throws(ComputeError) -> Tensor
   /// The same without the gradient by the input, which a network's first layer owes nobody.
   func backwardToParameters(_ gradient: Tensor) throws(ComputeError)
+  /// The gradient by the input alone; what the parameters' gradients are after it is left open.
+  func backwardToInput(_ gradient: Tensor) throws(ComputeError) -> Tensor
   var parameters: [Parameter] { get }
 }
 
 extension Layer {
   package func backwardToParameters(_ gradient: Tensor) throws(ComputeError) { _ = try backward(gradient) }
+  package func backwardToInput(_ gradient: Tensor) throws(ComputeError) -> Tensor { try backward(gradient) }
 }
 
 /// Layers one after the other.
@@ -36,6 +39,12 @@ package final class Sequential: Layer {
     var gradient = gradient
     for layer in layers.dropFirst().reversed() { gradient = try layer.backward(gradient) }
     try layers.first?.backwardToParameters(gradient)
+  }
+
+  package func backwardToInput(_ gradient: Tensor) throws(ComputeError) -> Tensor {
+    var gradient = gradient
+    for layer in layers.reversed() { gradient = try layer.backwardToInput(gradient) }
+    return gradient
   }
 
   package var parameters: [Parameter] { layers.flatMap(\.parameters) }

@@ -49,7 +49,7 @@ package struct ScanCoder {
     let patches = try generator.decode(code)
     var stitcher = PatchStitcher(grid: grid, channels: generator.architecture.channels)
     for (k, patch) in patches.enumerated() {
-      patch.samples.withUnsafeBufferPointer { stitcher.add($0, patches: k..<k + 1) }
+      patch.samples.withUnsafeBufferPointer { stitcher.add($0, patch: k) }
     }
     return stitcher.image()
   }

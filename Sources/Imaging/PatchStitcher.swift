@@ -27,38 +27,50 @@ package struct PatchStitcher: Sendable {
     weights = [Float](repeating: 0, count: self.area.width * self.area.height)
   }
 
-  /// - Parameter values: the patches in this range, `[n, h, w, c]`; what lies outside the area is left out.
-  package mutating func add(_ values: UnsafeBufferPointer<Float>, patches: Range<Int>) {
+  /// - Parameters:
+  ///   - values: the patch, `[h, w, c]`; what lies outside the area is left out.
+  ///   - loop: calls its second argument for every number below the first, in any order or at once.
+  package mutating func add(
+    _ values: UnsafeBufferPointer<Float>, patch: Int,
+    loop: (Int, (Int) -> Void) -> Void = { count, body in (0..<count).forEach(body) }
+  ) {
     let size = grid.patchSize
-    precondition(values.count >= patches.count * size * size * channels, "\(values.count) samples for \(patches)")
-    for (index, patch) in patches.enumerated() {
-      let (left, top) = grid.origin(of: patch)
-      let rows = max(0, area.y - top)..<max(0, area.y - top, min(size, area.y + area.height - top))
-      let columns = max(0, area.x - left)..<max(0, area.x - left, min(size, area.x + area.width - left))
-      guard !columns.isEmpty else { continue }
-      for y in rows {
-        let pixel = (top + y - area.y) * area.width + left + columns.lowerBound - area.x
-        let source = ((index * size + y) * size + columns.lowerBound) * channels
-        for (k, x) in columns.enumerated() { weights[pixel + k] += window[y] * window[x] }
-        addRow(
-          UnsafeBufferPointer(rebasing: values[source..<source + columns.count * channels]),
-          weight: window[y], from: columns.lowerBound * channels, to: pixel * channels)
+    precondition(values.count >= size * size * channels, "\(values.count) samples for a patch")
+    let (left, top) = grid.origin(of: patch)
+    let rows = max(0, area.y - top)..<max(0, area.y - top, min(size, area.y + area.height - top))
+    let columns = max(0, area.x - left)..<max(0, area.x - left, min(size, area.x + area.width - left))
+    guard !columns.isEmpty else { return }
+    let (channels, area, window, sampleWindow) = (channels, area, window, sampleWindow)
+    sums.withUnsafeMutableBufferPointer { sums in
+      weights.withUnsafeMutableBufferPointer { weights in
+        let stripes = (rows.count + Self.stripe - 1) / Self.stripe
+        loop(stripes) { stripe in
+          let first = rows.lowerBound + stripe * Self.stripe
+          for y in first..<min(first + Self.stripe, rows.upperBound) {
+            let pixel = (top + y - area.y) * area.width + left + columns.lowerBound - area.x
+            let weight = window[y]
+            for (k, x) in columns.enumerated() { weights[pixel + k] += weight * window[x] }
+            Self.addRow(
+              values.baseAddress! + (y * size + columns.lowerBound) * channels, count: columns.count * channels,
+              weight: weight, window: sampleWindow, from: columns.lowerBound * channels,
+              to: sums.baseAddress! + pixel * channels)
+          }
+        }
       }
     }
   }
 
-  /// - Parameters:
-  ///   - first: of the samples within their row of the patch.
-  ///   - target: where they belong.
-  private mutating func addRow(
-    _ values: UnsafeBufferPointer<Float>, weight: Float, from first: Int, to target: Int
+  /// Rows that are added at once.
+  private static let stripe = 16
+
+  /// - Parameter first: of the samples within their row of the patch.
+  private static func addRow(
+    _ source: UnsafePointer<Float>, count: Int, weight: Float, window: [Float], from first: Int,
+    to sums: UnsafeMutablePointer<Float>
   ) {
-    sampleWindow.withUnsafeBufferPointer { window in
-      sums.withUnsafeMutableBufferPointer { sums in
-        guard let source = values.baseAddress else { return }
-        let (window, sums) = (window.baseAddress! + first, sums.baseAddress! + target)
-        for i in 0..<values.count { sums[i] += weight * window[i] * source[i] }
-      }
+    window.withUnsafeBufferPointer { window in
+      let window = window.baseAddress! + first
+      for i in 0..<count { sums[i] += weight * window[i] * source[i] }
     }
   }
 

@@ -96,3 +96,25 @@ func `the gradients of a convolution of a doubled map agree with finite differen
   _ = try layer.forward(try Tensor(Shape(1, 4, 4, 2), engine: engine))
   try checkGradients(of: layer, input: Shape(3, 6, 4, 2))
 }
+
+@Test func `what is asked for alone is what comes with all`() throws {
+  let engine = try Engine()
+  var random = RandomGenerator(seed: 6)
+  let stack = Sequential([
+    Convolution("a", from: 3, to: 8, stride: 2, engine: engine, using: &random),
+    NormalizedActivation("b", channels: 8, engine: engine),
+    DoublingConvolution("c", from: 8, to: 8, engine: engine, using: &random),
+    NormalizedActivation("d", channels: 8, readsDoubled: true, engine: engine),
+  ])
+  let x = try Tensor(Shape(2, 8, 8, 3), engine: engine)
+  for i in x.values.indices { x.values[i] = random.normal() }
+  let y = try stack.forward(x)
+  let gradient = try Tensor(y.shape, engine: engine)
+  for i in gradient.values.indices { gradient.values[i] = random.normal() }
+  let byInput = Array(try stack.backward(gradient).values)
+  let byParameters = stack.parameters.map { Array($0.gradient) }
+  #expect(Array(try stack.backwardToInput(gradient).values) == byInput)
+  for parameter in stack.parameters { parameter.gradient.update(repeating: 0) }
+  try stack.backwardToParameters(gradient)
+  #expect(stack.parameters.map { Array($0.gradient) } == byParameters)
+}

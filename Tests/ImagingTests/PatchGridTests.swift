@@ -15,12 +15,10 @@ struct PatchGridTests {
     let grid = PatchGrid(width: size.0, height: size.1, patchSize: 16, overlap: overlap)
     let patches = grid.patches(of: image)
     var stitcher = PatchStitcher(grid: grid, channels: 2)
-    // In batches, as a scorer does.
     let patchSamples = 16 * 16 * 2
-    for first in stride(from: 0, to: grid.count, by: 3) {
-      let range = first..<min(first + 3, grid.count)
-      patches[(range.lowerBound * patchSamples)..<(range.upperBound * patchSamples)].withUnsafeBufferPointer {
-        stitcher.add($0, patches: range)
+    for patch in 0..<grid.count {
+      patches[(patch * patchSamples)..<((patch + 1) * patchSamples)].withUnsafeBufferPointer {
+        stitcher.add($0, patch: patch)
       }
     }
     let difference = zip(stitcher.image().samples, image.samples).map { abs($0 - $1) }.max() ?? 0
@@ -57,7 +55,7 @@ struct PatchGridTests {
   @Test func `pixels of patches that were not added hold no data`() {
     let grid = PatchGrid(width: 4, height: 2, patchSize: 2, overlap: 0)
     var stitcher = PatchStitcher(grid: grid, channels: 1)
-    [Float](repeating: 5, count: 4).withUnsafeBufferPointer { stitcher.add($0, patches: 0..<1) }
+    [Float](repeating: 5, count: 4).withUnsafeBufferPointer { stitcher.add($0, patch: 0) }
     let row = stitcher.image().samples[..<4]
     #expect(row.map(\.isNaN) == [false, false, true, true])
   }
@@ -65,8 +63,9 @@ struct PatchGridTests {
   @Test func `overlapping patches fade into each other`() {
     let grid = PatchGrid(width: 24, height: 16, patchSize: 16, overlap: 8)
     var stitcher = PatchStitcher(grid: grid, channels: 1)
-    let values = [Float](repeating: 0, count: 256) + [Float](repeating: 1, count: 256)
-    values.withUnsafeBufferPointer { stitcher.add($0, patches: 0..<2) }
+    for (patch, value) in [Float(0), 1].enumerated() {
+      [Float](repeating: value, count: 256).withUnsafeBufferPointer { stitcher.add($0, patch: patch) }
+    }
     let row = Array(stitcher.image().samples[(8 * 24)..<(9 * 24)])
     #expect(row[0] == 0 && row[23] == 1)
     #expect(zip(row, row.dropFirst()).allSatisfy { $0 <= $1 + 1e-6 })

@@ -1,4 +1,5 @@
 import Anomaly
+import Compute
 import GRDB
 
 extension CaseIndex {
@@ -9,15 +10,23 @@ extension CaseIndex {
   /// taken over from earlier runs too, so that it makes no difference in how many runs a study was analyzed. Every scan
   /// that was scored counts, with regions or without.
   ///
-  /// - Parameter beforeCommit: writes what shows the q-values of a case; all stay as they were where that throws.
+  /// - Parameter beforeCommit: writes what shows the q-values of a case; all stay as they were where that throws. Called on
+  ///   all threads.
   func adjustRegions(beforeCommit: (CaseRecord) throws -> Void) throws(ReportingError) {
     do {
       try queue.write { database in
         let changed = try Self.adjust(in: database)
-        for id in changed { try beforeCommit(try Self.record(of: id, in: database)) }
+        for first in stride(from: 0, to: changed.count, by: Self.recordsAtOnce) {
+          let records = try changed[first..<min(first + Self.recordsAtOnce, changed.count)].map {
+            try Self.record(of: $0, in: database)
+          }
+          _ = try Parallel.map(records.count) { try beforeCommit(records[$0]) }
+        }
       }
     } catch { throw .index(path, error) }
   }
+
+  private static let recordsAtOnce = 16
 
   private struct Entry {
     var scan: Int64

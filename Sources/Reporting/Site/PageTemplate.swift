@@ -32,7 +32,8 @@ struct PageTemplate: Sendable {
 /// browser still sees one, and a hostile folder name could leave its attribute.
 private struct ScalarHTML: MustacheContentType {
   func escapeText(_ text: String) -> String {
-    text.unicodeScalars.reduce(into: "") { result, scalar in
+    guard text.utf8.contains(where: Self.isSpecial) else { return text }
+    return text.unicodeScalars.reduce(into: "") { result, scalar in
       switch scalar {
       case "<": result += "&lt;"
       case ">": result += "&gt;"
@@ -41,6 +42,13 @@ private struct ScalarHTML: MustacheContentType {
       case "'": result += "&#39;"
       default: result.unicodeScalars.append(scalar)
       }
+    }
+  }
+
+  private static func isSpecial(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
+    default: false
     }
   }
 }
