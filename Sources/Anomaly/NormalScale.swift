@@ -2,13 +2,19 @@
 ///
 /// Linear between the stored quantiles, and beyond the last with the slope of the far tail, so that scores stay ordered.
 struct NormalScale {
-  private let quantiles: [Float]
-  private let normals: [Float]
-  /// The last quantile that is no higher than where each of `bins` equal parts of their range begins.
+  /// From each stored quantile to the next, and from the last on.
+  private let pieces: [Piece]
+  /// The last piece that begins no higher than each of `bins` equal parts of the range of quantiles.
   private let starts: [Int]
   private let binsPerUnit: Float
-  /// Of the line beyond the last quantile.
-  private let farSlope: Float
+
+  private struct Piece {
+    let quantile: Float
+    let normal: Float
+    let slope: Float
+    /// How far below and above the quantile it is straight.
+    let reach: ClosedRange<Float>
+  }
 
   private static let bins = 1024
 
@@ -16,12 +22,17 @@ struct NormalScale {
   ///   - quantiles: of evidence, ascending; more than four.
   ///   - normals: what they are brought to.
   init(quantiles: [Float], normals: [Float]) {
-    self.quantiles = quantiles
-    self.normals = normals
     let last = quantiles.count - 1
     // Over a stretch wide enough not to be ruled by a handful of pixels.
     let anchor = last - 4
-    farSlope = (normals[last] - normals[anchor]) / max(quantiles[last] - quantiles[anchor], 1e-3)
+    let farSlope = (normals[last] - normals[anchor]) / max(quantiles[last] - quantiles[anchor], 1e-3)
+    pieces =
+      (0..<last).map { low in
+        let width = max(quantiles[low + 1] - quantiles[low], 1e-6)
+        return Piece(
+          quantile: quantiles[low], normal: normals[low], slope: (normals[low + 1] - normals[low]) / width,
+          reach: -10 * width...width)
+      } + [Piece(quantile: quantiles[last], normal: normals[last], slope: farSlope, reach: 0...Float.infinity)]
     let range = quantiles[last] - quantiles[0]
     binsPerUnit = range > 0 ? Float(Self.bins) / range : 0
     var starts = [Int](repeating: 0, count: Self.bins)
@@ -39,12 +50,10 @@ struct NormalScale {
   ///
   /// - Parameter isScored: whether a pixel is; the others become 0.
   func bringToNormals(_ evidence: UnsafeMutableBufferPointer<Float>, where isScored: (Int) -> Bool) {
-    quantiles.withUnsafeBufferPointer { quantiles in
-      normals.withUnsafeBufferPointer { normals in
-        starts.withUnsafeBufferPointer { starts in
-          for pixel in evidence.indices {
-            evidence[pixel] = isScored(pixel) ? normal(evidence[pixel], quantiles, normals, starts) : 0
-          }
+    pieces.withUnsafeBufferPointer { pieces in
+      starts.withUnsafeBufferPointer { starts in
+        for pixel in evidence.indices {
+          evidence[pixel] = isScored(pixel) ? normal(evidence[pixel], pieces, starts) : 0
         }
       }
     }
@@ -52,15 +61,13 @@ struct NormalScale {
 
   @inline(__always)
   private func normal(
-    _ evidence: Float, _ quantiles: UnsafeBufferPointer<Float>, _ normals: UnsafeBufferPointer<Float>,
-    _ starts: UnsafeBufferPointer<Int>
+    _ evidence: Float, _ pieces: UnsafeBufferPointer<Piece>, _ starts: UnsafeBufferPointer<Int>
   ) -> Float {
-    let last = quantiles.count - 1
-    if evidence >= quantiles[last] { return normals[last] + farSlope * (evidence - quantiles[last]) }
-    let place = (evidence - quantiles[0]) * binsPerUnit
+    let place = (evidence - pieces[0].quantile) * binsPerUnit
     var low = place > 0 ? starts[Int(min(place, Float(Self.bins - 1)))] : 0
-    while low < last - 1, quantiles[low + 1] <= evidence { low += 1 }
-    let share = (evidence - quantiles[low]) / max(quantiles[low + 1] - quantiles[low], 1e-6)
-    return normals[low] + (normals[low + 1] - normals[low]) * min(max(share, -10), 1)
+    while low < pieces.count - 1, pieces[low + 1].quantile <= evidence { low += 1 }
+    let piece = pieces[low]
+    return piece.normal + piece.slope
+      * min(max(evidence - piece.quantile, piece.reach.lowerBound), piece.reach.upperBound)
   }
 }

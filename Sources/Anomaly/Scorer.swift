@@ -128,9 +128,20 @@ extension Scorer {
     } take: { rows, blocks in
       let heat = SlideScorer.assemble(
         blocks.map { ($0.heats[score]!.area, $0.heats[score]!.core) }, rows: rows, width: slide.width)
-      heat.forEachRow { row in
-        extremes.addMasses(ofRow: row)
-        regions.add(row: row) { extremes.massLabel(atX: $0) }
+      Parallel.run(chunks: 2) { side in
+        if side == 0 {
+          heat.forEachRow { row in
+            extremes.addMasses(ofRow: row)
+            regions.add(row: row) { extremes.massLabel(atX: $0) }
+          }
+          for block in blocks { extremes.add(block.heats[score]!) }
+        } else {
+          for block in blocks {
+            pictures.add(block.heats[score]!, residual: block.heats[.residual]!)
+            pictures.add(
+              block.reconstruction, depth: block.heats[score]!.depth, at: block.heats[score]!.area)
+          }
+        }
       }
       try take(
         SlideBand(
@@ -140,12 +151,6 @@ extension Scorer {
               area: $0.heats[score]!.area, scan: $0.scan, heat: $0.heats[score]!.core,
               residual: $0.heats[.residual]!.core)
           }))
-      for block in blocks {
-        extremes.add(block.heats[score]!)
-        pictures.add(block.heats[score]!, residual: block.heats[.residual]!)
-        pictures.add(
-          block.reconstruction, depth: block.heats[score]!.depth, at: block.heats[score]!.area)
-      }
       progress(Double(rows.upperBound) / Double(slide.height))
     }
     let full = slide.slide.levels[0]

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Loops over independent chunks on the very threads oneDNN computes with.
 ///
@@ -40,46 +41,67 @@ package enum Parallel {
 
   private final class Work {
     let chunks: Int
+    let order: Order
     let body: (Int) -> Void
     let runtime: Runtime
+    private let next = Atomic(0)
 
-    init(chunks: Int, body: @escaping (Int) -> Void, runtime: Runtime) {
+    init(chunks: Int, order: Order, body: @escaping (Int) -> Void, runtime: Runtime) {
       self.chunks = chunks
+      self.order = order
       self.body = body
       self.runtime = runtime
     }
+
+    /// What falls to the calling thread.
+    func run() {
+      switch order {
+      case .near:
+        let (threads, thread) = (Int(runtime.threadCount()), Int(runtime.threadNumber()))
+        for chunk in chunks * thread / threads..<chunks * (thread + 1) / threads { body(chunk) }
+      case .free:
+        while true {
+          let chunk = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard chunk < chunks else { return }
+          body(chunk)
+        }
+      }
+    }
   }
 
-  /// Calls `body` once for every chunk in `0..<chunks`, in no order; returns when all are done.
-  package static func run(chunks: Int, _ body: (Int) -> Void) {
+  /// Which thread gets which chunk.
+  private enum Order {
+    /// Neighbours the same, as oneDNN divides maps: what a thread has just computed is in its cache.
+    case near
+    /// Whichever is free takes the next, for chunks that take unlike time.
+    case free
+  }
+
+  /// Calls `body` once for every chunk in `0..<chunks`, all about as much work, in no order; returns when all are done.
+  package static func run(chunks: Int, _ body: (Int) -> Void) { run(chunks: chunks, .near, body) }
+
+  private static func run(chunks: Int, _ order: Order, _ body: (Int) -> Void) {
     guard chunks > 1, let runtime else { return (0..<chunks).forEach(body) }
     withoutActuallyEscaping(body) { body in
-      let work = Work(chunks: chunks, body: body, runtime: runtime)
+      let work = Work(chunks: chunks, order: order, body: body, runtime: runtime)
       withExtendedLifetime(work) {
         runtime.start(
-          { context in
-            let work = Unmanaged<Work>.fromOpaque(context!).takeUnretainedValue()
-            let threads = Int(work.runtime.threadCount())
-            var chunk = Int(work.runtime.threadNumber())
-            while chunk < work.chunks {
-              work.body(chunk)
-              chunk += threads
-            }
-          }, Unmanaged.passUnretained(work).toOpaque(), 0, 0)
+          { context in Unmanaged<Work>.fromOpaque(context!).takeUnretainedValue().run() },
+          Unmanaged.passUnretained(work).toOpaque(), 0, 0)
       }
     }
   }
 }
 
 extension Parallel {
-  /// `body` of every index in `0..<count`, on all threads, in the order of the indices.
+  /// `body` of every index in `0..<count`, on all threads, in the order of the indices; one may take longer than another.
   ///
   /// - Throws: of several errors that of the lowest index.
   package static func map<T, E: Error>(_ count: Int, _ body: (Int) throws(E) -> T) throws(E) -> [T] {
     var results = [Result<T, E>?](repeating: nil, count: count)
     results.withUnsafeMutableBufferPointer { results in
       nonisolated(unsafe) let results = results
-      run(chunks: count) { index in
+      run(chunks: count, .free) { index in
         do throws(E) { results[index] = .success(try body(index)) } catch { results[index] = .failure(error) }
       }
     }
