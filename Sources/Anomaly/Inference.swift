@@ -150,7 +150,7 @@ package final class Inference {
     } add: { k, values, encoding in
       let job = jobs[k]
       stitchers[job.scan, default: PatchStitcher(grid: grids[job.scan], channels: layout.count)]
-        .add(values, patch: job.patch, loop: Parallel.run)
+        .add(values, patch: job.patch, loop: .onAllThreads)
       encodings[job.scan].add(encoding)
       left[job.scan] -= 1
       guard left[job.scan] == 0, let whole = stitchers.removeValue(forKey: job.scan) else { return }

@@ -116,7 +116,8 @@ extension Preparation {
   /// - Parameter images: already on the model's grid, each reduced by its factor.
   func prepare(reduced images: [Image], by factors: [Int]) -> [PreparedImage] {
     var reduced = images
-    let masks = Normalization.tissue(of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
+    let masks = Normalization.tissue(
+      of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright, loop: .onAllThreads)
     let depths = Parallel.map(masks.count) { masks[$0].depth }
     let appearances = Parallel.map(reduced.count) { [reduced] in
       Appearance(of: reduced[$0], tissue: masks[$0], depth: depths[$0])
@@ -136,7 +137,7 @@ extension Preparation {
         normalization.parameters(of: [reduced[$0]], tissue: [masks[$0]])
       }
     case .wholeCase, .trainingSet:
-      let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks)
+      let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks, loop: .onAllThreads)
       parameters = reduced.map { _ in shared! }
     }
     return Parallel.map(reduced.count) { [reduced, backgrounds] i in
@@ -183,4 +184,9 @@ extension Image {
     for i in result.samples.indices { result.samples[i] -= other.samples[i] }
     return result
   }
+}
+
+extension Loop {
+  /// oneDNN's.
+  package static let onAllThreads = Loop { count, body in _ = Parallel.map(count, body) }
 }

@@ -193,7 +193,7 @@ package final class SlideStream {
       for place in places(ofPatchAt: columns[k], row) {
         stitchers[
           place, default: PatchStitcher(grid: grid, channels: inference.layout.count, area: area(of: place))
-        ].add(values, patch: patch, loop: Parallel.run)
+        ].add(values, patch: patch, loop: .onAllThreads)
       }
     }
   }

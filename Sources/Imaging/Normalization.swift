@@ -102,8 +102,12 @@ package struct Normalization: Sendable, Equatable, Codable {
   /// without the most extreme thousandth). The darkest value, not zero, is the origin, since a background need not be
   /// zero. NaN is left out; a channel without any spread is not scaled.
   ///
-  /// - Parameter tissue: masks of the images, for `robust` alone; worked out where they are not given.
-  package func parameters(of images: [Image], tissue: [TissueMask]? = nil) -> NormalizationParameters {
+  /// - Parameters:
+  ///   - tissue: masks of the images, for `robust` alone; worked out where they are not given.
+  ///   - loop: over channels.
+  package func parameters(
+    of images: [Image], tissue: [TissueMask]? = nil, loop: Loop = .serial
+  ) -> NormalizationParameters {
     let channels = images.first?.channels ?? 0
     precondition(images.allSatisfy { $0.channels == channels }, "images of one scope differ in their channels")
     if scope == .trainingSet, let fixed { return fixed }
@@ -115,19 +119,19 @@ package struct Normalization: Sendable, Equatable, Codable {
     case .percentile(let percent):
       precondition((0...100).contains(percent), "percentile \(percent)")
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
-      for channel in 0..<channels {
+      let scales = loop.map(channels) { channel in
         let sample = ChannelSample(of: images, channel: channel)
-        let value = sample.foreground.quantile(percent / 100)
-        result.offset[channel] = sample.darkest
-        result.scale[channel] = Self.usable(value - sample.darkest)
+        return (sample.darkest, Self.usable(sample.foreground.quantile(percent / 100) - sample.darkest))
       }
+      (result.offset, result.scale) = (scales.map(\.0), scales.map(\.1))
       return result
     case .robust:
-      return robustParameters(of: images, tissue: tissue ?? Self.tissue(of: images), channels: channels)
+      return robustParameters(
+        of: images, tissue: tissue ?? Self.tissue(of: images, loop: loop), channels: channels, loop: loop)
     case .histogram:
       guard let standard else { preconditionFailure("a histogram's standard was not learned") }
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
-      result.curves = (0..<channels).map { standard.curve(of: images, channel: $0) }
+      result.curves = loop.map(channels) { standard.curve(of: images, channel: $0) }
       return result
     case .opticalDensity, .macenko:
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
@@ -136,8 +140,8 @@ package struct Normalization: Sendable, Equatable, Codable {
       return result
     case .standardScore:
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
-      for channel in 0..<channels {
-        let (mean, deviation) = ChannelSample(of: images, channel: channel).foreground.moments
+      let moments = loop.map(channels) { ChannelSample(of: images, channel: $0).foreground.moments }
+      for (channel, (mean, deviation)) in moments.enumerated() {
         result.scale[channel] = Self.usable(deviation / Self.deviation)
         result.offset[channel] = mean - Self.middle * result.scale[channel]
       }
@@ -148,25 +152,27 @@ package struct Normalization: Sendable, Equatable, Codable {
   /// Which pixels are tissue, from the pictures of one case as they were read: the mask has to stand before `robust` can
   /// measure in it.
   ///
-  /// - Parameter channels: those that show tissue; `nil` for all.
+  /// - Parameters:
+  ///   - channels: those that show tissue; `nil` for all.
+  ///   - loop: over channels and over images.
   package static func tissue(
-    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Appearance = .bright
+    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Appearance = .bright, loop: Loop = .serial
   ) -> [TissueMask] {
     guard !images.isEmpty else { return [] }
-    if look == .stained { return images.map { TissueMask(of: $0.stainedness) } }
+    if look == .stained { return loop.map(images.count) { TissueMask(of: images[$0].stainedness) } }
     let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
     let seen = images.map { image in channels.map { image.channels($0) } ?? image }
-    let shared = coarse.parameters(of: seen)
-    return seen.map { TissueMask(of: coarse.apply(shared, to: $0)) }
+    let shared = coarse.parameters(of: seen, loop: loop)
+    return loop.map(seen.count) { TissueMask(of: coarse.apply(shared, to: seen[$0])) }
   }
 
   /// Median and median absolute deviation over the tissue of all images.
   private func robustParameters(
-    of images: [Image], tissue masks: [TissueMask], channels: Int
+    of images: [Image], tissue masks: [TissueMask], channels: Int, loop: Loop
   ) -> NormalizationParameters {
     var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
-    let reach = Normalization(method: .percentile(99)).parameters(of: images).scale
-    for channel in 0..<channels {
+    let reach = Normalization(method: .percentile(99)).parameters(of: images, loop: loop).scale
+    let spreads = loop.map(channels) { channel -> (median: Float, spread: Float)? in
       var values: [Float] = []
       for (image, mask) in zip(images, masks) {
         for pixel in mask.isTissue.indices where mask.isTissue[pixel] {
@@ -174,13 +180,16 @@ package struct Normalization: Sendable, Equatable, Codable {
           if value.isFinite { values.append(value) }
         }
       }
-      guard !values.isEmpty else { continue }
+      guard !values.isEmpty else { return nil }
       let median = values.median()
       for i in values.indices { values[i] = abs(values[i] - median) }
       // A channel that is nearly constant is not blown up: its spread counts as at least 3 % of its reach.
-      let spread = max(1.4826 * values.median(), 0.03 * reach[channel])
-      result.scale[channel] = Self.usable(spread / Self.deviation)
-      result.offset[channel] = median - Self.middle * result.scale[channel]
+      return (median, max(1.4826 * values.median(), 0.03 * reach[channel]))
+    }
+    for (channel, found) in spreads.enumerated() {
+      guard let found else { continue }
+      result.scale[channel] = Self.usable(found.spread / Self.deviation)
+      result.offset[channel] = found.median - Self.middle * result.scale[channel]
     }
     return result
   }

@@ -29,10 +29,9 @@ package struct PatchStitcher: Sendable {
 
   /// - Parameters:
   ///   - values: the patch, `[h, w, c]`; what lies outside the area is left out.
-  ///   - loop: calls its second argument for every number below the first, in any order or at once.
+  ///   - loop: over stripes of rows.
   package mutating func add(
-    _ values: UnsafeBufferPointer<Float>, patch: Int,
-    loop: (Int, (Int) -> Void) -> Void = { count, body in (0..<count).forEach(body) }
+    _ values: UnsafeBufferPointer<Float>, patch: Int, loop: Loop = .serial
   ) {
     let size = grid.patchSize
     precondition(values.count >= size * size * channels, "\(values.count) samples for a patch")

@@ -10,7 +10,7 @@ package final class TIFFTileWriter {
   package let height: Int
   private let file: AtomicFile
   private let samples: TIFFWriter.Samples
-  private let loop: (Int, (Int) -> Void) -> Void
+  private let loop: Loop
   /// A tile of nothing but 0, packed.
   private let blank: [UInt8]?
   private let log = TIFFLog()
@@ -25,12 +25,11 @@ package final class TIFFTileWriter {
   /// Fastest: the values of a heatmap are too noisy for a better search to pay.
   private static let deflateLevel: UInt16 = 1
 
-  /// - Parameter loop: calls a function for every number below a count, on several threads if it likes; tiles are packed
-  ///   in it.
+  /// - Parameter loop: in which tiles are packed.
   /// - Throws: `ImagingError` where the file cannot be created.
   package init(
     path: String, width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples = .float32,
-    loop: @escaping (Int, (Int) -> Void) -> Void = { count, body in (0..<count).forEach(body) }
+    loop: Loop = .serial
   ) throws(ImagingError) {
     (self.width, self.height, self.samples, self.loop) = (width, height, samples, loop)
     blank = Self.packed(as: samples) { _ in nil }

@@ -130,9 +130,8 @@ struct Analysis {
       line.update(
         "case \(index + 1) of \(study.cases.count): \(item.name)", fraction: Double(index) / Double(study.cases.count),
         metadata: ["case": "\(item.name)"])
-      let digests = item.files.reduce(into: [String: String]()) { result, file in
-        if let digest = Study.digest(ofFile: study.path + "/" + file) { result[file] = digest }
-      }
+      let found = Parallel.map(item.files.count) { Study.digest(ofFile: study.path + "/" + item.files[$0]) }
+      let digests = zip(item.files, found).reduce(into: [String: String]()) { $0[$1.0] = $1.1 }
       if digests.count == item.files.count, try report.isCurrent(caseNamed: item.name, digests: digests) {
         outcome.current += 1
         continue

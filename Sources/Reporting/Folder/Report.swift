@@ -112,7 +112,7 @@ package struct Report: Sendable {
       do {
         return try TIFFTileWriter(
           path: folder.file(relative), width: slide.width, height: slide.height, pixelSize: slide.pixelSize,
-          loop: { Parallel.run(chunks: $0, $1) })
+          loop: .onAllThreads)
       } catch { throw .writing(folder.file(relative), error) }
     }
     return SlideMaps(
