@@ -8,10 +8,11 @@ extension Trainer {
 
   func checkpoint() throws -> Safetensors {
     var file = Safetensors()
+    let (first, second, averages) = (adam.firstMoments, adam.secondMoments, adam.averages)
     for (i, parameter) in network.parameters.enumerated() {
       for (kind, values) in [
-        ("value", Array(parameter.value)), ("first", adam.firstMoments[i]), ("second", adam.secondMoments[i]),
-        ("average", adam.averages[i]), ("best", best[i]),
+        ("value", Array(parameter.value)), ("first", first[i]), ("second", second[i]), ("average", averages[i]),
+        ("best", best[i]),
       ] { file.arrays["\(kind).\(parameter.name)"] = Safetensors.Array(shape: parameter.shape, values: values) }
     }
     let encoder = JSONEncoder()

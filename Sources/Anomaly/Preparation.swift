@@ -185,8 +185,3 @@ extension Image {
     return result
   }
 }
-
-extension Loop {
-  /// oneDNN's.
-  package static let onAllThreads = Loop { count, body in _ = Parallel.map(count, body) }
-}

@@ -55,7 +55,7 @@ package final class Adam {
     average = parameters.flatMap(\.value)
   }
 
-  /// Of every parameter.
+  /// Of every parameter; copied out of the state each time.
   package var firstMoments: [[Float]] { first.divided(into: parameters.map(\.count)) }
   package var secondMoments: [[Float]] { second.divided(into: parameters.map(\.count)) }
   package var averages: [[Float]] { average.divided(into: parameters.map(\.count)) }

@@ -26,29 +26,24 @@ struct PageTemplate: Sendable {
   func page(_ content: some Sendable) -> Data { Data(template.render(PageObject.shown(content) as Any).utf8) }
 }
 
-/// Escapes scalar by scalar.
+/// Escapes byte by byte: what is special in HTML is one byte of UTF-8, and no part of another character.
 ///
 /// swift-mustache's own escaping goes by `Character`, where a quote followed by a combining accent is no quote: a
 /// browser still sees one, and a hostile folder name could leave its attribute.
 private struct ScalarHTML: MustacheContentType {
   func escapeText(_ text: String) -> String {
-    guard text.utf8.contains(where: Self.isSpecial) else { return text }
-    return text.unicodeScalars.reduce(into: "") { result, scalar in
-      switch scalar {
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "&": result += "&amp;"
-      case "\"": result += "&quot;"
-      case "'": result += "&#39;"
-      default: result.unicodeScalars.append(scalar)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.utf8.count)
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "<"): bytes += "&lt;".utf8
+      case UInt8(ascii: ">"): bytes += "&gt;".utf8
+      case UInt8(ascii: "&"): bytes += "&amp;".utf8
+      case UInt8(ascii: "\""): bytes += "&quot;".utf8
+      case UInt8(ascii: "'"): bytes += "&#39;".utf8
+      default: bytes.append(byte)
       }
     }
-  }
-
-  private static func isSpecial(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
-    default: false
-    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
