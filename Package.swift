@@ -29,21 +29,28 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .target(name: "Threads", swiftSettings: strict + vectors),
+    .target(name: "Numerics", dependencies: ["Threads"], swiftSettings: strict + vectors),
+    .target(name: "Files", dependencies: ["CSystem"], swiftSettings: strict + vectors),
     .target(
-      name: "Imaging", dependencies: ["CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF"], swiftSettings: strict + vectors
-    ),
-    .target(name: "Compute", dependencies: ["COneDNN"], swiftSettings: strict + vectors),
+      name: "Imaging",
+      dependencies: ["CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF", "Files", "Numerics", "Threads"],
+      swiftSettings: strict + vectors),
+    .target(
+      name: "Compute", dependencies: ["COneDNN", "Files", "Numerics", "Threads"], swiftSettings: strict + vectors),
     .target(
       name: "Anomaly",
       dependencies: [
-        "Imaging", "Compute",
+        "Compute", "Files", "Imaging", "Numerics", "Threads",
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: strict + vectors),
-    .target(name: "Generation", dependencies: ["Anomaly", "Compute", "Imaging"], swiftSettings: strict + vectors),
+    .target(
+      name: "Generation", dependencies: ["Anomaly", "Compute", "Files", "Imaging", "Numerics", "Threads"],
+      swiftSettings: strict + vectors),
     .target(
       name: "Reporting",
       dependencies: [
-        "Anomaly", "Generation", "Imaging",
+        "Anomaly", "Files", "Generation", "Imaging", "Numerics", "Threads",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Mustache", package: "swift-mustache"),
@@ -52,20 +59,20 @@ let package = Package(
     .executableTarget(
       name: "norma",
       dependencies: [
-        "Anomaly", "CSystem", "Generation", "Imaging", "Reporting",
+        "Anomaly", "Compute", "CSystem", "Files", "Generation", "Imaging", "Reporting", "Threads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
     .executableTarget(
       name: "benchmarks",
       dependencies: [
-        "Anomaly", "Compute", "Imaging",
+        "Anomaly", "Compute", "Files", "Imaging", "Numerics", "Threads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Benchmarks", exclude: ["peers"], swiftSettings: strict),
     .executableTarget(
       name: "soak",
       dependencies: [
-        "Anomaly", "CSystem", "Compute", "Imaging",
+        "Anomaly", "CSystem", "Compute", "Files", "Imaging", "Numerics", "Threads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Soak", swiftSettings: strict),
     .testTarget(

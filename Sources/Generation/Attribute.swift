@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Foundation
+import Numerics
 
 /// A direction in latent space that leads from one group of patches to another.
 package struct Attribute: Sendable, Equatable, Codable {

@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Imaging
+import Numerics
 
 /// Makes new healthy scans of known ones: draws around their latents, or between those of two.
 ///
@@ -26,7 +27,7 @@ package struct Augmenter {
   ///   - other: of the same size, to be mixed in half of the time; `nil` where there is none.
   package func scan(
     like scan: Image, mixing other: Image?, using random: inout RandomGenerator
-  ) throws(ComputeError) -> Image {
+  ) throws -> Image {
     var drawing: RandomGenerator? = RandomGenerator(seed: random.next())
     var code = try coder.encode(scan, sampling: &drawing)
     let share = random.uniform(Self.shares.lowerBound, Self.shares.upperBound)

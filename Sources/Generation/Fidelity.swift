@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Numerics
 
 /// How like real patches a set of patches is.
 package struct Fidelity: Sendable, Equatable, Codable {

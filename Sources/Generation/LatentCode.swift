@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Foundation
+import Numerics
 
 /// Latents of some patches, stage by stage, finest first.
 package struct LatentCode: Sendable, Equatable {

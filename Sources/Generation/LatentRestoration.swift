@@ -2,6 +2,8 @@ import Anomaly
 import Compute
 import Foundation
 import Imaging
+import Numerics
+import Threads
 
 /// Finds the latents of the nearest healthy version of a patch, by gradient steps from the mean of its posterior.
 ///
@@ -46,7 +48,7 @@ package struct LatentRestoration: Sendable {
   }
 
   /// - Parameter patches: normalized, of the model's size and channels; `NaN` counts as 0.
-  package func restore(_ patches: [Image], by generator: PatchGenerator) throws(ComputeError) -> Result {
+  package func restore(_ patches: [Image], by generator: PatchGenerator) throws -> Result {
     var none: RandomGenerator?
     var code = try generator.encode(patches, sampling: &none)
     var (mean, square) = (code.zeros, code.zeros)
@@ -83,7 +85,7 @@ package struct LatentRestoration: Sendable {
   /// What values cost before the first step, in nats, in the mean of their neighbourhoods.
   private func firstCosts(
     at code: LatentCode, of patches: [Image], by generator: PatchGenerator
-  ) throws(ComputeError) -> [Image] {
+  ) throws -> [Image] {
     var costs = patches
     _ = try generator.gradient(at: code) { patch, index, reconstruction, predicted in
       let value = patches[patch].samples[index]
@@ -115,7 +117,7 @@ package struct LatentRestoration: Sendable {
   /// What is minimized, of each patch, and its gradient where the foreign share is this.
   private func slope(
     at code: LatentCode, of patches: [Image], foreignShare: Float, first: [Image], by generator: PatchGenerator
-  ) throws(ComputeError) -> (nats: [Double], gradient: LatentCode) {
+  ) throws -> (nats: [Double], gradient: LatentCode) {
     let channels = spread.count
     var (nats, gradient) = try generator.gradient(at: code) { patch, index, reconstruction, predicted in
       let value = patches[patch].samples[index]

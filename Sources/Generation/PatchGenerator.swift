@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Imaging
+import Numerics
 
 /// Runs a trained model's encoder and decoder apart from each other.
 package final class PatchGenerator {
@@ -28,7 +29,7 @@ package final class PatchGenerator {
   ///   - generator: source of the draws; `nil` gives the means.
   package func encode(
     _ patches: [Image], sampling generator: inout RandomGenerator?
-  ) throws(ComputeError) -> LatentCode {
+  ) throws -> LatentCode {
     var codes: [LatentCode] = []
     for first in stride(from: 0, to: patches.count, by: Self.batch) {
       let n = min(Self.batch, patches.count - first)
@@ -54,7 +55,7 @@ package final class PatchGenerator {
   }
 
   /// Patches that latents stand for, in normalized units.
-  package func decode(_ code: LatentCode) throws(ComputeError) -> [Image] {
+  package func decode(_ code: LatentCode) throws -> [Image] {
     let edge = architecture.patchSize
     var result: [Image] = []
     for first in stride(from: 0, to: code.count, by: Self.batch) {
@@ -81,7 +82,7 @@ package final class PatchGenerator {
   /// - Parameter cost: asked for every value of every patch, which are numbered as in the code and in the patch's samples.
   package func gradient(
     at code: LatentCode, of cost: Cost
-  ) throws(ComputeError) -> (nats: [Double], gradient: LatentCode) {
+  ) throws -> (nats: [Double], gradient: LatentCode) {
     var nats: [Double] = []
     var gradients: [LatentCode] = []
     for first in stride(from: 0, to: code.count, by: Self.batch) {
@@ -89,7 +90,7 @@ package final class PatchGenerator {
       let decoded = try decode(code, patches: first..<first + n)
       let scales = network.scales
       let slope = try Tensor(decoded.shape, engine: network.engine)
-      let scaleSlope = try scales.map { tensor throws(ComputeError) in
+      let scaleSlope = try scales.map { tensor throws in
         try Tensor(tensor.shape, engine: network.engine)
       }
       let size = decoded.shape.count / Self.batch
@@ -115,7 +116,7 @@ package final class PatchGenerator {
   }
 
   /// Decodes one batch; what lies beyond the patches asked for is of no account.
-  private func decode(_ code: LatentCode, patches: Range<Int>) throws(ComputeError) -> Tensor {
+  private func decode(_ code: LatentCode, patches: Range<Int>) throws -> Tensor {
     for (stage, latent) in latents.enumerated() {
       guard let latent else { continue }
       let size = latent.shape.count / Self.batch

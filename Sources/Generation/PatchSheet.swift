@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Imaging
 
 /// Many small pictures on one, in rows.
@@ -27,7 +28,7 @@ package struct PatchSheet: Sendable {
     }
   }
 
-  package func write(to path: String) throws(ImagingError) {
+  package func write(to path: String) throws(NormaError) {
     try PNGWriter.write(samples, width: width, height: height, color: channels == 3 ? .rgb : .gray, to: path)
   }
 

@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Imaging
+import Numerics
 
 /// Encodes and decodes whole scans, patch by patch; patches fade into each other as when scoring.
 package struct ScanCoder {
@@ -15,7 +16,7 @@ package struct ScanCoder {
   /// Means of the posteriors of all patches.
   ///
   /// - Parameter scan: normalized; `NaN` counts as 0.
-  package func encode(_ scan: Image) throws(ComputeError) -> LatentCode {
+  package func encode(_ scan: Image) throws -> LatentCode {
     var none: RandomGenerator?
     return try encode(scan, sampling: &none)
   }
@@ -23,14 +24,14 @@ package struct ScanCoder {
   /// Draws from the posteriors of all patches, their means where there is no generator.
   package func encode(
     _ scan: Image, sampling generator: inout RandomGenerator?
-  ) throws(ComputeError) -> LatentCode {
+  ) throws -> LatentCode {
     try self.generator.encode(patches(of: scan), sampling: &generator)
   }
 
   /// Latents of the nearest healthy version of a scan, patch by patch.
   package func restore(
     _ scan: Image, by restoration: LatentRestoration
-  ) throws(ComputeError) -> LatentRestoration.Result {
+  ) throws -> LatentRestoration.Result {
     try restoration.restore(patches(of: scan), by: generator)
   }
 
@@ -43,7 +44,7 @@ package struct ScanCoder {
   }
 
   /// The scan that the latents of all its patches stand for, in normalized units.
-  package func decode(_ code: LatentCode, width: Int, height: Int) throws(ComputeError) -> Image {
+  package func decode(_ code: LatentCode, width: Int, height: Int) throws -> Image {
     let grid = grid(width: width, height: height)
     precondition(code.count == grid.count, "latents of \(code.count) patches for \(grid.count)")
     let patches = try generator.decode(code)

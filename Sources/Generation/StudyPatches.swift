@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Imaging
+import Numerics
 
 /// Patches of a healthy study as a model sees them, those of its held-out cases apart.
 package struct StudyPatches: Sendable {

@@ -35,7 +35,7 @@ package struct Traversal: Sendable {
   package init(
     of dimension: LatentDimension, from starts: LatentCode, steps: [Float] = [-3, -2, -1, 0, 1, 2, 3],
     by generator: PatchGenerator
-  ) throws(ComputeError) {
+  ) throws {
     self.dimension = dimension
     self.steps = steps
     let unmoved = try generator.decode(starts)

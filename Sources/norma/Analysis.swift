@@ -4,6 +4,7 @@ import Foundation
 import Imaging
 import Logging
 import Reporting
+import Threads
 
 /// One pass over a study; shared by `analyze` and `demo`.
 struct Analysis {
@@ -88,13 +89,13 @@ struct Analysis {
     do {
       try analyzeCases(
         of: study, model: trained, scorer: scorer, report: report, outcome: &outcome, line: &line)
-    } catch let error as ComputeError where error == .interrupted {
+    } catch let stop as Stopped {
       Terminal.endLine()
       let done = "after \(outcome.current + outcome.recorded) of \(outcome.cases) cases"
-      let name = Stopped.name(of: Interruption.signal ?? SIGTERM)
+      let name = Stopped.name(of: stop.signal)
       try report.stopStudy(context, because: "The last run was stopped \(done); run norma analyze again to go on.")
       throw Stopped(
-        signal: Interruption.signal ?? SIGTERM,
+        signal: stop.signal,
         description: "\(output): stopped by \(name) \(done), which are kept. Run the same command again to go on.")
     } catch {
       // What is finished stays readable; on a full disk even this may fail, and the first error says why.

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import Imaging
 import Reporting
@@ -116,8 +117,8 @@ struct Comparison {
       }
     }
     guard masked > 0 else {
-      throw StudyError(
-        path: masks, found: "no mask fits any of the \(found.count) scans; MASKS/CASE/SCAN_mask.tif was expected",
+      throw NormaError(
+        subject: masks, found: "no mask fits any of the \(found.count) scans; MASKS/CASE/SCAN_mask.tif was expected",
         remedy: "Give the folder that holds the masks of this study")
     }
     if !missing.isEmpty {
@@ -176,15 +177,15 @@ struct Comparison {
     // A stack's masks are a stack too, a page a scan; a single mask serves a single scan.
     let number = page == nil || file.pages.count == 1 ? 1 : (ordinal ?? 0) + 1
     guard file.pages.indices.contains(number - 1) else {
-      throw StudyError(
-        path: path, found: "the mask has \(file.pages.count) pages, scan \(number) of its stack has none",
+      throw NormaError(
+        subject: path, found: "the mask has \(file.pages.count) pages, scan \(number) of its stack has none",
         remedy: "Export a mask a scan")
     }
     let image = try file.image(page: number)
     guard (image.width, image.height) == (width, height) || (image.width, image.height) == full else {
       let other = full == (width, height) ? "" : ", its heatmap \(width) x \(height)"
-      throw StudyError(
-        path: path,
+      throw NormaError(
+        subject: path,
         found: "the mask is \(image.width) x \(image.height) pixels, its scan \(full.width) x \(full.height)\(other)",
         remedy: "Export the mask at the scan's size" + (other.isEmpty ? "" : " or the heatmap's"))
     }

@@ -1,8 +1,10 @@
 import Anomaly
 import ArgumentParser
 import Compute
+import Files
 import Foundation
 import Imaging
+import Threads
 
 /// A training over the processes that `mpirun` or `srun` started together, all with the same command line. The first of
 /// them reads the clock, writes and speaks; the others speak only where they alone know what is the matter.
@@ -16,12 +18,12 @@ struct Distribution {
 
   /// Meets the other processes, where the environment says that there are some.
   static func join(output: String) throws -> Ranks? {
-    do throws(ComputeError) { return try Ranks.join(environment: ProcessInfo.processInfo.environment) } catch {
-      throw ModelError(
-        path: output,
-        found: "the processes that mpirun or srun started cannot work together (\(error.status))",
+    do { return try Ranks.join(environment: ProcessInfo.processInfo.environment) } catch {
+      throw NormaError(
+        .system, subject: output,
+        found: "the processes that mpirun or srun started cannot work together (\(error))",
         remedy: "Install Open MPI, Debian's libopenmpi3, and start norma with its mpirun or with srun --mpi=pmix; or "
-          + "start norma alone", fault: .system)
+          + "start norma alone")
     }
   }
 
@@ -37,9 +39,9 @@ struct Distribution {
     let result = Result { try body() }
     var failures = [0.0, 0.0]  // of the first process, of all
     if case .failure = result { failures = [ranks.isFirst ? 1 : 0, 1] }
-    do throws(ComputeError) { try ranks.sum(&failures) } catch {
+    do { try ranks.sum(&failures) } catch {
       if case .failure(let own) = result, ranks.isFirst { throw own }
-      throw error == .lost ? account(checkpoint: nil) : error
+      throw error is Ranks.Lost ? account(checkpoint: nil) : error
     }
     guard failures[1] > 0 else { return try result.get() }
     guard case .failure(let error) = result else { throw Elsewhere() }
@@ -56,15 +58,16 @@ struct Distribution {
     encoder.outputFormatting = .sortedKeys
     let own = [UInt8]((output + trainer.set.digest).utf8) + (try encoder.encode(trainer.settings))
     guard try ranks.broadcast(own) != own else { return }
-    throw ModelError(
-      path: output, found: "process 0 was given other scans or other options", remedy: Self.remedy, fault: .system)
+    throw NormaError(
+      .system, subject: output, found: "process 0 was given other scans or other options", remedy: Self.remedy)
   }
 
   /// What made this process fail, and no other.
-  func failure(_ error: any Error) -> ModelError {
-    ModelError(
-      path: output, found: "process \(ranks?.rank ?? 0) of \(ranks?.count ?? 1) cannot train along: \(error)",
-      remedy: Self.remedy, fault: .system)
+  func failure(_ error: any Error) -> NormaError {
+    NormaError(
+      .system, subject: output,
+      found: "process \(ranks?.rank ?? 0) of \(ranks?.count ?? 1) cannot train along: \(error)",
+      remedy: Self.remedy)
   }
 
   /// What to say of processes that are gone; the first of those that are left says it.
@@ -76,12 +79,12 @@ struct Distribution {
       ranks.isFirst || Interruption.signal == nil
     else { return Elsewhere() }
     let names = ranks.lost.map { "\($0)" }.joined(separator: " and ")
-    return ModelError(
-      path: output,
+    return NormaError(
+      .system, subject: output,
       found: names.isEmpty
         ? "training was stopped, and a process on another machine did not answer"
         : "training was stopped, since of its \(ranks.count) processes number \(names) ended before the others",
       remedy: checkpoint.map { "What was learned is kept in \($0): run the same command again with --resume to go on" }
-        ?? "Nothing was learned yet: run the same command again", fault: .system)
+        ?? "Nothing was learned yet: run the same command again")
   }
 }

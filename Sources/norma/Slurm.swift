@@ -1,17 +1,9 @@
+import Files
 import Foundation
 import Imaging
 
 /// Slurm's own programs, called as a user calls them.
 enum Slurm {
-  struct Failure: ExplainedError {
-    let path: String
-    let found: String
-    let remedy: String
-    var fault = Fault.system
-
-    var description: String { "\(path): \(found). \(remedy)." }
-  }
-
   /// What was submitted for a report, kept beside its scripts.
   struct Jobs: Codable, Equatable {
     var array: String
@@ -39,11 +31,12 @@ enum Slurm {
 
   /// Runs one of Slurm's programs and returns what it prints.
   ///
-  /// - Throws: `Failure` with its own words, where it is not there or refuses.
+  /// - Throws: `NormaError` with its own words, where it is not there or refuses.
   @discardableResult static func run(_ program: String, _ arguments: [String]) throws -> String {
     guard let path = path(of: program) else {
-      throw Failure(
-        path: program, found: "there is no such program on this machine", remedy: "Run this where Slurm's commands are")
+      throw NormaError(
+        .system, subject: program, found: "there is no such program on this machine",
+        remedy: "Run this where Slurm's commands are")
     }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
@@ -58,8 +51,9 @@ enum Slurm {
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
       let words = complaint.split(separator: "\n").joined(separator: "; ")
-      throw Failure(
-        path: program, found: "it refused: \(words.isEmpty ? "exit status \(process.terminationStatus)" : words)",
+      throw NormaError(
+        .system, subject: program,
+        found: "it refused: \(words.isEmpty ? "exit status \(process.terminationStatus)" : words)",
         remedy: "Correct the options that are passed on, or ask whoever runs the cluster")
     }
     return text

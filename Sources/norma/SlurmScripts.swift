@@ -1,5 +1,6 @@
 import Foundation
 import Reporting
+import Threads
 
 /// The batch scripts of a study's shards and of their merge.
 struct SlurmScripts {

@@ -1,9 +1,11 @@
 import Anomaly
 import ArgumentParser
 import Compute
+import Files
 import Foundation
 import Imaging
 import Logging
+import Threads
 
 extension TrainingOptions {
   /// Reads, trains and writes the model; a checkpoint beside it is removed at the end.
@@ -28,27 +30,25 @@ extension TrainingOptions {
     let model: Model
     do {
       model = try train(trainer, checkpoint: checkpoint, line: &line)
-    } catch let error as ComputeError where error == .interrupted {
+    } catch let stop as Stopped {
       Terminal.endLine()
       try trainer.saveCheckpoint(to: checkpoint)
-      let signal = Interruption.signal ?? SIGTERM
       throw Stopped(
-        signal: signal,
-        description: "\(output): training was stopped by \(Stopped.name(of: signal)); all of it is kept in "
+        signal: stop.signal,
+        description: "\(output): training was stopped by \(Stopped.name(of: stop.signal)); all of it is kept in "
           + "\(checkpoint). Run the same command again with --resume to go on.")
-    } catch let error as ComputeError where error == .lost {
+    } catch is Ranks.Lost {
       Terminal.endLine()
       try trainer.saveCheckpoint(to: checkpoint)
       throw distribution.account(checkpoint: checkpoint)
     }
     Terminal.endLine()
-    do { try model.save(to: output) } catch let error as ModelError
+    do { try model.save(to: output) } catch let error as NormaError
       where FileManager.default.fileExists(atPath: checkpoint)
     {
-      throw ModelError(
-        path: output, found: "\(error.found); training is kept in \(checkpoint)",
-        remedy: "Check the folder's permissions and the free space, then run the same command again with --resume",
-        fault: .system)
+      throw NormaError(
+        .system, subject: output, found: "\(error.found); training is kept in \(checkpoint)",
+        remedy: "Check the folder's permissions and the free space, then run the same command again with --resume")
     }
     try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
     return (model, trainer.set.faults)
@@ -62,7 +62,7 @@ extension TrainingOptions {
       return try makeTrainer(study: study, ranks: ranks, line: &line)
     }
     try distribution.together { try distribution.checkAgreement(on: trainer) }
-    do { try trainer.assist() } catch let error as ComputeError where error == .lost {
+    do { try trainer.assist() } catch is Ranks.Lost {
       let checkpoint = output + ".checkpoint"
       throw distribution.account(checkpoint: FileManager.default.fileExists(atPath: checkpoint) ? checkpoint : nil)
     } catch {
@@ -133,7 +133,7 @@ extension TrainingOptions {
     settings.micrometersPerPixel = resolution.micrometersPerPixel
     settings.seed = seed
     settings.channelWeights = rule.channelWeights
-    do throws(StudyError) {
+    do throws(NormaError) {
       return try TrainingSet(study, settings: settings, progress: progress)
     } catch {
       Terminal.endLine()
@@ -205,14 +205,14 @@ extension TrainingOptions {
     let folder = FilePath.folder(of: output)
     let place = folder.isEmpty ? "." : folder
     do { try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true) } catch {
-      throw ModelError(
-        path: output, found: "its folder cannot be made (\(error.localizedDescription))",
-        remedy: "Choose another --output", fault: .system)
+      throw NormaError(
+        .system, subject: output, found: "its folder cannot be made (\(error.localizedDescription))",
+        remedy: "Choose another --output")
     }
     guard access(place, W_OK) == 0 else {
-      throw ModelError(
-        path: output, found: "its folder cannot be written to",
-        remedy: "Check its permissions or choose another --output", fault: .system)
+      throw NormaError(
+        .system, subject: output, found: "its folder cannot be written to",
+        remedy: "Check its permissions or choose another --output")
     }
   }
 

@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Numerics
 import Testing
 
 /// What several processes make of their shares of a batch, one after the other in this one.

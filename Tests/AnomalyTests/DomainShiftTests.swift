@@ -2,7 +2,9 @@ import Anomaly
 import Compute
 import Foundation
 import Imaging
+import Numerics
 import Testing
+import Threads
 
 /// Appearances of phantom cases, measured once for all tests. Every case keeps two of its slices.
 private enum Phantoms {

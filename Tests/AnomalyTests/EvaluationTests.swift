@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Numerics
 import Testing
 
 /// Two cases with a lesion, two without; ten pixels a scan. Figures are worked out by hand below.

@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Numerics
 import Testing
 
 private let identity: [[Double]] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]

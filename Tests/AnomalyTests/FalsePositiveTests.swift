@@ -2,7 +2,9 @@ import Anomaly
 import Compute
 import Foundation
 import Imaging
+import Numerics
 import Testing
+import Threads
 
 /// Counts that a binomial number of this size and rate leaves with 1 in 2000 at either end.
 func binomialInterval(_ n: Int, _ rate: Double) -> ClosedRange<Int> {

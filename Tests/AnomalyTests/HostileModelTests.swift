@@ -1,6 +1,8 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
+import Numerics
 import Testing
 
 /// Model files that were damaged, or made to do harm: a sentence with the path, or a model that can be used.
@@ -29,8 +31,8 @@ struct HostileModelTests {
       _ = try Scorer(model, path: path, engine: engine).analyze(
         [image], prepared: model.preparation.prepare([image]), rate: 0.3)
       return nil
-    } catch let error as ModelError {
-      #expect(error.path == path)
+    } catch let error as NormaError {
+      #expect(error.subject == path)
       return error.description
     } catch {
       Issue.record("\(error)")
@@ -120,7 +122,7 @@ struct HostileModelTests {
     let pipe = folder.path + "/pipe"
     mkfifo(pipe, 0o600)
     for place in [pipe, "/dev/zero", folder.path] {
-      let error = #expect(throws: ModelError.self) { try Model(path: place) }
+      let error = #expect(throws: NormaError.self) { try Model(path: place) }
       #expect(
         error?.description
           == "\(place): this is a folder or a device, a file was expected. Give a file that `norma train` wrote.")
@@ -129,7 +131,7 @@ struct HostileModelTests {
 
   @Test func `a file larger than any model is not read`() throws {
     truncate(path, 1 << 40)
-    let error = #expect(throws: ModelError.self) { try Model(path: path) }
+    let error = #expect(throws: NormaError.self) { try Model(path: path) }
     #expect(
       error?.description
         == "\(path): the file has 1048576 MiB, models have less than 4096. Give a file that `norma train` wrote.")

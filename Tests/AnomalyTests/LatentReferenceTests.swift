@@ -2,6 +2,7 @@ import Anomaly
 import Compute
 import Foundation
 import Imaging
+import Numerics
 import Testing
 
 struct LatentReferenceTests {

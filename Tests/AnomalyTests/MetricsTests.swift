@@ -1,5 +1,6 @@
 import Anomaly
 import Foundation
+import Numerics
 import Testing
 
 // The reference numbers come from Peers/metrics.py, made with scikit-learn 1.9.1:

@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -130,8 +131,8 @@ struct ModelTests {
 
   @Test func `a model that cannot be written says why`() throws {
     try folder.write([0], as: "sub")
-    let error = #expect(throws: ModelError.self) { try model.save(to: path) }
-    #expect(error?.path == path)
+    let error = #expect(throws: NormaError.self) { try model.save(to: path) }
+    #expect(error?.subject == path)
     #expect(error?.remedy == "Check the folder's permissions and the free space, or choose another --output")
   }
 
@@ -144,7 +145,7 @@ struct ModelTests {
     try change(&file)
     try file.encoded().write(to: URL(fileURLWithPath: path))
     let engine = try Engine()
-    do throws(ModelError) {
+    do throws(NormaError) {
       _ = try Model(path: path).network(engine: engine, path: path)
       return "no error"
     } catch {
@@ -153,7 +154,7 @@ struct ModelTests {
   }
 
   @Test func `a file that is not there is named`() {
-    let error = #expect(throws: ModelError.self) { try Model(path: "/nowhere/model.safetensors") }
+    let error = #expect(throws: NormaError.self) { try Model(path: "/nowhere/model.safetensors") }
     #expect(
       error?.description
         == "/nowhere/model.safetensors: there is no such file. Give a file that `norma train` wrote.")

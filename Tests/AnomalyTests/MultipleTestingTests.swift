@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Numerics
 import Testing
 
 struct MultipleTestingTests {

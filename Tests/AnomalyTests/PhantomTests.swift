@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -104,7 +105,7 @@ private func files(below folder: String) throws -> [String] {
   try withFolder { folder in
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try "mine".write(toFile: folder + "/notes.txt", atomically: true, encoding: .utf8)
-    let error = #expect(throws: StudyError.self) {
+    let error = #expect(throws: NormaError.self) {
       try PhantomStudy(seed: 0, healthy: 1, patients: 1).write(to: folder)
     }
     #expect(

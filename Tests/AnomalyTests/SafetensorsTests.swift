@@ -1,13 +1,15 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
+import Numerics
 import Testing
 
 private let path = "model.safetensors"
 
 /// What a user would read; "no error" where the bytes are accepted.
 private func message(_ bytes: [UInt8]) -> String {
-  do throws(ModelError) {
+  do throws(NormaError) {
     _ = try Safetensors(Data(bytes), path: path)
     return "no error"
   } catch {

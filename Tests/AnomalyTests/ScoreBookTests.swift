@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -83,7 +84,7 @@ struct ScoreBookTests {
   @Test func `a score that a model does not have is named with those it has`() throws {
     var plain = model
     plain.calibrations[.learned] = nil
-    let error = #expect(throws: ModelError.self) {
+    let error = #expect(throws: NormaError.self) {
       try Scorer(plain, path: "m.safetensors", score: .learned, engine: Engine())
     }
     #expect(

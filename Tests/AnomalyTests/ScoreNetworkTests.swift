@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Foundation
+import Numerics
 import Testing
 
 struct ScoreNetworkTests {

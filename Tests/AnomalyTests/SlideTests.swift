@@ -1,7 +1,9 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 import Imaging
+import Numerics
 import Testing
 
 /// Scans of a few hundred pixels, read as if they were too large to be held.
@@ -37,7 +39,7 @@ struct SlideTests {
     let study = try Study(path: folder.path + "/study")
     let scan = try #require(study.scans(of: study.cases[0], reading: reading).first)
     guard case .slide(let slide) = try scan.content.get() else {
-      throw ScanFault(path: "slide", found: "it was held whole", remedy: "See ScanReading.largestWhole")
+      throw ScanFault(NormaError(subject: "slide", found: "it was held whole", remedy: "See ScanReading.largestWhole"))
     }
     return slide
   }
@@ -148,7 +150,8 @@ struct SlideTests {
       var reading = preparation.reading()
       reading.largestWhole = 100
       guard case .slide(let slide) = try study.scans(of: study.cases[0], reading: reading)[0].content.get() else {
-        throw ScanFault(path: "slide", found: "it was held whole", remedy: "See ScanReading.largestWhole")
+        throw ScanFault(
+          NormaError(subject: "slide", found: "it was held whole", remedy: "See ScanReading.largestWhole"))
       }
       let prepared = preparation.prepare(try preparation.sample(slide))
       var count = 0
@@ -295,7 +298,7 @@ struct SlideTests {
     settings.largestWhole = 100
     settings.normalization = Normalization(method: .histogram, scope: .wholeCase)
     try folder.write([Image(width: 120, height: 100, channels: 1, filledWith: 0)], as: "a/blank.tif")
-    #expect(throws: StudyError.self) { try TrainingSet(Study(path: folder.path), settings: settings) }
+    #expect(throws: NormaError.self) { try TrainingSet(Study(path: folder.path), settings: settings) }
     for (k, name) in ["b", "c", "d"].enumerated() {
       try folder.write([Self.picture(width: 120, height: 100, seed: UInt64(k))], as: "\(name)/slide.tif")
     }

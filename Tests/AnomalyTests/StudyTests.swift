@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import Testing
 
@@ -14,7 +15,7 @@ struct StudyTests {
   /// What a user would read, without the folder.
   private func message(_ relative: String = "") -> String {
     let path = relative.isEmpty ? folder.path : folder.path + "/" + relative
-    do throws(StudyError) {
+    do throws(NormaError) {
       _ = try Study(path: path)
       return "no error"
     } catch {

@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Imaging
+import Numerics
 import Testing
 
 struct NoiseFieldTests {

@@ -2,6 +2,7 @@ import Anomaly
 import Compute
 import Foundation
 import Imaging
+import Numerics
 
 /// A folder of its own for one test, removed with its contents.
 final class TemporaryFolder: Sendable {

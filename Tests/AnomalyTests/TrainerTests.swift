@@ -1,8 +1,10 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 import Imaging
 import Testing
+import Threads
 
 private struct Interruption: Error {}
 
@@ -136,7 +138,7 @@ struct TrainerTests {
 
   /// What a user would read on resuming, without the folder.
   private func message(_ trainer: Trainer) -> String {
-    do throws(ModelError) {
+    do throws(NormaError) {
       try trainer.resume(from: checkpoint)
       return "no error"
     } catch {

@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Foundation
+import Numerics
 import Testing
 
 private func noise(_ shape: Shape, _ engine: Engine, seed: UInt64) throws -> Tensor {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Compute
 import Foundation
+import Threads
 
 /// Measures norma against what else runs the same network, every figure a ratio of runs that took turns.
 @main

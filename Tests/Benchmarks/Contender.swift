@@ -1,4 +1,5 @@
 import Foundation
+import Numerics
 
 /// Something that does the same work again and again and says how fast it was.
 struct Contender {

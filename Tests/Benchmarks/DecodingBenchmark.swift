@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Numerics
 
 struct DecodingBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(

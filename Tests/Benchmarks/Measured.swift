@@ -1,4 +1,5 @@
 import Foundation
+import Numerics
 
 /// A process that was run to its end.
 struct Measured {

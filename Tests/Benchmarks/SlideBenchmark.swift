@@ -3,6 +3,7 @@ import ArgumentParser
 import Compute
 import Foundation
 import Imaging
+import Numerics
 
 struct SlideBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -2,6 +2,8 @@ import Anomaly
 import ArgumentParser
 import Compute
 import Foundation
+import Numerics
+import Threads
 
 struct TrainingBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(

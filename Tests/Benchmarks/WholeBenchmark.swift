@@ -1,6 +1,7 @@
 import ArgumentParser
 import Compute
 import Foundation
+import Numerics
 
 struct WholeBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(

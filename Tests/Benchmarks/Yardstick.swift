@@ -1,4 +1,5 @@
 import Compute
+import Numerics
 
 /// How near a network's convolutions come to the fastest matrix product of the same precision in the same run.
 final class Yardstick {

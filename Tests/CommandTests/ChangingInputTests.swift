@@ -1,5 +1,6 @@
 import Compute
 import Foundation
+import Numerics
 import Testing
 
 /// Studies that change under the program.

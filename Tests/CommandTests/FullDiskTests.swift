@@ -1,5 +1,6 @@
 import Compute
 import Foundation
+import Numerics
 import Testing
 
 @Suite(.enabled(if: SmallDisk.lack == nil, SmallDisk.lack ?? ""))

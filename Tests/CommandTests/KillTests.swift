@@ -1,5 +1,6 @@
 import Compute
 import Foundation
+import Numerics
 import Testing
 
 /// Programs that are killed at random moments and started again until they end by themselves; what is left has to be, bit

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Testing
 
@@ -51,6 +52,6 @@ import Testing
     #expect(records.count == 1)
     #expect(records.first?["level"] as? String == "critical")
     #expect(records.first?["path"] as? String == "absent.safetensors")
-    #expect(records.first?["error"] as? String == "ModelError")
+    #expect(records.first?["error"] as? String == "NormaError")
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -62,11 +63,11 @@ import Testing
 
   @Test func `a lock is free again once it is released, and its file gone`() throws {
     let path = folder.file("free.lock")
-    func take() throws(ImagingError) -> WriterLock {
+    func take() throws(NormaError) -> WriterLock {
       try WriterLock(path: path, subject: "it", command: "test", elsewhere: "wait")
     }
     let first = try take()
-    #expect(throws: ImagingError.self) { try take() }
+    #expect(throws: NormaError.self) { try take() }
     #expect(try String(contentsOfFile: path, encoding: .utf8).contains("\ncommand test\n"))
     first.release()
     #expect(!exists("free.lock"))

@@ -1,4 +1,5 @@
 import Compute
+import Numerics
 import Testing
 
 /// Compares a layer's gradients with central differences of `loss = sum(probe * layer(x))`.

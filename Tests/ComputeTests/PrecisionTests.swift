@@ -1,4 +1,5 @@
 import Compute
+import Numerics
 import Testing
 
 /// The processor, or `DNNL_MAX_CPU_ISA`, decides whether there is anything to test.

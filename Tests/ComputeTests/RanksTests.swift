@@ -1,4 +1,5 @@
 import Compute
+import Numerics
 import Testing
 
 struct RanksTests {

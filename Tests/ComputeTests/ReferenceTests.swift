@@ -1,5 +1,6 @@
 import Compute
 import Foundation
+import Numerics
 import Testing
 
 private func tensor(_ shape: Shape, _ values: [Float], _ engine: Engine) throws -> Tensor {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 // Compiled together with the sources of Imaging by `run`, beside this file, and driven by libFuzzer.
@@ -21,12 +22,12 @@ private let scan: (path: String, descriptor: Int32) = {
 @_cdecl("LLVMFuzzerTestOneInput")
 public func readScan(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
   precondition(ftruncate(scan.descriptor, off_t(count)) == 0 && pwrite(scan.descriptor, data, count, 0) == count)
-  do throws(ImagingError) {
+  do throws(NormaError) {
     let file = try TIFFFile(path: scan.path, limits: limits)
     let inspection = ScanInspection(of: file)
     precondition((try? inspection.json()) != nil, "an inspection cannot be written")
     for scan in file.scans {
-      do throws(ImagingError) {
+      do throws(NormaError) {
         let level = file.levels(of: scan)[0]
         if level.pixels <= Double(1 << 16) {
           _ = try file.image(of: scan)
@@ -40,8 +41,8 @@ public func readScan(_ data: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
   return 0
 }
 
-private func check(_ error: ImagingError) {
-  precondition(error.path == scan.path, "an error does not name its file: \(error)")
+private func check(_ error: NormaError) {
+  precondition(error.subject == scan.path, "an error does not name its file: \(error)")
 }
 
 /// Half of the time the damage knows what a TIFF file looks like.

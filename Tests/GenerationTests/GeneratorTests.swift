@@ -2,6 +2,7 @@ import Anomaly
 import Compute
 import Generation
 import Imaging
+import Numerics
 import Testing
 
 struct GeneratorTests {

@@ -1,5 +1,6 @@
 import Compute
 import Generation
+import Numerics
 import Testing
 
 struct NeighbourEmbeddingTests {

@@ -3,6 +3,7 @@ import Compute
 import Foundation
 import Generation
 import Imaging
+import Numerics
 
 /// A folder of its own for one test, removed with its contents.
 final class TemporaryFolder: Sendable {

@@ -1,4 +1,5 @@
 import Crypto
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -30,13 +31,13 @@ struct CorpusDigestTests {
     var different: [String] = []
     var refused: Set<String> = []
     for row in rows where Self.disputed[row.file] == nil {
-      do throws(ImagingError) {
+      do throws(NormaError) {
         let image = try TIFFFile(path: "\(SharedData.path)/tiff-corpus/files/\(row.file)").image(page: row.page)
         if let difference = Self.difference(image, row) {
           different.append("\(row.file) page \(row.page): \(difference)")
         }
       } catch {
-        if error.fault != .unsupported { different.append("\(row.file) page \(row.page): \(error)") }
+        if error.kind != .unsupported { different.append("\(row.file) page \(row.page): \(error)") }
         refused.insert(row.file)
       }
     }

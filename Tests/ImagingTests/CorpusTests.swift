@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -28,7 +29,7 @@ struct CorpusTests {
     }
     var refused: [String] = []
     for path in SharedData.files(in: "tiff-corpus/files") {
-      do throws(ImagingError) {
+      do throws(NormaError) {
         let file = try TIFFFile(path: path)
         for page in file.pages {
           let image = try file.image(page: page.number)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -29,7 +30,7 @@ struct HostileFileTests {
       ),
     ])
   func `pixels that a codec would make up are refused`(name: String, expected: String) throws {
-    do throws(ImagingError) {
+    do throws(NormaError) {
       _ = try TIFFFile(path: "\(Self.folder)/\(name).tif").image()
       Issue.record("\(name) was decoded")
     } catch {

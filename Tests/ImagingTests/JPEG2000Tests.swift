@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -91,7 +92,7 @@ struct JPEG2000Tests {
       }
       file.pages[0].chunks[0] = bytes
       let path = try folder.write(file.bytes)
-      do throws(ImagingError) {
+      do throws(NormaError) {
         let image = try TIFFFile(path: path).image()
         #expect(image.samples.count == 64 * samples)
       } catch { #expect(error.description.contains("cannot be decoded")) }
@@ -101,7 +102,7 @@ struct JPEG2000Tests {
   @Test func `what does not fit the page, and what is damaged, is told of`() throws {
     func detail(_ file: TIFFBytes) throws -> String? {
       let path = try folder.write(file.bytes)
-      do throws(ImagingError) { _ = try TIFFFile(path: path).image() } catch { return error.detail }
+      do throws(NormaError) { _ = try TIFFFile(path: path).image() } catch { return error.found }
       return nil
     }
     #expect(

@@ -1,3 +1,4 @@
+import Files
 import Imaging
 import Testing
 
@@ -21,8 +22,8 @@ struct MissingTests {
   }
 
   @Test func `a missing strip fails the page`() throws {
-    let error = #expect(throws: ImagingError.self) { try image(Self.page(), tolerating: 0) }
-    #expect(error?.detail == "strip 4 is missing; the file gives it no bytes")
+    let error = #expect(throws: NormaError.self) { try image(Self.page(), tolerating: 0) }
+    #expect(error?.found == "strip 4 is missing; the file gives it no bytes")
   }
 
   @Test(arguments: 1...8)
@@ -38,9 +39,9 @@ struct MissingTests {
   @Test func `more than is tolerated fails, and the sentence says how much that is`() throws {
     var file = Self.page()
     file.pages[0].tags[279]![7] = 0
-    let error = #expect(throws: ImagingError.self) { try image(file, tolerating: 0.1) }
+    let error = #expect(throws: NormaError.self) { try image(file, tolerating: 0.1) }
     #expect(
-      error?.detail
+      error?.found
         == "more than 10 % of its 10 strips are missing or broken; the last that was tried: strip 8 is missing; "
         + "the file gives it no bytes")
     #expect(try image(file, tolerating: 0.2).missingShare == 0.2)

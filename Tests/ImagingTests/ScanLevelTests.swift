@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -110,7 +111,7 @@ struct ScanLevelTests {
       return rows.missingShare
     }
     if isRefused {
-      #expect(throws: ImagingError.self) { try read() }
+      #expect(throws: NormaError.self) { try read() }
     } else {
       #expect(abs(try read() - 1.0 / 8) < 1e-9)
     }

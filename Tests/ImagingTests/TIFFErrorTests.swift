@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -12,7 +13,7 @@ struct TIFFErrorTests {
     _ limits: TIFFLimits = .default, of bytes: [UInt8], page: Int = 1, byRows: Bool = false
   ) throws -> String {
     let path = try folder.write(bytes)
-    do throws(ImagingError) {
+    do throws(NormaError) {
       let file = try TIFFFile(path: path, limits: limits)
       if byRows { _ = try file.bands(ofPage: page) } else { _ = try file.image(page: page) }
       return "no error"
@@ -52,16 +53,16 @@ struct TIFFErrorTests {
   }
 
   @Test func `a missing file says what the system said`() throws {
-    let error = #expect(throws: ImagingError.self) { try TIFFFile(path: "/nowhere/scan.tif") }
-    #expect(error?.fault == .system)
+    let error = #expect(throws: NormaError.self) { try TIFFFile(path: "/nowhere/scan.tif") }
+    #expect(error?.kind == .system)
     #expect(
       error?.description
         == "/nowhere/scan.tif: the file cannot be opened: No such file or directory. Check the path and its rights.")
   }
 
   @Test func `a folder is not read`() throws {
-    let error = #expect(throws: ImagingError.self) { try TIFFFile(path: folder.path) }
-    #expect(error?.detail == "this is a folder or a device, not a file")
+    let error = #expect(throws: NormaError.self) { try TIFFFile(path: folder.path) }
+    #expect(error?.found == "this is a folder or a device, not a file")
   }
 
   @Test func `a truncated strip names its page`() throws {

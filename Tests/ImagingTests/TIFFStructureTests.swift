@@ -146,7 +146,7 @@ struct TIFFStructureTests {
   @Test func `channels without a page are told of, and what is declared without end costs nothing`() throws {
     let text = Self.ome("DimensionOrder=\"XYZCT\" SizeC=\"3\" SizeZ=\"1000000000\" SizeT=\"1000000000\"")
     let file = try open(TIFFBytes(Self.strips(3, 2, text), Self.strips(3, 2)))
-    #expect(file.defect?.detail == "its OME-XML describes 3 channels a slice, of which some have no page")
+    #expect(file.defect?.found == "its OME-XML describes 3 channels a slice, of which some have no page")
     #expect(file.scans.map(\.pages) == [[1], [2]])
     let broken = try open(TIFFBytes(Self.strips(3, 2, "<OME><Image><Pixels SizeC=")))
     #expect(broken.scans.map(\.pages) == [[1]] && broken.defect == nil)
@@ -236,6 +236,6 @@ struct TIFFStructureTests {
     page.chunks = [page.chunks[0] + page.chunks[0]]
     let file = try open(TIFFBytes(page))
     #expect(file.pages.count < 50)
-    #expect(file.defect?.detail == "ImageJ noted 50 images in it, \(file.pages.count) can be found")
+    #expect(file.defect?.found == "ImageJ noted 50 images in it, \(file.pages.count) can be found")
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -73,12 +74,12 @@ struct WriterTests {
 
   @Test func `a folder that is not there is an error of the system`() throws {
     let image = gradient(width: 4, height: 4, channels: 1)
-    let error = #expect(throws: ImagingError.self) { try TIFFWriter.write(image, as: .uint8, to: "/nowhere/a.tif") }
+    let error = #expect(throws: NormaError.self) { try TIFFWriter.write(image, as: .uint8, to: "/nowhere/a.tif") }
     #expect(
       error?.description
         == "/nowhere/a.tif: the file cannot be created: No such file or directory."
         + " Check that its folder exists and is writable.")
-    #expect(error?.fault == .system)
+    #expect(error?.kind == .system)
   }
 
   @Test func `a PNG has its signature, its size and its colour type`() {

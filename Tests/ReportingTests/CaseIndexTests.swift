@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import GRDB
 import Imaging
@@ -64,7 +65,7 @@ struct CaseIndexTests {
     let index = try CaseIndex(writingTo: path)
     let run = try begin(index)
     try record(SampleStudy.result("a", [SampleStudy.scan("1", score: 5)]), in: index, run: run)
-    let failure = ReportingError(path: "index.html", detail: "the disk is full", remedy: "Free some space")
+    let failure = NormaError(subject: "index.html", found: "the disk is full", remedy: "Free some space")
     #expect(throws: failure) {
       try index.record(
         SampleStudy.result("a", [SampleStudy.scan("1", score: 6)]), run: run, scoring: "s",

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Reporting
@@ -66,7 +67,7 @@ struct CaseQueryTests {
   @Test(arguments: [CaseQuery.Rows.cases, .regions])
   func `every column that is known can be shown, sorted by and asked for`(rows: CaseQuery.Rows) throws {
     var query = CaseQuery(rows)
-    let error = #expect(throws: QueryError.self) { try query.show("nothing") }
+    let error = #expect(throws: NormaError.self) { try query.show("nothing") }
     let names = try #require(error?.remedy.replacing("Use one of ", with: ""))
     try query.show(names)
     for name in names.components(separatedBy: ", ") {
@@ -74,7 +75,7 @@ struct CaseQueryTests {
       try query.sort(by: name)
       #expect(try sample.index.table(of: query).count == 4, "\(name)")
     }
-    let asked = #expect(throws: QueryError.self) { try query.filter("nothing") }
+    let asked = #expect(throws: NormaError.self) { try query.filter("nothing") }
     var all = CaseQuery(rows)
     for name in try #require(asked?.remedy.replacing("Use one of ", with: "")).components(separatedBy: ", ") {
       try all.filter("\(name) is present or \(name) is missing")

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Reporting
@@ -48,7 +49,7 @@ func `a password is taken out of an address`(text: String, url: String, password
   ),
 ])
 func `an address whose password could be shown is refused without it`(text: String, sentence: String) {
-  let error = #expect(throws: ReportingError.self) { try PostgresAddress(text) }
+  let error = #expect(throws: NormaError.self) { try PostgresAddress(text) }
   #expect(error?.description == sentence)
 }
 
@@ -142,7 +143,7 @@ private func script(of folder: TemporaryFolder) throws -> String {
   try DatabaseQueue(path: index.path).write {
     try $0.execute(sql: "UPDATE reviews SET note = 'a' || char(0) || 'b'")
   }
-  let error = #expect(throws: ReportingError.self) { try script(of: index.folder) }
+  let error = #expect(throws: NormaError.self) { try script(of: index.folder) }
   #expect(
     error?.description
       == "\(index.path): column note of reviews holds a NUL character, which PostgreSQL does not. "

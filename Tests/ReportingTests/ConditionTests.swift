@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Reporting
@@ -138,14 +139,14 @@ struct ConditionTests {
       ),
     ])
   func `a wrong condition is answered with its place and what was expected`(condition: String, message: String) throws {
-    #expect(throws: QueryError.self) { try sample.names(where: condition) }
+    #expect(throws: NormaError.self) { try sample.names(where: condition) }
     do { _ = try sample.names(where: condition) } catch { #expect("\(error)" == message) }
   }
 
   @Test func `an unknown field is answered with those that are known`() throws {
-    let error = #expect(throws: QueryError.self) { try sample.names(where: "scor > 2") }
-    #expect(error?.position == 1)
-    #expect(error?.detail == "there is no field 'scor'")
+    let error = #expect(throws: NormaError.self) { try sample.names(where: "scor > 2") }
+    #expect(error?.subject == "--where, character 1")
+    #expect(error?.found == "there is no field 'scor'")
     #expect(error?.remedy.hasPrefix("Use one of name, score, p_value, flagged, scan_count, ") == true)
     #expect(error?.remedy.hasSuffix(", heatmap_path, error") == true)
   }
@@ -182,7 +183,7 @@ struct ConditionTests {
         "--where, character 5001: the condition tests more than 500 times. Shorten it, or ask the index with sqlite3."
       ),
     ] {
-      let error = #expect(throws: QueryError.self) { try sample.names(where: condition) }
+      let error = #expect(throws: NormaError.self) { try sample.names(where: condition) }
       #expect("\(error!)" == message)
     }
   }

@@ -1,7 +1,9 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 import GRDB
+import Numerics
 import Reporting
 import Testing
 
@@ -32,9 +34,9 @@ struct HostileIndexTests {
   private func use() -> [String] {
     var sentences: [String] = []
     func attempt(_ body: () throws -> Void) {
-      do { try body() } catch let error as ReportingError {
+      do { try body() } catch let error as NormaError {
         sentences.append(error.description)
-        #expect(error.path.hasPrefix(folder.path))
+        #expect(error.subject?.hasPrefix(folder.path) == true)
       } catch { Issue.record("\(error)") }
     }
     func read(_ body: (CaseIndex) throws -> Void) { attempt { try body(try CaseIndex(readingFrom: index)) } }
@@ -150,7 +152,7 @@ struct HostileIndexTests {
     let sentence = "\(index): the index is damaged: \(detail). \(remedy)"
     #expect(use().contains(sentence), "\(use())")
     if !sql.hasPrefix("UPDATE") {
-      #expect(throws: ReportingError.self) { try CaseIndex(writingTo: index) }
+      #expect(throws: NormaError.self) { try CaseIndex(writingTo: index) }
     }
   }
 

@@ -1,5 +1,6 @@
 import Compute
 import Imaging
+import Numerics
 import Reporting
 import Testing
 

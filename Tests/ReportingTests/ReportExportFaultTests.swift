@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Imaging
@@ -84,8 +85,8 @@ struct ReportExportFaultTests {
     try study.add("a", [.init(name: "s", rows: ["#"])])
     let output = "\(study.folder.path)/\(folder)"
     #expect(
-      throws: ReportingError(
-        path: output, detail: "the report keeps its own files there", remedy: "Choose another folder with --output")
+      throws: NormaError(
+        subject: output, found: "the report keeps its own files there", remedy: "Choose another folder with --output")
     ) { try ReportExport(ExportSelection(of: study.path)).write(as: .imagej, to: output) }
   }
 
@@ -93,8 +94,8 @@ struct ReportExportFaultTests {
     let study = try ExportStudy()
     try Data().write(to: URL(fileURLWithPath: study.output))
     #expect(
-      throws: ReportingError(
-        path: study.output, detail: "a file, not a folder",
+      throws: NormaError(
+        subject: study.output, found: "a file, not a folder",
         remedy: "Choose another folder with --output or remove the file")
     ) { try study.export(.csv) }
   }

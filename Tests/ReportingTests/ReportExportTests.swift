@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Imaging
@@ -158,8 +159,8 @@ struct ReportExportTests {
     _ = try study.export(.geojson, flaggedOnly: true, names: "i*")
     #expect(try study.names() == ["ill/1/s.geojson"])
     #expect(
-      throws: ReportingError(
-        path: study.path, detail: "none of its 3 cases has a name like 'x?'",
+      throws: NormaError(
+        subject: study.path, found: "none of its 3 cases has a name like 'x?'",
         remedy: "See their names with norma cases")
     ) { try study.export(.geojson, names: "x?") }
   }

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import Imaging
 import Reporting
@@ -189,8 +190,9 @@ struct ReportTests {
     try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1")]), to: report)
     try report.finishStudy(report.context)
     #expect(
-      throws: ReportingError(
-        path: report.folder.path, detail: "its pictures are those of an older norma, which these pages could not show",
+      throws: NormaError(
+        subject: report.folder.path,
+        found: "its pictures are those of an older norma, which these pages could not show",
         remedy: "Run norma analyze on this folder again")
     ) { try Report.rebuild(in: report.folder.path) }
   }
@@ -209,8 +211,8 @@ struct ReportTests {
     try Data().write(to: URL(filePath: report.folder.file("cases/a")))
     let path = report.folder.file("cases/a")
     #expect(
-      throws: ReportingError(
-        path: path, detail: "a file, not a folder", remedy: "Choose another folder with --output or remove the file")
+      throws: NormaError(
+        subject: path, found: "a file, not a folder", remedy: "Choose another folder with --output or remove the file")
     ) { try report.finishCase(SampleStudy.result("a", [])) }
     #expect(try report.index.cases() == [])
   }

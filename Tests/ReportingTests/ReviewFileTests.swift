@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Reporting
 import Testing
@@ -75,7 +76,7 @@ struct ReviewFileTests {
       ),
     ] as [(String, String)])
   func `a file that is something else gives a sentence`(text: String, message: String) throws {
-    let error = #expect(throws: ReportingError.self) { try read(text) }
+    let error = #expect(throws: NormaError.self) { try read(text) }
     #expect(error.map { "\($0)" } == "\(path): \(message)")
   }
 
@@ -84,22 +85,22 @@ struct ReviewFileTests {
     "2026-11-25T25:00:00Z", "2026-11-25T22:00:00.Z", " 2026-11-25T22:00:00Z",
   ])
   func `a review without a time in UTC is refused`(time: String) throws {
-    let error = #expect(throws: ReportingError.self) {
+    let error = #expect(throws: NormaError.self) {
       try read(file(#"{"case": "a", "verdict": "agree", "reviewed_at": "\#(time)"}"#))
     }
     #expect(
-      error?.detail
+      error?.found
         == "reviews[0].reviewed_at is '\(time)'; a time in UTC such as 2026-11-25T22:00:00Z is expected")
   }
 
   @Test func `a file that is not there or too large gives a sentence`() throws {
-    let absent = #expect(throws: ReportingError.self) { try ReviewFile(path: path) }
+    let absent = #expect(throws: NormaError.self) { try ReviewFile(path: path) }
     #expect(
       absent.map { "\($0)" }
         == "\(path): the file is not there or cannot be read. Check the path and the permissions of the file.")
     _ = FileManager.default.createFile(atPath: path, contents: nil)
     try FileHandle(forWritingTo: URL(filePath: path)).truncate(atOffset: 65 << 20)
-    let large = #expect(throws: ReportingError.self) { try ReviewFile(path: path) }
+    let large = #expect(throws: NormaError.self) { try ReviewFile(path: path) }
     #expect(
       large.map { "\($0)" }
         == "\(path): the file has 65 MiB; 64 at most are expected of reviews. Give the file that a report's page saved."

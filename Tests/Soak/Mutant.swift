@@ -1,5 +1,6 @@
 import Compute
 import Foundation
+import Numerics
 
 /// A damaged file: the same bytes for the same seeds, seed and number.
 struct Mutant {

@@ -1,8 +1,10 @@
 import Anomaly
 import ArgumentParser
 import Compute
+import Files
 import Foundation
 import Imaging
+import Numerics
 
 struct RepeatSoak: ParsableCommand {
   static let configuration = CommandConfiguration(

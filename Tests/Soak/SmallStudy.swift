@@ -1,7 +1,9 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 import Imaging
+import Numerics
 
 /// Phantoms at half their size: healthy cases to learn from, and as many scans to analyze as are asked for, some of them
 /// bad.

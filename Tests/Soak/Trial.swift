@@ -1,5 +1,6 @@
 import Anomaly
 import CSystem
+import Files
 import Foundation
 import Imaging
 
@@ -27,9 +28,9 @@ struct Trial {
   init(ofFile name: String, in folder: String) throws {
     let path = "\(folder)/\(name)"
     let file: TIFFFile
-    do throws(ImagingError) { file = try TIFFFile(path: path) } catch {
+    do throws(NormaError) { file = try TIFFFile(path: path) } catch {
       try Self.check(error, path)
-      outcome = Outcome(error.fault)
+      outcome = Outcome(error.kind)
       return
     }
     let inspection = ScanInspection(of: file)
@@ -51,7 +52,7 @@ struct Trial {
         if image.samples.contains(where: \.isInfinite) { throw Breach(description: "a sample is infinite") }
         if image.width * image.height <= Self.readTwice { try Self.check(image, file, file.scans[index]) }
       case .success(.slide(let slide)):
-        if let error = try Self.stream(slide) { faults.append(Outcome(error.fault)) }
+        if let error = try Self.stream(slide) { faults.append(Outcome(error.kind)) }
       case .failure(let fault):
         guard fault.description.hasPrefix(path) else {
           throw Breach(description: "a fault does not name its file: \(fault)")
@@ -74,11 +75,11 @@ struct Trial {
     }
   }
 
-  private static func check(_ error: ImagingError, _ path: String) throws {
-    guard error.path == path else { throw Breach(description: "an error does not name its file: \(error)") }
+  private static func check(_ error: NormaError, _ path: String) throws {
+    guard error.subject == path else { throw Breach(description: "an error does not name its file: \(error)") }
     // Memory is not short: what cannot be had is more than is allowed, but for no memory at all.
     for sign in ["Failed to allocate", "Out of memory", "Cannot allocate"]
-    where error.detail.contains(sign) && !error.detail.contains("(0 elements") {
+    where error.found.contains(sign) && !error.found.contains("(0 elements") {
       throw Breach(description: "more memory than allowed was wanted: \(error)")
     }
   }
@@ -87,18 +88,18 @@ struct Trial {
   private static func fault(ofScan index: Int, in file: TIFFFile, _ path: String) throws -> Outcome {
     var found = file.defect
     if index < file.scans.count {
-      do throws(ImagingError) { _ = try file.image(of: file.scans[index]) } catch { found = error }
+      do throws(NormaError) { _ = try file.image(of: file.scans[index]) } catch { found = error }
     }
     // Every page a thumbnail, label or mask is no fault of the loader's.
     guard let found else { return .unsupported }
     try check(found, path)
-    return Outcome(found.fault)
+    return Outcome(found.kind)
   }
 
   /// Reads a slide from top to bottom as its overview is made.
-  private static func stream(_ slide: Slide) throws -> ImagingError? {
+  private static func stream(_ slide: Slide) throws -> NormaError? {
     let factor = (max(slide.level.width, slide.level.height) + overviewEdge - 1) / overviewEdge
-    do throws(ImagingError) {
+    do throws(NormaError) {
       let rows = try ReducedRows(of: slide.level, inFile: slide.path, limits: slide.limits, reducedBy: factor)
       while try rows.next() != nil {}
       return nil
@@ -110,8 +111,8 @@ struct Trial {
 }
 
 extension Trial.Outcome {
-  fileprivate init(_ fault: Fault) {
-    switch fault {
+  fileprivate init(_ kind: NormaError.Kind) {
+    switch kind {
     case .malformed: self = .malformed
     case .unsupported: self = .unsupported
     case .limitExceeded: self = .limitExceeded

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -21,22 +22,22 @@ package struct CentralIndex {
 
   private static let bytesAtOnce = 1 << 16
 
-  /// - Throws: `ReportingError` where this is no report, or one without a run.
-  package init(of report: String) throws(ReportingError) {
+  /// - Throws: `NormaError` where this is no report, or one without a run.
+  package init(of report: String) throws(NormaError) {
     folder = ReportFolder(report)
     index = try CaseIndex(readingFrom: folder.index)
     _ = try index.latestContext()
   }
 
-  /// - Throws: `ReportingError` where the index cannot be read or the database cannot be loaded, which then is as before.
-  package func load(with psql: PSQL) throws(ReportingError) -> Tally {
+  /// - Throws: `NormaError` where the index cannot be read or the database cannot be loaded, which then is as before.
+  package func load(with psql: PSQL) throws(NormaError) -> Tally {
     var tally = Tally()
-    try psql.run { write throws(ReportingError) in tally = try script(write) }
+    try psql.run { write throws(NormaError) in tally = try script(write) }
     return tally
   }
 
   /// Writes what psql is to do, a piece at a time; the index is read as it is at one moment.
-  package func script(_ write: ([UInt8]) throws -> Void) throws(ReportingError) -> Tally {
+  package func script(_ write: ([UInt8]) throws -> Void) throws(NormaError) -> Tally {
     try index.read { database in
       guard let text = try String.fetchOne(database, sql: "SELECT id FROM report"), let report = UUID(uuidString: text)
       else { throw DatabaseError(message: "the table report holds no identity") }

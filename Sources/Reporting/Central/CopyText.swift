@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -7,7 +8,7 @@ package struct CopyText {
 
   package init() {}
 
-  /// - Throws: `ReportingError` for a text with a NUL character.
+  /// - Throws: `NormaError` for a text with a NUL character.
   /// - Parameter place: what the row is of, for the message.
   package mutating func append(_ row: Row, of place: @autoclosure () -> (index: String, table: String)) throws {
     for column in 0..<row.count {
@@ -22,9 +23,9 @@ package struct CopyText {
         let isWhole = try row.withUnsafeData(atIndex: column) { append(text: $0 ?? Data()) }
         guard isWhole else {
           let (index, table) = place()
-          throw ReportingError(
-            path: index,
-            detail:
+          throw NormaError(
+            subject: index,
+            found:
               "column \(Array(row.columnNames)[column]) of \(table) holds a NUL character, which PostgreSQL does not",
             remedy: "Rename what it was read from and run norma analyze on this folder again")
         }

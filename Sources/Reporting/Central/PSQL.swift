@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 
@@ -6,15 +7,15 @@ package struct PSQL: Sendable {
   private let program: String
   private let address: PostgresAddress
 
-  /// - Throws: `ReportingError` where the program is not installed.
-  package init(for address: PostgresAddress) throws(ReportingError) {
+  /// - Throws: `NormaError` where the program is not installed.
+  package init(for address: PostgresAddress) throws(NormaError) {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
     guard
       let program = folders.map({ "\($0)/psql" }).first(where: FileManager.default.isExecutableFile(atPath:))
     else {
-      throw ReportingError(
-        path: "psql", detail: "the program is in no folder of PATH, and norma reaches PostgreSQL through it",
-        remedy: "Install PostgreSQL's client (apt-get install postgresql-client) and try again", fault: .system)
+      throw NormaError(
+        .system, subject: "psql", found: "the program is in no folder of PATH, and norma reaches PostgreSQL through it",
+        remedy: "Install PostgreSQL's client (apt-get install postgresql-client) and try again")
     }
     self.program = program
     self.address = address
@@ -22,8 +23,8 @@ package struct PSQL: Sendable {
 
   /// Has a script done that is written while psql reads.
   ///
-  /// - Throws: what the script throws, else `ReportingError` with the words of psql or of the server.
-  func run(_ script: (_ write: ([UInt8]) throws -> Void) throws(ReportingError) -> Void) throws(ReportingError) {
+  /// - Throws: what the script throws, else `NormaError` with the words of psql or of the server.
+  func run(_ script: (_ write: ([UInt8]) throws -> Void) throws(NormaError) -> Void) throws(NormaError) {
     let (process, input, errors) = (Process(), Pipe(), Pipe())
     process.executableURL = URL(fileURLWithPath: program)
     // Nothing of the user's own start-up file, no question for a password, and no values of rows in what errors say.
@@ -36,10 +37,10 @@ package struct PSQL: Sendable {
     // psql ends at the first error, with rows on their way to it.
     let handler = signal(SIGPIPE, SIG_IGN)
     defer { signal(SIGPIPE, handler) }
-    do { try process.run() } catch { throw ReportingError.writing(program, error) }
+    do { try process.run() } catch { throw NormaError.writing(program, error) }
     let words = Words(from: errors.fileHandleForReading)
-    var (isCut, failure) = (false, ReportingError?.none)
-    do throws(ReportingError) {
+    var (isCut, failure) = (false, NormaError?.none)
+    do throws(NormaError) {
       try script { bytes in
         do { try input.fileHandleForWriting.write(contentsOf: Data(bytes)) } catch {
           isCut = true
@@ -67,7 +68,7 @@ package struct PSQL: Sendable {
   }
 
   /// - Parameter isConnected: whether the server refused a statement.
-  private func refusal(_ text: String, isConnected: Bool) -> ReportingError {
+  private func refusal(_ text: String, isConnected: Bool) -> NormaError {
     let words = Self.sentence(text)
     let remedies = [
       ("password", "Check the user and the password in the URL, in PGPASSWORD or in ~/.pgpass"),
@@ -79,9 +80,10 @@ package struct PSQL: Sendable {
     let remedy =
       remedies.first { words.contains($0.0) }?.1
       ?? (isConnected ? "See the log of the server" : "Check the URL, and that the server runs and can be reached")
-    return ReportingError(
-      path: address.url, detail: "nothing was loaded: \(words.isEmpty ? "psql ended without a word" : words)",
-      remedy: remedy, fault: .system)
+    return NormaError(
+      .system, subject: address.url,
+      found: "nothing was loaded: \(words.isEmpty ? "psql ended without a word" : words)",
+      remedy: remedy)
   }
 
   /// What psql wrote as a part of a sentence: `psql: error: ...`, `ERROR:  ...`, and on indented lines advice.

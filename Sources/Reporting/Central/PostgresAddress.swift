@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Where a PostgreSQL database is, with the password apart: what is shown, or given to a program as an argument, must not
@@ -13,8 +14,8 @@ package struct PostgresAddress: Sendable, Equatable {
   ]
 
   /// - Parameter text: a URL as libpq takes it. Source: PostgreSQL 15, "Connection URIs", 34.1.1.2.
-  /// - Throws: `ReportingError` whose text holds nothing of the URL, which could be a part of the password.
-  package init(_ text: String) throws(ReportingError) {
+  /// - Throws: `NormaError` whose text holds nothing of the URL, which could be a part of the password.
+  package init(_ text: String) throws(NormaError) {
     guard let scheme = ["postgresql://", "postgres://"].first(where: text.hasPrefix) else {
       throw Self.refusal("its value is no address of a PostgreSQL database", "Give postgresql://USER@HOST/DATABASE")
     }
@@ -51,14 +52,14 @@ package struct PostgresAddress: Sendable, Equatable {
     self.password = password?.isEmpty == true ? nil : password
   }
 
-  private static func decoded(_ text: Substring) throws(ReportingError) -> String {
+  private static func decoded(_ text: Substring) throws(NormaError) -> String {
     guard let plain = text.removingPercentEncoding, !plain.utf8.contains(0) else {
       throw refusal("its value has a % that begins no character", "Write % as %25")
     }
     return plain
   }
 
-  private static func refusal(_ detail: String, _ remedy: String) -> ReportingError {
-    ReportingError(path: "--postgres", detail: detail, remedy: remedy)
+  private static func refusal(_ detail: String, _ remedy: String) -> NormaError {
+    NormaError(subject: "--postgres", found: detail, remedy: remedy)
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -9,23 +10,23 @@ final class ExportFile {
 
   private static let bytesAtOnce = 1 << 16
 
-  init(path: String) throws(ImagingError) {
+  init(path: String) throws(NormaError) {
     file = try AtomicFile(path: path)
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   }
 
-  func write(_ text: String) throws(ImagingError) { try write(bytes: text.utf8) }
+  func write(_ text: String) throws(NormaError) { try write(bytes: text.utf8) }
 
   /// Appends a value as JSON.
   func write(json value: some Encodable) throws { try write(bytes: encoder.encode(value)) }
 
   /// Makes the file appear; it is on the disk when `AtomicFile.syncAll` has been called.
-  func finish() throws(ImagingError) {
+  func finish() throws(NormaError) {
     try file.write(pending)
     try file.commit(isSynced: false)
   }
 
-  private func write(bytes: some Sequence<UInt8>) throws(ImagingError) {
+  private func write(bytes: some Sequence<UInt8>) throws(NormaError) {
     pending += bytes
     guard pending.count >= Self.bytesAtOnce else { return }
     try file.write(pending)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -13,14 +14,14 @@ final class ExportFolder {
 
   /// Makes the folder where there is none.
   ///
-  /// - Throws: `ReportingError` where it cannot be made, or where what is written would replace the report's own files.
-  init(_ path: String, of report: ReportFolder) throws(ReportingError) {
+  /// - Throws: `NormaError` where it cannot be made, or where what is written would replace the report's own files.
+  init(_ path: String, of report: ReportFolder) throws(NormaError) {
     self.path = path
     try Self.make(path)
     let (target, own) = (Self.resolved(path), Self.resolved(report.path))
     guard target != own, !["cases", "assets"].contains(where: { (target + "/").hasPrefix("\(own)/\($0)/") }) else {
-      throw ReportingError(
-        path: path, detail: "the report keeps its own files there", remedy: "Choose another folder with --output")
+      throw NormaError(
+        subject: path, found: "the report keeps its own files there", remedy: "Choose another folder with --output")
     }
   }
 
@@ -42,7 +43,7 @@ final class ExportFolder {
     }
   }
 
-  private func file(named name: String, ending: String, ofCase caseName: String) throws(ReportingError) -> String {
+  private func file(named name: String, ending: String, ofCase caseName: String) throws(NormaError) -> String {
     let folder = try folder(ofCase: caseName)
     if files.caseName != caseName { files = (caseName, []) }
     var candidate = "\(folder)/\(ReportFolder.component(name))\(ending)"
@@ -55,7 +56,7 @@ final class ExportFolder {
     return candidate
   }
 
-  private func folder(ofCase name: String) throws(ReportingError) -> String {
+  private func folder(ofCase name: String) throws(NormaError) -> String {
     var relative = String(ReportFolder(path).folder(ofCase: name).dropFirst("cases/".count))
     var number = 2
     while folders[relative, default: name] != name || isBlocked(relative) {
@@ -87,16 +88,16 @@ final class ExportFolder {
     URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
   }
 
-  private static func make(_ path: String) throws(ReportingError) {
+  private static func make(_ path: String) throws(NormaError) {
     switch isFolder(path) {
     case true: return
     case false:
-      throw ReportingError(
-        path: path, detail: "a file, not a folder", remedy: "Choose another folder with --output or remove the file")
+      throw NormaError(
+        subject: path, found: "a file, not a folder", remedy: "Choose another folder with --output or remove the file")
     default:
       do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
-        throw ReportingError(
-          path: path, detail: ReportingError.writing(path, error).detail,
+        throw NormaError(
+          subject: path, found: NormaError.writing(path, error).found,
           remedy: "Choose another folder with --output or check the rights of the one it lies in")
       }
     }

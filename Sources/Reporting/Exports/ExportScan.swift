@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import GRDB
 
 /// A case with those of its scans that were scored, as exports need it.
@@ -23,7 +24,7 @@ struct ExportScan: Sendable {
 
 extension CaseIndex {
   /// - Parameter threshold: of the run that the case was scored in.
-  func exportCase(_ row: CaseRow, threshold: Double) throws(ReportingError) -> ExportCase {
+  func exportCase(_ row: CaseRow, threshold: Double) throws(NormaError) -> ExportCase {
     let (record, downsamples) = try read { database in
       let sizes = try Row.fetchAll(
         database, sql: "SELECT id, downsample FROM scans WHERE case_id = ?", arguments: [row.id])
@@ -44,7 +45,7 @@ extension CaseIndex {
   }
 
   /// A run by its number; the runs of a report can have had different thresholds.
-  func run(_ id: Int64) throws(ReportingError) -> RunRow? {
+  func run(_ id: Int64) throws(NormaError) -> RunRow? {
     try read { try RunRow.fetchOne($0, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]) }
   }
 }

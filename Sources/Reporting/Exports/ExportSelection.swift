@@ -1,3 +1,5 @@
+import Files
+
 /// The cases of a report that are exported, by name.
 package struct ExportSelection: Sendable {
   let folder: ReportFolder
@@ -9,15 +11,15 @@ package struct ExportSelection: Sendable {
   /// - Parameters:
   ///   - report: its folder.
   ///   - names: cases whose names fit; `nil` for all.
-  /// - Throws: `ReportingError` where this is no report or no name fits.
-  package init(of report: String, flaggedOnly: Bool = false, names: CaseGlob? = nil) throws(ReportingError) {
+  /// - Throws: `NormaError` where this is no report or no name fits.
+  package init(of report: String, flaggedOnly: Bool = false, names: CaseGlob? = nil) throws(NormaError) {
     folder = ReportFolder(report)
     index = try CaseIndex(readingFrom: folder.index)
     let all = try index.cases(sort: .name)
     let named = names.map { glob in all.filter { glob.matches($0.name) } } ?? all
     if let names, named.isEmpty {
-      throw ReportingError(
-        path: report, detail: "none of its \(all.count) cases has a name like '\(names.pattern)'",
+      throw NormaError(
+        subject: report, found: "none of its \(all.count) cases has a name like '\(names.pattern)'",
         remedy: "See their names with norma cases")
     }
     rows = named.filter { $0.flagged || !flaggedOnly }
@@ -26,10 +28,10 @@ package struct ExportSelection: Sendable {
     self.thresholds = thresholds
   }
 
-  private static func threshold(of run: Int64, in index: CaseIndex) throws(ReportingError) -> Double {
+  private static func threshold(of run: Int64, in index: CaseIndex) throws(NormaError) -> Double {
     guard let context = try? index.run(run)?.context else {
-      throw ReportingError(
-        path: index.path, detail: "the configuration of run \(run) is not what norma writes",
+      throw NormaError(
+        subject: index.path, found: "the configuration of run \(run) is not what norma writes",
         remedy: "Run norma analyze on this folder again")
     }
     return context.threshold

@@ -30,15 +30,15 @@ struct GeoJSONExport: ScanExport {
     let heatmap: ScanHeatmap?
     let finder: RegionFinder?
 
-    init(of scan: ExportScan, from report: ReportFolder) throws(HeatmapFault) {
+    init(of scan: ExportScan, from report: ReportFolder) throws(ScanFault) {
       self.scan = scan
       heatmap = scan.regions.isEmpty ? nil : try ScanHeatmap(of: scan, in: report)
-      finder = try heatmap.map { heatmap throws(HeatmapFault) in
+      finder = try heatmap.map { heatmap throws(ScanFault) in
         try RegionFinder(in: heatmap, threshold: scan.threshold)
       }
     }
 
-    func feature(of region: Region) throws(HeatmapFault) -> Feature {
+    func feature(of region: Region) throws(ScanFault) -> Feature {
       let shape = RegionShape(of: region, try finder!.pixels(of: region), on: heatmap!, of: scan)
       return Feature(region, shape, of: scan)
     }

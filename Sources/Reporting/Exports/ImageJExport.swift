@@ -1,3 +1,4 @@
+import Anomaly
 import Foundation
 import Imaging
 
@@ -17,11 +18,11 @@ struct ImageJExport {
   /// The stacks of a case: scans of one file whose heatmaps have the same size and pixels of the same size.
   ///
   /// - Parameter fault: told of every scan whose heatmap cannot be read.
-  static func stacks(of item: ExportCase, from report: ReportFolder, fault: (HeatmapFault) -> Void) -> [Stack] {
+  static func stacks(of item: ExportCase, from report: ReportFolder, fault: (ScanFault) -> Void) -> [Stack] {
     var stacks: [Stack] = []
     for scan in item.scans {
       let heatmap: ScanHeatmap
-      do throws(HeatmapFault) { heatmap = try ScanHeatmap(of: scan, in: report) } catch {
+      do throws(ScanFault) { heatmap = try ScanHeatmap(of: scan, in: report) } catch {
         fault(error)
         continue
       }
@@ -59,12 +60,11 @@ struct ImageJExport {
 
   func write(_ stack: Stack, ofCase caseName: String, from report: ReportFolder) throws -> ExportTally {
     try folder.write(named: stack.name, ending: ".heatmap.tif", ofCase: caseName) { path in
-      let heatmaps = try stack.scans.map { scan throws(HeatmapFault) in try ScanHeatmap(of: scan, in: report) }
+      let heatmaps = try stack.scans.map { scan throws(ScanFault) in try ScanHeatmap(of: scan, in: report) }
       guard ImageJStackWriter.canHold(width: stack.width, height: stack.height, images: heatmaps.count) else {
-        throw HeatmapFault(
-          path: heatmaps[0].path,
-          detail:
-            "\(stack.width)x\(stack.height) pixels on \(heatmaps.count) page\(heatmaps.count == 1 ? "" : "s") were "
+        throw ScanFault.heatmap(
+          heatmaps[0].path,
+          "\(stack.width)x\(stack.height) pixels on \(heatmaps.count) page\(heatmaps.count == 1 ? "" : "s") were "
             + "found; up to \(ImageJStackWriter.mostPixels) pixels fit a file that ImageJ reads",
           remedy: "Analyze the scan at a smaller level, or open its heatmap with Bio-Formats")
       }

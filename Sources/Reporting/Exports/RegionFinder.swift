@@ -28,7 +28,7 @@ struct RegionFinder {
   private static let tolerance = 1
 
   /// - Parameter threshold: the `z` that regions were grouped above.
-  init(in heatmap: ScanHeatmap, threshold: Double) throws(HeatmapFault) {
+  init(in heatmap: ScanHeatmap, threshold: Double) throws(ScanFault) {
     self.heatmap = heatmap
     level = Float(threshold)
     let area = PixelRectangle(x: 0, y: 0, width: heatmap.width, height: heatmap.height)
@@ -38,14 +38,14 @@ struct RegionFinder {
 
   private static func window(
     _ area: PixelRectangle, of heatmap: ScanHeatmap, _ level: Float
-  ) throws(HeatmapFault) -> Window {
+  ) throws(ScanFault) -> Window {
     let isAbove = try heatmap.values(in: area).map { $0 >= level }
     return Window(area: area, groups: ConnectedComponents(of: isAbove, width: area.width, height: area.height))
   }
 
   /// - Returns: `nil` where the region is too large to be held.
-  /// - Throws: `HeatmapFault` where there is no such region, so that index and heatmap are not of one analysis.
-  func pixels(of region: Region) throws(HeatmapFault) -> RegionPixels? {
+  /// - Throws: `ScanFault` where there is no such region, so that index and heatmap are not of one analysis.
+  func pixels(of region: Region) throws(ScanFault) -> RegionPixels? {
     let box = box(of: region)
     let window: Window
     if let whole {
@@ -107,11 +107,10 @@ struct RegionFinder {
       isSet: isSet)
   }
 
-  private func absence(of region: Region) -> HeatmapFault {
-    HeatmapFault(
-      path: heatmap.path,
-      detail:
-        "region \(region.rank), which the index has at \(region.x), \(region.y) with \(region.width)x\(region.height) "
+  private func absence(of region: Region) -> ScanFault {
+    .heatmap(
+      heatmap.path,
+      "region \(region.rank), which the index has at \(region.x), \(region.y) with \(region.width)x\(region.height) "
         + "pixels, is not in it at z \(level)")
   }
 }

@@ -1,3 +1,5 @@
+import Anomaly
+import Files
 import Foundation
 import Imaging
 
@@ -17,8 +19,8 @@ package struct ReportExport {
 
   /// Writes into a folder, which is made where there is none.
   ///
-  /// - Throws: `ReportingError` where the index cannot be read or the folder cannot be written.
-  package func write(as format: Format, to output: String) throws(ReportingError) -> ExportTally {
+  /// - Throws: `NormaError` where the index cannot be read or the folder cannot be written.
+  package func write(as format: Format, to output: String) throws(NormaError) -> ExportTally {
     let folder = try ExportFolder(output, of: selection.folder)
     var tally = ExportTally()
     do {
@@ -32,8 +34,6 @@ package struct ReportExport {
       case .imagej: try writeStacks(to: folder, &tally)
       }
       try AtomicFile.syncAll(in: output)
-    } catch let error as ImagingError {
-      throw ReportingError(path: error.path, detail: error.detail, remedy: error.remedy, fault: error.fault)
     } catch { throw .index(selection.index.path, error) }
     return tally
   }
@@ -43,7 +43,7 @@ package struct ReportExport {
     try selection.forEachCase(progress) { item in
       tally.failedInAnalysis += item.row.failedScanCount
       for scan in item.scans {
-        do { tally.add(try export.write(scan, from: selection.folder)) } catch let fault as HeatmapFault {
+        do { tally.add(try export.write(scan, from: selection.folder)) } catch let fault as ScanFault {
           tally.leftOut += 1
           complain("left out: \(fault)")
         }
@@ -63,7 +63,7 @@ package struct ReportExport {
       for stack in stacks {
         do {
           tally.add(try export.write(stack, ofCase: item.row.name, from: selection.folder))
-        } catch let fault as HeatmapFault {
+        } catch let fault as ScanFault {
           tally.leftOut += stack.scans.count
           complain("left out: \(fault)")
         }
@@ -74,7 +74,7 @@ package struct ReportExport {
 
 /// A format that is written scan by scan.
 protocol ScanExport {
-  /// - Throws: `HeatmapFault` where the scan has to be left out, another error where nothing more can be written.
+  /// - Throws: `ScanFault` where the scan has to be left out, another error where nothing more can be written.
   mutating func write(_ scan: ExportScan, from report: ReportFolder) throws -> ExportTally
 
   /// Called once, when all scans are written.

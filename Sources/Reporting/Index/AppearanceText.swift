@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import GRDB
 
@@ -16,7 +17,7 @@ enum AppearanceText {
 
 extension CaseIndex {
   /// What the cases look like that are recorded with an appearance, by name; those taken over from an earlier run too.
-  package func appearances() throws(ReportingError) -> [String: Appearance] {
+  package func appearances() throws(NormaError) -> [String: Appearance] {
     try read { database in
       let rows = try Row.fetchAll(database, sql: "SELECT name, appearance FROM cases WHERE appearance IS NOT NULL")
       return rows.reduce(into: [:]) { $0[$1["name"]] = AppearanceText.appearance($1["appearance"]) }
@@ -24,7 +25,7 @@ extension CaseIndex {
   }
 
   /// Names of the cases that do not look like those the model was trained on.
-  package func strangeCases() throws(ReportingError) -> [String] {
+  package func strangeCases() throws(NormaError) -> [String] {
     try read { try String.fetchAll($0, sql: "SELECT name FROM cases WHERE domain_shift IS NOT NULL ORDER BY name") }
   }
 }

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import GRDB
 import Imaging
@@ -27,7 +28,7 @@ package struct CaseIndex: Sendable {
   /// - Parameters:
   ///   - patience: seconds to wait for another program's lock; a reader's short one must not fail a case that took
   ///     minutes to compute.
-  package init(writingTo path: String, patience: Double = 10, sharing: Sharing = .host) throws(ReportingError) {
+  package init(writingTo path: String, patience: Double = 10, sharing: Sharing = .host) throws(NormaError) {
     self.path = path
     do {
       // SQLite makes files that only their owner can write, whatever the umask lets others do.
@@ -42,19 +43,19 @@ package struct CaseIndex: Sendable {
   }
 
   /// Opens the index of a report folder for what is added to a finished report; makes none.
-  package init(updating path: String, sharing: Sharing = .host) throws(ReportingError) {
+  package init(updating path: String, sharing: Sharing = .host) throws(NormaError) {
     guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }
     try self.init(writingTo: path, sharing: sharing)
   }
 
   /// Opens the index of a report folder for queries; never changes it. One of an older norma is copied into memory and
   /// upgraded there, so that it is answered as it was at this moment. Where the file system has no locks none are taken.
-  package init(readingFrom path: String, sharing: Sharing = .host) throws(ReportingError) {
+  package init(readingFrom path: String, sharing: Sharing = .host) throws(NormaError) {
     guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }
     self.path = path
     do {
       let (file, applied) = try Self.reading(path, sharing)
-      guard !applied.isEmpty else { throw ReportingError.emptyIndex(path) }
+      guard !applied.isEmpty else { throw NormaError.emptyIndex(path) }
       queue = try IndexUpgrade.isDue(after: applied) ? IndexUpgrade.upgradedCopy(of: file) : file
     } catch { throw .index(path, error) }
   }
@@ -91,13 +92,13 @@ package struct CaseIndex: Sendable {
   }
 
   private static func check(_ database: Database, path: String) throws {
-    if try IndexSchema.migrator.hasBeenSuperseded(database) { throw ReportingError.newerIndex(path) }
+    if try IndexSchema.migrator.hasBeenSuperseded(database) { throw NormaError.newerIndex(path) }
     // The list of migrations alone is what a full disk or a kill leaves of a new index.
     let tables =
       try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") ?? 0
     let applied = try IndexSchema.migrator.appliedIdentifiers(database)
     guard tables > 0 else { return }
-    guard !applied.isEmpty else { throw ReportingError.foreignIndex(path) }
+    guard !applied.isEmpty else { throw NormaError.foreignIndex(path) }
     try IndexSchema.check(database, applied: applied)
   }
 
@@ -114,7 +115,7 @@ package struct CaseIndex: Sendable {
   /// Starts a run and says which. A run that never finished is recorded as failed.
   package func beginRun(
     _ context: StudyContext, toolVersion: String, modelSHA256: String, studyPath: String, at date: Date = Date()
-  ) throws(ReportingError) -> Int64 {
+  ) throws(NormaError) -> Int64 {
     try write { database in
       try database.execute(sql: "UPDATE runs SET status = 'failed' WHERE status = 'running'")
       try database.execute(
@@ -130,7 +131,7 @@ package struct CaseIndex: Sendable {
   /// Closes a run; the context may have gained warnings and a duration since it began.
   package func finishRun(
     _ run: Int64, _ status: Status, context: StudyContext, at date: Date = Date()
-  ) throws(ReportingError) {
+  ) throws(NormaError) {
     try write { database in
       try database.execute(
         sql: "UPDATE runs SET finished_at = ?, status = ?, configuration = ?, domain_shift = ? WHERE id = ?",
@@ -157,7 +158,7 @@ package struct CaseIndex: Sendable {
     _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
     heatmapSHA256: (ScanResult) -> String? = { _ in nil },
     beforeCommit: (CaseRecord) throws -> Void = { _ in }
-  ) throws(ReportingError) {
+  ) throws(NormaError) {
     try write { database in
       let id = try Self.insert(
         result, run: run, scoring: scoring, reportPath: reportPath, heatmapPath: heatmapPath,
@@ -227,7 +228,7 @@ package struct CaseIndex: Sendable {
     }
   }
 
-  func write<Value>(_ body: (Database) throws -> Value) throws(ReportingError) -> Value {
+  func write<Value>(_ body: (Database) throws -> Value) throws(NormaError) -> Value {
     do { return try queue.write(body) } catch { throw .index(path, error) }
   }
 

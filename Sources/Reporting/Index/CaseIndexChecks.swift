@@ -1,9 +1,10 @@
+import Files
 import GRDB
 
 /// What an index can say of itself, as clauses.
 extension CaseIndex {
   /// By SQLite's own checks.
-  func damage() throws(ReportingError) -> [String] {
+  func damage() throws(NormaError) -> [String] {
     try read { database in
       let pages = try String.fetchAll(database, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
       let references = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").map { row -> String in
@@ -15,7 +16,7 @@ extension CaseIndex {
   }
 
   /// Counts that are not those of what they count, and cases that were left half replaced.
-  func contradictions() throws(ReportingError) -> [String] {
+  func contradictions() throws(NormaError) -> [String] {
     try read { database in
       let counts = [
         ("scan_count", "scans", "SELECT count(*) FROM scans WHERE case_id = cases.id"),
@@ -45,7 +46,7 @@ extension CaseIndex {
   }
 
   /// What each run knew about its study, by the run's number; without those whose text cannot be understood.
-  func contexts() throws(ReportingError) -> [Int64: StudyContext] {
+  func contexts() throws(NormaError) -> [Int64: StudyContext] {
     try read { database in
       try RunRow.fetchAll(database, sql: "SELECT * FROM runs WHERE id IN (SELECT run_id FROM cases)")
         .reduce(into: [:]) { $0[$1.id] = try? $1.context }

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import GRDB
 
@@ -22,7 +23,7 @@ extension CaseIndex {
 
   package func cases(
     flaggedOnly: Bool = false, sort: Order = .score, limit: Int = .max
-  ) throws(ReportingError) -> [CaseRow] {
+  ) throws(NormaError) -> [CaseRow] {
     try read { database in
       try CaseRow.fetchAll(
         database,
@@ -32,16 +33,16 @@ extension CaseIndex {
     }
   }
 
-  package func caseNames() throws(ReportingError) -> Set<String> {
+  package func caseNames() throws(NormaError) -> Set<String> {
     try read { try String.fetchSet($0, sql: "SELECT name FROM cases") }
   }
 
-  package func `case`(named name: String) throws(ReportingError) -> CaseRow? {
+  package func `case`(named name: String) throws(NormaError) -> CaseRow? {
     try read { try CaseRow.fetchOne($0, sql: "SELECT \(CaseRow.columns) FROM cases WHERE name = ?", arguments: [name]) }
   }
 
   /// Where the pages of all cases are, in the report.
-  func pages() throws(ReportingError) -> [(name: String, page: String)] {
+  func pages() throws(NormaError) -> [(name: String, page: String)] {
     try read { database in
       try Row.fetchAll(database, sql: "SELECT name, report_path FROM cases ORDER BY name").map {
         (try $0.decode(atIndex: 0), try $0.decode(atIndex: 1))
@@ -50,12 +51,12 @@ extension CaseIndex {
   }
 
   /// A case with its scans and regions.
-  package func record(of caseID: Int64) throws(ReportingError) -> CaseRecord {
+  package func record(of caseID: Int64) throws(NormaError) -> CaseRecord {
     try read { try Self.record(of: caseID, in: $0) }
   }
 
   /// Scans of a case in the order of the study: by file, then page.
-  package func scans(of caseID: Int64) throws(ReportingError) -> [ScanRow] {
+  package func scans(of caseID: Int64) throws(NormaError) -> [ScanRow] {
     try read {
       try Row.fetchAll($0, sql: "SELECT * FROM scans WHERE case_id = ? ORDER BY id", arguments: [caseID])
         .map { try $0.scan() }
@@ -63,12 +64,12 @@ extension CaseIndex {
   }
 
   /// Regions of a scan by rank.
-  package func regions(of scanID: Int64) throws(ReportingError) -> [Region] {
+  package func regions(of scanID: Int64) throws(NormaError) -> [Region] {
     try read { try Self.regions(of: scanID, in: $0) }
   }
 
   /// Every scan that could not be scored, with the name of its case.
-  package func failedScans(limit: Int = .max) throws(ReportingError) -> [(caseName: String, scan: ScanRow)] {
+  package func failedScans(limit: Int = .max) throws(NormaError) -> [(caseName: String, scan: ScanRow)] {
     try read { database in
       let rows = try Row.fetchAll(
         database,
@@ -81,7 +82,7 @@ extension CaseIndex {
   }
 
   /// Files of which a part was missing or broken, with its share, in 0...1.
-  package func incompleteScans() throws(ReportingError) -> [(path: String, share: Double)] {
+  package func incompleteScans() throws(NormaError) -> [(path: String, share: Double)] {
     try read { database in
       try Row.fetchAll(
         database,
@@ -90,18 +91,18 @@ extension CaseIndex {
     }
   }
 
-  package func latestRun() throws(ReportingError) -> RunRow? {
+  package func latestRun() throws(NormaError) -> RunRow? {
     try read { try RunRow.fetchOne($0, sql: "SELECT * FROM runs ORDER BY id DESC LIMIT 1") }
   }
 
   /// What the latest run knew about its study.
-  package func latestContext() throws(ReportingError) -> StudyContext {
+  package func latestContext() throws(NormaError) -> StudyContext {
     guard let run = try latestRun() else {
-      throw ReportingError(path: path, detail: "the index records no run", remedy: "Run norma analyze on this folder")
+      throw NormaError(subject: path, found: "the index records no run", remedy: "Run norma analyze on this folder")
     }
     do { return try run.context } catch {
-      throw ReportingError(
-        path: path, detail: "the configuration of run \(run.id) is not what norma writes",
+      throw NormaError(
+        subject: path, found: "the configuration of run \(run.id) is not what norma writes",
         remedy: "Run norma analyze on this folder again")
     }
   }
@@ -110,7 +111,7 @@ extension CaseIndex {
   /// again; empty where anything but the scans themselves has changed.
   package func finishedScans(
     ofCase name: String, modelSHA256: String, scoring: String
-  ) throws(ReportingError) -> [ScanResult] {
+  ) throws(NormaError) -> [ScanResult] {
     try read { database in
       let rows = try Row.fetchAll(
         database,
@@ -168,7 +169,7 @@ extension CaseIndex {
     return region
   }
 
-  func read<Value>(_ body: (Database) throws -> Value) throws(ReportingError) -> Value {
+  func read<Value>(_ body: (Database) throws -> Value) throws(NormaError) -> Value {
     do { return try queue.read(body) } catch { throw .index(path, error) }
   }
 }

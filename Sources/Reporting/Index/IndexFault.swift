@@ -1,3 +1,4 @@
+import Files
 import GRDB
 
 /// A value in an index that norma does not write there, as a clause: the file was damaged, or made by someone else.
@@ -11,6 +12,48 @@ struct IndexFault: Error {
 
   static func check(_ isSound: Bool, _ detail: @autoclosure () -> String) throws {
     guard isSound else { throw IndexFault(detail: detail()) }
+  }
+}
+
+extension NormaError {
+  /// The sentence for a failed use of the index; statement arguments stay out of it.
+  static func index(_ path: String, _ error: any Error) -> NormaError {
+    if let known = error as? NormaError { return known }
+    if error is RowDecodingError || error is IndexFault {
+      let detail = (error as? IndexFault)?.detail ?? "it holds values of other kinds than norma writes"
+      return NormaError(
+        .malformed, subject: path, found: "the index is damaged: \(detail)",
+        remedy: "Move it away and run norma analyze again to make a new one")
+    }
+    guard let error = error as? DatabaseError else { return writing(path, error) }
+    switch error.resultCode {
+    case .SQLITE_NOTADB, .SQLITE_CORRUPT:
+      return NormaError(
+        .malformed, subject: path, found: "the index is damaged or no SQLite database",
+        remedy: "Move it away and run norma analyze again to make a new one")
+    case .SQLITE_BUSY, .SQLITE_LOCKED:
+      return NormaError(
+        .system, subject: path, found: "the index is locked by another program",
+        remedy: "Wait for the other norma to finish or close the program that has it open, then try again")
+    case .SQLITE_FULL:
+      return NormaError(
+        .system, subject: path, found: "the disk is full",
+        remedy: "Free some space and run norma analyze again; finished cases are kept")
+    case .SQLITE_IOERR:
+      // What SQLite shares with readers does not fit a full disk either.
+      return NormaError(
+        .system, subject: path, found: "the index cannot be read or written: \(error.message ?? "disk I/O error")",
+        remedy: "Check the disk and its space, then run norma analyze again; finished cases are kept")
+    case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN:
+      return NormaError(
+        .system, subject: path, found: "the index cannot be opened or written",
+        remedy: "Choose another folder with --output or change its permissions")
+    default:
+      return NormaError(
+        .system, subject: path,
+        found: "the index cannot be used: \(error.message ?? "SQLite error \(error.resultCode.rawValue)")",
+        remedy: "Check the disk, then run norma analyze again")
+    }
   }
 }
 

@@ -1,6 +1,9 @@
 import Anomaly
 import Compute
+import Files
 import GRDB
+import Numerics
+import Threads
 
 extension CaseIndex {
   /// Gives the regions of all scans in the index their q-values, and tells of the cases whose q-values have changed.
@@ -12,7 +15,7 @@ extension CaseIndex {
   ///
   /// - Parameter beforeCommit: writes what shows the q-values of a case; all stay as they were where that throws. Called on
   ///   all threads.
-  func adjustRegions(beforeCommit: (CaseRecord) throws -> Void) throws(ReportingError) {
+  func adjustRegions(beforeCommit: (CaseRecord) throws -> Void) throws(NormaError) {
     do {
       try queue.write { database in
         let changed = try Self.adjust(in: database)
@@ -75,7 +78,7 @@ extension CaseIndex {
   }
 
   /// How many scored scans do not say how large their pixels are.
-  package func scansWithoutPixelSize() throws(ReportingError) -> Int {
+  package func scansWithoutPixelSize() throws(NormaError) -> Int {
     try read { database in
       try Int.fetchOne(
         database, sql: "SELECT count(*) FROM scans WHERE status = 'done' AND micrometers_per_pixel IS NULL") ?? 0

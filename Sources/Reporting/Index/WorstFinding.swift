@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import GRDB
 
 /// The scan of a case that scores highest, and the region with the highest peak in the whole case.
@@ -18,7 +19,7 @@ package struct StudyCounts: Sendable, Equatable {
 }
 
 extension CaseIndex {
-  package func counts(falsePositiveRate: Double) throws(ReportingError) -> StudyCounts {
+  package func counts(falsePositiveRate: Double) throws(NormaError) -> StudyCounts {
     try read { database in
       func count(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
         try Int.fetchOne(database, sql: "SELECT count(*) FROM " + sql, arguments: arguments) ?? 0
@@ -33,7 +34,7 @@ extension CaseIndex {
   }
 
   /// The worst findings of the scored cases with the highest scores, by the case's `id`.
-  func worstFindings(ofWorst count: Int) throws(ReportingError) -> [Int64: WorstFinding] {
+  func worstFindings(ofWorst count: Int) throws(NormaError) -> [Int64: WorstFinding] {
     try read { database in
       var worst: [Int64: WorstFinding] = [:]
       let scans = try Row.fetchCursor(

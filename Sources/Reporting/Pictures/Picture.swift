@@ -1,3 +1,4 @@
+import Files
 import Imaging
 
 /// Pixels ready for a PNG file, 8 bits a sample.
@@ -24,7 +25,7 @@ package struct Picture: Sendable, Equatable {
   }
 
   /// Not synced: `Report.finishCase` does that for all files of a case at once.
-  func write(to path: String) throws(ImagingError) {
+  func write(to path: String) throws(NormaError) {
     try PNGWriter.write(
       samples, width: width, height: height, color: color, effort: effort, to: path, isSynced: false)
   }

@@ -1,7 +1,9 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 import Imaging
+import Threads
 
 /// Deep Zoom tiles of a slide and of its heat, written while it is scored, so that a page opens gigapixels at once.
 ///

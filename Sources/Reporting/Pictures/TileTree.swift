@@ -1,5 +1,6 @@
 import Compute
 import Imaging
+import Threads
 
 /// The levels of a Deep Zoom pyramid, put together from parts that come from top to bottom.
 ///

@@ -1,3 +1,4 @@
+import Files
 import GRDB
 
 /// A question to the index of a report: which cases or regions, what of them, in which order and how many.
@@ -9,8 +10,6 @@ package struct CaseQuery: Sendable {
   package enum Direction: Sendable {
     case ascending, descending
   }
-
-  static let whereOption = "--where"
 
   private let rows: Rows
   private(set) var columns: [IndexField]
@@ -35,20 +34,20 @@ package struct CaseQuery: Sendable {
   // MARK: - What is asked
 
   /// Keeps the rows that meet a condition, and all given before.
-  package mutating func filter(_ condition: String) throws(QueryError) {
+  package mutating func filter(_ condition: String) throws(NormaError) {
     conditions.append(try ConditionParser.condition(in: condition, of: fields))
   }
 
   /// Shows these columns instead of the usual ones.
   ///
   /// - Parameter list: names with commas between them.
-  package mutating func show(_ list: String) throws(QueryError) {
+  package mutating func show(_ list: String) throws(NormaError) {
     var chosen: [IndexField] = []
     for name in list.split(separator: ",", omittingEmptySubsequences: false) {
       let field = try column(String(name), option: "--columns")
       guard !chosen.contains(field) else {
-        throw QueryError(
-          option: "--columns", detail: "\(field.name) is given twice", remedy: "Name every column once")
+        throw NormaError(
+          subject: "--columns", found: "\(field.name) is given twice", remedy: "Name every column once")
       }
       chosen.append(field)
     }
@@ -58,24 +57,24 @@ package struct CaseQuery: Sendable {
   /// Orders the rows; those without a value come last either way.
   ///
   /// - Parameter direction: `nil` for what is remarkable first: high scores, counts and areas, low p-values.
-  package mutating func sort(by name: String?, _ direction: Direction? = nil) throws(QueryError) {
+  package mutating func sort(by name: String?, _ direction: Direction? = nil) throws(NormaError) {
     if let name { order = try column(name, option: "--sort") }
     self.direction = direction ?? order.usualDirection
   }
 
   private var fields: [IndexField] { rows == .cases ? IndexField.ofCases : IndexField.ofRegions }
 
-  private func column(_ name: String, option: String) throws(QueryError) -> IndexField {
+  private func column(_ name: String, option: String) throws(NormaError) -> IndexField {
     let shown = fields.filter { !$0.isOfAnyScan }
     let name = String(name.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
     if let field = IndexField.named(name, among: shown) { return field }
     let known = "Use one of \(IndexField.list(shown))"
     guard let field = IndexField.named(name, among: fields) else {
-      throw QueryError(
-        option: option, detail: "there is no column '\(PrintableText.escaped(name))'", remedy: known)
+      throw NormaError(
+        subject: option, found: "there is no column '\(PrintableText.escaped(name))'", remedy: known)
     }
-    throw QueryError(
-      option: option, detail: "\(field.name) has a value for every scan of a case, so that a row has no one to show",
+    throw NormaError(
+      subject: option, found: "\(field.name) has a value for every scan of a case, so that a row has no one to show",
       remedy: "Use it in --where or, of regions, with --regions; or use one of \(IndexField.list(shown))")
   }
 
@@ -119,7 +118,7 @@ extension IndexField {
 
 extension CaseIndex {
   /// Asks a question and gives the answer as a table.
-  package func table(of query: CaseQuery) throws(ReportingError) -> CaseTable {
+  package func table(of query: CaseQuery) throws(NormaError) -> CaseTable {
     let sql = query.bound
     return try read { database in
       let statement = try database.cachedStatement(sql: sql.statement)

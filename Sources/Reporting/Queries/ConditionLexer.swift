@@ -1,3 +1,5 @@
+import Files
+
 /// Cuts a condition into its words.
 struct ConditionLexer {
   private let scalars: [Unicode.Scalar]
@@ -5,14 +7,14 @@ struct ConditionLexer {
 
   private init(_ text: String) { scalars = Array(text.unicodeScalars) }
 
-  static func tokens(of text: String) throws(QueryError) -> [ConditionToken] {
+  static func tokens(of text: String) throws(NormaError) -> [ConditionToken] {
     var lexer = ConditionLexer(text)
     var tokens: [ConditionToken] = []
     while let token = try lexer.token() { tokens.append(token) }
     return tokens
   }
 
-  private mutating func token() throws(QueryError) -> ConditionToken? {
+  private mutating func token() throws(NormaError) -> ConditionToken? {
     while next < scalars.count, scalars[next].properties.isWhitespace { next += 1 }
     guard next < scalars.count else { return nil }
     let start = next
@@ -27,15 +29,15 @@ struct ConditionLexer {
       skip(while: Self.continuesWord)
       return ConditionToken(kind: .word, text: text(from: start), position: start + 1)
     default:
-      throw QueryError(
-        option: CaseQuery.whereOption, position: start + 1,
-        detail: "'\(PrintableText.escaped(String(scalars[start])))' means nothing here",
+      throw .condition(
+        position: start + 1,
+        found: "'\(PrintableText.escaped(String(scalars[start])))' means nothing here",
         remedy: "Put text in quotes, such as name like 'TCGA*'; decimals take a point, and there are no lists")
     }
   }
 
   /// A quote in the text is doubled, as in SQL.
-  private mutating func quotedText() throws(QueryError) -> ConditionToken {
+  private mutating func quotedText() throws(NormaError) -> ConditionToken {
     let (start, quote) = (next, scalars[next])
     var text = String.UnicodeScalarView()
     next += 1
@@ -50,25 +52,25 @@ struct ConditionLexer {
       text.append(scalars[next])
       next += 1
     }
-    throw QueryError(
-      option: CaseQuery.whereOption, position: start + 1, detail: "the quote is never closed",
+    throw .condition(
+      position: start + 1, found: "the quote is never closed",
       remedy: "Close the text with \(quote)")
   }
 
-  private mutating func comparison() throws(QueryError) -> ConditionToken {
+  private mutating func comparison() throws(NormaError) -> ConditionToken {
     let start = next
     skip { "=!<>".unicodeScalars.contains($0) }
     let written = text(from: start)
     let sql = ["==": "=", "<>": "!="][written] ?? written
     guard let comparison = Condition.Comparison(rawValue: sql) else {
-      throw QueryError(
-        option: CaseQuery.whereOption, position: start + 1, detail: "'\(written)' compares nothing",
+      throw .condition(
+        position: start + 1, found: "'\(written)' compares nothing",
         remedy: "Use one of = != < <= > >=")
     }
     return ConditionToken(kind: .comparison(comparison), text: written, position: start + 1)
   }
 
-  private mutating func number() throws(QueryError) -> ConditionToken {
+  private mutating func number() throws(NormaError) -> ConditionToken {
     let start = next
     skip { Self.continuesWord($0) || $0 == "+" }
     let written = text(from: start)
@@ -76,9 +78,9 @@ struct ConditionLexer {
     guard written.utf8.allSatisfy({ "+-.0123456789eE".utf8.contains($0) }), let number = Double(written),
       number.isFinite
     else {
-      throw QueryError(
-        option: CaseQuery.whereOption, position: start + 1,
-        detail: "'\(PrintableText.escaped(written))' is no number",
+      throw .condition(
+        position: start + 1,
+        found: "'\(PrintableText.escaped(written))' is no number",
         remedy: "Write a number such as 2.5, or put text in quotes")
     }
     return ConditionToken(kind: .number(number), text: written, position: start + 1)

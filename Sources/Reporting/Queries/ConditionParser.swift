@@ -1,3 +1,5 @@
+import Files
+
 /// Reads what is typed after `--where`.
 ///
 /// ```
@@ -21,17 +23,17 @@ struct ConditionParser {
   private var tests = 0
 
   /// Parses a condition on rows with these fields.
-  static func condition(in text: String, of fields: [IndexField]) throws(QueryError) -> Condition {
+  static func condition(in text: String, of fields: [IndexField]) throws(NormaError) -> Condition {
     let length = text.unicodeScalars.count
     guard length <= longest else {
-      throw QueryError(
-        option: CaseQuery.whereOption, detail: "the condition has \(length) characters; \(longest) at most are read",
+      throw .condition(
+        found: "the condition has \(length) characters; \(longest) at most are read",
         remedy: "Shorten it, or ask the index with sqlite3")
     }
     var parser = ConditionParser(fields: fields, tokens: try ConditionLexer.tokens(of: text))
     guard !parser.tokens.isEmpty else {
-      throw QueryError(
-        option: CaseQuery.whereOption, detail: "the condition is empty", remedy: "Write one such as score > 2")
+      throw .condition(
+        found: "the condition is empty", remedy: "Write one such as score > 2")
     }
     let condition = try parser.disjunction()
     if let rest = parser.peek {
@@ -47,28 +49,28 @@ struct ConditionParser {
 
   // MARK: - Grammar
 
-  private mutating func disjunction() throws(QueryError) -> Condition {
+  private mutating func disjunction() throws(NormaError) -> Condition {
     var parts = [try conjunction()]
     while accept(keyword: "or") { parts.append(try conjunction()) }
     return parts.count == 1 ? parts[0] : .any(parts)
   }
 
-  private mutating func conjunction() throws(QueryError) -> Condition {
+  private mutating func conjunction() throws(NormaError) -> Condition {
     var parts = [try unary()]
     while accept(keyword: "and") { parts.append(try unary()) }
     return parts.count == 1 ? parts[0] : .all(parts)
   }
 
-  private mutating func unary() throws(QueryError) -> Condition {
+  private mutating func unary() throws(NormaError) -> Condition {
     guard let token = peek else { throw unexpected(nil, expected: "a field, 'not' or '('") }
     let isNegation = token.isKeyword("not")
     guard isNegation || token.kind == .open else { return try test() }
     next += 1
     depth += 1
     guard depth <= Self.deepest else {
-      throw QueryError(
-        option: CaseQuery.whereOption, position: token.position,
-        detail: "parentheses and 'not' are nested deeper than \(Self.deepest)", remedy: "Leave out those not needed")
+      throw .condition(
+        position: token.position,
+        found: "parentheses and 'not' are nested deeper than \(Self.deepest)", remedy: "Leave out those not needed")
     }
     defer { depth -= 1 }
     if isNegation { return .not(try unary()) }
@@ -80,13 +82,13 @@ struct ConditionParser {
     return inner
   }
 
-  private mutating func test() throws(QueryError) -> Condition {
+  private mutating func test() throws(NormaError) -> Condition {
     let (field, name) = try self.field()
     tests += 1
     guard tests <= Self.mostTests else {
-      throw QueryError(
-        option: CaseQuery.whereOption, position: name.position,
-        detail: "the condition tests more than \(Self.mostTests) times",
+      throw .condition(
+        position: name.position,
+        found: "the condition tests more than \(Self.mostTests) times",
         remedy: "Shorten it, or ask the index with sqlite3")
     }
     guard let token = peek else { return try bare(field, name) }
@@ -111,32 +113,32 @@ struct ConditionParser {
     return try bare(field, name)
   }
 
-  private mutating func field() throws(QueryError) -> (IndexField, ConditionToken) {
+  private mutating func field() throws(NormaError) -> (IndexField, ConditionToken) {
     guard let token = peek, token.kind == .word else { throw unexpected(peek, expected: "a field, 'not' or '('") }
     guard let field = IndexField.named(token.text, among: fields) else {
-      throw QueryError(
-        option: CaseQuery.whereOption, position: token.position, detail: "there is no field \(token.quoted)",
+      throw .condition(
+        position: token.position, found: "there is no field \(token.quoted)",
         remedy: "Use one of \(IndexField.list(fields))")
     }
     next += 1
     return (field, token)
   }
 
-  private func bare(_ field: IndexField, _ name: ConditionToken) throws(QueryError) -> Condition {
+  private func bare(_ field: IndexField, _ name: ConditionToken) throws(NormaError) -> Condition {
     guard field.kind == .truth else {
-      throw QueryError(
-        option: CaseQuery.whereOption, position: name.position,
-        detail: "\(field.name) is not true or false by itself, so it has to be compared",
+      throw .condition(
+        position: name.position,
+        found: "\(field.name) is not true or false by itself, so it has to be compared",
         remedy: "Write a condition such as \(field.example), or \(field.name) is present")
     }
     return .compares(field, .equal, .number(1))
   }
 
-  private mutating func pattern(for field: IndexField, _ name: ConditionToken) throws(QueryError) -> Condition {
+  private mutating func pattern(for field: IndexField, _ name: ConditionToken) throws(NormaError) -> Condition {
     guard field.isText else {
-      throw QueryError(
-        option: CaseQuery.whereOption, position: name.position,
-        detail: "\(field.name) is \(field.kindText), and 'like' looks for a pattern in text",
+      throw .condition(
+        position: name.position,
+        found: "\(field.name) is \(field.kindText), and 'like' looks for a pattern in text",
         remedy: "Write a condition such as \(field.example)")
     }
     guard let token = peek, token.kind == .quoted || token.kind == .word else {
@@ -157,15 +159,15 @@ struct ConditionParser {
 
   private mutating func value(
     of field: IndexField, _ comparison: Condition.Comparison
-  ) throws(QueryError) -> BoundSQL.Value {
+  ) throws(NormaError) -> BoundSQL.Value {
     guard let token = peek else { throw unexpected(nil, expected: "a value for \(field.name)") }
     guard let value = field.value(of: token, comparison) else {
       switch token.kind {
       case .comparison, .open, .close: throw unexpected(token, expected: "a value for \(field.name)")
       case .word, .quoted, .number:
-        throw QueryError(
-          option: CaseQuery.whereOption, position: token.position,
-          detail: "\(field.name) is \(field.kindText) and cannot be compared so with \(token.quoted)",
+        throw .condition(
+          position: token.position,
+          found: "\(field.name) is \(field.kindText) and cannot be compared so with \(token.quoted)",
           remedy: "Write a condition such as \(field.example)")
       }
     }
@@ -183,15 +185,15 @@ struct ConditionParser {
     return true
   }
 
-  private func unexpected(_ token: ConditionToken?, expected: String) -> QueryError {
+  private func unexpected(_ token: ConditionToken?, expected: String) -> NormaError {
     guard let token else {
-      return QueryError(
-        option: CaseQuery.whereOption, detail: "the condition ends where \(expected) is expected",
+      return .condition(
+        found: "the condition ends where \(expected) is expected",
         remedy: "Complete it, as in score > 2 and not reviewed")
     }
-    return QueryError(
-      option: CaseQuery.whereOption, position: token.position,
-      detail: "\(token.quoted) stands where \(expected) is expected",
+    return .condition(
+      position: token.position,
+      found: "\(token.quoted) stands where \(expected) is expected",
       remedy: "Write conditions such as score > 2 and not reviewed")
   }
 }

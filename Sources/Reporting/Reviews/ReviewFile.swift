@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Imaging
 
@@ -18,7 +19,7 @@ package struct ReviewFile: Sendable {
   private static let mostBytes = 64 << 20
 
   /// - Parameter reviewer: who is recorded to have judged.
-  package init(path: String, reviewer: String? = nil) throws(ReportingError) {
+  package init(path: String, reviewer: String? = nil) throws(NormaError) {
     self.path = path
     let content = try Self.content(of: path)
     var reviews: [Review] = []
@@ -59,44 +60,44 @@ package struct ReviewFile: Sendable {
     }
   }
 
-  private static func content(of path: String) throws(ReportingError) -> Content {
+  private static func content(of path: String) throws(NormaError) -> Content {
     let data = try read(path)
     let decoder = JSONDecoder()
     do {
       let header = try decoder.decode(Header.self, from: data)
       guard header.norma == format else { throw otherFormat(header.norma, path: path) }
       return try decoder.decode(Content.self, from: data)
-    } catch let known as ReportingError {
+    } catch let known as NormaError {
       throw known
     } catch {
       throw malformed(error, path: path)
     }
   }
 
-  private static func read(_ path: String) throws(ReportingError) -> Data {
+  private static func read(_ path: String) throws(NormaError) -> Data {
     do {
       let size = FileState(ofFile: path)?.size ?? 0
       guard size <= mostBytes else {
-        throw ReportingError(
-          path: path, detail: "the file has \(size >> 20) MiB; \(mostBytes >> 20) at most are expected of reviews",
+        throw NormaError(
+          subject: path, found: "the file has \(size >> 20) MiB; \(mostBytes >> 20) at most are expected of reviews",
           remedy: "Give the file that a report's page saved")
       }
       return try Data(contentsOf: URL(filePath: path))
-    } catch let known as ReportingError {
+    } catch let known as NormaError {
       throw known
     } catch {
-      throw ReportingError(
-        path: path, detail: "the file is not there or cannot be read",
+      throw NormaError(
+        subject: path, found: "the file is not there or cannot be read",
         remedy: "Check the path and the permissions of the file")
     }
   }
 
   private static func review(
     _ entry: Entry, at index: Int, path: String, modelSHA256: String, reviewer: String?
-  ) throws(ReportingError) -> Review {
-    func wrong(_ what: String, _ expected: String) -> ReportingError {
-      ReportingError(
-        path: path, detail: "reviews[\(index)].\(what); \(expected) is expected", remedy: "Save the file again")
+  ) throws(NormaError) -> Review {
+    func wrong(_ what: String, _ expected: String) -> NormaError {
+      NormaError(
+        subject: path, found: "reviews[\(index)].\(what); \(expected) is expected", remedy: "Save the file again")
     }
     guard let verdict = Verdict(rawValue: entry.verdict) else {
       throw wrong("verdict is '\(PrintableText.escaped(entry.verdict))'", "agree, disagree or unsure")
@@ -112,23 +113,23 @@ package struct ReviewFile: Sendable {
 
   // MARK: - Sentences
 
-  private static func otherFormat(_ found: String, path: String) -> ReportingError {
+  private static func otherFormat(_ found: String, path: String) -> NormaError {
     if found.hasPrefix(formatName + " ") {
-      return ReportingError(
-        path: path, detail: "the file is a '\(PrintableText.escaped(found))'; '\(format)' is expected",
+      return NormaError(
+        subject: path, found: "the file is a '\(PrintableText.escaped(found))'; '\(format)' is expected",
         remedy: "Update norma, or save the reviews from a report of this one")
     }
-    return ReportingError(
-      path: path, detail: "the file holds '\(PrintableText.escaped(found))' of norma's and no reviews",
+    return NormaError(
+      subject: path, found: "the file holds '\(PrintableText.escaped(found))' of norma's and no reviews",
       remedy: "Give the file that a report's page saved")
   }
 
-  private static func malformed(_ error: any Error, path: String) -> ReportingError {
+  private static func malformed(_ error: any Error, path: String) -> NormaError {
     let detail: String
     switch error as? DecodingError {
     case .keyNotFound(let key, _) where key.stringValue == "norma":
-      return ReportingError(
-        path: path, detail: "the file is JSON, but holds no reviews of norma's",
+      return NormaError(
+        subject: path, found: "the file is JSON, but holds no reviews of norma's",
         remedy: "Give the file that a report's page saved")
     case .keyNotFound(let key, let context):
       detail = "\(place(context.codingPath + [key])) is missing"
@@ -136,7 +137,7 @@ package struct ReviewFile: Sendable {
       detail = "\(place(context.codingPath)) is not what a file of reviews has there"
     default: detail = "the file is no JSON"
     }
-    return ReportingError(path: path, detail: detail, remedy: "Save it from the report's page again")
+    return NormaError(subject: path, found: detail, remedy: "Save it from the report's page again")
   }
 
   /// `reviews[2].score`

@@ -1,3 +1,4 @@
+import Files
 import GRDB
 
 /// What became of the reviews in a file.
@@ -24,7 +25,7 @@ package struct ReviewImport: Sendable, Equatable {
 
 extension CaseIndex {
   /// Records what somebody said of the cases, in one transaction; of two reviews of a case the newer one stays.
-  package func record(_ reviews: [Review]) throws(ReportingError) -> ReviewImport {
+  package func record(_ reviews: [Review]) throws(NormaError) -> ReviewImport {
     var newest: [String: Review] = [:]
     var names: [String] = []
     for review in reviews {
@@ -46,7 +47,7 @@ extension CaseIndex {
   }
 
   /// What was said of the cases, by their names; of cases that are no longer in the study too.
-  package func reviews() throws(ReportingError) -> [String: Review] {
+  package func reviews() throws(NormaError) -> [String: Review] {
     try read { database in
       try Row.fetchAll(database, sql: "SELECT \(Review.columns) FROM reviews").reduce(into: [:]) { reviews, row in
         guard let review = try Review(row) else { return }

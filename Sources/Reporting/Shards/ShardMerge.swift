@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Imaging
@@ -21,14 +22,14 @@ package struct ShardMerge {
 
   /// Looks at all shards of a report; changes nothing.
   ///
-  /// - Throws: `ReportingError` where there is none, or where some do not belong together, by their names.
-  package init(of folder: ReportFolder, sharing: CaseIndex.Sharing) throws(ReportingError) {
+  /// - Throws: `NormaError` where there is none, or where some do not belong together, by their names.
+  package init(of folder: ReportFolder, sharing: CaseIndex.Sharing) throws(NormaError) {
     self.folder = folder
     self.sharing = sharing
     let shards = folder.shardsFound
     guard !shards.isEmpty else {
-      throw ReportingError(
-        path: folder.path, detail: "it holds no shards", remedy: "Run norma analyze with --shard K/N first")
+      throw NormaError(
+        subject: folder.path, found: "it holds no shards", remedy: "Run norma analyze with --shard K/N first")
     }
     try Self.checkDivision(shards, in: folder)
     var parts: [Part] = []
@@ -36,7 +37,7 @@ package struct ShardMerge {
       let path = ReportFolder(folder.path, shard: shard).index
       let index = try CaseIndex(readingFrom: path, sharing: sharing)
       guard let run = try index.latestRun() else {
-        throw ReportingError(path: path, detail: "the index records no run", remedy: "Run its norma analyze again")
+        throw NormaError(subject: path, found: "the index records no run", remedy: "Run its norma analyze again")
       }
       parts.append(Part(shard: shard, run: run, context: try index.latestContext(), index: path))
     }
@@ -56,26 +57,27 @@ package struct ShardMerge {
 
   // MARK: - Do they belong together
 
-  private static func checkDivision(_ shards: [Shard], in folder: ReportFolder) throws(ReportingError) {
+  private static func checkDivision(_ shards: [Shard], in folder: ReportFolder) throws(NormaError) {
     let divisions = Dictionary(grouping: shards, by: \.count).sorted { $0.key < $1.key }
     guard divisions.count > 1 else { return }
     let found = divisions.map { count, shards in
       "\(shards.count) of a division into \(count) (\(Self.names(shards)))"
     }
-    throw ReportingError(
-      path: folder.file(ReportFolder.shards), detail: "it holds \(found.joined(separator: " and ")); one was expected",
+    throw NormaError(
+      subject: folder.file(ReportFolder.shards),
+      found: "it holds \(found.joined(separator: " and ")); one was expected",
       remedy: "Remove the folders of the shards that are not wanted")
   }
 
   /// The most frequent settings are taken for those that were meant.
-  private func checkSettings() throws(ReportingError) {
-    func check(_ what: String, _ value: (Part) -> String) throws(ReportingError) {
+  private func checkSettings() throws(NormaError) {
+    func check(_ what: String, _ value: (Part) -> String) throws(NormaError) {
       let groups = Dictionary(grouping: parts, by: value).sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
       guard groups.count > 1 else { return }
       let others = groups.dropFirst().map { "\(Self.names($0.value.map(\.shard))) with '\($0.key)'" }
-      throw ReportingError(
-        path: folder.file(ReportFolder.shards),
-        detail: "its shards were analyzed with different \(what): \(others.joined(separator: ", ")); "
+      throw NormaError(
+        subject: folder.file(ReportFolder.shards),
+        found: "its shards were analyzed with different \(what): \(others.joined(separator: ", ")); "
           + "'\(groups[0].key)' was expected, as \(Self.names(groups[0].value.map(\.shard)))",
         remedy: "Run norma analyze on these shards again with what was expected")
     }
@@ -85,13 +87,14 @@ package struct ShardMerge {
     try check("studies") { $0.context.title }
   }
 
-  private func checkOldIndex() throws(ReportingError) {
+  private func checkOldIndex() throws(NormaError) {
     guard FileManager.default.fileExists(atPath: folder.index) else { return }
     let old = try CaseIndex(readingFrom: folder.index, sharing: sharing)
     guard try old.latestRun() != nil else { return }
     guard try old.latestContext().mergedShards != nil else {
-      throw ReportingError(
-        path: folder.index, detail: "it was written by norma analyze without --shard, and a merge would drop its cases",
+      throw NormaError(
+        subject: folder.index,
+        found: "it was written by norma analyze without --shard, and a merge would drop its cases",
         remedy: "Move it away, or analyze the shards into another folder")
     }
   }

@@ -1,3 +1,4 @@
+import Files
 import GRDB
 
 /// How far a shard is, as its index says.
@@ -15,7 +16,7 @@ package struct ShardProgress: Sendable, Equatable {
   /// All shards of a report, those included that no run has begun; empty where there are none.
   ///
   /// Reads while others write, from whichever host.
-  package static func all(in folder: ReportFolder) throws(ReportingError) -> [ShardProgress] {
+  package static func all(in folder: ReportFolder) throws(NormaError) -> [ShardProgress] {
     let found = folder.shardsFound
     guard let count = found.last?.count else { return [] }
     var known: [Int: ShardProgress] = [:]
@@ -25,7 +26,7 @@ package struct ShardProgress: Sendable, Equatable {
     return (1...count).map { known[$0] ?? ShardProgress(waiting: Shard(number: $0, of: count)!) }
   }
 
-  private init(_ shard: Shard, in folder: ReportFolder) throws(ReportingError) {
+  private init(_ shard: Shard, in folder: ReportFolder) throws(NormaError) {
     self.shard = shard
     let index = try CaseIndex(readingFrom: ReportFolder(folder.path, shard: shard).index, sharing: .network)
     let run = try index.latestRun()

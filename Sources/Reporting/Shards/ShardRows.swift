@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Imaging
@@ -5,7 +6,7 @@ import Imaging
 /// How rows come from the indexes of shards into that of the whole.
 extension CaseIndex {
   /// A new index that nobody reads before it is complete.
-  init(mergingTo path: String) throws(ReportingError) {
+  init(mergingTo path: String) throws(NormaError) {
     self.path = path
     do {
       var configuration = Configuration()
@@ -20,7 +21,7 @@ extension CaseIndex {
 
   /// Copies the finished cases of all shards.
   ///
-  /// - Throws: `ReportingError` that names the shard that cannot be read or holds what it should not.
+  /// - Throws: `NormaError` that names the shard that cannot be read or holds what it should not.
   func take(
     _ parts: [ShardMerge.Part], run: Int64, sharing: Sharing, progress: (Int) throws -> Void
   ) throws {
@@ -74,7 +75,7 @@ extension CaseIndex {
           return .commit
         }
       }
-    } catch { throw ReportingError.index(part.index, error) }
+    } catch { throw NormaError.index(part.index, error) }
   }
 
   private static func copy(_ part: ShardMerge.Part, run: Int64, in database: Database) throws {
@@ -123,7 +124,7 @@ extension CaseIndex {
   }
 
   /// What is of the report as a whole, and outlives every merge: who it is, and reviews.
-  func takeIdentityAndReviews(from path: String, sharing: Sharing) throws(ReportingError) {
+  func takeIdentityAndReviews(from path: String, sharing: Sharing) throws(NormaError) {
     let (identity, reviews) = try CaseIndex(updating: path, sharing: sharing).read { database in
       (
         try String.fetchOne(database, sql: "SELECT id FROM report"),
@@ -143,7 +144,7 @@ extension CaseIndex {
   }
 
   /// Takes the place of a report's index.
-  func becomeIndex(of folder: ReportFolder, sharing: Sharing) throws(ReportingError) {
+  func becomeIndex(of folder: ReportFolder, sharing: Sharing) throws(NormaError) {
     do {
       if FileManager.default.fileExists(atPath: folder.index) {
         let old = try CaseIndex(updating: folder.index, sharing: sharing)
@@ -151,15 +152,15 @@ extension CaseIndex {
         try old.queue.close()
         // The log of the old index would be read as one of the new.
         guard !FileManager.default.fileExists(atPath: folder.index + "-wal") else {
-          throw ReportingError(
-            path: folder.index, detail: "another program has the index open",
-            remedy: "Close it and run norma merge again", fault: .system)
+          throw NormaError(
+            .system, subject: folder.index, found: "another program has the index open",
+            remedy: "Close it and run norma merge again")
         }
       }
       try queue.close()
       try AtomicFile.syncAll(in: folder.path)
       guard rename(path, folder.index) == 0 else {
-        throw ReportingError.writing(folder.index, POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO))
+        throw NormaError.writing(folder.index, POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO))
       }
     } catch { throw .index(folder.index, error) }
   }

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import Generation
 import Imaging
@@ -119,7 +120,7 @@ package struct ModelPage {
   }
 
   /// Writes the page and its style into a folder that is there.
-  package func write(to folder: String) throws(ReportingError) {
+  package func write(to folder: String) throws(NormaError) {
     do {
       try FileManager.default.createDirectory(atPath: folder + "/assets", withIntermediateDirectories: true)
       try AtomicFile.write(Array(PageTemplate.style), to: "\(folder)/\(ReportFolder.style)")

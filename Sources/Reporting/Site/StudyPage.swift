@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The page of the whole study: verdict, failures, warnings, the cases ranked, provenance.
@@ -56,7 +57,7 @@ struct StudyPage {
   /// Cases on the page, and scans that could not be scored: browsers take no more.
   private static let mostRows = 20_000
 
-  init(_ index: CaseIndex, context: StudyContext, folder: ReportFolder) throws(ReportingError) {
+  init(_ index: CaseIndex, context: StudyContext, folder: ReportFolder) throws(NormaError) {
     let cases = try index.cases(limit: Self.mostRows)
     let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
     let worst = try index.worstFindings(ofWorst: Self.mostRows)

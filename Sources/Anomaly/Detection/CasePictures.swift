@@ -1,0 +1,132 @@
+import Files
+import Imaging
+
+/// The scans of a case, prepared together; those that are held whole come group by group to be scored.
+///
+/// Where all pictures as they were read would take more than there is room for, each is let go once it is on the model's
+/// grid and read a second time when its turn comes.
+package struct CasePictures {
+  /// All that were read, in their order, without their pictures.
+  package let sources: [Source]
+  private let readable: [Int]
+  private let prepared: [PreparedImage]
+  private let held: [Image]?
+  private let again: (_ each: (SourceScan) throws -> Void) throws -> Void
+  private let studyPath: String
+  private let scorer: Scorer
+  private let budget: MemoryBudget
+
+  /// A scan of the case without its picture.
+  package struct Source {
+    package enum Content {
+      /// Comes in a group.
+      case picture
+      /// Is to be scored by itself.
+      case slide(Slide)
+      case failed(ScanFault)
+    }
+
+    package let name: String
+    package let path: String
+    package let page: Int?
+    package let sha256: String?
+    package let metadata: [String: String]
+    package let base: ScanLevel?
+    package fileprivate(set) var content: Content
+
+    fileprivate init(_ scan: SourceScan) {
+      (name, path, page, sha256) = (scan.name, scan.path, scan.page, scan.sha256)
+      (metadata, base) = (scan.metadata, scan.base)
+      content =
+        switch scan.content {
+        case .success(.image): .picture
+        case .success(.slide(let slide)): .slide(slide)
+        case .failure(let fault): .failed(fault)
+        }
+    }
+  }
+
+  /// Scans scored at once: enough to fill the network's batches, few enough to hold their layers in memory.
+  private static let largestGroup = 16
+
+  package init(
+    of item: Study.Case, in study: Study, reading: ScanReading, for scorer: Scorer, budget: MemoryBudget
+  ) {
+    let preparation = scorer.preparation
+    var sources: [Source] = []
+    var readable: [Int] = []
+    var held: [Image]? = []
+    var reduced: [(image: Image, factor: Int)] = []
+    var (bytes, bytesPrepared) = (0, 0)
+    study.read(item, reading: reading) { scan in
+      sources.append(Source(scan))
+      if let image = scan.image {
+        readable.append(sources.count - 1)
+        bytes += 4 * image.samples.count
+        bytesPrepared += MemoryBudget.bytesPrepared(image, reducedBy: preparation.factor(for: image.pixelSize))
+        // Of what is too much nothing need be kept.
+        guard bytesPrepared <= budget.prepared else { return (held, reduced) = ([], []) }
+        if held != nil, bytes <= budget.pictures { return held!.append(image) }
+        for picture in (held ?? []) + [image] {
+          let factor = preparation.factor(for: picture.pixelSize)
+          reduced.append((picture.reduced(by: factor), factor))
+        }
+        held = nil
+      }
+    }
+    if bytesPrepared > budget.prepared {
+      for index in readable {
+        sources[index].content = .failed(
+          ScanFault(
+            NormaError(
+              subject: "\(study.path)/\(sources[index].path)",
+              found:
+                "its case has \(readable.count) scans, which take about \(bytesPrepared / 1_000_000) MB together, more "
+                + "than --memory-limit leaves room for", remedy: "Raise the limit or divide the case")))
+      }
+      readable = []
+    }
+    prepared =
+      held.map { preparation.prepare($0) }
+      ?? preparation.prepare(reduced: reduced.map(\.image), by: reduced.map(\.factor))
+    (self.sources, self.readable, self.held) = (sources, readable, held)
+    (self.scorer, self.budget) = (scorer, budget)
+    again = { try study.read(item, reading: reading, each: $0) }
+    studyPath = study.path
+  }
+
+  /// Calls `body` with some scans at a time until all were there: which of `sources`, as read, and prepared.
+  ///
+  /// - Throws: what `body` throws, and `ScanFault` where a file has changed since it was first read.
+  package func forEachGroup(_ body: ([Int], [Image], [PreparedImage]) throws -> Void) throws {
+    var group: [Image] = []
+    var (first, bytes) = (0, 0)
+    func flush() throws {
+      guard !group.isEmpty else { return }
+      let members = first..<first + group.count
+      try body(Array(readable[members]), group, Array(prepared[members]))
+      (first, bytes, group) = (members.upperBound, 0, [])
+    }
+    func add(_ image: Image) throws {
+      let more = image.width * image.height * scorer.bytesPerPixel(reducedBy: prepared[first + group.count].factor)
+      if group.count == Self.largestGroup || !budget.canScore(bytes + more) { try flush() }
+      group.append(image)
+      bytes += more
+    }
+    if let held {
+      for image in held { try add(image) }
+      return try flush()
+    }
+    var index = -1
+    try again { scan in
+      index += 1
+      guard first + group.count < readable.count, readable[first + group.count] == index else { return }
+      guard scan.sha256 == sources[index].sha256, let image = scan.image else { throw changed(index) }
+      try add(image)
+    }
+    try flush()
+    if first < readable.count { throw changed(readable[first]) }
+  }
+
+  private func changed(_ index: Int) -> ScanFault { .changed("\(studyPath)/\(sources[index].path)") }
+}

@@ -1,0 +1,229 @@
+import Compute
+import Files
+import Foundation
+import Imaging
+import Threads
+
+/// Turns scans into heatmaps with a trained model.
+package final class Scorer {
+  private let inference: Inference
+  private let book: ScoreBook
+  /// Of the score that heatmaps show.
+  package let calibration: Calibration
+  private let score: Score
+  private let latents: LatentReference?
+
+  /// - Parameters:
+  ///   - path: of the model's file, for error messages.
+  ///   - score: what heatmaps show; one of `model.book.available`.
+  ///   - others: scores that `heatmaps` may be asked for beside it.
+  package init(
+    _ model: Model, path: String, score: Score = .ensemble, others: [Score] = [], engine: Engine
+  ) throws(NormaError) {
+    guard let calibration = model.calibrations[score] else {
+      throw NormaError(
+        subject: path, found: "this model has no score '\(score.rawValue)'",
+        remedy: "Choose one of \(model.book.available.map(\.rawValue).joined(separator: ", "))")
+    }
+    self.calibration = calibration
+    self.score = score
+    book = model.book
+    latents = model.latents
+    let needed = others.reduce(book.needed(for: score)) { $0.union(model.book.needed(for: $1)) }
+    inference = Inference(
+      network: try model.network(engine: engine, path: path),
+      scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
+      preparation: model.preparation, settings: model.inference,
+      takesDivergence: needed.contains(.divergence), takesGradient: needed.contains(.divergenceGradient),
+      restoration: needed.contains(.restoration) ? model.restoration : nil)
+  }
+
+  var preparation: Preparation { inference.preparation }
+
+  /// Numbers that the networks say of a pixel of the model's grid.
+  var mapsPerPixel: Int { inference.layout.count }
+
+  /// What an analysis shows: its score, and what could not be reconstructed.
+  private var shownScores: [Score] { score == .residual ? [score] : [score, .residual] }
+
+  /// Heatmaps by several scores, at the scans' own size.
+  ///
+  /// - Parameter scores: among those the scorer was made for.
+  package func heatmaps(
+    by scores: [Score], of images: [Image], prepared: [PreparedImage]
+  ) throws -> [[Score: Heatmap]] {
+    let maps = try inference.maps(of: prepared.map(\.scan))
+    return Parallel.map(prepared.count) { i in
+      book.heatmaps(scores, of: prepared[i].scan, maps: maps[i]).mapValues {
+        $0.enlarged(by: prepared[i].factor, over: images[i])
+      }
+    }
+  }
+
+  /// Heatmap and findings of scans of one case.
+  ///
+  /// - Parameters:
+  ///   - images: as read, at their own size.
+  ///   - prepared: what `Preparation.prepare` makes of them.
+  ///   - rate: the false-positive rate that decides the threshold of regions.
+  ///   - minimumArea: smaller regions are left out; never less than what the calibration left out.
+  /// - Returns: one pair a scan, all layers at the scan's own size.
+  package func analyze(
+    _ images: [Image], prepared: [PreparedImage], rate: Double, minimumArea: RegionArea? = nil
+  ) throws -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
+    let preparation = inference.preparation
+    let maps = try inference.maps(of: prepared.map(\.scan))
+    let threshold = calibration.regionThreshold(rate: rate)
+    return Parallel.map(prepared.count) { i in
+      let factor = prepared[i].factor
+      let image = preparation.normalized(images[i], as: prepared[i])
+      let heats = book.heatmaps(shownScores, of: prepared[i].scan, maps: maps[i])
+      let heat = heats[score]!
+      let worst = heat.score
+      let full = heat.enlarged(by: factor, over: image)
+      let residual = score == .residual ? full : heats[.residual]!.enlarged(by: factor, over: image)
+      var layers = ScanLayers(
+        scan: image, reconstruction: maps[i].reconstruction.enlarged(by: factor, over: image), heatmap: full,
+        residual: residual, tissue: prepared[i].scan.tissue.enlarged(by: factor, over: image),
+        weights: book.rule.channelWeights)
+      layers.original = images[i]
+      let leastArea = max(
+        calibration.minimumRegionArea * factor * factor, minimumArea?.pixels(ofSize: image.pixelSize) ?? 0)
+      let regions = calibration.withPValues(
+        full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize), in: full, of: heat,
+        factor: factor)
+      var findings = ScanResult.Findings(
+        width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: worst,
+        pValue: Calibration.pValue(worst, among: calibration.scanScores), regions: regions,
+        appearance: prepared[i].scan.appearance(maps: maps[i], latents: latents))
+      findings.missingShare = images[i].missingShare
+      return (layers, findings)
+    }
+  }
+}
+
+extension Scorer {
+  /// Findings of a slide, and pictures of it as a whole; its heatmap is written while it is scored.
+  ///
+  /// - Parameters:
+  ///   - take: takes the slide's rows, one band after the other.
+  ///   - progress: called with the share that is done.
+  /// - Returns: all layers of the same size, up to `longestEdge` along the longer edge; positions and areas in pixels of
+  ///   the scan at its full size.
+  package func analyze(
+    _ slide: PreparedSlide, rate: Double, minimumArea: RegionArea? = nil, longestEdge: Int,
+    take: (SlideBand) throws -> Void, progress: (Double) -> Void = { _ in }
+  ) throws -> (layers: ScanLayers, findings: ScanResult.Findings) {
+    let scorer = SlideScorer(inference: inference, book: book, scores: shownScores)
+    let fieldMaps = try inference.maps(of: slide.fields)
+    let centers = scorer.centers(of: slide, fieldMaps)
+    var extremes = SlideExtremes()
+    var regions = RowComponents(level: Float(calibration.regionThreshold(rate: rate)))
+    var pictures = SlidePictures(of: slide, longestEdge: longestEdge)
+    let stream = try SlideStream(slide, by: inference)
+    try stream.run { block in
+      (
+        heats: scorer.heatmaps(of: block, centers),
+        scan: block.core(of: block.scan.image.samples, channels: slide.channels),
+        reconstruction: block.core(of: block.maps.reconstruction.samples, channels: slide.channels)
+      )
+    } take: { rows, blocks in
+      let heat = SlideScorer.assemble(
+        blocks.map { ($0.heats[score]!.area, $0.heats[score]!.core) }, rows: rows, width: slide.width)
+      Parallel.run(chunks: 2) { side in
+        if side == 0 {
+          heat.forEachRow { row in
+            extremes.addMasses(ofRow: row)
+            regions.add(row: row) { extremes.massLabel(atX: $0) }
+          }
+          for block in blocks { extremes.add(block.heats[score]!) }
+        } else {
+          for block in blocks {
+            pictures.add(block.heats[score]!, residual: block.heats[.residual]!)
+            pictures.add(
+              block.reconstruction, depth: block.heats[score]!.depth, at: block.heats[score]!.area)
+          }
+        }
+      }
+      try take(
+        SlideBand(
+          rows: rows, width: slide.width, heat: heat.heat,
+          parts: blocks.map {
+            SlideBand.Part(
+              area: $0.heats[score]!.area, scan: $0.scan, heat: $0.heats[score]!.core,
+              residual: $0.heats[.residual]!.core)
+          }))
+      progress(Double(rows.upperBound) / Double(slide.height))
+    }
+    let full = slide.slide.levels[0]
+    let (worst, downsample) = (extremes.score, slide.downsample)
+    var findings = ScanResult.Findings(
+      width: full.width, height: full.height, channels: slide.channels, pixelSize: full.pixelSize, score: worst,
+      pValue: Calibration.pValue(worst, among: calibration.scanScores),
+      regions: calibration.regions(
+        of: regions, extremes, downsample: downsample, pixelSize: full.pixelSize, minimumArea: minimumArea),
+      appearance: Appearance(
+        of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(maps: $1, latents: latents) }))
+    findings.missingShare = stream.missingShare
+    findings.downsample = downsample.x
+    return (pictures.layers(weights: book.rule.channelWeights), findings)
+  }
+}
+
+extension Calibration {
+  /// Of a slide no more are recorded, the highest peaks first.
+  static let mostRegions = 1000
+
+  /// Regions in pixels of the scan at its full size, with their p-values.
+  fileprivate func regions(
+    of found: RowComponents, _ extremes: SlideExtremes, downsample: (x: Double, y: Double), pixelSize: PixelSize?,
+    minimumArea: RegionArea?
+  ) -> [Region] {
+    let area = downsample.x * downsample.y
+    let least = max(
+      Double(minimumRegionArea), Double(minimumArea?.pixels(ofSize: pixelSize) ?? 0) / area)
+    let groups = found.groups.filter { Double($0.pixels) >= least }
+      .sorted { ($0.peak, $0.pixels) > ($1.peak, $1.pixels) }
+    return groups.prefix(Self.mostRegions).enumerated().map { rank, group in
+      var region = Region(
+        rank: rank + 1, x: group.left, y: group.top, width: group.right - group.left + 1,
+        height: group.bottom - group.top + 1, areaPixels: group.pixels, areaSquareMillimeters: nil,
+        peak: Double(group.peak), mean: group.sum / Double(group.pixels),
+        pValue: regionMasses.map { Self.pValue(extremes.mass(of: group.peakTag), among: $0) }
+      ).scaled(x: downsample.x, y: downsample.y)
+      region.areaSquareMillimeters = pixelSize.map { Double(region.areaPixels) * $0.squareMillimeters }
+      return region
+    }
+  }
+}
+
+extension Heatmap {
+  /// The heatmap at the scan's own size; what is less abnormal than half of healthy tissue is 0.
+  func enlarged(by factor: Int, over scan: Image) -> Heatmap {
+    let grid = Image(width: width, height: height, channels: 1, samples: values.map { max($0, 0) })
+    return Heatmap(width: scan.width, height: scan.height, values: grid.enlarged(by: factor, over: scan).samples)
+  }
+}
+
+extension TissueMask {
+  /// `[height, width]` of the scan that this mask was found on when it was smaller by `factor`.
+  fileprivate func enlarged(by factor: Int, over scan: Image) -> [Bool] {
+    (0..<scan.height).flatMap { y in (0..<scan.width).map { x in isTissue[y / factor * width + x / factor] } }
+  }
+}
+
+extension Image {
+  /// Brings a layer from the model's grid to the scan's own; the grid may reach past the scan's edge by part of a pixel.
+  func enlarged(by factor: Int, over scan: Image) -> Image {
+    guard factor > 1 else { return self }
+    let wide = resized(width: width * factor, height: height * factor)
+    guard wide.width != scan.width || wide.height != scan.height else { return wide }
+    var result = Image(width: scan.width, height: scan.height, channels: channels, pixelSize: scan.pixelSize)
+    let row = scan.width * channels
+    for y in 0..<scan.height {
+      let start = y * wide.width * channels
+      result.samples.replaceSubrange(y * row..<(y + 1) * row, with: wide.samples[start..<start + row])
+    }
+    return result
+  }
+}

@@ -1,0 +1,168 @@
+import Foundation
+import Imaging
+import Numerics
+
+extension Appearance {
+  /// Measures one scan.
+  ///
+  /// - Parameters:
+  ///   - scan: on the model's grid, before normalization.
+  ///   - tissue: of the same size.
+  ///   - depth: that of the tissue.
+  init(of scan: Image, tissue: TissueMask, depth: [Float]) {
+    let c = scan.channels
+    let channels = (0..<c).map { Channel(scan.channels([$0]), tissue: tissue, depth: depth) }
+    var found: [String: Double] = [:]
+    func set(_ kind: AppearanceFeature.Kind, _ value: Double?, _ places: Int...) {
+      found[([kind.rawValue] + places.map { "\($0 + 1)" }).joined(separator: " ")] = value
+    }
+    set(.tissueShare, tissue.share)
+    set(.size, log(Double(max(min(scan.width, scan.height), 1))))
+    set(.pixelSize, scan.pixelSize.map { log(($0.x * $0.y).squareRoot()) })
+    let levels = channels.map { $0.height ?? 0 }
+    for (k, channel) in channels.enumerated() {
+      set(.empty, channel.empty, k)
+      if let height = channel.height, levels.allSatisfy({ $0 > 0 }) {
+        set(.balance, log(height / levels.reduce(0, +)), k)
+      }
+      guard let shape = channel.shape else { continue }
+      set(.level, shape.level, k)
+      set(.asymmetry, shape.asymmetry, k)
+      set(.tails, shape.tails, k)
+      set(.noise, shape.noise, k)
+      set(.sharpness, shape.sharpness, k)
+      set(.structure, shape.structure, k)
+    }
+    for (a, b) in AppearanceFeature.pairs(c) {
+      set(.correlation, Self.quadrantCorrelation(of: scan, a, b, tissue: tissue), a, b)
+    }
+    values = AppearanceFeature.all(channels: c).map { found[$0.key].flatMap { $0.isFinite ? $0 : nil } }
+  }
+
+  /// Mean product of the signs of two channels about their medians over the tissue.
+  private static func quadrantCorrelation(of scan: Image, _ a: Int, _ b: Int, tissue: TissueMask) -> Double? {
+    var pairs: [(Float, Float)] = []
+    for pixel in tissue.isTissue.indices where tissue.isTissue[pixel] {
+      let (x, y) = (scan.samples[pixel * scan.channels + a], scan.samples[pixel * scan.channels + b])
+      if x.isFinite, y.isFinite { pairs.append((x, y)) }
+    }
+    guard pairs.count >= Channel.fewestPixels else { return nil }
+    let (x0, y0) = (pairs.map(\.0).median(), pairs.map(\.1).median())
+    let signs = pairs.reduce(0) { sum, pair in
+      sum + (pair.0 > x0 ? 1 : pair.0 < x0 ? -1 : 0) * (pair.1 > y0 ? 1 : pair.1 < y0 ? -1 : 0)
+    }
+    return Double(signs) / Double(pairs.count)
+  }
+}
+
+extension PreparedScan {
+  /// The scan's appearance, with what only a model can tell.
+  ///
+  /// - Parameters:
+  ///   - maps: of this scan.
+  ///   - latents: what its encoding is compared with; `nil` in models made before it was kept.
+  package func appearance(maps: Inference.Maps, latents: LatentReference?) -> Appearance? {
+    guard var result = appearance else { return nil }
+    let c = image.channels
+    let reconstruction = maps.reconstruction
+    for (place, feature) in AppearanceFeature.all(channels: c).enumerated() {
+      if feature.kind == .encoding, let latents, !maps.encoding.isEmpty {
+        result.values[place] = log(latents.distance(of: maps.encoding) + 1e-3)
+      }
+      guard feature.kind == .residual else { continue }
+      var differences: [Float] = []
+      for pixel in tissue.isTissue.indices where tissue.isTissue[pixel] {
+        let i = pixel * c + (feature.channel ?? 0)
+        let difference = abs(image.samples[i] - reconstruction.samples[i])
+        if difference.isFinite { differences.append(difference) }
+      }
+      // A hundredth of the usual residual: a channel that is reconstructed perfectly has a logarithm too.
+      result.values[place] =
+        differences.count < Channel.fewestPixels ? nil : log(Double(differences.median()) + 3e-4)
+    }
+    return result
+  }
+}
+
+/// What is measured of one channel.
+private struct Channel {
+  struct Shape {
+    var level: Double
+    var asymmetry: Double
+    var tails: Double
+    var noise: Double
+    var sharpness: Double
+    var structure: Double
+  }
+
+  static let fewestPixels = 50
+  /// Pixels nearer to the tissue's edge are left out of the texture, where enough others remain.
+  private static let margin: Float = 2
+
+  /// Share of the tissue that holds nothing.
+  let empty: Double?
+  /// Median above the darkest value, in the file's units.
+  let height: Double?
+  /// `nil` where the channel is constant or has too little tissue.
+  let shape: Shape?
+
+  init(_ image: Image, tissue: TissueMask, depth: [Float]) {
+    let inside = tissue.isTissue.indices.filter { tissue.isTissue[$0] }
+    let all = image.samples.filter(\.isFinite).sortedByBits()
+    guard let darkest = Appearance.quantile(0.001, of: all), let brightest = Appearance.quantile(0.999, of: all) else {
+      (empty, height, shape) = (inside.isEmpty ? nil : 1, nil, nil)
+      return
+    }
+    let isConstant = !(brightest > darkest)
+    let values = inside.map { image.samples[$0] }.filter(\.isFinite).sortedByBits()
+    // What lies at the darkest value is a missing part of the field of view, not dark tissue.
+    let nothing = inside.count { !(image.samples[$0].isFinite && Double(image.samples[$0]) > darkest) }
+    empty = inside.isEmpty ? nil : isConstant ? 1 : Double(nothing) / Double(inside.count)
+    guard values.count >= Self.fewestPixels, !isConstant else {
+      (height, shape) = (nil, nil)
+      return
+    }
+    func quantile(_ share: Double) -> Double { Appearance.quantile(share, of: values)! }
+    let median = quantile(0.5)
+    let least = 0.01 * (brightest - darkest)
+    let deviation = Appearance.quantile(0.5, of: values.map { Float(abs(Double($0) - median)) }.sortedByBits())!
+    let spread = max(1.4826 * deviation, least)
+    let quartiles = max(quantile(0.75) - quantile(0.25), least)
+    height = max(median - darkest, least)
+    let texture = Self.texture(of: image, depth: depth, filling: Float(median))
+    // Rounded to few levels, an image has differences of zero.
+    func ratio(_ a: Double, _ b: Double) -> Double { log(max(a, 1e-3 * spread) / max(b, 1e-3 * spread)) }
+    shape = Shape(
+      level: log(max(median - darkest, least) / spread),
+      asymmetry: (quantile(0.75) + quantile(0.25) - 2 * median) / quartiles,
+      tails: log(max(quantile(0.9) - quantile(0.1), quartiles) / quartiles),
+      noise: ratio(texture.laplacian, spread), sharpness: ratio(texture.bands[0], texture.bands[1]),
+      structure: ratio(texture.bands[1], texture.bands[2]))
+  }
+
+  /// Median absolute Laplacian, and medians of the bands between Gaussians of 0, 1, 2 and 4 pixels.
+  private static func texture(
+    of image: Image, depth: [Float], filling: Float
+  ) -> (laplacian: Double, bands: [Double]) {
+    var filled = image
+    for i in filled.samples.indices where !filled.samples[i].isFinite { filled.samples[i] = filling }
+    var places = depth.indices.filter { depth[$0] > margin && image.samples[$0].isFinite }
+    if places.count < fewestPixels { places = depth.indices.filter { depth[$0] > 0 && image.samples[$0].isFinite } }
+    let (width, height) = (image.width, image.height)
+    let laplacian = places.map { i in
+      let (x, y) = (i % width, i / width)
+      let neighbours =
+        filled.samples[y * width + max(x - 1, 0)] + filled.samples[y * width + min(x + 1, width - 1)]
+        + filled.samples[max(y - 1, 0) * width + x] + filled.samples[min(y + 1, height - 1) * width + x]
+      return abs(neighbours - 4 * filled.samples[i])
+    }
+    var finer = filled
+    let bands = [Float(1), 2, 4].map { sigma in
+      let coarser = filled.blurred(sigma: sigma)
+      let band = places.map { abs(finer.samples[$0] - coarser.samples[$0]) }
+      finer = coarser
+      return Double(band.median())
+    }
+    return (Double(laplacian.median()), bands)
+  }
+}

@@ -1,0 +1,206 @@
+import Foundation
+import Numerics
+
+/// Whether a study, or a case of it, comes from the population the model was trained on: the same organ, modality,
+/// scanner, stain and resolution.
+///
+/// **Study.** For every feature a two-sample Kolmogorov-Smirnov test compares the study's cases with those of the training
+/// study (all of them where the model plays no part in the feature, the held-out ones where it does). The p-values are
+/// adjusted over the features (Holm). The study is told apart where a feature's adjusted p-value is at most `level` *and*
+/// the distance left after any shift of the feature's least notable difference is at least `leastDistance`, which keeps
+/// large studies from being told apart by trifles. Where cases are drawn independently from one population, a study of it
+/// is told apart with probability at most `level`. Cases of one patient are not independent; a patient should be a case.
+/// A study too small for any p-value to reach the level is told apart where every one of its cases is far out.
+///
+/// **Case.** A case's distance is the root mean square, over the features, of its deviations from the median of the
+/// training study's cases and itself, in robust standard deviations of the same. Since that treats the case as it treats
+/// the held-out ones, `p = (1 + #{held-out cases at least as distant}) / (n + 1)` is at most `alpha` with probability at most
+/// `alpha` where case and held-out cases are exchangeable (full conformal prediction). A case is far out where that p is at
+/// most `level`, or the least there is, *and* it is twice as far as any held-out case as common, since a lesion alone
+/// may make a case unusual.
+///
+/// Sources: Hodges 1958 (the exact test); Holm 1979; Vovk et al. 2005, "Algorithmic Learning in a Random World",
+/// section 2.2 (full conformal); Rabanser et al. 2019, arXiv:1810.11953 (univariate tests with a correction tell shifts).
+package struct DomainShift: Sendable {
+  package let reference: DomainReference
+  private let features: [AppearanceFeature]
+
+  /// Rate of false alarms of the study's test.
+  package static let level = 0.01
+  /// Two normal distributions one standard deviation apart have a Kolmogorov-Smirnov distance of 0.38.
+  package static let leastDistance = 0.4
+  /// Fewer cases tell too little of how cases differ.
+  package static let fewestCases = 10
+  private static let leastExcess = 2.0
+  /// Features of a far case are named from this many robust standard deviations on.
+  private static let namedDeviation = 3.0
+
+  /// - Returns: `nil` where the reference holds the features of another norma.
+  package init?(_ reference: DomainReference) {
+    guard reference.isCurrent, reference.fits(channels: reference.channels) else { return nil }
+    self.reference = reference
+    features = AppearanceFeature.all(channels: reference.channels)
+  }
+
+  /// A feature that tells a study or a case apart.
+  package struct Difference: Sendable, Equatable {
+    package var feature: AppearanceFeature
+    /// Kolmogorov-Smirnov distance for a study, robust standard deviations for a case.
+    package var distance: Double
+    /// Share of the training study's cases that the case, or the study's middle case, lies above and below.
+    package var shareBelow: Double
+    package var shareAbove: Double
+
+    package init(feature: AppearanceFeature, distance: Double, shareBelow: Double, shareAbove: Double) {
+      self.feature = feature
+      self.distance = distance
+      self.shareBelow = shareBelow
+      self.shareAbove = shareAbove
+    }
+
+    /// `the noise of channel 2 is above that of 97 % of the training cases`
+    package var sentence: String {
+      let share = max(shareBelow, shareAbove)
+      guard share >= 0.8 else { return "\(feature.name) varies otherwise than among the training cases" }
+      let side = shareBelow > shareAbove ? "above" : "below"
+      let cases = share == 1 ? "all training cases" : String(format: "%.0f %% of the training cases", share * 100)
+      return "\(feature.name) is \(side) that of \(cases)"
+    }
+  }
+
+  package struct CaseOutcome: Sendable, Equatable {
+    package var pValue: Double
+    /// What puts the case far out, the largest first; empty where it is not.
+    package var differences: [Difference]
+
+    package var isFar: Bool { !differences.isEmpty }
+  }
+
+  package enum StudyOutcome: Sendable, Equatable {
+    case alike
+    /// The largest difference first.
+    case shifted([Difference])
+    case notTested(reason: String)
+  }
+
+  // MARK: - Case
+
+  /// - Returns: `nil` where too few cases are held out.
+  package func outcome(ofCase item: Appearance) -> CaseOutcome? {
+    let n = reference.heldOut.count
+    guard n >= Self.fewestCases, item.values.count == features.count else { return nil }
+    var deviations: [(feature: Int, value: Double)] = []
+    var healthy = [[Double]](repeating: [], count: n)
+    for f in features.indices {
+      let known = values(of: f)
+      guard let own = item.values[f], known.count >= Self.fewestCases else { continue }
+      let (center, spread) = Self.centerAndSpread(of: known + [own], least: features[f].leastDifference)
+      deviations.append((f, abs(own - center) / spread))
+      for (k, other) in reference.heldOut.enumerated() {
+        if let value = other.values[f] { healthy[k].append(abs(value - center) / spread) }
+      }
+    }
+    let distances = healthy.map(Self.rootMeanSquare).sorted()
+    let distance = Self.rootMeanSquare(deviations.map(\.value))
+    let pValue = Calibration.pValue(distance, among: distances)
+    let allowed = max(Int((Self.level * Double(n + 1)).rounded(.down)) - 1, 0)
+    guard distance > Self.leastExcess * distances[n - 1 - allowed] else {
+      return CaseOutcome(pValue: pValue, differences: [])
+    }
+    let ranked = deviations.sorted { $0.value > $1.value }
+    let named = max(1, ranked.count { $0.value >= Self.namedDeviation })
+    return CaseOutcome(
+      pValue: pValue,
+      differences: ranked.prefix(named).map {
+        difference($0.feature, middle: item.values[$0.feature]!, distance: $0.value)
+      })
+  }
+
+  private static func rootMeanSquare(_ values: [Double]) -> Double {
+    (values.reduce(0) { $0 + $1 * $1 } / Double(max(values.count, 1))).squareRoot()
+  }
+
+  /// Median, and the larger of two robust standard deviations: features with heavy tails must not drown the others.
+  private static func centerAndSpread(of values: [Double], least: Double) -> (center: Double, spread: Double) {
+    let sorted = values.sorted()
+    func quantile(_ share: Double, _ sorted: [Double]) -> Double { Appearance.quantile(share, of: sorted)! }
+    let center = quantile(0.5, sorted)
+    let deviation = quantile(0.5, sorted.map { abs($0 - center) }.sorted())
+    let range = quantile(0.95, sorted) - quantile(0.05, sorted)
+    return (center, max(1.4826 * deviation, range / 3.29, least))
+  }
+
+  // MARK: - Study
+
+  package func outcome(ofStudy cases: [Appearance]) -> StudyOutcome {
+    let cases = cases.filter { $0.values.count == features.count }
+    var tested: [(feature: Int, known: [Double], own: [Double])] = []
+    for f in features.indices {
+      let (known, own) = (values(of: f), cases.compactMap { $0.values[f] })
+      if known.count >= Self.fewestCases, !own.isEmpty { tested.append((f, known, own)) }
+    }
+    let smallest = tested.map { KolmogorovSmirnov.smallestPValue($0.known.count, $0.own.count) }.min()
+    guard let smallest, smallest * Double(tested.count) <= Self.level else { return outcomeByCases(cases) }
+    let distances = tested.map { KolmogorovSmirnov.distance($0.known, $0.own) }
+    let adjusted = MultipleTesting.holm(
+      zip(tested, distances).map { KolmogorovSmirnov.pValue(distance: $1, $0.known.count, $0.own.count) })
+    var found: [Difference] = []
+    for (k, test) in tested.enumerated() where adjusted[k] <= Self.level {
+      let notable = KolmogorovSmirnov.distance(
+        test.known, test.own, tolerance: features[test.feature].leastDifference)
+      guard notable >= Self.leastDistance else { continue }
+      let middle = Appearance.quantile(0.5, of: test.own.sorted())!
+      found.append(difference(test.feature, middle: middle, distance: distances[k]))
+    }
+    return found.isEmpty ? .alike : .shifted(found.sorted { $0.distance > $1.distance })
+  }
+
+  private func outcomeByCases(_ cases: [Appearance]) -> StudyOutcome {
+    let outcomes = cases.compactMap(outcome(ofCase:))
+    guard !outcomes.isEmpty else {
+      let known = reference.training.count + reference.heldOut.count
+      return .notTested(
+        reason:
+          "\(cases.count) case\(cases.count == 1 ? " is" : "s are") too few to compare with \(known) training cases")
+    }
+    guard outcomes.allSatisfy(\.isFar) else { return .alike }
+    return .shifted(outcomes.map(\.differences).max { ($0.first?.distance ?? 0) < ($1.first?.distance ?? 0) } ?? [])
+  }
+
+  private func values(of feature: Int) -> [Double] {
+    (reference.training + reference.heldOut).compactMap { $0.values[feature] }
+  }
+
+  private func difference(_ f: Int, middle: Double, distance: Double) -> Difference {
+    let known = values(of: f)
+    let count = Double(max(known.count, 1))
+    return Difference(
+      feature: features[f], distance: distance, shareBelow: Double(known.count { $0 < middle }) / count,
+      shareAbove: Double(known.count { $0 > middle }) / count)
+  }
+}
+
+extension DomainShift {
+  /// The warning above a study that is told apart; `nil` for the others.
+  package static func warning(_ outcome: StudyOutcome) -> String? {
+    guard case .shifted(let differences) = outcome else { return nil }
+    return "This study does not look like the one the model was trained on: scores, p-values and heatmaps may mean "
+      + "nothing. In its middle case \(list(differences)). Analyze it with a model trained on healthy scans of its own "
+      + "kind."
+  }
+
+  /// The warning above a case that is far out; `nil` for the others.
+  package static func warning(_ outcome: CaseOutcome) -> String? {
+    guard outcome.isFar else { return nil }
+    return "This case does not look like those the model was trained on: its score and heatmaps may mean nothing. Here "
+      + "\(list(outcome.differences))."
+  }
+
+  private static func list(_ differences: [Difference]) -> String {
+    let shown = differences.prefix(3).map(\.sentence)
+    let rest = differences.count - shown.count
+    let more = rest == 0 ? [] : ["\(rest) further feature\(rest == 1 ? " differs" : "s differ")"]
+    let parts = shown + more
+    return parts.count < 2 ? parts.joined() : parts.dropLast().joined(separator: ", ") + " and " + parts.last!
+  }
+}

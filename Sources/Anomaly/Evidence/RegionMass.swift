@@ -1,0 +1,81 @@
+import Foundation
+import Imaging
+import Numerics
+
+/// Connected groups of pixels above one fixed level, each with its mass: how far and how wide it rises above that level.
+///
+/// Mass, the sum of `z` less the level, weighs height and extent of a group at once. Source: Bullmore et al. 1999,
+/// doi:10.1109/42.750253 (cluster mass).
+package struct RegionMasses: Sendable {
+  /// The `z` that one healthy pixel in a hundred exceeds: low enough for most healthy scans to show some group, so that
+  /// masses can be ranked.
+  package static let level = Float(NormalDistribution.quantile(0.99))
+
+  private let groups: ConnectedComponents
+  private let heat: Heatmap
+  private let masses: [Double]
+
+  /// - Parameter heat: on the model's grid.
+  package init(of heat: Heatmap) {
+    self.heat = heat
+    groups = ConnectedComponents(of: heat.values.map { $0 >= Self.level }, width: heat.width, height: heat.height)
+    var masses = [Double](repeating: 0, count: groups.components.count)
+    for (pixel, label) in groups.labels.enumerated() where label > 0 {
+      masses[Int(label) - 1] += Double(heat.values[pixel] - Self.level)
+    }
+    self.masses = masses
+  }
+
+  /// 0 where nothing reaches the level.
+  package var largest: Double { masses.max() ?? 0 }
+
+  /// Mass of the group that a region's peak belongs to; 0 where the peak lies below the level.
+  ///
+  /// - Parameters:
+  ///   - map: where the region was found, this heatmap enlarged by `factor`.
+  package func mass(of region: Region, in map: Heatmap, factor: Int) -> Double {
+    var hottest = (pixel: 0, value: -Float.infinity)
+    search: for y in region.y..<region.y + region.height {
+      for x in region.x..<region.x + region.width where Double(map.values[y * map.width + x]) == region.peak {
+        // The pixels of the grid between which the peak was interpolated.
+        for row in neighbours(y, factor, heat.height) {
+          for column in neighbours(x, factor, heat.width) where heat.values[row * heat.width + column] > hottest.value {
+            hottest = (row * heat.width + column, heat.values[row * heat.width + column])
+          }
+        }
+        break search
+      }
+    }
+    let label = Int(groups.labels[hottest.pixel])
+    return label == 0 ? 0 : masses[label - 1]
+  }
+
+  private func neighbours(_ place: Int, _ factor: Int, _ count: Int) -> [Int] {
+    let first = Int(((Double(place) + 0.5) / Double(factor) - 0.5).rounded(.down))
+    return factor == 1 ? [place] : [min(max(first, 0), count - 1), min(first + 1, count - 1)]
+  }
+}
+
+extension Calibration {
+  /// Gives every region of a scan its p-value: the share of healthy scans that show a group of at least its mass anywhere.
+  ///
+  /// Since each healthy scan counts with its most massive group alone, the p-value is adjusted for all places of a scan: a
+  /// healthy scan shows any region with a p-value of `alpha` or less with probability at most `alpha`, where it and the
+  /// held-out scans are exchangeable. Scans of one case resemble each other; with few held-out cases of many scans the
+  /// rate can exceed `alpha` by up to one case's share. Source: Nichols & Hayasaka 2003,
+  /// doi:10.1191/0962280203sm341ra (maximum statistic); Vovk et al. 2005 (conformal p-value).
+  ///
+  /// - Parameters:
+  ///   - map: where the regions were found, `heat` enlarged by `factor`.
+  ///   - heat: on the model's grid.
+  /// - Returns: the regions as they were where the model holds no masses.
+  package func withPValues(_ regions: [Region], in map: Heatmap, of heat: Heatmap, factor: Int) -> [Region] {
+    guard let healthy = regionMasses, !regions.isEmpty else { return regions }
+    let masses = RegionMasses(of: heat)
+    return regions.map { region in
+      var region = region
+      region.pValue = Self.pValue(masses.mass(of: region, in: map, factor: factor), among: healthy)
+      return region
+    }
+  }
+}

@@ -1,0 +1,257 @@
+import Foundation
+import Imaging
+import Numerics
+
+/// How residuals of healthy tissue are spread: by depth below the tissue's surface, within a scan, from channel to
+/// channel.
+///
+/// The chain from residual to evidence: standardize by depth with healthy means and deviations; then, within the scan,
+/// subtract the median and divide by the median absolute deviation of each channel; then combine the channels under the
+/// healthy precision matrix; then read off the standard normal quantile among healthy pixels.
+package struct ResidualStatistics: Codable, Sendable, Equatable {
+  /// Lower bounds of the depth classes, in pixels of the model's grid.
+  package let depths: [Float]
+  /// Mean and standard deviation of each depth class and channel.
+  package let means: [[Float]]
+  package let deviations: [[Float]]
+  /// Inverse of the covariance of the standardized residuals, `[c][c]`.
+  package let precision: [[Double]]
+  /// Evidence at the upper tail probabilities `tails`, over scored healthy pixels.
+  package let quantiles: [Float]
+  package let rule: EvidenceRule
+
+  static let tails: [Double] =
+    (1...99).reversed().map { Double($0) / 100 } + [5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5]
+  private static let depthClasses: [Float] = [0, 2, 3, 4, 6, 8, 11, 15, 20, 28]
+  /// A depth class with few pixels leans on the statistics of all by as much as this many pixels would weigh.
+  private static let pseudoPixels = 200.0
+
+  /// Where a scan's residuals lie and how they are spread once depth is accounted for, by channel.
+  package struct Center: Sendable, Equatable {
+    let medians: [Float]
+    let spreads: [Float]
+  }
+
+  /// - Parameter groups: held-out healthy scans, each by itself or as fields of it.
+  init(healthy groups: [[Residual]], channels c: Int, rule: EvidenceRule) {
+    self.rule = rule
+    depths = Self.depthClasses
+    let scans = Array(groups.joined())
+    (means, deviations) = Self.moments(scans, channels: c)
+
+    var covariance = [[Double]](repeating: [Double](repeating: 0, count: c), count: c)
+    var total = 0.0
+    let standardized = groups.flatMap { [means, deviations] group in
+      guard rule.isStandardized else { return group.map(\.values) }
+      let byDepth = group.map { Self.byDepth($0, means: means, deviations: deviations) }
+      let center = Self.center(of: byDepth, scans: group)
+      return zip(byDepth, group).map { z, scan in
+        var z = z
+        Self.center(&z, of: scan, at: center)
+        return z
+      }
+    }
+    for (scan, z) in zip(scans, standardized) {
+      for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion {
+        total += 1
+        for i in 0..<c {
+          for j in 0...i { covariance[i][j] += Double(z[pixel * c + i] * z[pixel * c + j]) }
+        }
+      }
+    }
+    for i in 0..<c {
+      for j in 0...i {
+        covariance[i][j] /= max(total, 1)
+        covariance[j][i] = covariance[i][j]
+      }
+      covariance[i][i] += 0.01  // keeps channels that are copies of each other apart from a division by zero
+    }
+    precision = Self.inverse(covariance)
+
+    let combination = EvidenceRule.Combination(rule, precision: precision)
+    var evidence: [Float] = []
+    for (scan, z) in zip(scans, standardized) {
+      let map = Self.evidence(scan, z, combination, rule)
+      for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion { evidence.append(map[pixel]) }
+    }
+    evidence = evidence.sortedByBits()
+    quantiles = Self.tails.map { tail in
+      evidence.isEmpty ? 0 : evidence[min(evidence.count - 1, Int((1 - tail) * Double(evidence.count)))]
+    }
+  }
+
+  /// Whether all parts, read from a file, have the sizes and ranges that `heat` takes for granted.
+  func fits(channels c: Int) -> Bool {
+    depths == Self.depthClasses && means.count == depths.count && deviations.count == depths.count
+      && (means + deviations).allSatisfy { $0.count == c } && deviations.joined().allSatisfy { $0 > 0 }
+      && precision.count == c && precision.allSatisfy { $0.count == c } && quantiles.count == Self.tails.count
+      && rule.channelWeights.map { $0.count == c } ?? true && (0...64).contains(rule.smoothing)
+  }
+
+  /// What fields of a scan say of where all of it lies; `nil` where that is not asked for or there is too little tissue.
+  func center(of fields: [Residual]) -> Center? {
+    guard rule.isStandardized else { return nil }
+    return Self.center(
+      of: fields.map { Self.byDepth($0, means: means, deviations: deviations) }, scans: fields)
+  }
+
+  /// Evidence of every pixel as the standard normal quantile of its rank among healthy pixels; 0 where nothing is scored.
+  ///
+  /// - Parameter center: of the scan that this is a part of; `nil` for a whole scan.
+  func heat(of scan: Residual, center: Center? = nil) -> [Float] {
+    var z = scan.values
+    if rule.isStandardized {
+      z = Self.byDepth(scan, means: means, deviations: deviations)
+      Self.center(&z, of: scan, at: center ?? Self.center(of: [z], scans: [scan]))
+    }
+    var heat = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
+    let scale = NormalScale(quantiles: quantiles, normals: Self.tailQuantiles)
+    heat.withUnsafeMutableBufferPointer { heat in
+      scan.depth.withUnsafeBufferPointer { depth in scale.bringToNormals(heat) { depth[$0] > rule.erosion } }
+    }
+    return heat
+  }
+
+  private static let tailQuantiles: [Float] = tails.map { Float(NormalDistribution.quantile(1 - $0)) }
+
+  /// Classes of whole depths, the last for all beyond: where classes begin is a whole number.
+  private static let classOfDepth: [Int] = (0...Int(depthClasses.last!)).map { depth in
+    depthClasses.lastIndex { $0 <= Float(depth) } ?? 0
+  }
+
+  private static func depthClass(_ depth: Float) -> Int {
+    classOfDepth[min(Int(min(depth, 1e6)), classOfDepth.count - 1)]
+  }
+
+  private static func moments(_ scans: [Residual], channels c: Int) -> (means: [[Float]], deviations: [[Float]]) {
+    let classes = depthClasses.count
+    var counts = [Double](repeating: 0, count: classes)
+    var sums = [[Double]](repeating: [Double](repeating: 0, count: c), count: classes)
+    var squares = sums
+    for scan in scans {
+      scan.forEachTissuePixel { _, depth, values in
+        let k = depthClass(depth)
+        counts[k] += 1
+        for channel in 0..<c {
+          let value = Double(values[channel])
+          sums[k][channel] += value
+          squares[k][channel] += value * value
+        }
+      }
+    }
+    let all = max(counts.reduce(0, +), 1)
+    var means = [[Float]](repeating: [Float](repeating: 0, count: c), count: classes)
+    var deviations = means
+    for channel in 0..<c {
+      let mean = sums.reduce(0) { $0 + $1[channel] } / all
+      let square = squares.reduce(0) { $0 + $1[channel] } / all
+      for k in 0..<classes {
+        let weight = counts[k] + pseudoPixels
+        let own = (sums[k][channel] + pseudoPixels * mean) / weight
+        let ownSquare = (squares[k][channel] + pseudoPixels * square) / weight
+        means[k][channel] = Float(own)
+        deviations[k][channel] = Float(max(ownSquare - own * own, 1e-8).squareRoot())
+      }
+    }
+    return (means, deviations)
+  }
+
+  private static let fewestPixels = 50
+
+  /// Standardized by depth, `[height, width, channels]`; 0 outside tissue.
+  private static func byDepth(_ scan: Residual, means: [[Float]], deviations: [[Float]]) -> [Float] {
+    let c = scan.channels
+    var z = [Float](repeating: 0, count: scan.values.count)
+    let (means, deviations) = (Array(means.joined()), Array(deviations.joined()))
+    z.withUnsafeMutableBufferPointer { z in
+      scan.forEachTissuePixel { pixel, depth, values in
+        let k = depthClass(depth) * c
+        for channel in 0..<c {
+          z[pixel &* c &+ channel] = (values[channel] - means[k &+ channel]) / deviations[k &+ channel]
+        }
+      }
+    }
+    return z
+  }
+
+  /// Scanners, protocols and the height of a slice shift whole scans; a lesion is what stands out within one. Median and
+  /// median absolute deviation hold against lesions that fill less than half of the tissue; 1.4826 makes the latter the
+  /// deviation of a Gaussian.
+  ///
+  /// - Returns: `nil` where there is too little tissue to tell.
+  private static func center(of standardized: [[Float]], scans: [Residual]) -> Center? {
+    guard let c = scans.first?.channels else { return nil }
+    let tissue = scans.map { scan in scan.depth.indices.filter { scan.depth[$0] > 0 } }
+    guard tissue.reduce(0, { $0 + $1.count }) >= fewestPixels else { return nil }
+    var medians: [Float] = []
+    var spreads: [Float] = []
+    for channel in 0..<c {
+      var chosen: [Float] = []
+      for (z, pixels) in zip(standardized, tissue) { for pixel in pixels { chosen.append(z[pixel * c + channel]) } }
+      let median = chosen.median()
+      for i in chosen.indices { chosen[i] = abs(chosen[i] - median) }
+      medians.append(median)
+      // A channel that is reconstructed perfectly (a constant one, say) has no spread and is not blown up.
+      spreads.append(1.4826 * chosen.median() + 0.003)
+    }
+    return Center(medians: medians, spreads: spreads)
+  }
+
+  /// 0 everywhere without a center.
+  private static func center(_ z: inout [Float], of scan: Residual, at center: Center?) {
+    let c = scan.channels
+    guard let center else { return z = [Float](repeating: 0, count: z.count) }
+    let (medians, spreads) = (center.medians, center.spreads)
+    z.withUnsafeMutableBufferPointer { z in
+      scan.forEachTissuePixel { pixel, _, _ in
+        for channel in 0..<c {
+          let place = pixel &* c &+ channel
+          z[place] = (z[place] - medians[channel]) / spreads[channel]
+        }
+      }
+    }
+  }
+
+  private static func evidence(
+    _ scan: Residual, _ z: [Float], _ combination: EvidenceRule.Combination, _ rule: EvidenceRule
+  ) -> [Float] {
+    let c = scan.channels
+    var map = Image(width: scan.width, height: scan.height, channels: 1)
+    map.samples.withUnsafeMutableBufferPointer { map in
+      z.withUnsafeBufferPointer { z in
+        scan.depth.withUnsafeBufferPointer { depth in
+          // Standardized evidence of 0 is neutral; any other map needs its own values beyond what is scored.
+          for pixel in depth.indices where !rule.isStandardized || depth[pixel] > rule.erosion {
+            map[pixel] = combination.evidence(UnsafeBufferPointer(start: z.baseAddress! + pixel &* c, count: c))
+          }
+        }
+      }
+    }
+    return map.blurred(sigma: min(1, rule.smoothing / 3)).samples
+  }
+
+  /// Gauss-Jordan elimination with pivoting, of a symmetric positive definite matrix.
+  static func inverse(_ matrix: [[Double]]) -> [[Double]] {
+    let n = matrix.count
+    var a = matrix
+    var result = (0..<n).map { i in (0..<n).map { $0 == i ? 1.0 : 0.0 } }
+    for column in 0..<n {
+      let pivot = (column..<n).max { abs(a[$0][column]) < abs(a[$1][column]) }!
+      a.swapAt(column, pivot)
+      result.swapAt(column, pivot)
+      let scale = 1 / a[column][column]
+      for j in 0..<n {
+        a[column][j] *= scale
+        result[column][j] *= scale
+      }
+      for i in 0..<n where i != column {
+        let factor = a[i][column]
+        for j in 0..<n {
+          a[i][j] -= factor * a[column][j]
+          result[i][j] -= factor * result[column][j]
+        }
+      }
+    }
+    return result
+  }
+}

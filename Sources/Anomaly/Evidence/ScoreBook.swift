@@ -1,0 +1,187 @@
+import Compute
+import Foundation
+import Imaging
+import Numerics
+import Threads
+
+/// How every named score of a model is turned into `z`, and how the ensemble is made of them.
+package struct ScoreBook: Codable, Sendable, Equatable {
+  /// Direction and sign that were told, smoothing and erosion.
+  package let rule: EvidenceRule
+  let members: [Score: ResidualStatistics]
+  /// Of the ensemble's members; 1 in sum.
+  package let weights: [Score: Float]
+  let combined: ResidualStatistics
+  /// Average precision on lesions planted in held-out healthy scans, of every score.
+  package let planted: [Score: Double]
+
+  /// Scores that can be asked for.
+  package var available: [Score] { Score.allCases.filter { $0 == .ensemble || members[$0] != nil } }
+
+  /// Learns from held-out healthy scans how scores are spread, and from lesions planted in them which to combine.
+  ///
+  /// - Parameters:
+  ///   - groups: scans, each by itself or as fields of it.
+  ///   - maps: one for each of them in turn.
+  init(
+    healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: PlantedScans, plantedMaps: [Inference.Maps],
+    rule: EvidenceRule
+  ) throws {
+    let healthy = Array(groups.joined())
+    let counts = groups.map(\.count)
+    var members: [Score: ResidualStatistics] = [:]
+    var healthyHeat: [Score: [[Float]]] = [:]
+    var plantedHeat: [Score: [[Float]]] = [:]
+    for score in Score.members {
+      try Interruption.check()
+      let own = score.rule(rule)
+      let evidence = zip(healthy, maps).compactMap { score.evidence(of: $0, maps: $1, rule: rule, own: own) }
+      guard let channels = evidence.first?.channels else { continue }
+      let statistics = ResidualStatistics(healthy: evidence.divided(into: counts), channels: channels, rule: own)
+      members[score] = statistics
+      healthyHeat[score] = evidence.divided(into: counts).flatMap { group in
+        let center = statistics.center(of: group)
+        return group.map { statistics.heat(of: $0, center: center) }
+      }
+      plantedHeat[score] = zip(planted.scans, plantedMaps).compactMap { scan, maps in
+        score.evidence(of: scan, maps: maps, rule: rule, own: own).map { statistics.heat(of: $0) }
+      }
+    }
+    let truth = Array(planted.lesions.joined())
+    func precision(_ weights: [Score: Float]) -> Double {
+      let heat = planted.scans.indices.flatMap { Self.mean(of: plantedHeat, weights, scan: $0) }
+      return Metrics.Ranking(scores: heat, truth: truth).averagePrecision ?? 0
+    }
+    var figures: [Score: Double] = [:]
+    for score in members.keys { figures[score] = precision([score: 1]) }
+    let weights = Self.select(from: figures, precision: precision)
+    let plain = Self.plain(rule)
+    combined = ResidualStatistics(
+      healthy: healthy.indices.map {
+        [Self.evidence(Self.mean(of: healthyHeat, weights, scan: $0), of: healthy[$0], rule: plain)]
+      }, channels: 1, rule: plain)
+    figures[.ensemble] = precision(weights)
+    self.rule = rule
+    self.members = members
+    self.weights = weights
+    self.planted = figures
+  }
+
+  /// Scores by what they reach on planted lesions, the ensemble with its weights.
+  package var plantedSummary: String {
+    available.sorted { planted[$0] ?? 0 > planted[$1] ?? 0 }
+      .map { String(format: "%@ %.3f", $0.rawValue, planted[$0] ?? 0) }.joined(separator: ", ")
+  }
+
+  /// The scores whose maps an analysis by `score` needs.
+  package func needed(for score: Score) -> Set<Score> { score == .ensemble ? Set(weights.keys) : [score] }
+
+  /// Where the residuals of a scan lie, from fields of it, for each score that heatmaps by `scores` are made of.
+  func centers(
+    of fields: [PreparedScan], maps: [Inference.Maps], for scores: [Score]
+  ) -> [Score: ResidualStatistics.Center] {
+    var result: [Score: ResidualStatistics.Center] = [:]
+    for member in scores.reduce(Set(), { $0.union(needed(for: $1)) }) {
+      guard let statistics = members[member] else { continue }
+      result[member] = statistics.center(
+        of: zip(fields, maps).compactMap { member.evidence(of: $0, maps: $1, rule: rule, own: statistics.rule) })
+    }
+    return result
+  }
+
+  /// Heatmaps of one scan on the model's grid.
+  ///
+  /// - Parameter centers: of the scan that this is a part of; empty for a whole scan.
+  package func heatmaps(
+    _ scores: [Score], of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
+  ) -> [Score: Heatmap] {
+    var heats: [Score: [[Float]]] = [:]
+    for member in scores.reduce(Set(), { $0.union(needed(for: $1)) }) {
+      guard let statistics = members[member],
+        let evidence = member.evidence(of: scan, maps: maps, rule: rule, own: statistics.rule)
+      else { preconditionFailure("a model without the score '\(member.rawValue)' was asked for it") }
+      heats[member] = [statistics.heat(of: evidence, center: centers[member])]
+    }
+    return scores.reduce(into: [:]) { result, score in
+      let values =
+        score == .ensemble
+        ? combined.heat(of: Self.evidence(Self.mean(of: heats, weights, scan: 0), of: scan, rule: combined.rule))
+        : heats[score]![0]
+      result[score] = Heatmap(width: scan.image.width, height: scan.image.height, values: values)
+    }
+  }
+
+  /// Heatmap of one scan on the model's grid.
+  package func heatmap(_ score: Score, of scan: PreparedScan, maps: Inference.Maps) -> Heatmap {
+    heatmaps([score], of: scan, maps: maps)[score]!
+  }
+
+  /// Heatmap by the scan alone, `Score.intensity`: what the networks are to be compared with.
+  func untrained(of scan: PreparedScan) -> Heatmap {
+    let statistics = members[.intensity]!
+    let values = statistics.heat(of: Residual(of: scan, reconstruction: nil, rule: statistics.rule))
+    return Heatmap(width: scan.image.width, height: scan.image.height, values: values)
+  }
+
+  /// Whether all parts, read from a file, fit a model of so many channels.
+  func fits(channels: Int) -> Bool {
+    members.allSatisfy { score, statistics in
+      statistics.fits(channels: score.keepsChannels ? channels : 1)
+    } && combined.fits(channels: 1) && !weights.isEmpty && weights.keys.allSatisfy { members[$0] != nil }
+      && members[.intensity] != nil
+      && weights.values.allSatisfy { $0 > 0 && $0 <= 1 } && rule.channelWeights.map { $0.count == channels } ?? true
+  }
+
+  private static let mostPicks = 6
+  private static let leastGain = 0.002
+
+  /// Greedy selection with replacement: the best score first, then again and again the one that helps the mean most.
+  /// Restoration costs as much as twenty others and is computed only where it is asked for.
+  /// Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
+  private static func select(
+    from figures: [Score: Double], precision: ([Score: Float]) -> Double
+  ) -> [Score: Float] {
+    // A fixed order, since that of a dictionary changes from run to run.
+    let scores = Score.members.filter { figures[$0] != nil && $0 != .restoration }
+    guard let first = scores.max(by: { figures[$0]! < figures[$1]! }) else { return [:] }
+    var picks: [Score: Float] = [first: 1]
+    var best = figures[first]!
+    for _ in 1..<mostPicks {
+      let trials = scores.map { score in
+        let trial = picks.merging([score: 1], uniquingKeysWith: +)
+        return (score, picks.count == 1 && picks[score] != nil ? best : precision(trial))
+      }
+      guard let next = trials.max(by: { $0.1 < $1.1 }), next.1 > best + leastGain else { break }
+      picks[next.0, default: 0] += 1
+      best = next.1
+    }
+    let sum = picks.values.reduce(0, +)
+    return picks.mapValues { $0 / sum }
+  }
+
+  /// Weighted mean of heatmaps, of which those below the healthy median count as that.
+  private static func mean(of heats: [Score: [[Float]]], _ weights: [Score: Float], scan: Int) -> [Float] {
+    let sum = weights.values.reduce(0, +)
+    var result: [Float] = []
+    for score in Score.members {
+      guard let weight = weights[score], let heat = heats[score]?[scan] else { continue }
+      if result.isEmpty { result = [Float](repeating: 0, count: heat.count) }
+      for i in heat.indices { result[i] += weight / sum * max(heat[i], 0) }
+    }
+    return result
+  }
+
+  /// A rule under which a map is only ranked among healthy ones.
+  private static func plain(_ rule: EvidenceRule) -> EvidenceRule {
+    var plain = EvidenceRule(channelWeights: [1], polarity: .bright)
+    plain.smoothing = 0
+    plain.erosion = rule.erosion
+    plain.isStandardized = false
+    return plain
+  }
+
+  private static func evidence(_ map: [Float], of scan: PreparedScan, rule: EvidenceRule) -> Residual {
+    Residual(
+      of: scan, map: Image(width: scan.image.width, height: scan.image.height, channels: 1, samples: map), rule: rule)
+  }
+}

@@ -1,0 +1,392 @@
+import Compute
+import Foundation
+import Imaging
+import Numerics
+import Threads
+
+/// Runs the networks over whole scans, patch by patch.
+package final class Inference {
+  /// What is done beyond one pass with the posterior's mean; every pass costs as much as the first.
+  package struct Settings: Codable, Sendable, Equatable {
+    /// Draws of the latent to average over; 0 takes the posterior's mean.
+    package var samples = 0
+    /// Whether every patch is also seen mirrored left to right.
+    package var flips = false
+    /// Share of its edge that a patch has in common with the next, in 0...0.75.
+    package var overlap = 0.25
+
+    package init() {}
+
+    /// What makes these numbers unusable, as a sentence; `nil` where nothing does.
+    package var fault: String? {
+      (0...64).contains(samples) && (0...0.75).contains(overlap)
+        ? nil : "\(samples) samples, overlap \(overlap); 0 to 64 and 0 to 0.75 are supported"
+    }
+  }
+
+  /// What the networks say of one scan, on the model's grid, `[height, width, ...]`.
+  package struct Maps: Sendable {
+    /// What healthy tissue would look like here, in the scan's normalized units.
+    package var reconstruction: Image
+    /// Divergence of posterior from prior, in nats a pixel, a channel for each stage that has a latent; `nil` where it was
+    /// not asked for.
+    package var divergence: Image?
+    /// Spread the network expects of each value, in the scan's normalized units; `nil` where it predicts none.
+    package var scales: Image?
+    /// Absolute gradient of the divergence by each value; `nil` where it was not asked for.
+    package var divergenceGradient: Image?
+    /// The scan brought towards healthy tissue, see `Restoration`, in its normalized units; `nil` where it was not asked
+    /// for.
+    package var restored: Image?
+    /// Log-odds of a lesion; `nil` without a score network.
+    package var logit: Image?
+    /// Mean of each latent channel over the patches with tissue, see `LatentReference`; empty where there is none.
+    package var encoding: [Float] = []
+  }
+
+  let network: VAE
+  let scoreNetwork: ScoreNetwork?
+  let preparation: Preparation
+  let settings: Settings
+  private let scoreInput: ScoreInput
+  private let takesGradient: Bool
+  private let restoration: Restoration?
+  let layout: Layout
+  private var batches: [Int: Batch] = [:]
+
+  /// Patches at once, the largest first, which keeps all threads busy: every size that occurs keeps buffers of its own, and
+  /// more at once are hardly faster.
+  private static let batchSizes = [8, 4, 2, 1].filter { $0 <= max(2, Parallel.threads) }
+
+  /// Where each map lies among the channels of what is stitched.
+  struct Layout {
+    let reconstruction: Range<Int>
+    let divergence: Range<Int>
+    let scales: Range<Int>
+    let gradient: Range<Int>
+    let restored: Range<Int>
+    let logit: Range<Int>
+
+    init(channels c: Int, stages: Int, hasScales: Bool, takesGradient: Bool, restores: Bool, hasScore: Bool) {
+      reconstruction = 0..<c
+      divergence = c..<c + stages
+      scales = divergence.upperBound..<divergence.upperBound + (hasScales ? c : 0)
+      gradient = scales.upperBound..<scales.upperBound + (takesGradient ? c : 0)
+      restored = gradient.upperBound..<gradient.upperBound + (restores ? c : 0)
+      logit = restored.upperBound..<restored.upperBound + (hasScore ? 1 : 0)
+    }
+
+    var count: Int { logit.upperBound }
+
+    /// What was stitched, taken apart.
+    func maps(in all: Image) -> Maps {
+      func map(_ range: Range<Int>) -> Image? { range.isEmpty ? nil : all.channels(Array(range)) }
+      return Maps(
+        reconstruction: map(reconstruction)!, divergence: map(divergence), scales: map(scales),
+        divergenceGradient: map(gradient), restored: map(restored), logit: map(logit))
+    }
+  }
+
+  private struct Batch {
+    let scan: Tensor
+    let zero: Tensor
+    let score: Tensor?
+    let workspace: Restoration.Workspace?
+    /// Patches as they were cut, and their last channel apart.
+    let patches: UnsafeMutableBufferPointer<Float>
+    let depth: UnsafeMutableBufferPointer<Float>
+    let output: UnsafeMutableBufferPointer<Float>
+    /// Mean of each latent channel of each patch.
+    let encodings: UnsafeMutableBufferPointer<Float>
+
+    func deallocate() { for buffer in [patches, depth, output, encodings] { buffer.deallocate() } }
+  }
+
+  /// - Parameters:
+  ///   - takesDivergence: whether maps of the divergence are kept.
+  ///   - takesGradient: whether the gradient of the divergence is computed, which costs a pass backwards.
+  ///   - restoration: how scans are restored, which costs as much as eight of those; `nil` does not.
+  package init(
+    network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings(),
+    takesDivergence: Bool = true, takesGradient: Bool = false, restoration: Restoration? = nil
+  ) {
+    self.restoration = restoration
+    self.network = network
+    self.scoreNetwork = scoreNetwork
+    self.preparation = preparation
+    self.settings = settings
+    scoreInput = ScoreInput(network.architecture)
+    self.takesGradient = takesGradient
+    layout = Layout(
+      channels: preparation.channels, stages: takesDivergence ? scoreInput.stages : 0,
+      hasScales: network.architecture.predictsScales,
+      takesGradient: takesGradient, restores: restoration != nil, hasScore: scoreNetwork != nil)
+  }
+
+  deinit { for batch in batches.values { batch.deallocate() } }
+
+  private struct Job {
+    let scan: Int
+    let patch: Int
+  }
+
+  package func maps(of scans: [PreparedScan]) throws -> [Maps] {
+    let size = network.architecture.patchSize
+    let grids = scans.map {
+      PatchGrid(
+        width: $0.image.width, height: $0.image.height, patchSize: size,
+        overlapShare: settings.overlap)
+    }
+    // Intensities and depth are cut together; NaN has depth 0 and is fed as 0.
+    let sources = scans.map(Self.withDepth)
+    let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { Job(scan: scan, patch: $0) } }
+    // A scan is put together while its patches come and taken apart after the last: sums of all at once would take
+    // several times the room of what is kept.
+    var stitchers: [Int: PatchStitcher] = [:]
+    var left = grids.map { $0.count * timesEachPatch }
+    var encodings = scans.map { _ in MeanEncoding() }
+    var result = [Maps?](repeating: nil, count: scans.count)
+    try run(count: jobs.count) { k, patch in
+      let job = jobs[k]
+      grids[job.scan].cut(sources[job.scan], into: patch, patches: job.patch..<job.patch + 1)
+    } add: { k, values, encoding in
+      let job = jobs[k]
+      stitchers[job.scan, default: PatchStitcher(grid: grids[job.scan], channels: layout.count)]
+        .add(values, patch: job.patch, loop: .onAllThreads)
+      encodings[job.scan].add(encoding)
+      left[job.scan] -= 1
+      guard left[job.scan] == 0, let whole = stitchers.removeValue(forKey: job.scan) else { return }
+      var maps = layout.maps(in: whole.image(pixelSize: scans[job.scan].image.pixelSize))
+      maps.encoding = encodings[job.scan].mean
+      result[job.scan] = maps
+    }
+    return result.map { $0! }
+  }
+
+  /// How often `run` adds what it made of a patch.
+  private var timesEachPatch: Int { (settings.flips ? 2 : 1) * max(1, settings.samples) }
+
+  /// Encodings of scans that show tissue, see `LatentReference`.
+  func encodings(of scans: [PreparedScan]) throws -> [[Float]] {
+    let plain = Inference(
+      network: network, scoreNetwork: nil, preparation: preparation, settings: settings, takesDivergence: false)
+    var result: [[Float]] = []
+    // A few at a time: of their maps nothing else is kept.
+    for first in stride(from: 0, to: scans.count, by: 32) {
+      result += try plain.maps(of: Array(scans[first..<min(first + 32, scans.count)])).map(\.encoding).filter {
+        !$0.isEmpty
+      }
+    }
+    return result
+  }
+
+  /// Runs the networks over patches, as many at once as there are, in batches.
+  ///
+  /// - Parameters:
+  ///   - cut: writes a patch, `[size, size, channels + 1]`: intensities, 0 where there is no data, and depth.
+  ///   - add: takes what the networks say of a patch, `[size, size, layout.count]`, and its encoding; called more than once
+  ///     for each, where it is sampled or mirrored.
+  func run(
+    count: Int, cut: (Int, UnsafeMutableBufferPointer<Float>) -> Void,
+    add: (Int, UnsafeBufferPointer<Float>, PatchEncoding) -> Void
+  ) throws {
+    let size = network.architecture.patchSize
+    let c = preparation.channels
+    var next = 0
+    while next < count {
+      try Interruption.check()
+      let n = Self.batchSizes.first { $0 <= count - next }!
+      let batch = try batch(of: n)
+      for isMirrored in settings.flips ? [false, true] : [false] {
+        Parallel.run(chunks: n) { k in
+          let values = size * size * (c + 1)
+          let patch = UnsafeMutableBufferPointer(rebasing: batch.patches[k * values..<(k + 1) * values])
+          cut(next + k, patch)
+          let scan = batch.scan.values.baseAddress! + k * size * size * c
+          let depth = batch.depth.baseAddress! + k * size * size
+          for row in stride(from: 0, to: size * size, by: size) {
+            for x in 0..<size {
+              let from = (row &+ (isMirrored ? size &- 1 &- x : x)) &* (c + 1)
+              for channel in 0..<c { scan[(row &+ x) &* c &+ channel] = patch[from &+ channel] }
+              depth[row &+ x] = patch[from &+ c]
+            }
+          }
+        }
+        for sample in 0..<max(1, settings.samples) {
+          // The same noise for the same patch, whatever it is batched with, is not needed: averages differ by less than
+          // their own spread. The same run gives the same bits.
+          var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
+          try run(batch, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
+          let values = size * size * layout.count
+          for k in 0..<n {
+            add(
+              next + k, UnsafeBufferPointer(rebasing: batch.output[k * values..<(k + 1) * values]),
+              encoding(ofPatch: k, in: batch))
+          }
+        }
+      }
+      next += n
+    }
+  }
+
+  /// Runs the networks over patches.
+  ///
+  /// - Parameters:
+  ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
+  ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue.
+  ///   - input: room for what the score network is shown, `[n, h, w, inputs]`; `nil` where there is none.
+  /// - Returns: the reconstruction and the log-odds of a lesion, valid until the networks run again.
+  package func run(
+    _ scan: Tensor, depth: UnsafeBufferPointer<Float>, input: Tensor?, sampling generator: inout RandomGenerator?
+  ) throws -> (reconstruction: Tensor, logits: Tensor?) {
+    let y = try network.forward(scan, sampling: &generator)
+    guard let scoreNetwork, let input else { return (y, nil) }
+    scoreInput.fill(
+      scan: scan, reconstruction: y, divergences: network.divergenceMaps, depth: depth, into: input)
+    return (y, try scoreNetwork.forward(input))
+  }
+
+  /// Fills the batch's output, `[n, size, size, outputs]`.
+  ///
+  /// - Parameter restores: whether restored scans are computed too; else those of the run before stay in place, since no
+  ///   draw of the latent changes them.
+  private func run(
+    _ batch: Batch, isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
+  ) throws {
+    let (y, logits) = try run(
+      batch.scan, depth: UnsafeBufferPointer(batch.depth), input: batch.score, sampling: &generator)
+    keepEncodings(in: batch)
+    let maps = network.divergenceMaps
+    let scales = network.scales
+    let gradient =
+      takesGradient
+      ? try network.backwardToInput(
+        batch.zero, scaleGradient: scales == nil ? nil : batch.zero,
+        divergenceWeights: [Float](repeating: 1, count: network.architecture.widths.count), freeNats: 0) : nil
+    let (shape, layout) = (batch.scan.shape, layout)
+    Parallel.run(chunks: shape.n) { n in
+      for row in n * shape.h..<(n + 1) * shape.h {
+        let target = batch.output.baseAddress! + row * shape.w * layout.count
+        func put(_ samples: Int, from source: UnsafePointer<Float>, to first: Int) {
+          for column in 0..<shape.w {
+            let x = isMirrored ? shape.w &- 1 &- column : column
+            for c in 0..<samples { target[column &* layout.count &+ first &+ c] = source[x &* samples &+ c] }
+          }
+        }
+        func line(of map: Tensor) -> UnsafePointer<Float> {
+          UnsafePointer(map.values.baseAddress! + row * shape.w * map.shape.c)
+        }
+        put(shape.c, from: line(of: y), to: layout.reconstruction.lowerBound)
+        if let scales { put(shape.c, from: line(of: scales), to: layout.scales.lowerBound) }
+        if let logits { put(1, from: line(of: logits), to: layout.logit.lowerBound) }
+        if let gradient {
+          put(shape.c, from: line(of: gradient), to: layout.gradient.lowerBound)
+          for column in 0..<shape.w {
+            for c in layout.gradient { target[column * layout.count + c] = abs(target[column * layout.count + c]) }
+          }
+        }
+        for (stage, map) in maps.enumerated() where stage < layout.divergence.count {
+          let (h, w) = (map.shape.h, map.shape.w)
+          let cells = map.values.baseAddress! + (n * h + (row - n * shape.h) * h / shape.h) * w
+          for column in 0..<shape.w {
+            let x = isMirrored ? shape.w - 1 - column : column
+            target[column * layout.count + layout.divergence.lowerBound + stage] =
+              cells[x * w / shape.w] * Float(h * w) / Float(shape.h * shape.w)
+          }
+        }
+      }
+    }
+    guard restores, let restoration, let workspace = batch.workspace else { return }
+    // Last, since it runs the network anew, whose outputs above are then gone.
+    try restoration.restore(batch.scan, by: network, in: workspace)
+    for row in 0..<shape.n * shape.h {
+      for column in 0..<shape.w {
+        let from = row * shape.w + (isMirrored ? shape.w - 1 - column : column)
+        let to = batch.output.baseAddress! + (row * shape.w + column) * layout.count + layout.restored.lowerBound
+        for c in 0..<shape.c { to[c] = workspace.restored.values[from * shape.c + c] }
+      }
+    }
+  }
+
+  /// Means of a patch's latents in the last run, by how much tissue it shows.
+  private func encoding(ofPatch patch: Int, in batch: Batch) -> PatchEncoding {
+    let pixels = batch.scan.shape.h * batch.scan.shape.w
+    let tissue = batch.depth[patch * pixels..<(patch + 1) * pixels].count { $0 > 0 }
+    let width = batch.encodings.count / batch.scan.shape.n
+    return PatchEncoding(
+      values: Array(batch.encodings[patch * width..<(patch + 1) * width]), weight: Float(tissue) / Float(pixels))
+  }
+
+  private func keepEncodings(in batch: Batch) {
+    var channel = 0
+    let width = batch.encodings.count / batch.scan.shape.n
+    for latent in network.latents {
+      guard let latent else { continue }
+      let (k, cells) = (latent.shape.c, latent.shape.h * latent.shape.w)
+      for n in 0..<latent.shape.n {
+        for c in 0..<k {
+          var sum: Float = 0
+          for cell in n * cells..<(n + 1) * cells { sum += latent.values[cell * k + c] }
+          batch.encodings[n * width + channel + c] = sum / Float(cells)
+        }
+      }
+      channel += k
+    }
+  }
+
+  private func batch(of n: Int) throws -> Batch {
+    if let known = batches[n] { return known }
+    let size = network.architecture.patchSize
+    let made = Batch(
+      scan: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
+      zero: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
+      score: scoreNetwork == nil
+        ? nil : try Tensor(Shape(n, size, size, scoreInput.count), engine: network.engine),
+      workspace: restoration == nil
+        ? nil
+        : try Restoration.Workspace(Shape(n, size, size, preparation.channels), network: network),
+      patches: .allocate(capacity: n * size * size * (preparation.channels + 1)),
+      depth: .allocate(capacity: n * size * size),
+      output: .allocate(capacity: n * size * size * layout.count),
+      encodings: .allocate(capacity: n * network.architecture.latents.reduce(0, +)))
+    batches[n] = made
+    return made
+  }
+
+  /// The scan with depth below the tissue's surface as a last channel and 0 in place of `NaN`.
+  private static func withDepth(_ scan: PreparedScan) -> Image {
+    let c = scan.image.channels
+    var result = Image(width: scan.image.width, height: scan.image.height, channels: c + 1)
+    for (pixel, depth) in scan.depth.enumerated() {
+      for channel in 0..<c {
+        let value = scan.image.samples[pixel * c + channel]
+        result.samples[pixel * (c + 1) + channel] = value.isNaN ? 0 : value
+      }
+      result.samples[pixel * (c + 1) + c] = depth
+    }
+    return result
+  }
+}
+
+/// A patch's latents in brief.
+struct PatchEncoding {
+  /// Mean of each latent channel.
+  let values: [Float]
+  /// Share of the patch that is tissue.
+  let weight: Float
+}
+
+/// Mean of patches' encodings, each by its tissue.
+private struct MeanEncoding {
+  private var sums: [Float] = []
+  private var weight: Float = 0
+
+  mutating func add(_ patch: PatchEncoding) {
+    guard patch.weight > 0 else { return }
+    if sums.isEmpty { sums = [Float](repeating: 0, count: patch.values.count) }
+    for i in sums.indices { sums[i] += patch.weight * patch.values[i] }
+    weight += patch.weight
+  }
+
+  var mean: [Float] { sums.map { $0 / weight } }
+}

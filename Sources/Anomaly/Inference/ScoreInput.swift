@@ -1,0 +1,69 @@
+import Compute
+import Foundation
+import Threads
+
+/// What the score network is shown of a patch: the scan, what the VAE could not reconstruct, how much each of its latents
+/// had to say, and how deep below the surface a pixel lies.
+struct ScoreInput: Sendable {
+  let channels: Int
+  /// Stages of the VAE that have a latent.
+  let stages: Int
+
+  init(_ architecture: VAE.Architecture) {
+    channels = architecture.channels
+    stages = architecture.latents.count { $0 > 0 }
+  }
+
+  /// Channels of the input: scan, residual, depth, one divergence a stage.
+  var count: Int { 2 * channels + 1 + stages }
+
+  /// Residuals are smaller than intensities; this brings both to one scale.
+  private static let residualScale: Float = 4
+  /// Depth in these pixels counts as 1, twice that as the deepest there is.
+  private static let depthScale: Float = 20
+
+  /// - Parameters:
+  ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
+  ///   - reconstruction: same shape.
+  ///   - divergences: of the stages that have a latent, `[n, h / 2^k, w / 2^k, 1]` each, in nats a cell.
+  ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue, where all input is 0.
+  ///   - result: `[n, h, w, count]`.
+  func fill(
+    scan: Tensor, reconstruction: Tensor, divergences: [Tensor], depth: UnsafeBufferPointer<Float>, into result: Tensor
+  ) {
+    precondition(divergences.count == stages && depth.count == scan.shape.pixels, "a score input of other sizes")
+    let shape = scan.shape
+    let (c, k) = (channels, count)
+    let target = result.values.baseAddress!
+    Parallel.run(chunks: shape.n) { n in
+      let pixels = shape.h * shape.w
+      let (values, expected) = (scan.values.baseAddress!, reconstruction.values.baseAddress!)
+      for pixel in n * pixels..<(n + 1) * pixels {
+        let output = target + pixel * k
+        guard depth[pixel] > 0 else {
+          for i in 0..<k { output[i] = 0 }
+          continue
+        }
+        for channel in 0..<c {
+          let value = values[pixel * c + channel]
+          output[channel] = value
+          output[c + channel] = Self.residualScale * (value - expected[pixel * c + channel])
+        }
+        output[2 * c] = min(depth[pixel] / Self.depthScale, 2)
+      }
+      for (stage, map) in divergences.enumerated() {
+        let (rows, columns) = (shape.h / map.shape.h, shape.w / map.shape.w)
+        for cell in 0..<map.shape.h * map.shape.w {
+          let surprise = 0.25 * log1p(max(map.values[n * map.shape.h * map.shape.w + cell], 0))
+          let (y, x) = (cell / map.shape.w * rows, cell % map.shape.w * columns)
+          for row in y..<y + rows {
+            for column in x..<x + columns {
+              let pixel = n * pixels + row * shape.w + column
+              if depth[pixel] > 0 { target[pixel * k + 2 * c + 1 + stage] = surprise }
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import Compute
+import Foundation
+import Imaging
+import Numerics
+
+/// Plants the lesions that the score network learns from, into healthy patches.
+///
+/// Inside, tissue is shifted by an offset with some texture, or flattened towards its mean first, or blurred first. Where
+/// the user has told what lesions look like (`EvidenceRule`), the offset follows the weighted channels and the sign, and
+/// the other channels change at random; else every channel does.
+/// Source of the idea: Zavrtanik et al. 2021, arXiv:2108.07610 (DRAEM).
+package struct LesionPlanter: Sendable {
+  /// Radii in pixels of the model's grid.
+  package let radii: ClosedRange<Float>
+  /// Size of the offset, in normalized intensity.
+  package let contrast: ClosedRange<Float>
+  package let rule: EvidenceRule
+  /// Edge of a patch in pixels.
+  package let edge: Int
+  package let channels: Int
+  /// The most kinds of lesions that a patch gets; each has its own size, direction and contents.
+  package let kinds: Int
+  /// Most lesions whose direction was not told shift the channels as healthy tissue varies: brighter tissue is brighter in
+  /// most channels. `nil` draws all channels on their own.
+  package let healthy: ChannelCovariance?
+  /// See `LesionShape.borders`.
+  package let borders: ClosedRange<Float>?
+
+  package init(
+    radii: ClosedRange<Float>, contrast: ClosedRange<Float>, rule: EvidenceRule, edge: Int, channels: Int,
+    kinds: Int = 1, healthy: ChannelCovariance? = nil, borders: ClosedRange<Float>? = nil
+  ) {
+    self.borders = borders
+    self.kinds = kinds
+    self.healthy = healthy
+    self.radii = radii
+    self.contrast = contrast
+    self.rule = rule
+    self.edge = edge
+    self.channels = channels
+  }
+
+  /// Share of the patches that get a lesion.
+  private static let share: Float = 0.75
+  /// Share of the untold lesions that shift channels as healthy tissue varies: those that no color gives away.
+  private static let healthyShare: Float = 0.8
+  /// A change below this is not called a lesion, in normalized intensity: a sixth of the spread of tissue.
+  private static let leastChange: Float = 0.02
+
+  private enum Content: CaseIterable { case offset, flattened, blurred }
+
+  /// - Parameters:
+  ///   - patch: `[edge, edge, channels]`, changed in place; `NaN` stays.
+  ///   - tissue: `[edge, edge]`, 1 where lesions may be.
+  /// - Returns: 1 where at least half of the full change was made and something has changed, `[edge, edge]`.
+  package func plant(
+    into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
+    using random: inout RandomGenerator
+  ) -> [Float] {
+    var lesions = [Float](repeating: 0, count: edge * edge)
+    guard random.chance(Self.share) else { return lesions }
+    let before = Array(patch)
+    for _ in 0...random.integer(below: kinds) {
+      let strength = plantKind(into: patch, tissue: tissue, using: &random)
+      for i in lesions.indices where strength[i] > 0.5 { lesions[i] = 1 }
+    }
+    for i in lesions.indices where lesions[i] > 0 {
+      // Nobody could learn to see what changed nothing: texture can undo an offset.
+      let values = i * channels..<(i + 1) * channels
+      if !values.contains(where: { abs(patch[$0] - before[$0]) > Self.leastChange }) { lesions[i] = 0 }
+    }
+    return lesions
+  }
+
+  /// - Returns: share of the full change, `[edge, edge]`.
+  private func plantKind(
+    into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
+    using random: inout RandomGenerator
+  ) -> [Float] {
+    let strength = LesionShape(radii: radii, edge: edge, borders: borders).draw(on: tissue, using: &random)
+    let offsets = direction(using: &random)
+    let (low, high) = (contrast.lowerBound, contrast.upperBound)
+    let size = low * exp(random.uniform() * log(high / low))
+    let grain = NoiseField.smooth(cells: max(4, edge / 4), edge: edge, using: &random)
+    let mottle = NoiseField.smooth(cells: max(4, edge / 12), edge: edge, using: &random)
+    let (grainShare, mottleShare) = (0.4 * random.uniform(), 0.4 * random.uniform())
+    let content = Content.allCases[random.integer(below: Content.allCases.count)]
+    let flattening = 0.2 + 0.6 * random.uniform()
+    let means = content == .flattened ? self.means(patch, tissue) : []
+    let smooth =
+      content == .blurred
+      ? Image(width: edge, height: edge, channels: channels, samples: patch.map { $0.isNaN ? 0 : $0 })
+        .blurred(sigma: 2).samples : []
+    for i in strength.indices where strength[i] > 0 {
+      let texture = 1 + grainShare * grain[i] + mottleShare * mottle[i]
+      for c in 0..<channels {
+        let value = patch[i * channels + c]
+        let base =
+          switch content {
+          case .offset: value
+          case .flattened: value + flattening * (means[c] - value)
+          case .blurred: smooth[i * channels + c]
+          }
+        patch[i * channels + c] = value + (base + size * offsets[c] * texture - value) * strength[i]
+      }
+    }
+    return strength
+  }
+
+  /// Direction of the change over the channels; its largest part is about 1.
+  private func direction(using random: inout RandomGenerator) -> [Float] {
+    if let weights = rule.channelWeights {
+      let largest = weights.map(abs).max() ?? 1
+      let sign: Float =
+        switch rule.polarity {
+        case .bright: 1
+        case .dark: -1
+        case .both: random.chance(0.5) ? 1 : -1
+        }
+      return weights.map { $0 == 0 ? 0.5 * random.normal() : sign * $0 / largest }
+    }
+    var offsets =
+      if let healthy, random.chance(Self.healthyShare) {
+        healthy.direction(using: &random)
+      } else {
+        (0..<channels).map { _ in random.chance(0.75) ? random.normal() : 0 }
+      }
+    if offsets.allSatisfy({ $0 == 0 }) { offsets[random.integer(below: channels)] = random.normal() }
+    let strongest = offsets.max { abs($0) < abs($1) }!
+    let scale: Float =
+      switch rule.polarity {
+      case .bright: 1 / strongest
+      case .dark: -1 / strongest
+      case .both: 1 / abs(strongest)
+      }
+    return offsets.map { $0 * scale }
+  }
+
+  private func means(_ patch: UnsafeMutableBufferPointer<Float>, _ tissue: UnsafeBufferPointer<UInt8>) -> [Float] {
+    (0..<channels).map { c in
+      var (sum, count): (Float, Float) = (0, 0)
+      for i in tissue.indices where tissue[i] != 0 {
+        let value = patch[i * channels + c]
+        guard !value.isNaN else { continue }
+        sum += value
+        count += 1
+      }
+      return count > 0 ? sum / count : 0
+    }
+  }
+}

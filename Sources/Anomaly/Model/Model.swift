@@ -1,0 +1,274 @@
+import Compute
+import Crypto
+import Files
+import Foundation
+import Imaging
+
+/// A trained model: the network's weights and all that is needed to apply it to another study.
+package struct Model: Sendable {
+  /// How it was trained.
+  package struct Record: Codable, Sendable, Equatable {
+    package var toolVersion: String
+    package var seed: UInt64
+    /// SHA-256 over the names and contents of the training study's files.
+    package var trainingSetSHA256: String
+    package var trainingCases: Int
+    package var heldOutCases: [String]
+    package var steps: Int
+    package var epochs: Double
+    package var minutes: Double
+    package var threads: Int
+    package var compute: String
+    /// Of training and calibration; `nil` in models of an older norma, which noted it at the end of `compute`.
+    package var precision: Precision?
+    package var objective: Objective
+    /// Steps of the score network.
+    package var scoreSteps = 0
+    /// Average precision on lesions planted in held-out healthy scans, of the weights that were kept.
+    package var plantedAveragePrecision: Double
+    /// Divergence of each latent channel on held-out scans, in nats a patch, stage by stage.
+    package var divergences: [[Double]]
+    /// Variance of each latent channel's posterior mean on held-out scans, in the same order; `nil` in models made before
+    /// it was measured.
+    package var activity: [[Double]]?
+    /// What every check during training found, oldest first; `nil` in models made before it was kept.
+    package var history: [Check]?
+    /// Spread of each channel's reconstruction error that the likelihood ended with; `nil` in models made before it was
+    /// kept, and 0 where the likelihood has none.
+    package var spread: [Float]?
+    package var warnings: [String]
+
+    /// What a check of the averaged weights on held-out healthy scans found.
+    package struct Check: Codable, Sendable, Equatable {
+      package var step: Int
+      /// Negative evidence lower bound with the divergence weighted as in training, in nats a value.
+      package var heldOutLoss: Double
+      /// Average precision on planted lesions.
+      package var plantedAveragePrecision: Double
+      /// Its two parts, the divergence in nats a patch, and what steps were as large as; `nil` in models of an older norma.
+      package var reconstruction: Double?
+      package var divergence: Double?
+      package var learningRate: Float?
+
+      package init(
+        step: Int, heldOutLoss: Double, plantedAveragePrecision: Double, reconstruction: Double? = nil,
+        divergence: Double? = nil, learningRate: Float? = nil
+      ) {
+        self.step = step
+        self.heldOutLoss = heldOutLoss
+        self.plantedAveragePrecision = plantedAveragePrecision
+        self.reconstruction = reconstruction
+        self.divergence = divergence
+        self.learningRate = learningRate
+      }
+    }
+  }
+
+  package var architecture: VAE.Architecture
+  package var preparation: Preparation
+  /// `nil` for a model that was trained without a learned score.
+  package var scoreArchitecture: ScoreNetwork.Architecture?
+  package var inference: Inference.Settings
+  package var book: ScoreBook
+  /// Of every score in `book`.
+  package var calibrations: [Score: Calibration]
+  /// What the training study looked like; `nil` in models of an older norma.
+  package var domain: DomainReference?
+  /// Where its scans lie in latent space; `nil` in models of an older norma.
+  package var latents: LatentReference?
+  package var record: Record
+  package var weights: [String: Safetensors.Array]
+
+  package static let formatVersion = "2"
+
+  package func save(to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    func json(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
+    var file = Safetensors(
+      arrays: weights,
+      metadata: [
+        "format": "norma", "format_version": Self.formatVersion, "tool_version": record.toolVersion,
+        "architecture": try json(architecture), "preparation": try json(preparation),
+        "normalization": try json(preparation.normalization), "patch_size": "\(architecture.patchSize)",
+        "channels": "\(architecture.channels)", "calibration": try json(calibrations), "training": try json(record),
+        "training_set_sha256": record.trainingSetSHA256, "seed": "\(record.seed)",
+        "scores": try json(book), "inference": try json(inference),
+      ])
+    if let scoreArchitecture { file.metadata["score_network"] = try json(scoreArchitecture) }
+    if let domain { file.metadata["domain"] = try json(domain) }
+    if let latents { file.metadata["latents"] = try json(latents) }
+    try ModelStorage.write(file, to: path)
+  }
+
+  package init(
+    architecture: VAE.Architecture, preparation: Preparation, scoreArchitecture: ScoreNetwork.Architecture?,
+    inference: Inference.Settings, book: ScoreBook, calibrations: [Score: Calibration], domain: DomainReference? = nil,
+    latents: LatentReference? = nil, record: Record,
+    weights: [String: Safetensors.Array]
+  ) {
+    self.architecture = architecture
+    self.preparation = preparation
+    self.scoreArchitecture = scoreArchitecture
+    self.inference = inference
+    self.book = book
+    self.calibrations = calibrations
+    self.domain = domain
+    self.latents = latents
+    self.record = record
+    self.weights = weights
+  }
+
+  /// Reads a model file and checks that its parts fit together.
+  package init(path: String) throws(NormaError) {
+    let file = try ModelStorage.read(path)
+    try ModelStorage.checkFormat(file, kind: "norma", version: Self.formatVersion, path: path)
+    architecture = try ModelStorage.decode("architecture", of: file, path: path)
+    preparation = try ModelStorage.decode("preparation", of: file, path: path)
+    calibrations = try ModelStorage.decode("calibration", of: file, path: path)
+    book = try ModelStorage.decode("scores", of: file, path: path)
+    inference = try ModelStorage.decode("inference", of: file, path: path)
+    scoreArchitecture =
+      file.metadata["score_network"] == nil ? nil : try ModelStorage.decode("score_network", of: file, path: path)
+    domain = file.metadata["domain"] == nil ? nil : try ModelStorage.decode("domain", of: file, path: path)
+    latents = file.metadata["latents"] == nil ? nil : try ModelStorage.decode("latents", of: file, path: path)
+    record = try ModelStorage.decode("training", of: file, path: path)
+    weights = file.arrays
+    if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
+    if let fault = scoreArchitecture?.fault ?? inference.fault {
+      throw ModelStorage.damaged(path, "it describes \(fault)")
+    }
+    let c = architecture.channels
+    guard preparation.channels == c,
+      preparation.tissueChannels.map({ $0.allSatisfy((0..<c).contains) && !$0.isEmpty }) ?? true,
+      (1...64).contains(preparation.reduction), preparation.normalization.fits(channels: c),
+      book.fits(channels: c), book.available.contains(.learned) == (scoreArchitecture != nil),
+      scoreArchitecture.map({
+        $0.inputs == ScoreInput(architecture).count && architecture.patchSize % $0.granularity == 0
+      }) ?? true, book.available.allSatisfy({ calibrations[$0] != nil }),
+      calibrations.values.allSatisfy({
+        !$0.caseScores.isEmpty && (0...1 << 30).contains($0.minimumRegionArea)
+      }), domain?.fits(channels: c) ?? true,
+      latents?.fits(channels: architecture.latents.reduce(0, +)) ?? true, record.spread.map({ $0.count == c }) ?? true
+    else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
+    let latentCounts = architecture.latents
+    guard record.divergences.map(\.count) == latentCounts,
+      record.activity.map({ $0.map(\.count) == latentCounts }) ?? true,
+      preparation.micrometersPerPixel.map({ $0 > 0 && $0 <= 1e6 }) ?? true,
+      preparation.level.map({ (0...63).contains($0) }) ?? true
+    else { throw ModelStorage.damaged(path, "its record or resolution does not fit its network") }
+    guard record.objective.suits(architecture) else {
+      throw ModelStorage.damaged(path, "its objective does not fit its network")
+    }
+  }
+
+  /// What to score in: that of training, as far as this processor has it.
+  package var precision: Precision {
+    (record.precision ?? (record.compute.hasSuffix(", bf16") ? .bfloat16 : .float32)).available
+  }
+
+  /// How its scans are restored.
+  package var restoration: Restoration {
+    Restoration(
+      objective: record.objective, spread: record.spread ?? [Float](repeating: 0, count: preparation.channels),
+      range: preparation.normalization.range)
+  }
+
+  /// Puts the weights into a network.
+  package func network(engine: Engine, path: String) throws(NormaError) -> VAE {
+    let network = VAE(architecture, seed: 0, engine: engine)
+    try fill(network.parameters, path: path)
+    return network
+  }
+
+  /// The network of the learned score, where the model has one.
+  package func scoreNetwork(engine: Engine, path: String) throws(NormaError) -> ScoreNetwork? {
+    guard let scoreArchitecture else { return nil }
+    let network = ScoreNetwork(scoreArchitecture, seed: 0, engine: engine)
+    try fill(network.parameters, path: path)
+    return network
+  }
+
+  private func fill(_ parameters: [Parameter], path: String) throws(NormaError) {
+    for parameter in parameters {
+      guard let array = weights[parameter.name] else {
+        throw ModelStorage.damaged(path, "it lacks the weights '\(parameter.name)'")
+      }
+      guard array.shape == parameter.shape else {
+        throw ModelStorage.damaged(
+          path, "the weights '\(parameter.name)' have shape \(array.shape), \(parameter.shape) was expected")
+      }
+      parameter.set(array.values)
+    }
+  }
+}
+
+/// Reading and writing of model and checkpoint files.
+enum ModelStorage {
+  /// Bytes; the file is read as a whole.
+  private static let largestFile = 1 << 32
+
+  static func damaged(_ path: String, _ found: String) -> NormaError {
+    NormaError(.malformed, subject: path, found: found, remedy: "Copy the file again or train anew")
+  }
+
+  /// Writes aside, then renames: a file is whole or not there.
+  static func write(_ file: Safetensors, to path: String) throws {
+    let folder = FilePath.folder(of: path)
+    do {
+      if !folder.isEmpty { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
+      try AtomicFile.write(Array(try file.encoded()), to: path)
+    } catch let error as NormaError {
+      throw NormaError(
+        .system, subject: path, found: error.found,
+        remedy: "Check the folder's permissions and the free space, or choose another --output")
+    } catch let error as NSError {
+      let cause = (error.userInfo[NSUnderlyingErrorKey] as? NSError) ?? error
+      throw NormaError(
+        .system, subject: path, found: "the file cannot be written (\(cause.localizedDescription))",
+        remedy: "Check the folder's permissions and the free space, or choose another --output")
+    }
+  }
+
+  static func read(_ path: String) throws(NormaError) -> Safetensors {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw NormaError(subject: path, found: "there is no such file", remedy: "Give a file that `norma train` wrote")
+    }
+    guard FileState.isRegular(path) else {
+      throw NormaError(
+        subject: path, found: "this is a folder or a device, a file was expected",
+        remedy: "Give a file that `norma train` wrote")
+    }
+    let size = FileState(ofFile: path)?.size ?? 0
+    guard size < largestFile else {
+      throw NormaError(
+        subject: path, found: "the file has \(size >> 20) MiB, models have less than \(largestFile >> 20)",
+        remedy: "Give a file that `norma train` wrote")
+    }
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
+      throw NormaError(.system, subject: path, found: "the file cannot be read", remedy: "Check its permissions")
+    }
+    return try Safetensors(data, path: path)
+  }
+
+  static func checkFormat(_ file: Safetensors, kind: String, version: String, path: String) throws(NormaError) {
+    guard file.metadata["format"] == kind else {
+      let found = file.metadata["format"].map { "its format is '\($0)'" } ?? "it states no format"
+      throw NormaError(
+        subject: path, found: "\(found), '\(kind)' was expected", remedy: "Give a file that `norma train` wrote")
+    }
+    let found = file.metadata["format_version"] ?? "missing"
+    guard found == version else {
+      throw NormaError(
+        .unsupported, subject: path, found: "its format version is \(found), this norma reads version \(version)",
+        remedy: "Train anew, or use the norma that wrote it (\(file.metadata["tool_version"] ?? "unknown version"))")
+    }
+  }
+
+  static func decode<T: Decodable>(_ key: String, of file: Safetensors, path: String) throws(NormaError) -> T {
+    guard let text = file.metadata[key] else { throw damaged(path, "its metadata lacks '\(key)'") }
+    do { return try JSONDecoder().decode(T.self, from: Data(text.utf8)) } catch {
+      throw damaged(path, "its metadata '\(key)' cannot be understood")
+    }
+  }
+}

@@ -1,0 +1,297 @@
+import Compute
+import Foundation
+import Threads
+
+/// What training minimizes: the negative evidence lower bound of the clean patch given the encoded one.
+///
+/// `loss = -log p(x | z) + weight * KL(q(z | encoded x) || p(z))`, summed over a patch and its latents, averaged over
+/// the batch and divided by the values a patch has, so that it reads as nats a value.
+package struct Objective: Codable, Sendable, Equatable {
+  package enum Kind: String, Codable, Sendable, CaseIterable {
+    /// The clean patch in, the clean patch out, a nat of divergence counts as one. Source: Kingma & Welling 2014,
+    /// arXiv:1312.6114, eq. 3.
+    case elbo
+    /// As `elbo` with a weight of the divergence. Source: Higgins et al. 2017 (beta-VAE), eq. 4.
+    case beta
+    /// A corrupted patch in, the clean one out, with a weight of the divergence. Source: Im et al. 2017,
+    /// arXiv:1511.06406 (denoising VAE), eq. 3; Kascenas et al. 2022 for coarse noise.
+    case denoising
+  }
+
+  /// Where a likelihood's spread comes from.
+  package enum Variance: String, Codable, Sendable, CaseIterable {
+    /// One number a channel, in closed form. Source: Rybkin et al. 2021, arXiv:2006.13202, section 3.2.
+    case channel
+    /// Every pixel's own, put out by the network. Source: Nix & Weigend 1994; Kendall & Gal 2017, arXiv:1703.04977,
+    /// eq. 5.
+    case pixel
+  }
+
+  package var kind = Kind.denoising
+  package var likelihood = Likelihood.laplace
+  package var variance = Variance.channel
+  /// Weight of a nat of divergence, a number a stage.
+  package var divergenceWeights: [Float]
+  /// Steps over which the weights grow from nothing. Source: Bowman et al. 2016, arXiv:1511.06349.
+  package var warmUpSteps = 300
+  /// Divergence a latent channel may have for nothing, in nats a patch.
+  package var freeNats = 0.5
+  /// The spread of a channel is never taken to be larger than this. An untrained model errs a lot; a likelihood as wide
+  /// as that lets the divergence win, the latents collapse, and the errors stay: training would never leave that state.
+  package var largestSpread: Float = 0.04
+
+  package init(stages: Int) { divergenceWeights = [Float](repeating: 1, count: stages) }
+
+  /// What contradicts itself in this, as a sentence; `nil` where nothing does.
+  package var fault: String? {
+    if variance == .pixel, !likelihood.hasSpread {
+      return "a \(likelihood.rawValue) likelihood has no spread that a pixel could have of its own; "
+        + "laplace or gaussian is expected"
+    }
+    if kind == .elbo, divergenceWeights.contains(where: { $0 != 1 }) || freeNats != 0 {
+      return
+        "the evidence lower bound counts every nat of divergence as one; with a weight or free nats it is called beta"
+    }
+    return nil
+  }
+
+  /// Whether a network of this architecture can be trained for it, and its numbers are usable.
+  func suits(_ architecture: VAE.Architecture) -> Bool {
+    var suited = architecture
+    suited.suit(self)
+    return fault == nil && suited == architecture && divergenceWeights.count == architecture.widths.count
+      && divergenceWeights.allSatisfy { $0 >= 0 } && largestSpread > 0 && freeNats >= 0 && warmUpSteps >= 0
+  }
+
+  /// Whether the encoder sees a corrupted patch.
+  package var corrupts: Bool { kind == .denoising }
+
+  package struct Terms: Sendable, Equatable {
+    /// Negative log-likelihood, in nats a value.
+    package var reconstruction: Double
+    /// Divergence, in nats a patch, unweighted.
+    package var divergence: Double
+    /// What is minimized, in nats a value.
+    package var loss: Double
+    /// The loss as it will be counted after the warm-up and with nothing free: comparable from step to step.
+    package var settled: Double
+
+    static let zero = Terms(reconstruction: 0, divergence: 0, loss: 0, settled: 0)
+  }
+
+  /// Weight of each stage's divergence in `loss` after `step` updates, for patches of `values` numbers.
+  package func weights(step: Int, values: Int, batch: Int) -> [Float] {
+    let warm = min(1, Float(step + 1) / Float(max(1, warmUpSteps)))
+    return divergenceWeights.map { warm * $0 / Float(values * batch) }
+  }
+
+  /// The loss and its gradients by what the network put out.
+  ///
+  /// - Parameters:
+  ///   - x: the clean patches, `[n, h, w, c]`; `NaN` is no data and counts for nothing.
+  ///   - reconstruction: same shape.
+  ///   - scales: every value's spread, same shape, of a network that predicts them; required for `pixel` variance.
+  ///   - spread: running estimate of each channel's mean absolute (or root mean square) difference, updated here. It is
+  ///     the scale at which the likelihood of the data seen so far is greatest. Only `channel` variance needs it.
+  ///   - gradient: receives the gradient by the reconstruction.
+  ///   - scaleGradient: receives that by the logarithms of `scales`.
+  ///   - ranks: the processes whose patches are a batch together, where there are several; `divergences` are the
+  ///     batch's, and so is what is returned.
+  package func terms(
+    of x: Tensor, reconstruction: Tensor, scales: Tensor? = nil, divergences: [[Double]], step: Int,
+    spread: inout [Float], gradient: Tensor, scaleGradient: Tensor? = nil, ranks: Ranks? = nil
+  ) throws -> Terms {
+    let nats: Double
+    if likelihood.hasSpread, variance == .channel {
+      nats = try channelNats(
+        of: x, reconstruction: reconstruction, step: step, spread: &spread, gradient: gradient, ranks: ranks)
+    } else {
+      nats = try valueNats(
+        of: x, reconstruction: reconstruction, scales: scales, gradient: gradient, scaleGradient: scaleGradient,
+        ranks: ranks)
+    }
+    let batch = x.shape.n
+    let weights = weights(step: step, values: x.shape.count / batch, batch: batch)
+    let charged = zip(divergences, weights).reduce(0.0) { sum, stage in
+      sum + Double(stage.1) * Double(batch) * stage.0.reduce(0) { $0 + max($1, min(freeNats, $1)) }
+    }
+    return Terms(
+      reconstruction: nats, divergence: divergences.reduce(0) { $0 + $1.reduce(0, +) }, loss: nats + charged,
+      settled: nats + charge(for: divergences, values: x.shape.count / batch))
+  }
+
+  /// What the whole divergence of a patch of `values` numbers costs, in nats a value.
+  func charge(for divergences: [[Double]], values: Int) -> Double {
+    zip(divergences, divergenceWeights).reduce(0.0) { $0 + Double($1.1) * $1.0.reduce(0, +) } / Double(values)
+  }
+
+  /// The loss of patches that are not learned from: full weights, nothing free, the spread as it is.
+  ///
+  /// - Parameters:
+  ///   - x: clean patches, `[n, h, w, c]`; `NaN` is no data.
+  ///   - scales: as for `terms`.
+  ///   - spread: each channel's; 0 where none has been estimated yet.
+  /// - Returns: the negative evidence lower bound with the divergence weighted as in training, in nats a value; not a
+  ///   number where the network has diverged.
+  package func heldOutLoss(
+    of x: Tensor, reconstruction: Tensor, scales: Tensor?, divergences: [[Double]], spread: [Float]
+  ) -> Double {
+    let c = x.shape.c
+    let spread = spread.map { $0 > 0 ? $0 : largestSpread }
+    var nats = 0.0
+    var values = 0
+    for i in x.values.indices where !x.values[i].isNaN {
+      let s = variance == .pixel ? scales?.values[i] ?? 1 : spread[i % c]
+      nats += Double(likelihood.cost(of: x.values[i], reconstruction: reconstruction.values[i], spread: s).nats)
+      values += 1
+    }
+    return nats / Double(max(1, values)) + charge(for: divergences, values: x.shape.count / x.shape.n)
+  }
+
+  /// Nats a value where a channel has one spread, and their gradient.
+  private func channelNats(
+    of x: Tensor, reconstruction: Tensor, step: Int, spread: inout [Float], gradient: Tensor, ranks: Ranks?
+  ) throws -> Double {
+    let c = x.shape.c
+    let pixels = x.shape.h * x.shape.w
+    // Of every channel the sum of its differences, then of every channel how many there are.
+    let byPatch = Parallel.map(x.shape.n) { patch in
+      var sums = [Double](repeating: 0, count: 2 * c)
+      for pixel in patch * pixels..<(patch + 1) * pixels {
+        for channel in 0..<c {
+          let value = x.values[pixel * c + channel]
+          guard !value.isNaN else { continue }
+          let difference = reconstruction.values[pixel * c + channel] - value
+          sums[c + channel] += 1
+          sums[channel] += Double(likelihood == .laplace ? abs(difference) : difference * difference)
+        }
+      }
+      return sums
+    }
+    var sums = (0..<2 * c).map { i in byPatch.reduce(0) { $0 + $1[i] } }
+    try ranks?.sum(&sums)
+    let counts = Array(sums[c...])
+    var nats = 0.0
+    let keep: Float = step < 50 ? 0.8 : 0.98
+    for channel in 0..<c where counts[channel] > 0 {
+      let mean = sums[channel] / counts[channel]
+      if mean.isFinite {
+        let now = min(max(Float(likelihood == .laplace ? mean : mean.squareRoot()), 1e-3), largestSpread)
+        spread[channel] = spread[channel] == 0 ? now : keep * spread[channel] + (1 - keep) * now
+      }
+      let b = Double(spread[channel])
+      nats +=
+        likelihood == .laplace
+        ? counts[channel] * log(2 * b) + sums[channel] / b
+        : counts[channel] * log(b * (2 * Double.pi).squareRoot()) + sums[channel] / (2 * b * b)
+    }
+    let values = max(1, counts.reduce(0, +))
+    let inverse = spread.map { 1 / max($0, 1e-3) }
+    fillSlopes(of: x, reconstruction: reconstruction, inverse: inverse, scale: Float(1 / values), into: gradient)
+    return nats / values
+  }
+
+  /// The gradient where a channel has one spread.
+  ///
+  /// Eight values at a time and without branches, since which side of its reconstruction a value lies on is as good as
+  /// chance.
+  ///
+  /// - Parameters:
+  ///   - inverse: of the spread of each channel.
+  ///   - scale: of the whole gradient.
+  private func fillSlopes(
+    of x: Tensor, reconstruction: Tensor, inverse: [Float], scale: Float, into gradient: Tensor
+  ) {
+    typealias Eight = SIMD8<Float>
+    let (c, size) = (inverse.count, Eight.scalarCount)
+    // After as many vectors as there are channels the channels repeat.
+    let factors = (0..<c).map { v in
+      var result = Eight()
+      for lane in 0..<size { result[lane] = inverse[(v * size + lane) % c] }
+      return result
+    }
+    let isLaplace = likelihood == .laplace
+    @inline(__always) func slope(_ value: Eight, _ expected: Eight, _ factor: Eight) -> Eight {
+      let difference = (expected - value) * factor
+      var slope = isLaplace ? Eight() : difference
+      if isLaplace {
+        slope.replace(with: Eight(repeating: 1), where: difference .> 0)
+        slope.replace(with: Eight(repeating: -1), where: difference .< 0)
+      }
+      slope.replace(with: Eight(), where: difference .!= difference)
+      return slope * factor * scale
+    }
+    let patch = x.shape.count / x.shape.n
+    Parallel.run(chunks: x.shape.n) { k in
+      let values = UnsafeRawPointer(x.values.baseAddress! + k * patch)
+      let expected = UnsafeRawPointer(reconstruction.values.baseAddress! + k * patch)
+      let target = UnsafeMutableRawPointer(gradient.values.baseAddress! + k * patch)
+      let whole = patch / (size * c) * size * c
+      for start in stride(from: 0, to: whole, by: size * c) {
+        for v in 0..<c {
+          let place = (start &+ v &* size) &* MemoryLayout<Float>.stride
+          target.storeBytes(
+            of: slope(
+              values.loadUnaligned(fromByteOffset: place, as: Eight.self),
+              expected.loadUnaligned(fromByteOffset: place, as: Eight.self), factors[v]),
+            toByteOffset: place, as: Eight.self)
+        }
+      }
+      for i in k * patch + whole..<(k + 1) * patch {
+        gradient.values[i] =
+          slope(
+            Eight(repeating: x.values[i]), Eight(repeating: reconstruction.values[i]),
+            Eight(repeating: inverse[i % c]))[0]
+      }
+    }
+  }
+
+  /// Nats a value where every value has its own spread or none, and their gradients.
+  private func valueNats(
+    of x: Tensor, reconstruction: Tensor, scales: Tensor?, gradient: Tensor, scaleGradient: Tensor?, ranks: Ranks?
+  ) throws -> Double {
+    precondition(
+      variance == .channel || (scales != nil && scaleGradient != nil), "a variance a pixel needs a network that has it")
+    var values = [Double(x.values.count { !$0.isNaN })]
+    try ranks?.sum(&values)
+    let share = 1 / Float(max(1, values[0]))
+    let patch = x.shape.count / x.shape.n
+    var sums = [Double](repeating: 0, count: x.shape.n)
+    sums.withUnsafeMutableBufferPointer { sums in
+      Parallel.run(chunks: x.shape.n) { k in
+        var sum = 0.0
+        for i in k * patch..<(k + 1) * patch {
+          let value = x.values[i]
+          if value.isNaN {
+            gradient.values[i] = 0
+            scaleGradient?.values[i] = 0
+            continue
+          }
+          let cost = likelihood.cost(
+            of: value, reconstruction: reconstruction.values[i], spread: scales?.values[i] ?? 1)
+          sum += Double(cost.nats)
+          gradient.values[i] = cost.slope * share
+          scaleGradient?.values[i] = cost.slopeByLogSpread * share
+        }
+        sums[k] = sum
+      }
+    }
+    var total = [sums.reduce(0, +)]
+    try ranks?.sum(&total)
+    return total[0] / max(1, values[0])
+  }
+}
+
+extension Objective {
+  /// What models of earlier versions do not state is as it was then.
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    kind = try values.decodeIfPresent(Kind.self, forKey: .kind) ?? .denoising
+    likelihood = try values.decode(Likelihood.self, forKey: .likelihood)
+    variance = try values.decodeIfPresent(Variance.self, forKey: .variance) ?? .channel
+    divergenceWeights = try values.decode([Float].self, forKey: .divergenceWeights)
+    warmUpSteps = try values.decode(Int.self, forKey: .warmUpSteps)
+    freeNats = try values.decode(Double.self, forKey: .freeNats)
+    largestSpread = try values.decode(Float.self, forKey: .largestSpread)
+  }
+}

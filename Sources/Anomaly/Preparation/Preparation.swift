@@ -1,0 +1,188 @@
+import Compute
+import Foundation
+import Imaging
+import Threads
+
+/// What is done to every scan before the model sees it; stored in the model file and applied again when scoring.
+package struct Preparation: Codable, Sendable, Equatable {
+  package var normalization: Normalization
+  /// Scans are reduced by this whole factor first, unless `micrometersPerPixel` says how.
+  package var reduction: Int
+  /// See `ScanReading`.
+  package var level: Int?
+  package var micrometersPerPixel: Double?
+  package var channels: Int
+  /// Where a scan counts as tissue is read off these channels; `nil` for all. A lesion in a channel is looked for only
+  /// where that channel was acquired.
+  package var tissueChannels: [Int]?
+  /// Where set, the mean over this neighbourhood (deviation of a Gaussian, in pixels of the model's grid) is subtracted
+  /// before normalization, for scans whose background varies more than their lesions. Source of the idea: Graham 2015,
+  /// "Kaggle diabetic retinopathy detection competition report".
+  package var localContrast: Float?
+  /// `nil`, as in models made before it could be chosen, is `bright`.
+  package var tissueAppearance: TissueMask.Appearance?
+
+  package init(
+    normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
+    localContrast: Float? = nil, tissueAppearance: TissueMask.Appearance? = nil, level: Int? = nil,
+    micrometersPerPixel: Double? = nil
+  ) {
+    self.level = level
+    self.micrometersPerPixel = micrometersPerPixel
+    self.tissueAppearance = tissueAppearance
+    self.localContrast = localContrast
+    self.normalization = normalization
+    self.reduction = reduction
+    self.channels = channels
+    self.tissueChannels = tissueChannels
+  }
+}
+
+extension Preparation {
+  /// How scans are read for this model.
+  package func reading(limits: TIFFLimits = .default) -> ScanReading {
+    var reading = ScanReading(
+      channels: channels, limits: limits, level: level, micrometersPerPixel: micrometersPerPixel)
+    // What looks far around has to see all of a scan.
+    if localContrast != nil { reading.largestWhole = limits.maximumPixels }
+    return reading
+  }
+
+  /// The whole factor by which a scan, or a level of one, is reduced to the model's grid.
+  ///
+  /// - Parameter size: of its pixels.
+  func factor(for size: PixelSize?) -> Int {
+    guard let micrometersPerPixel, let size else { return reduction }
+    let factor = (micrometersPerPixel / size.x).rounded()
+    return factor >= 1 ? Int(min(factor, Double(TrainingSet.largestReduction))) : 1
+  }
+
+  /// Where the model's grid comes from, in words.
+  package var gridDescription: String {
+    if let micrometersPerPixel { return "\(micrometersPerPixel) µm a pixel" }
+    return (level.map { "level \($0), " } ?? "") + "reduced by \(reduction)"
+  }
+}
+
+/// A scan on the model's own grid.
+package struct PreparedScan: Sendable {
+  /// Normalized and reduced, nominally 0...1; `NaN` where there is no data.
+  package let image: Image
+  package let tissue: TissueMask
+  /// Distance to the tissue's edge in pixels, `[height, width]`; 0 outside tissue and where there is no data.
+  let depth: [Float]
+  /// What it looked like before normalization; `nil` for what is no whole scan.
+  package let appearance: Appearance?
+
+  /// - Parameter depth: within a larger scan; by default it is worked out from the tissue.
+  package init(image: Image, tissue: TissueMask, depth: [Float]? = nil, appearance: Appearance? = nil) {
+    self.image = image
+    self.tissue = tissue
+    self.appearance = appearance
+    var depth = depth ?? tissue.depth
+    let channels = image.channels
+    for pixel in depth.indices where depth[pixel] > 0 {
+      for c in 0..<channels where image.samples[pixel * channels + c].isNaN { depth[pixel] = 0 }
+    }
+    self.depth = depth
+  }
+}
+
+/// A scan on the model's grid, and what brings it there at its own size.
+package struct PreparedImage: Sendable {
+  package var scan: PreparedScan
+  /// By which the scan was reduced.
+  package var factor: Int
+  fileprivate var parameters: NormalizationParameters
+  /// What was subtracted, on the model's grid.
+  fileprivate var background: Image?
+
+  /// What the scan would be in its file, had it been `grid` on the model's grid; `nil` where the normalization cannot be
+  /// undone.
+  ///
+  /// - Parameter scan: as read, for its size.
+  package func undone(_ grid: Image, over scan: Image) -> Image? {
+    guard parameters.canBeUndone, background == nil else { return nil }
+    return parameters.undo(grid.enlarged(by: factor, over: scan))
+  }
+}
+
+extension Preparation {
+  /// Brings the scans of one case onto the model's grid and finds their tissue.
+  package func prepare(_ images: [Image]) -> [PreparedImage] {
+    let factors = images.map { factor(for: $0.pixelSize) }
+    return prepare(reduced: Parallel.map(images.count) { images[$0].reduced(by: factors[$0]) }, by: factors)
+  }
+
+  /// - Parameter images: already on the model's grid, each reduced by its factor.
+  func prepare(reduced images: [Image], by factors: [Int]) -> [PreparedImage] {
+    var reduced = images
+    let masks = Normalization.tissue(
+      of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright, loop: .onAllThreads)
+    let depths = Parallel.map(masks.count) { masks[$0].depth }
+    let appearances = Parallel.map(reduced.count) { [reduced] in
+      Appearance(of: reduced[$0], tissue: masks[$0], depth: depths[$0])
+    }
+    var backgrounds = [Image?](repeating: nil, count: images.count)
+    if let localContrast {
+      for i in reduced.indices {
+        let background = reduced[i].localMean(over: masks[i], sigma: localContrast)
+        reduced[i] = reduced[i].subtracting(background)
+        backgrounds[i] = background
+      }
+    }
+    let parameters: [NormalizationParameters]
+    switch normalization.scope {
+    case .scan:
+      parameters = Parallel.map(reduced.count) { [reduced] in
+        normalization.parameters(of: [reduced[$0]], tissue: [masks[$0]])
+      }
+    case .wholeCase, .trainingSet:
+      let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks, loop: .onAllThreads)
+      parameters = reduced.map { _ in shared! }
+    }
+    return Parallel.map(reduced.count) { [reduced, backgrounds] i in
+      let image = normalization.apply(parameters[i], to: reduced[i])
+      let scan = PreparedScan(image: image, tissue: masks[i], depth: depths[i], appearance: appearances[i])
+      return PreparedImage(
+        scan: scan, factor: factors[i], parameters: parameters[i], background: backgrounds[i])
+    }
+  }
+
+  /// A scan at its own size, normalized as on the model's grid.
+  func normalized(_ image: Image, as prepared: PreparedImage) -> Image {
+    guard let background = prepared.background else { return normalization.apply(prepared.parameters, to: image) }
+    let whole = background.enlarged(by: prepared.factor, over: image)
+    return normalization.apply(prepared.parameters, to: image.subtracting(whole))
+  }
+}
+
+extension Image {
+  /// Gaussian mean over tissue alone, so that a dark surround does not weigh on the rim.
+  fileprivate func localMean(over mask: TissueMask, sigma: Float) -> Image {
+    var values = self
+    var weights = self
+    for pixel in mask.isTissue.indices {
+      for channel in 0..<channels {
+        let i = pixel * channels + channel
+        let counts = mask.isTissue[pixel] && !samples[i].isNaN
+        values.samples[i] = counts ? samples[i] : 0
+        weights.samples[i] = counts ? 1 : 0
+      }
+    }
+    var mean = values.blurred(sigma: sigma)
+    let share = weights.blurred(sigma: sigma)
+    for i in mean.samples.indices {
+      // Far outside tissue there is nothing to take the mean of: the scan itself stands in, and nothing is left of it.
+      mean.samples[i] =
+        share.samples[i] > 1e-3 ? mean.samples[i] / share.samples[i] : samples[i].isNaN ? 0 : samples[i]
+    }
+    return mean
+  }
+
+  fileprivate func subtracting(_ other: Image) -> Image {
+    var result = self
+    for i in result.samples.indices { result.samples[i] -= other.samples[i] }
+    return result
+  }
+}

@@ -1,0 +1,88 @@
+import Compute
+import Files
+import Foundation
+import Imaging
+import Threads
+
+/// A slide with all that is needed to bring any part of it onto the model's grid.
+package struct PreparedSlide: Sendable {
+  package let slide: Slide
+  let factor: Int
+  let tissue: SlideTissue
+  let normalization: Normalization
+  let parameters: NormalizationParameters
+  /// Parts of it with tissue, as what the slide as a whole looks like is read off them.
+  package let fields: [PreparedScan]
+  /// The whole, normalized, up to `SlideSample.longestEdge` pixels along the longer edge; `nil` where it is not kept.
+  package var overview: Image?
+
+  /// Of the model's grid.
+  package var width: Int { tissue.width }
+  package var height: Int { tissue.height }
+  package var channels: Int { parameters.offset.count }
+
+  /// Edge lengths of a pixel of the grid in pixels of the scan at its full size.
+  package var downsample: (x: Double, y: Double) {
+    let full = slide.levels[0]
+    return (
+      Double(factor) * Double(full.width) / Double(slide.level.width),
+      Double(factor) * Double(full.height) / Double(slide.level.height)
+    )
+  }
+
+  /// - Parameter part: of the slide, on the model's grid.
+  package func normalized(_ part: Image) -> Image { normalization.apply(parameters, to: part) }
+
+  /// Of the model's grid; `nil` where the file does not say.
+  package var pixelSize: PixelSize? { slide.level.pixelSize?.multiplied(by: factor) }
+}
+
+extension Preparation {
+  /// Reads where a slide's tissue is, and fields of it.
+  package func sample(_ slide: Slide) throws(ScanFault) -> SlideSample {
+    guard localContrast == nil else {
+      throw ScanFault(
+        NormaError(
+          subject: slide.path,
+          found: "it has \(slide.level.width)x\(slide.level.height) pixels, too many to be held whole, which "
+            + "--local-contrast needs", remedy: "Reduce it first, or choose a smaller --level"))
+    }
+    do throws(NormaError) {
+      return try SlideSample(
+        of: slide, factor: factor(for: slide.level.pixelSize), channels: tissueChannels,
+        appearing: tissueAppearance ?? .bright)
+    } catch { throw ScanFault(error) }
+  }
+
+  /// A slide is normalized by itself, whatever else its case holds, unless the training set gave the parameters.
+  package func prepare(_ sample: SlideSample, keepsOverview: Bool = true) -> PreparedSlide {
+    let masks = sample.fieldAreas.map { sample.tissue.mask(of: $0) }
+    // Fields lie in tissue: what the background looks like, only the overview shows.
+    let parameters = normalization.parameters(
+      of: sample.fields + [sample.overview], tissue: masks.map(\.mask) + [sample.overviewMask],
+      loop: .onAllThreads)
+    let fields = Parallel.map(sample.fields.count) { i in
+      PreparedScan(
+        image: normalization.apply(parameters, to: sample.fields[i]), tissue: masks[i].mask, depth: masks[i].depth,
+        appearance: Appearance(of: sample.fields[i], tissue: masks[i].mask, depth: masks[i].mask.depth))
+    }
+    return PreparedSlide(
+      slide: sample.slide, factor: sample.factor, tissue: sample.tissue, normalization: normalization,
+      parameters: parameters, fields: fields,
+      overview: keepsOverview ? normalization.apply(parameters, to: sample.overview) : nil)
+  }
+}
+
+extension SlideTissue {
+  /// Which pixels of an area of the grid are tissue, and how far from its edge.
+  func mask(of area: PixelRectangle) -> (mask: TissueMask, depth: [Float]) {
+    var depth = [Float](repeating: 0, count: area.width * area.height)
+    depth.withUnsafeMutableBufferPointer { depth in
+      for row in 0..<area.height {
+        depths(
+          atY: area.y + row, xs: area.x..<area.x + area.width, into: depth.baseAddress! + row * area.width, stride: 1)
+      }
+    }
+    return (TissueMask(width: area.width, height: area.height, isTissue: depth.map { $0 > 0 }), depth)
+  }
+}

@@ -1,0 +1,305 @@
+import Crypto
+import Files
+import Foundation
+import Imaging
+
+/// One scan of a case as it was read: a file, or a page of one.
+package struct SourceScan: Sendable {
+  /// File name without its ending, with `-p001` and so on for the pages of a stack; unique within its case.
+  package var name: String
+  /// Relative to the study.
+  package var path: String
+  package var page: Int?
+  package var sha256: String?
+  /// What was read, or why nothing was, in one sentence.
+  package var content: Result<Content, ScanFault>
+  /// Cases that norma made it of, empty where it does not say; `nil` for a real scan.
+  package var origins: [String]?
+  /// What the file says in words; empty unless asked for.
+  package var metadata: [String: String] = [:]
+  /// The scan at its full size, where a smaller level of it was read whole.
+  package var base: ScanLevel?
+
+  package enum Content: Sendable {
+    /// Decoded whole.
+    case image(Image)
+    /// Too large for that.
+    case slide(Slide)
+
+    package var channels: Int {
+      switch self {
+      case .image(let image): image.channels
+      case .slide(let slide): slide.level.channels
+      }
+    }
+  }
+}
+
+/// How scans are read from their files.
+package struct ScanReading: Sendable, Equatable {
+  /// What a model expects; `nil` takes scans as they are.
+  package var channels: Int?
+  package var limits: TIFFLimits
+  /// Which level of a pyramid to read, 0 the largest.
+  package var level: Int?
+  /// Edge of a pixel of the model's grid; the smallest level that is fine enough is read. Rules over `level`.
+  package var micrometersPerPixel: Double?
+  /// Scans of more pixels are slides.
+  package var largestWhole = 1 << 24
+  /// Whether what files say in words, patients' names among it, is read at all.
+  package var keepsMetadata = false
+  /// Whether pictures that norma made up count as scans.
+  package var takesSynthetic = true
+
+  package init(
+    channels: Int? = nil, limits: TIFFLimits = .default, level: Int? = nil, micrometersPerPixel: Double? = nil
+  ) {
+    self.channels = channels
+    self.limits = limits
+    self.level = level
+    self.micrometersPerPixel = micrometersPerPixel
+  }
+}
+
+extension SourceScan {
+  /// The picture, where it was decoded whole.
+  package var image: Image? { if case .success(.image(let image)) = content { image } else { nil } }
+
+  /// How much of it is missing, as a sentence; `nil` where all is there, nothing is, or it is not known yet.
+  package func incompleteness(in study: Study) -> String? {
+    guard case .success(.image(let image)) = content, image.missingShare > 0 else { return nil }
+    return Self.incompleteness("\(study.path)/\(path)", share: image.missingShare)
+  }
+
+  /// - Parameter share: of a file that is missing, above 0.
+  package static func incompleteness(_ path: String, share: Double) -> String {
+    "\(path): \(max(1, Int((100 * share).rounded()))) % of it is missing or broken and counts as no data."
+  }
+}
+
+extension ScanReading {
+  fileprivate func content(
+    of scan: TIFFScan, in file: TIFFFile
+  ) throws(ScanFault) -> (content: SourceScan.Content, base: ScanLevel?) {
+    let levels = file.levels(of: scan)
+    if !takesSynthetic, SyntheticLabel.origins(of: scan, in: file) != nil {
+      throw ScanFault(
+        NormaError(
+          subject: file.path, found: "it is synthetic, made by norma, and no scan",
+          remedy: "Give --include-synthetic to learn from it all the same"))
+    }
+    let level = try choose(among: levels, path: file.path)
+    if let channels, level.channels != channels, level.channels > 0 {
+      throw ScanFault(
+        NormaError(
+          subject: file.path,
+          found:
+            "it has \(level.channels) channel\(level.channels == 1 ? "" : "s"), the model was trained on \(channels)",
+          remedy: "Analyze it with a model of its own kind"))
+    }
+    do throws(NormaError) {
+      if level.pixels > Double(largestWhole) {
+        // What cannot be decoded or is too large is told now, not when a study's other scans have been measured by it.
+        for page in level.pages { _ = try file.bands(ofPage: page) }
+        return (.slide(Slide(path: file.path, levels: levels, level: level, limits: limits)), nil)
+      }
+      let image = try file.region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
+      return (.image(image), level == levels[0] ? nil : levels[0])
+    } catch { throw ScanFault(error) }
+  }
+
+  private func choose(among levels: [ScanLevel], path: String) throws(ScanFault) -> ScanLevel {
+    if let micrometersPerPixel {
+      guard let finest = levels[0].pixelSize?.x else {
+        throw ScanFault(
+          NormaError(
+            subject: path,
+            found: "it does not say how large its pixels are, \(micrometersPerPixel) micrometers were asked for",
+            remedy: "Choose by --level and --reduction instead, or export it with its pixel size"))
+      }
+      guard finest <= micrometersPerPixel * Self.tolerance else {
+        throw ScanFault(
+          NormaError(
+            subject: path, found: "its pixels are \(finest) micrometers wide, \(micrometersPerPixel) were asked for",
+            remedy: "Ask for larger ones"))
+      }
+      let fine = levels.last { level in level.pixelSize.map { $0.x <= micrometersPerPixel * Self.tolerance } ?? false }
+      let level = fine ?? levels[0]
+      guard micrometersPerPixel / (level.pixelSize?.x ?? finest) < Double(TrainingSet.largestReduction) else {
+        throw ScanFault(
+          NormaError(
+            subject: path,
+            found: "it says its pixels are \(level.pixelSize?.x ?? finest) micrometers wide, less than a "
+              + "\(TrainingSet.largestReduction)th of the \(micrometersPerPixel) that were asked for",
+            remedy: "Check its pixel size with norma inspect"))
+      }
+      return level
+    }
+    guard let level else { return levels[0] }
+    guard levels.indices.contains(level) else {
+      throw ScanFault(
+        NormaError(
+          subject: path,
+          found:
+            "it has \(levels.count) level\(levels.count == 1 ? "" : "s"), level \(level) was asked for; 0 is the largest",
+          remedy: "Choose another --level"))
+    }
+    return levels[level]
+  }
+
+  /// Pixel sizes that differ by less are the same: writers round.
+  private static let tolerance = 1.02
+}
+
+/// How files that norma made up begin their description (tag 270).
+package enum SyntheticLabel {
+  package static let prefix = "synthetic, not a scan: "
+
+  /// Before the names of the cases that a picture was made of, as a JSON array.
+  private static let origins = ", of cases "
+
+  package static func text(_ details: String, of cases: [String]) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .withoutEscapingSlashes
+    return prefix + details + ((try? encoder.encode(cases)).map { origins + String(decoding: $0, as: UTF8.self) } ?? "")
+  }
+
+  /// - Returns: `nil` for a real scan; nothing where a made-up one does not say what it was made of.
+  static func origins(of scan: TIFFScan, in file: TIFFFile) -> [String]? {
+    guard let text = file.pages[scan.pages[0] - 1].description, text.hasPrefix(prefix) else { return nil }
+    guard let place = text.range(of: origins, options: .backwards) else { return [] }
+    return (try? JSONDecoder().decode([String].self, from: Data(text[place.upperBound...].utf8))) ?? []
+  }
+}
+
+/// What fails one scan, while the other scans of its study go on: a type of its own, so that nothing that ends a run is
+/// taken for it.
+package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
+  package let error: NormaError
+
+  package init(_ error: NormaError) { self.error = error }
+
+  package var description: String { error.description }
+
+  static func changed(_ path: String) -> ScanFault {
+    ScanFault(
+      NormaError(
+        .system, subject: path, found: "the file was changed while it was read",
+        remedy: "Run norma again when it is complete"))
+  }
+}
+
+extension Study {
+  /// Reads all scans of a case. A file that cannot be read is a scan with a fault; nothing is left out.
+  package func scans(of item: Case, reading: ScanReading = ScanReading()) -> [SourceScan] {
+    var result: [SourceScan] = []
+    read(item, reading: reading) { result.append($0) }
+    return result
+  }
+
+  /// Reads the scans of a case one by one, in their order, so that no two of them have to be held.
+  package func read(_ item: Case, reading: ScanReading, each: (SourceScan) throws -> Void) rethrows {
+    var taken: Set<String> = []
+    for (file, name) in zip(item.files, Self.scanNames(of: item.files)) {
+      try readFile(file, named: name, reading: reading) { scan in
+        var scan = scan
+        // Names that would be one where letter case does not count get a number, as do pages called like another file.
+        let plain = scan.name
+        var number = 2
+        while !taken.insert(scan.name.lowercased()).inserted {
+          scan.name = "\(plain)~\(number)"
+          number += 1
+        }
+        try each(scan)
+      }
+    }
+  }
+
+  private func readFile(
+    _ file: String, named name: String, reading: ScanReading, each: (SourceScan) throws -> Void
+  ) rethrows {
+    let full = path + "/" + file
+    var state = FileState(ofFile: full)
+    let digest = Self.digest(ofFile: full)
+    // The digest would be that of other contents than those that are scored, or found wanting.
+    func hasChanged() -> Bool {
+      let now = FileState(ofFile: full)
+      guard now == state else { return true }
+      guard let known = state, !known.isSettled else { return false }
+      guard Self.digest(ofFile: full) == digest else { return true }
+      // Once it is settled the pages to come need no digest of the whole file each.
+      state = now
+      return false
+    }
+    func changed() -> SourceScan { SourceScan(name: name, path: file, content: .failure(.changed(full))) }
+    func failed(_ fault: ScanFault) -> SourceScan {
+      hasChanged() ? changed() : SourceScan(name: name, path: file, sha256: digest, content: .failure(fault))
+    }
+    guard !unopenable.contains(file) else {
+      return try each(
+        failed(
+          ScanFault(
+            NormaError(
+              subject: full, found: "its path is not UTF-8, bytes of other encodings stand as \\x", remedy: "Rename it")
+          )))
+    }
+    let tiff: TIFFFile
+    do throws(NormaError) { tiff = try TIFFFile(path: full, limits: reading.limits) } catch {
+      return try each(failed(ScanFault(error)))
+    }
+    guard !tiff.scans.isEmpty else {
+      return try each(
+        failed(
+          ScanFault(
+            NormaError(
+              subject: full,
+              found: "all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
+                + "expected", remedy: "Export the scan itself"))))
+    }
+    // Pages that cannot be found are told of as one scan.
+    let stacked = tiff.scans.count > 1 || tiff.defect != nil
+    func suffix(_ page: Int) -> String {
+      stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
+    }
+    for scan in tiff.scans {
+      let content: Result<SourceScan.Content, ScanFault>
+      var base: ScanLevel?
+      do throws(ScanFault) {
+        let read = try reading.content(of: scan, in: tiff)
+        (content, base) = (.success(read.content), read.base)
+      } catch { content = .failure(error) }
+      guard !hasChanged() else { return try each(changed()) }
+      try each(
+        SourceScan(
+          name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
+          content: content, origins: SyntheticLabel.origins(of: scan, in: tiff),
+          metadata: reading.keepsMetadata ? tiff.metadata(ofPage: scan.pages[0]) : [:], base: base))
+    }
+    if let defect = tiff.defect {
+      let number = tiff.pages.count + 1
+      try each(
+        SourceScan(
+          name: name + suffix(number), path: file, page: number, sha256: digest, content: .failure(ScanFault(defect))))
+    }
+  }
+
+  /// Stems of the files; where two would be the same (or differ in case alone), or one is another's whole name, their
+  /// endings stay.
+  static func scanNames(of files: [String]) -> [String] {
+    let wholes = files.map(FilePath.name)
+    let stems = wholes.map(FilePath.withoutEnding)
+    let counts = Dictionary((stems + wholes).map { ($0.lowercased(), 1) }, uniquingKeysWith: +)
+    return zip(wholes, stems).map { counts[$1.lowercased()]! > 1 ? $0 : $1 }
+  }
+
+  /// SHA-256 of a file in hexadecimal; `nil` where it cannot be read.
+  package static func digest(ofFile path: String) -> String? {
+    guard FileState.isRegular(path), let handle = FileHandle(forReadingAtPath: path) else { return nil }
+    defer { try? handle.close() }
+    var hash = SHA256()
+    do {
+      while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty { hash.update(data: chunk) }
+    } catch { return nil }
+    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+}

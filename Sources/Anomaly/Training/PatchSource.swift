@@ -1,0 +1,163 @@
+import Compute
+import Imaging
+import Numerics
+import Threads
+
+/// Cuts, augments and corrupts patches, batch after batch.
+package final class PatchSource {
+  private let scans: [PreparedScan]
+  private let edge: Int
+  private let channels: Int
+  /// Running sum of how many patches each scan is worth, so that a large scan is drawn from more often.
+  private let worth: [Float]
+  private let lesions: SyntheticLesions
+  private let augmentation: Augmentation
+  private let range: ClosedRange<Float>
+
+  /// - Parameters:
+  ///   - edge: of a patch, in pixels of the model's grid.
+  ///   - range: see `Normalization.range`.
+  package init(
+    _ scans: [PreparedScan], edge: Int, channels: Int, range: ClosedRange<Float>, augmentation: Augmentation = .mirror
+  ) {
+    self.augmentation = augmentation
+    self.range = range
+    self.scans = scans
+    self.edge = edge
+    self.channels = channels
+    var sum: Float = 0
+    worth = scans.map { scan in
+      sum += max(1, Float(scan.image.width * scan.image.height) / Float(edge * edge) * Float(scan.tissue.share))
+      return sum
+    }
+    lesions = SyntheticLesions(edge: edge, channels: channels, range: range)
+  }
+
+  /// Patches that make one pass over the scans.
+  var patchesPerEpoch: Int { max(1, Int(worth.last ?? 1)) }
+
+  /// Fills a batch: `clean` is what is to be reconstructed (`NaN` where there is no data), `corrupted` what the encoder
+  /// sees. Both `[n, edge, edge, c]`.
+  ///
+  /// - Parameters:
+  ///   - corrupting: whether to corrupt it; without, the encoder sees the clean patch, 0 where there is no data.
+  ///   - share: which patches of a batch to make; `nil` for all. The generator goes on as if all were made.
+  package func fill(
+    clean: Tensor, corrupted: Tensor, corrupting: Bool = true, share: BatchShare? = nil,
+    using random: inout RandomGenerator
+  ) {
+    let seeds = Self.seeds(share ?? BatchShare(of: clean.shape.n), using: &random)
+    let values = edge * edge * channels
+    Parallel.run(chunks: clean.shape.n) { k in
+      var random = RandomGenerator(seed: seeds[k])
+      let target = UnsafeMutableBufferPointer(rebasing: clean.values[k * values..<(k + 1) * values])
+      let input = UnsafeMutableBufferPointer(rebasing: corrupted.values[k * values..<(k + 1) * values])
+      let tissue = self.cut(into: target, using: &random)
+      _ = input.update(fromContentsOf: target)
+      if corrupting {
+        tissue.withUnsafeBufferPointer { tissue in
+          if random.chance(0.5) { self.lesions.plant(into: input, tissue: tissue, using: &random) }
+          if random.chance(0.5) {
+            self.lesions.addCoarseNoise(
+              to: input, tissue: tissue, deviation: random.uniform(0.05, 0.25), using: &random)
+          }
+        }
+      }
+      for i in input.indices where input[i].isNaN { input[i] = 0 }
+    }
+  }
+
+  /// A seed of every patch of a share.
+  static func seeds(_ share: BatchShare, using random: inout RandomGenerator) -> [UInt64] {
+    Array((0..<share.batch).map { _ in random.next() }[share.patches])
+  }
+
+  /// Cuts a random patch in a random pose, its channels scaled a little.
+  ///
+  /// - Parameter target: receives the patch, `[edge, edge, c]`; `NaN` where there is no data.
+  /// - Returns: 1 where it is tissue, `[edge, edge]`.
+  package func cut(into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator) -> [UInt8] {
+    let scan = scans[draw(&random)]
+    let (width, height) = (scan.image.width, scan.image.height)
+    var origin = (x: 0, y: 0)
+    // Empty patches teach nothing: a few tries for one with tissue at its center.
+    for _ in 0..<8 {
+      origin = (place(width, &random), place(height, &random))
+      let middle = min(max(origin.y + edge / 2, 0), height - 1) * width + min(max(origin.x + edge / 2, 0), width - 1)
+      if scan.tissue.isTissue[middle] { break }
+    }
+    let flips = random.chance(0.5)
+    let gains = augmentation.gains(channels: channels, using: &random)
+    var tissue = [UInt8](repeating: 0, count: edge * edge)
+    if let limits = augmentation.pose {
+      let pose = PatchPose(origin: origin, edge: edge, flips: flips, limits: limits, using: &random)
+      sample(scan, in: pose, gains: gains, into: target, tissue: &tissue)
+      if augmentation.variesLight {
+        PatchLight.vary(target, edge: edge, channels: channels, range: range, using: &random)
+      }
+      return tissue
+    }
+    for y in 0..<edge {
+      let row = PatchGrid.reflected(origin.y + y, in: height) * width
+      for x in 0..<edge {
+        let pixel = row + PatchGrid.reflected(origin.x + (flips ? edge - 1 - x : x), in: width)
+        tissue[y * edge + x] = scan.tissue.isTissue[pixel] ? 1 : 0
+        for c in 0..<channels {
+          target[(y * edge + x) * channels + c] = scan.image.samples[pixel * channels + c] * gains[c]
+        }
+      }
+    }
+    return tissue
+  }
+
+  /// Bilinear for intensities, the nearest pixel for tissue. A value that would take part of its weight from missing data
+  /// is missing too: none is made up.
+  private func sample(
+    _ scan: PreparedScan, in pose: PatchPose, gains: [Float], into target: UnsafeMutableBufferPointer<Float>,
+    tissue: inout [UInt8]
+  ) {
+    let (width, height) = (scan.image.width, scan.image.height)
+    scan.image.samples.withUnsafeBufferPointer { samples in
+      scan.tissue.isTissue.withUnsafeBufferPointer { isTissue in
+        tissue.withUnsafeMutableBufferPointer { tissue in
+          for y in 0..<edge {
+            for x in 0..<edge {
+              let place = pose.place(x: x, y: y)
+              let low = place.rounded(.down)
+              let t = place - low
+              let columns = (
+                PatchGrid.reflected(Int(low.x), in: width), PatchGrid.reflected(Int(low.x) + 1, in: width)
+              )
+              let rows = (
+                PatchGrid.reflected(Int(low.y), in: height) * width,
+                PatchGrid.reflected(Int(low.y) + 1, in: height) * width
+              )
+              let corners = SIMD4(
+                rows.0 + columns.0, rows.0 + columns.1, rows.1 + columns.0, rows.1 + columns.1)
+              let weights = SIMD4((1 - t.x) * (1 - t.y), t.x * (1 - t.y), (1 - t.x) * t.y, t.x * t.y)
+              let nearest = (t.y < 0.5 ? rows.0 : rows.1) + (t.x < 0.5 ? columns.0 : columns.1)
+              tissue[y * edge + x] = isTissue[nearest] ? 1 : 0
+              for c in 0..<channels {
+                var sum: Float = 0
+                for k in 0..<4 where weights[k] > 0 { sum += weights[k] * samples[corners[k] * channels + c] }
+                target[(y * edge + x) * channels + c] = sum * gains[c]
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func draw(_ random: inout RandomGenerator) -> Int {
+    let wanted = random.uniform() * worth[worth.count - 1]
+    return min(worth.firstIndex { $0 > wanted } ?? 0, scans.count - 1)
+  }
+
+  /// Where a patch starts along one edge: anywhere in a larger scan, up to a sixteenth of a patch aside in a smaller one.
+  private func place(_ length: Int, _ random: inout RandomGenerator) -> Int {
+    let slack = max(length - edge, 0)
+    let margin = edge / 16
+    return random.integer(below: slack + 2 * margin + 1) - margin
+  }
+}

@@ -1,0 +1,89 @@
+import Compute
+import Imaging
+import Numerics
+
+/// Lesions planted in held-out healthy patches, the same every time: what checkpoints and scores are chosen by.
+///
+/// They are drawn by `SyntheticLesions`, other than those that the score network learns from.
+struct PlantedScans: Sendable {
+  /// The patches before anything was planted.
+  let clean: [PreparedScan]
+  let scans: [PreparedScan]
+  /// Which pixels are lesion, `[height, width]` each.
+  let lesions: [[Bool]]
+
+  private static let patches = 64
+
+  /// - Parameter scoring: gives the lesions' radii and borders, where a score is learned.
+  init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule, scoring: ScoreTrainer.Settings?) {
+    let scans = set.heldOut.flatMap(\.views)
+    let edge = architecture.patchSize
+    let c = architecture.channels
+    let generator = SyntheticLesions(
+      edge: edge, channels: c, range: set.preparation.normalization.range, radii: scoring?.radii,
+      borders: scoring?.borders)
+    let variation = ChannelCovariance(of: scans)
+    var random = RandomGenerator(seed: 0xC0FFEE)
+    var clean: [PreparedScan] = []
+    var planted: [PreparedScan] = []
+    var lesions: [[Bool]] = []
+    for k in 0..<Self.patches {
+      let scan = scans[k * scans.count / Self.patches]
+      let grid = PatchGrid(width: scan.image.width, height: scan.image.height, patchSize: edge, overlap: 0)
+      let patch = Self.patch(of: grid, in: scan, using: &random)
+      var samples = [Float](repeating: 0, count: edge * edge * c)
+      samples.withUnsafeMutableBufferPointer { grid.cut(scan.image, into: $0, patches: patch..<patch + 1) }
+      let cut = Image(width: edge, height: edge, channels: c, samples: samples)
+      let healthy = PreparedScan(image: cut, tissue: Self.tissue(scan, grid, patch))
+      let tissue = healthy.tissue.isTissue.map { UInt8($0 ? 1 : 0) }
+      let lesion = samples.withUnsafeMutableBufferPointer { patch in
+        tissue.withUnsafeBufferPointer {
+          generator.plant(into: patch, tissue: $0, along: rule, healthy: variation, using: &random)
+        }
+      }
+      clean.append(healthy)
+      planted.append(
+        PreparedScan(
+          image: Image(width: edge, height: edge, channels: c, samples: samples), tissue: healthy.tissue))
+      lesions.append(lesion)
+    }
+    self.clean = clean
+    self.scans = planted
+    self.lesions = lesions
+  }
+
+  /// The one in the middle where scans are hardly larger than a patch, else one with tissue in it.
+  private static func patch(of grid: PatchGrid, in scan: PreparedScan, using random: inout RandomGenerator) -> Int {
+    guard grid.count > 4 else { return grid.count / 2 }
+    for _ in 0..<8 {
+      let patch = random.integer(below: grid.count)
+      if tissue(scan, grid, patch).share > 0.3 { return patch }
+    }
+    return grid.count / 2
+  }
+
+  private static func tissue(_ scan: PreparedScan, _ grid: PatchGrid, _ patch: Int) -> TissueMask {
+    let mask = Image(
+      width: scan.image.width, height: scan.image.height, channels: 1,
+      samples: scan.tissue.isTissue.map { $0 ? 1 : 0 })
+    var cut = [Float](repeating: 0, count: grid.patchSize * grid.patchSize)
+    cut.withUnsafeMutableBufferPointer { grid.cut(mask, into: $0, patches: patch..<patch + 1) }
+    return TissueMask(width: grid.patchSize, height: grid.patchSize, isTissue: cut.map { $0 > 0.5 })
+  }
+}
+
+extension PlantedScans {
+  /// Average precision of a network's residuals on the planted lesions.
+  func averagePrecision(of network: VAE, preparation: Preparation, rule: EvidenceRule) throws -> Double {
+    let inference = Inference(network: network, scoreNetwork: nil, preparation: preparation)
+    func residuals(_ scans: [PreparedScan]) throws -> [Residual] {
+      zip(scans, try inference.maps(of: scans)).map {
+        Residual(of: $0, reconstruction: $1.reconstruction, rule: rule)
+      }
+    }
+    let statistics = ResidualStatistics(
+      healthy: try residuals(clean).map { [$0] }, channels: preparation.channels, rule: rule)
+    let heat = try residuals(scans).flatMap { statistics.heat(of: $0) }
+    return Metrics.Ranking(scores: heat, truth: Array(lesions.joined())).averagePrecision ?? 0
+  }
+}

@@ -1,0 +1,265 @@
+import Compute
+import Foundation
+import Imaging
+import Numerics
+import Threads
+
+/// Trains the score network on lesions planted in healthy patches, behind a VAE whose weights stay as they are.
+package final class ScoreTrainer {
+  package struct Settings: Codable, Sendable, Equatable {
+    package var budget: TrainingBudget
+    package var batchSize = 16
+    package var learningRate: Float = 2e-3
+    /// Radii of planted lesions, in pixels of the model's grid.
+    package var radii: ClosedRange<Float>
+    /// Size of their offset, in normalized intensity.
+    package var contrast: ClosedRange<Float>
+    /// Kinds of lesions that a patch may have at once.
+    package var kinds: Int
+    /// How far the borders of lesions reach, in pixels of the model's grid; `nil` lets them grow with the lesion.
+    package var borders: ClosedRange<Float>?
+
+    package init(
+      budget: TrainingBudget, radii: ClosedRange<Float> = 3...36, contrast: ClosedRange<Float> = 0.1...0.7,
+      kinds: Int = 1, borders: ClosedRange<Float>? = nil
+    ) {
+      self.borders = borders
+      self.kinds = kinds
+      self.budget = budget
+      self.radii = radii
+      self.contrast = contrast
+    }
+  }
+
+  private let source: PatchSource
+  private let network: VAE
+  private let scoreNetwork: ScoreNetwork
+  private let settings: Settings
+  private let seed: UInt64
+  private let adam: Adam
+  private let planter: LesionPlanter
+  private let input: ScoreInput
+  /// The processes that share a batch, and which of its patches are this one's.
+  private let ranks: Ranks?
+  private let share: BatchShare
+  private let gradientSum: GradientSum?
+
+  /// A lesion pixel counts as much as this many healthy ones in the cross-entropy.
+  private static let lesionWeight: Float = 2
+  private static let diceWeight: Float = 0.3
+
+  package init(
+    _ set: TrainingSet, network: VAE, scoreNetwork: ScoreNetwork, rule: EvidenceRule, settings: Settings,
+    augmentation: Augmentation, seed: UInt64, ranks: Ranks? = nil
+  ) {
+    self.ranks = ranks
+    share = BatchShare(of: settings.batchSize, in: ranks)
+    gradientSum = ranks.map { GradientSum(scoreNetwork.parameters, over: $0) }
+    let architecture = network.architecture
+    source = PatchSource(
+      set.training.flatMap(\.views), edge: architecture.patchSize, channels: architecture.channels,
+      range: set.preparation.normalization.range, augmentation: augmentation)
+    self.network = network
+    self.scoreNetwork = scoreNetwork
+    self.settings = settings
+    self.seed = seed
+    adam = Adam(scoreNetwork.parameters)
+    planter = LesionPlanter(
+      radii: settings.radii, contrast: settings.contrast, rule: rule, edge: architecture.patchSize,
+      channels: architecture.channels, kinds: settings.kinds,
+      healthy: ChannelCovariance(of: set.training.flatMap(\.views)), borders: settings.borders)
+    input = ScoreInput(architecture)
+  }
+
+  package struct Progress: Sendable {
+    package var step: Int
+    /// Share of the budget that is used up, in 0...1.
+    package var fraction: Double
+    /// Mean loss since the last report, in nats a pixel.
+    package var loss: Double
+    package var patchesPerSecond: Double
+  }
+
+  /// Trains until the budget is used up and leaves the averaged weights in the network.
+  ///
+  /// - Returns: steps taken.
+  package func run(observe: (Progress) throws -> Void) throws -> Int {
+    let n = settings.batchSize
+    var batch = try Batch(self)
+    let stepsPerEpoch = Double(source.patchesPerEpoch) / Double(n)
+    let start = Date()
+    var lastReport = (time: start, step: 0)
+    var (sum, counted) = (0.0, 0)
+    var watch = DivergenceWatch()
+    while true {
+      try Interruption.check()
+      let fraction = settings.budget.fraction(
+        seconds: Date().timeIntervalSince(start), steps: adam.step, stepsPerEpoch: stepsPerEpoch)
+      if fraction >= 1 { break }
+      let rate = LearningRate.rate(peak: settings.learningRate, step: adam.step, fraction: fraction)
+      _ = try ranks?.broadcast(Order.step(rate: rate))
+      let (loss, norm) = try step(&batch, rate: rate)
+      if let reason = watch.reasonToGoBack(loss: loss, gradientNorm: norm) {
+        throw TrainingDiverged(step: adam.step, recoveries: 0, reason: reason)
+      }
+      guard norm.isFinite else { continue }
+      sum += loss
+      counted += 1
+      let now = Date()
+      let since = now.timeIntervalSince(lastReport.time)
+      if since >= 1 {
+        try observe(
+          Progress(
+            step: adam.step, fraction: fraction, loss: sum / Double(counted),
+            patchesPerSecond: Double((adam.step - lastReport.step) * n) / since))
+        lastReport = (now, adam.step)
+        (sum, counted) = (0, 0)
+      }
+    }
+    _ = adam.swapInAverages()
+    return adam.step
+  }
+
+  /// Computes along with the first process until it says that training has ended.
+  func assist() throws {
+    var batch = try Batch(self)
+    while case .step(let rate)? = try ranks?.broadcast(Order.end) { _ = try step(&batch, rate: rate) }
+  }
+
+  /// The patches of a step that are this process's, and where they come from.
+  private struct Batch {
+    let clean: Tensor
+    let shown: Tensor
+    let gradient: Tensor
+    var lesions: [Float]
+    var depth: [Float]
+    var random: RandomGenerator
+
+    init(_ trainer: ScoreTrainer) throws {
+      let (architecture, engine) = (trainer.network.architecture, trainer.network.engine)
+      let (n, edge) = (trainer.share.patches.count, architecture.patchSize)
+      clean = try Tensor(Shape(n, edge, edge, architecture.channels), engine: engine)
+      shown = try Tensor(Shape(n, edge, edge, trainer.input.count), engine: engine)
+      gradient = try Tensor(Shape(n, edge, edge, 1), engine: engine)
+      lesions = [Float](repeating: 0, count: n * edge * edge)
+      depth = lesions
+      random = RandomGenerator(seed: trainer.seed ^ 0x5C0E)
+    }
+  }
+
+  private func step(_ batch: inout Batch, rate: Float) throws -> (loss: Double, norm: Float) {
+    do { return try update(&batch, rate: rate) } catch {
+      ranks?.breakOff()
+      throw error
+    }
+  }
+
+  private func update(_ batch: inout Batch, rate: Float) throws -> (loss: Double, norm: Float) {
+    source.fillPlanted(
+      batch.clean, lesions: &batch.lesions, depth: &batch.depth, planter: planter, share: share, using: &batch.random)
+    var none: RandomGenerator?
+    let reconstruction = try network.forward(batch.clean, sampling: &none)
+    batch.depth.withUnsafeBufferPointer {
+      input.fill(
+        scan: batch.clean, reconstruction: reconstruction, divergences: network.divergenceMaps, depth: $0,
+        into: batch.shown)
+    }
+    let logits = try scoreNetwork.forward(batch.shown)
+    let gradient = batch.gradient
+    let loss = try Self.loss(logits, lesions: batch.lesions, gradient: gradient, ranks: ranks)
+    func backward() throws { try scoreNetwork.backward(gradient) }
+    if let gradientSum { try gradientSum.sum(during: backward) } else { try backward() }
+    return (loss, loss.isFinite ? adam.update(learningRate: rate) : .nan)
+  }
+
+  /// Cross-entropy, lesions counting more, plus a soft Dice loss over the batch, which keeps small lesions from being
+  /// outvoted. Source of the latter: Milletari et al. 2016, arXiv:1606.04797, equation 2 (here without squares).
+  ///
+  /// - Parameters:
+  ///   - logits: `[n, h, w, 1]`.
+  ///   - lesions: 0 or 1, `[n, h, w]`.
+  ///   - gradient: receives the loss's gradient by the logits.
+  ///   - ranks: the processes whose patches are a batch together, where there are several.
+  package static func loss(
+    _ logits: Tensor, lesions: [Float], gradient: Tensor, ranks: Ranks? = nil
+  ) throws -> Double {
+    let (patches, pixels) = (logits.shape.n, logits.shape.count / logits.shape.n)
+    let (x, g) = (logits.values.baseAddress!, gradient.values.baseAddress!)
+    // Cross-entropy, lesion found, found, lesion: a sum each for every patch, so that threads change no bit.
+    var sums = [SIMD4<Double>](repeating: .zero, count: patches)
+    return try lesions.withUnsafeBufferPointer { lesions throws in
+      sums.withUnsafeMutableBufferPointer { sums in
+        nonisolated(unsafe) let sums = sums
+        Parallel.run(chunks: patches) { n in
+          var sum = SIMD4<Double>.zero
+          for i in n * pixels..<(n + 1) * pixels {
+            let y = lesions[i]
+            let decay = exp(-abs(x[i]))
+            let softplus = max(x[i], 0) + log1p(decay)
+            let probability = (x[i] < 0 ? decay : 1) / (1 + decay)
+            g[i] = probability
+            sum += SIMD4(
+              Double(y * lesionWeight * (softplus - x[i]) + (1 - y) * softplus), Double(y * probability),
+              Double(probability), Double(y))
+          }
+          sums[n] = sum
+        }
+      }
+      let own = sums.reduce(.zero, +)
+      var total = [own[0], own[1], own[2], own[3], Double(patches * pixels)]
+      try ranks?.sum(&total)
+      let (both, denominator, count) = (total[1], total[2] + total[3] + 1, total[4])
+      let scale = 1 / Float(count)
+      let byMiss = -Float((2 * denominator - (2 * both + 1)) / (denominator * denominator))
+      let byFalse = Float((2 * both + 1) / (denominator * denominator))
+      Parallel.run(chunks: patches) { n in
+        for i in n * pixels..<(n + 1) * pixels {
+          let (y, probability) = (lesions[i], g[i])
+          let byEntropy = ((1 - y) * probability - y * lesionWeight * (1 - probability)) * scale
+          let byDice = y > 0 ? byMiss : byFalse
+          g[i] = byEntropy + diceWeight * byDice * probability * (1 - probability)
+        }
+      }
+      return total[0] / count + Double(diceWeight) * (1 - (2 * both + 1) / denominator)
+    }
+  }
+}
+
+extension PatchSource {
+  /// Fills a batch of healthy patches with lesions planted in some.
+  ///
+  /// - Parameters:
+  ///   - scans: receives intensities, 0 where there is no data, `[n, edge, edge, c]`.
+  ///   - lesions: receives 1 where a pixel is lesion, `[n, edge, edge]`.
+  ///   - depth: receives the distance below the surface of the tissue in pixels, 0 outside tissue, `[n, edge, edge]`.
+  ///   - share: which patches of a batch to make; the generator goes on as if all were made.
+  func fillPlanted(
+    _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter, share: BatchShare,
+    using random: inout RandomGenerator
+  ) {
+    let shape = scans.shape
+    let pixels = shape.h * shape.w
+    let seeds = Self.seeds(share, using: &random)
+    lesions.withUnsafeMutableBufferPointer { lesions in
+      depth.withUnsafeMutableBufferPointer { depth in
+        nonisolated(unsafe) let (lesions, depth) = (lesions, depth)
+        Parallel.run(chunks: shape.n) { k in
+          var random = RandomGenerator(seed: seeds[k])
+          let values = pixels * shape.c
+          let patch = UnsafeMutableBufferPointer(rebasing: scans.values[k * values..<(k + 1) * values])
+          var tissue = self.cut(into: patch, using: &random)
+          for pixel in 0..<pixels where (0..<shape.c).contains(where: { patch[pixel * shape.c + $0].isNaN }) {
+            tissue[pixel] = 0
+          }
+          let planted = tissue.withUnsafeBufferPointer { planter.plant(into: patch, tissue: $0, using: &random) }
+          let mask = TissueMask(width: shape.w, height: shape.h, isTissue: tissue.map { $0 != 0 })
+          for (pixel, distance) in mask.depth.enumerated() {
+            lesions[k * pixels + pixel] = planted[pixel]
+            depth[k * pixels + pixel] = distance
+          }
+          for i in patch.indices where patch[i].isNaN { patch[i] = 0 }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,260 @@
+import Compute
+import Crypto
+import Files
+import Foundation
+import Imaging
+import Numerics
+import Threads
+
+/// The healthy scans of a study on the model's grid, and batches of corrupted and clean patches cut from them.
+package struct TrainingSet: Sendable {
+  package struct Member: Sendable {
+    package var name: String
+    package var scans: [PreparedScan]
+    package var slides: [PreparedSlide] = []
+    /// Cases that norma made its scans of: such a case is learned from, never held out. `nil` for real scans.
+    package var origins: Set<String>?
+
+    /// Scans, each by itself, and slides as fields of them.
+    package var groups: [[PreparedScan]] { scans.map { [$0] } + slides.map(\.fields) }
+    /// All of them that patches can be cut from.
+    package var views: [PreparedScan] { Array(groups.joined()) }
+
+    var appearance: Appearance { appearance(of: groups.map { $0.compactMap(\.appearance) }) }
+
+    /// What the case looks like, from what its groups do: every scan counts once, a slide as a whole.
+    func appearance(of groups: [[Appearance]]) -> Appearance {
+      Appearance(
+        of: groups.prefix(scans.count).flatMap { $0 } + groups.dropFirst(scans.count).map { Appearance(of: $0) })
+    }
+  }
+
+  package let preparation: Preparation
+  package let training: [Member]
+  package let heldOut: [Member]
+  /// SHA-256 over the names and contents of the files that were read.
+  package let digest: String
+  /// Files that could not be used, each with its reason.
+  package let faults: [ScanFault]
+  /// Scans of which a part is missing, as sentences.
+  package let incomplete: [String]
+
+  /// How the scans of a study are read and divided.
+  package struct Settings: Sendable {
+    package var normalization = Normalization(method: .percentile(99), scope: .wholeCase)
+    /// `nil` chooses the largest whole factor that leaves the shorter edge of half the scans at least 128 pixels.
+    package var reduction: Int?
+    /// Share of the cases that is kept from training, to choose the checkpoint and to calibrate.
+    package var heldOutShare = 0.4
+    package var seed: UInt64 = 0
+    /// Direction of a lesion, a number a channel; tissue is read off the channels that have a weight.
+    package var channelWeights: [Float]?
+    /// See `Preparation.localContrast`.
+    package var localContrast: Float?
+    package var tissueAppearance = TissueMask.Appearance.bright
+    package var limits = TIFFLimits.default
+    /// See `ScanReading`.
+    package var level: Int?
+    package var micrometersPerPixel: Double?
+    package var largestWhole = ScanReading().largestWhole
+    /// See `ScanReading`.
+    package var takesSynthetic = false
+    package var memory = MemoryBudget.unlimited
+
+    package init() {}
+  }
+
+  private static let grid = 128
+  /// Of a slide nothing is left to see on as small a grid.
+  private static let slideGrid = 2048
+  /// Networks, planted lesions and learning rates are made for intensities of about 0 to 1.
+  private static let largestIntensity: Float = 10
+
+  /// Reads and prepares all scans of a study.
+  ///
+  /// - Parameter progress: called with the number of cases read and of all cases.
+  /// - Throws: `NormaError` where too little is left to learn from.
+  package init(
+    _ study: Study, settings: Settings, progress: (Int, Int) -> Void = { _, _ in }
+  ) throws(NormaError) {
+    var sources: [Source] = []
+    var hash = SHA256()
+    var faults: [ScanFault] = []
+    var incomplete: [String] = []
+    var channels: Int?
+    var reading = ScanReading(
+      limits: settings.limits, level: settings.level, micrometersPerPixel: settings.micrometersPerPixel)
+    // What looks far around has to see all of a scan.
+    reading.largestWhole = settings.localContrast == nil ? settings.largestWhole : settings.limits.maximumPixels
+    reading.takesSynthetic = settings.takesSynthetic
+    var bytes = 0
+    for (index, item) in study.cases.enumerated() {
+      if Interruption.signal != nil {
+        throw NormaError(
+          subject: study.path, found: "norma was asked to end while it read case \(index + 1) of \(study.cases.count)",
+          remedy: "Run the same command again")
+      }
+      var source = Source(name: item.name)
+      for scan in study.scans(of: item, reading: reading) {
+        hash.update(data: Data("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}".utf8))
+        switch scan.content {
+        case .success(let content):
+          let expected = channels ?? content.channels
+          channels = expected
+          guard content.channels == expected else {
+            faults.append(
+              ScanFault(
+                NormaError(
+                  subject: "\(study.path)/\(scan.path)",
+                  found: "it has \(content.channels) channels, the scans before it have \(expected)",
+                  remedy: "Train on scans of one kind")))
+            continue
+          }
+          if let origins = scan.origins { source.origins = (source.origins ?? []).union(origins) }
+          switch content {
+          case .image(let image):
+            source.images.append(image)
+            bytes += 4 * image.samples.count
+          case .slide(let slide): source.slides.append(slide)
+          }
+          if let note = scan.incompleteness(in: study) { incomplete.append(note) }
+        case .failure(let fault): faults.append(fault)
+        }
+      }
+      guard bytes <= settings.memory.read else {
+        throw NormaError(
+          subject: study.path,
+          found:
+            "its first \(index + 1) of \(study.cases.count) cases take \(bytes / 1_000_000) MB as they are read, more "
+            + "than --memory-limit leaves room for", remedy: "Raise the limit, or train on fewer or smaller scans")
+      }
+      if !source.isEmpty { sources.append(source) }
+      progress(index + 1, study.cases.count)
+    }
+    guard let channels, !sources.isEmpty else {
+      throw NormaError(
+        subject: study.path,
+        found:
+          "none of the scans in \(study.cases.count) cases can be read; the first says: \(faults.first?.description ?? "nothing")",
+        remedy: "Give a study of readable TIFF scans")
+    }
+    if let weights = settings.channelWeights, weights.count != channels {
+      throw NormaError(
+        subject: study.path,
+        found: "its scans have \(channels) channels, --channel-weights or the preset gives \(weights.count) numbers",
+        remedy: "Give one number a channel, or another --preset")
+    }
+    if let needed = settings.normalization.neededChannels, needed != channels {
+      throw NormaError(
+        subject: study.path,
+        found:
+          "its scans have \(channels) channel\(channels == 1 ? "" : "s"), the normalization of stained slides needs "
+          + "\(needed)", remedy: "Choose another --normalization or --preset")
+    }
+    var preparation = Preparation(
+      normalization: settings.normalization, reduction: settings.reduction ?? Self.reduction(for: sources),
+      channels: channels,
+      tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
+      localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance, level: settings.level,
+      micrometersPerPixel: settings.micrometersPerPixel)
+    // What has to be learned of all slides has to wait for all; else each is prepared as it is read.
+    let isLearned = settings.normalization.isLearned
+    var samples: [[SlideSample]] = []
+    var slides: [[PreparedSlide]] = []
+    for source in sources {
+      var read: [SlideSample] = []
+      var prepared: [PreparedSlide] = []
+      for slide in source.slides {
+        do throws(ScanFault) {
+          let sample = try preparation.sample(slide)
+          if isLearned {
+            read.append(sample)
+          } else {
+            prepared.append(preparation.prepare(sample, keepsOverview: false))
+          }
+        } catch { faults.append(error) }
+      }
+      samples.append(read)
+      slides.append(prepared)
+    }
+    if isLearned {
+      let images = zip(sources, samples).map { source, slides in
+        source.images.map { $0.reduced(by: preparation.factor(for: $0.pixelSize)) } + slides.flatMap(\.fields)
+      }.filter { !$0.isEmpty }
+      guard !images.isEmpty else {
+        throw NormaError(
+          subject: study.path,
+          found: "none of its scans shows tissue; the first that was left out says: "
+            + (faults.first?.description ?? "nothing"), remedy: "Give healthy scans, or another --tissue")
+      }
+      preparation.normalization = settings.normalization.learned(from: images, appearing: settings.tissueAppearance)
+      slides = samples.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
+    }
+    var members: [Member] = []
+    for (k, slides) in slides.enumerated() {
+      let prepared = preparation.prepare(sources[k].images)
+      // What was read is given up case by case, as what was made of it takes its place.
+      sources[k].images = []
+      let member = Member(
+        name: sources[k].name, scans: prepared.map(\.scan).filter { $0.tissue.share > 0.02 },
+        slides: slides.filter { !$0.fields.isEmpty }, origins: sources[k].origins)
+      if !member.groups.isEmpty { members.append(member) }
+    }
+    let real = members.indices.filter { members[$0].origins == nil }
+    guard real.count >= 2 else {
+      throw NormaError(
+        subject: study.path,
+        found: "\(real.count) case\(real.count == 1 ? "" : "s") with tissue in it; at least 2 are needed, "
+          + "one to learn from and one to calibrate on, and 40 or more are recommended",
+        remedy: faults.isEmpty
+          ? "Add healthy cases" : "Add healthy cases; the first that was left out says: \(faults[0])")
+    }
+    let reach = members.flatMap(\.views).reduce(Float(0)) { $1.image.samples.reduce($0) { max($0, abs($1)) } }
+    if reach > Self.largestIntensity {
+      throw NormaError(
+        subject: study.path,
+        found: "its intensities reach \(reach), which are not normalized; about 0 to 1 was expected",
+        remedy: "Choose a --normalization that brings them there, such as robust")
+    }
+    // The split must not follow the order of names, which often is that of scanners or dates.
+    var random = RandomGenerator(seed: settings.seed ^ 0x5EED)
+    let order = real.shuffled(using: &random)
+    let count = min(max(1, Int((Double(real.count) * settings.heldOutShare).rounded())), real.count - 1)
+    let chosen = Set(order.prefix(count))
+    heldOut = members.indices.filter(chosen.contains).map { members[$0] }
+    // What was made of a held-out case would give it away; so may what does not say what it was made of.
+    let hidden = Set(heldOut.map(\.name))
+    training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
+      .filter { member in member.origins.map { !$0.isEmpty && hidden.isDisjoint(with: $0) } ?? true }
+    digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
+    self.preparation = preparation
+    self.faults = faults
+    self.incomplete = incomplete
+  }
+
+  /// What was read of a case.
+  private struct Source {
+    var name: String
+    var images: [Image] = []
+    var slides: [Slide] = []
+    var origins: Set<String>?
+
+    var isEmpty: Bool { images.isEmpty && slides.isEmpty }
+  }
+
+  /// The largest whole factor that leaves the shorter edge of half the scans long enough.
+  private static func reduction(for sources: [Source]) -> Int {
+    let edges =
+      sources.flatMap(\.images).map { (min($0.width, $0.height), grid) }
+      + sources.flatMap(\.slides).map { (min($0.level.width, $0.level.height), slideGrid) }
+    let factors = edges.map { edge, least in edge / least }.sorted()
+    return min(max(1, factors[factors.count / 2]), largestReduction)
+  }
+  package static let largestReduction = 64
+
+  /// A patch edge that suits the scans: 128, or less where they are smaller.
+  package func patchSize(granularity: Int) -> Int {
+    let largest = training.flatMap(\.views).map { max($0.image.width, $0.image.height) }.max() ?? Self.grid
+    return min(Self.grid, (largest + granularity - 1) / granularity * granularity)
+  }
+}

@@ -1,0 +1,25 @@
+internal import COneDNN
+
+/// A product of two square matrices: what the processor can do at best, for benchmarks to be measured against.
+package final class MatrixProduct {
+  private let primitive: Primitive
+  private let factors: [Memory]
+  private let product: Memory
+  /// Multiplications and additions of one product.
+  package let operations: Int
+
+  package init(edge: Int, engine: Engine) throws {
+    let descriptor = try OneDNN.matrixProduct(edge: edge, precision: engine.precision, engine: engine)
+    primitive = try Primitive(descriptor, engine: engine)
+    factors = [
+      try Memory(allocating: descriptor.layout(dnnl_query_src_md), engine: engine),
+      try Memory(allocating: descriptor.layout(dnnl_query_weights_md), engine: engine),
+    ]
+    product = try Memory(allocating: descriptor.layout(dnnl_query_dst_md), engine: engine)
+    operations = 2 * edge * edge * edge
+  }
+
+  package func run() throws {
+    try primitive.run([DNNL_ARG_SRC_0: factors[0], DNNL_ARG_WEIGHTS_0: factors[1], DNNL_ARG_DST_0: product])
+  }
+}

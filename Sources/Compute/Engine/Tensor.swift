@@ -1,0 +1,135 @@
+internal import COneDNN
+import Files
+internal import Glibc
+import Threads
+
+/// Dimensions of a batch of feature maps, in the order in which the numbers lie in memory.
+package struct Shape: Hashable, Sendable, CustomStringConvertible {
+  /// Batch, height, width, channels.
+  package var n, h, w, c: Int
+
+  package init(_ n: Int, _ h: Int, _ w: Int, _ c: Int) {
+    self.n = n
+    self.h = h
+    self.w = w
+    self.c = c
+  }
+
+  package var count: Int { n * h * w * c }
+  package var pixels: Int { n * h * w }
+  package var description: String { "[\(n), \(h), \(w), \(c)]" }
+}
+
+/// A batch of feature maps, `[n, h, w, c]`, f32, channels of a pixel together (oneDNN's nhwc).
+///
+/// Reference semantics on purpose: layers own their outputs and reuse them call after call, so that a training step
+/// allocates nothing. A tensor returned by a layer is valid until that layer runs again.
+package final class Tensor {
+  package let shape: Shape
+  package let values: UnsafeMutableBufferPointer<Float>
+  let memory: Memory
+  /// The values as convolutions multiply them; `nil` where convolutions take the values themselves or round them on their
+  /// own. Whoever writes to `values` keeps it up to date.
+  let rounded: Rounded?
+  /// Whether `values` are kept; to touch them where they are not is a crash.
+  let holdsValues: Bool
+
+  /// Who reads a tensor, where convolutions multiply in bf16; in f32 all read the same.
+  package enum Readers {
+    case loops, convolutions, both
+  }
+
+  /// A tensor's values in bf16.
+  final class Rounded {
+    let bits: UnsafeMutableBufferPointer<UInt16>
+    let memory: Memory
+
+    fileprivate init(_ shape: Shape, engine: Engine) throws {
+      bits = try Tensor.pages(shape.count)
+      let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc, .bfloat16)
+      memory = try Memory(layout, at: bits.baseAddress, engine: engine)
+    }
+
+    deinit { munmap(bits.baseAddress, bits.count * MemoryLayout<UInt16>.stride) }
+  }
+
+  /// Zero-filled; a gradient that is never computed takes no memory, since only pages that are written to do.
+  ///
+  /// - Parameter readers: decides whether there are `values`, `rounded` or both, in bf16.
+  package init(_ shape: Shape, engine: Engine, readBy readers: Readers = .loops) throws {
+    precondition(shape.count > 0, "a tensor needs at least one element, its shape is \(shape)")
+    self.shape = shape
+    let isRounded = engine.precision == .bfloat16
+    holdsValues = !isRounded || readers != .convolutions
+    values = try Self.pages(shape.count, areTouched: holdsValues)
+    let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc)
+    memory = try Memory(layout, at: values.baseAddress, engine: engine)
+    rounded = isRounded && readers != .loops ? try Rounded(shape, engine: engine) : nil
+  }
+
+  deinit { munmap(values.baseAddress, values.count * MemoryLayout<Float>.stride) }
+
+  /// Pages come from the system zeroed, one by one when they are first written to.
+  private static func pages<Value>(
+    _ count: Int, areTouched: Bool = true
+  ) throws -> UnsafeMutableBufferPointer<Value> {
+    let bytes = count * MemoryLayout<Value>.stride
+    let rights = areTouched ? PROT_READ | PROT_WRITE : PROT_NONE
+    let raw = mmap(nil, bytes, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let raw, raw != MAP_FAILED else {
+      throw NormaError.oneDNN("memory of \(bytes) bytes", answered: "out_of_memory")
+    }
+    return UnsafeMutableBufferPointer(start: raw.assumingMemoryBound(to: Value.self), count: count)
+  }
+
+  package func copy(from other: Tensor) {
+    precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
+    guard rounded == nil else { return fill(from: other, { value, _ in value }, rest: { value, _ in value }) }
+    let (target, source) = (values.baseAddress!, other.values.baseAddress!)
+    forEachChunk { (target + $0.lowerBound).update(from: source + $0.lowerBound, count: $0.count) }
+  }
+
+  package func add(_ other: Tensor) { set(self, plus: other) }
+
+  /// Sum of two tensors, either of which may be this one.
+  package func set(_ a: Tensor, plus b: Tensor) {
+    precondition(shape == a.shape && shape == b.shape, "shapes \(shape), \(a.shape) and \(b.shape) differ")
+    let other = b.values.baseAddress!
+    fill(from: a) {
+      $0 + UnsafeRawPointer(other + $1).loadUnaligned(as: Lanes.self)
+    } rest: {
+      $0 + other[$1]
+    }
+  }
+
+  /// Sets every value, and what is rounded of it, by a function of another tensor's and of its place.
+  @inline(__always) private func fill(
+    from other: Tensor, _ vector: (Lanes, Int) -> Lanes, rest scalar: (Float, Int) -> Float
+  ) {
+    let (source, target) = (other.values.baseAddress!, values.baseAddress!)
+    let rounded = rounded?.bits.baseAddress
+    forEachChunk { chunk in
+      var place = chunk.lowerBound
+      while place &+ Lanes.scalarCount <= chunk.upperBound {
+        let value = vector(UnsafeRawPointer(source + place).loadUnaligned(as: Lanes.self), place)
+        UnsafeMutableRawPointer(target + place).storeBytes(of: value, as: Lanes.self)
+        if let rounded {
+          UnsafeMutableRawPointer(rounded + place).storeBytes(of: value.rounded16, as: SIMD8<UInt16>.self)
+        }
+        place &+= Lanes.scalarCount
+      }
+      while place < chunk.upperBound {
+        target[place] = scalar(source[place], place)
+        if let rounded { rounded[place] = Lanes(repeating: target[place]).rounded16[0] }
+        place &+= 1
+      }
+    }
+  }
+
+  private static let chunkSize = 1 << 14
+
+  private func forEachChunk(_ body: (Range<Int>) -> Void) {
+    let (count, size) = (shape.count, Self.chunkSize)
+    Parallel.run(chunks: (count + size - 1) / size) { body($0 * size..<min(count, ($0 + 1) * size)) }
+  }
+}

@@ -1,0 +1,139 @@
+import Numerics
+import Threads
+
+/// Doubles height and width by repeating every pixel, then convolves with 3 x 3 and zero padding; the doubled map is never
+/// made.
+///
+/// Of the nine pixels that the kernel sees there, no more than four are different ones. Output pixels of even and odd rows
+/// and columns are four convolutions of 2 x 2, whose weights are sums of the kernel's: 16 products a pixel of the input in
+/// place of 36, the same numbers but for rounding. They are computed at once, as one convolution of the input with four
+/// times the outputs.
+///
+/// The output is that convolution's, `[n, h + 1, w + 1, 4 * outputs]`: at `(i, j)` lie the four results of the input's
+/// pixels `i - 1...i`, `j - 1...j`. Which of them is a pixel of the doubled map is for `DoubledMap` to say, and for
+/// `NormalizedActivation` to read; some at the border are none.
+/// Source: Shi et al. 2016, arXiv:1609.07009, section 3, in the other direction.
+package final class DoublingConvolution: Layer {
+  package let weights: Parameter  // [output, input, 3, 3]
+  package let bias: Parameter  // [output]
+  private let convolution: Convolution
+  private var version = (weights: -1, bias: -1)
+
+  /// Rows, or columns, of the kernel that meet either pixel that an even output sees, and an odd one.
+  private static let taps: [[[Int]]] = [[[0], [1, 2]], [[0, 1], [2]]]
+
+  /// - Parameter gain: of the weights' initial spread.
+  package init(
+    _ name: String, from inputs: Int, to outputs: Int, gain: Float = 1, engine: Engine,
+    using generator: inout RandomGenerator
+  ) {
+    weights = Parameter("\(name).weight", shape: [outputs, inputs, 3, 3])
+    bias = Parameter("\(name).bias", shape: [outputs])
+    weights.initialize(fanIn: inputs * 9, gain: gain, using: &generator)
+    convolution = Convolution(
+      weights: Parameter("\(name).doubling.weight", shape: [4 * outputs, inputs, 2, 2]),
+      bias: Parameter("\(name).doubling.bias", shape: [4 * outputs]), engine: engine)
+    convolution.weights.gradientIsSet = { [unowned self] () throws in
+      gatherWeightGradient()
+      try weights.gradientIsSet?()
+    }
+    convolution.bias.gradientIsSet = { [unowned self] () throws in
+      gatherBiasGradient()
+      try bias.gradientIsSet?()
+    }
+  }
+
+  package var parameters: [Parameter] { [weights, bias] }
+
+  package func forward(_ x: Tensor) throws -> Tensor {
+    spreadParameters()
+    return try convolution.forward(x)
+  }
+
+  /// - Parameter gradient: by the output, 0 where that is no pixel of the doubled map.
+  package func backward(_ gradient: Tensor) throws -> Tensor { try convolution.backward(gradient) }
+
+  package func backwardToParameters(_ gradient: Tensor) throws {
+    try convolution.backwardToParameters(gradient)
+  }
+
+  package func backwardToInput(_ gradient: Tensor) throws -> Tensor {
+    try convolution.backwardToInput(gradient)
+  }
+
+  private var outputs: Int { weights.shape[0] }
+
+  /// Calls `body` for every weight of the four convolutions and every weight of the kernel that is part of it.
+  ///
+  /// - Parameters:
+  ///   - output: of the kernel.
+  ///   - body: takes their places.
+  @inline(__always) private func forEachPart(ofOutput output: Int, _ body: (_ small: Int, _ kernel: Int) -> Void) {
+    let inputs = weights.shape[1]
+    for kind in 0..<4 {
+      for tap in 0..<4 {
+        let small = (kind &* outputs &+ output) &* inputs &* 4 &+ tap
+        for row in Self.taps[kind / 2][tap / 2] {
+          for column in Self.taps[kind % 2][tap % 2] {
+            let kernel = output &* inputs &* 9 &+ row &* 3 &+ column
+            for input in 0..<inputs { body(small &+ input &* 4, kernel &+ input &* 9) }
+          }
+        }
+      }
+    }
+  }
+
+  private func spreadParameters() {
+    if version.weights != weights.version {
+      convolution.weights.update { small in
+        nonisolated(unsafe) let small = small
+        small.update(repeating: 0)
+        Parallel.run(chunks: outputs) { output in forEachPart(ofOutput: output) { small[$0] += weights.value[$1] } }
+      }
+    }
+    if version.bias != bias.version {
+      convolution.bias.update { for i in $0.indices { $0[i] = bias.value[i % outputs] } }
+    }
+    version = (weights.version, bias.version)
+  }
+
+  private func gatherWeightGradient() {
+    weights.gradient.update(repeating: 0)
+    Parallel.run(chunks: outputs) { output in
+      forEachPart(ofOutput: output) { weights.gradient[$1] += convolution.weights.gradient[$0] }
+    }
+  }
+
+  private func gatherBiasGradient() {
+    for output in 0..<outputs {
+      bias.gradient[output] = (0..<4).reduce(0) { $0 + convolution.bias.gradient[$1 * outputs + output] }
+    }
+  }
+}
+
+/// Where the pixels of a doubled map lie in what `DoublingConvolution` puts out.
+struct DoubledMap {
+  /// Of the doubled map, `[n, 2h, 2w, c]`.
+  let shape: Shape
+  /// For each of its pixels, how many pixels of `c` values lie before it.
+  let places: [Int32]
+
+  /// - Parameter output: of the convolution, `[n, h + 1, w + 1, 4c]`.
+  init(in output: Shape) {
+    let shape = Shape(output.n, 2 * (output.h - 1), 2 * (output.w - 1), output.c / 4)
+    self.shape = shape
+    places = [Int32](unsafeUninitializedCapacity: shape.pixels) { places, count in
+      var next = 0
+      for n in 0..<shape.n {
+        for y in 0..<shape.h {
+          let row = (n * output.h + (y + 1) / 2) * output.w
+          for x in 0..<shape.w {
+            places[next] = Int32((row + (x + 1) / 2) * 4 + y % 2 * 2 + x % 2)
+            next += 1
+          }
+        }
+      }
+      count = next
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import Threads
+
+/// Moves blocks of `factor` x `factor` pixels into channels, `[n, h, w, c]` to `[n, h / factor, w / factor, factor² c]`,
+/// block row first, then block column, then channel. Source: Shi et al. 2016, arXiv:1609.05158, backwards.
+package enum SpaceToDepth {
+  package static func forward(_ x: Tensor, factor: Int, into result: Tensor) {
+    move(fine: x.shape, factor: factor) { fine, coarse, count in
+      (result.values.baseAddress! + coarse).update(from: x.values.baseAddress! + fine, count: count)
+    }
+  }
+
+  package static func inverse(_ x: Tensor, factor: Int, into result: Tensor) {
+    move(fine: result.shape, factor: factor) { fine, coarse, count in
+      (result.values.baseAddress! + fine).update(from: x.values.baseAddress! + coarse, count: count)
+    }
+  }
+
+  private static func move(fine: Shape, factor: Int, _ copy: (Int, Int, Int) -> Void) {
+    precondition(fine.h % factor == 0 && fine.w % factor == 0, "\(fine) does not divide into blocks of \(factor)")
+    let run = factor * fine.c  // a block's row lies together in both layouts
+    let coarsePixel = factor * run
+    Parallel.run(chunks: fine.n) { n in
+      for row in n * fine.h..<(n + 1) * fine.h {
+        let (blockRow, offset) = row.quotientAndRemainder(dividingBy: factor)
+        for block in 0..<fine.w / factor {
+          copy(
+            row * fine.w * fine.c + block * run,
+            (blockRow * (fine.w / factor) + block) * coarsePixel + offset * run, run)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import Foundation
+import Numerics
+import Threads
+
+/// Adam with decoupled weight decay and gradient clipping by the global norm, and the moving average of the weights.
+///
+/// Source: Kingma & Ba 2015, arXiv:1412.6980, algorithm 1; Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2; the
+/// average as in Polyak & Juditsky 1992.
+package final class Adam {
+  package struct Settings: Codable, Sendable, Equatable {
+    package var beta1: Float = 0.9
+    package var beta2: Float = 0.999
+    package var epsilon: Float = 1e-8
+    /// Applied to weights of more than one dimension, not to biases and scales.
+    package var weightDecay: Float = 1e-4
+    /// Gradients longer than this, over all parameters, are shortened to it.
+    package var maximumNorm: Float = 1
+    /// Share of the average kept each step, once enough steps have been seen.
+    package var averaging: Float = 0.998
+
+    package init() {}
+  }
+
+  package let settings: Settings
+  package let parameters: [Parameter]
+  package private(set) var step = 0
+  /// Of all parameters, one after the other.
+  private var first: [Float]
+  private var second: [Float]
+  private var average: [Float]
+  private let pieces: [Piece]
+
+  /// Part of a parameter that a thread updates at once.
+  private struct Piece {
+    let parameter: Parameter
+    let range: Range<Int>
+    /// Where it begins among all parameters.
+    let start: Int
+  }
+
+  private static let pieceSize = 1 << 12
+
+  package init(_ parameters: [Parameter], settings: Settings = Settings()) {
+    self.parameters = parameters
+    self.settings = settings
+    var (pieces, total) = ([Piece](), 0)
+    for parameter in parameters {
+      for low in stride(from: 0, to: parameter.count, by: Self.pieceSize) {
+        let range = low..<min(low + Self.pieceSize, parameter.count)
+        pieces.append(Piece(parameter: parameter, range: range, start: total))
+        total += range.count
+      }
+    }
+    self.pieces = pieces
+    first = [Float](repeating: 0, count: total)
+    second = first
+    average = parameters.flatMap(\.value)
+  }
+
+  /// Of every parameter; copied out of the state each time.
+  package var firstMoments: [[Float]] { first.divided(into: parameters.map(\.count)) }
+  package var secondMoments: [[Float]] { second.divided(into: parameters.map(\.count)) }
+  package var averages: [[Float]] { average.divided(into: parameters.map(\.count)) }
+
+  /// Continues where `step` updates left off.
+  package func restore(step: Int, firstMoments: [[Float]], secondMoments: [[Float]], averages: [[Float]]) {
+    self.step = step
+    first = Array(firstMoments.joined())
+    second = Array(secondMoments.joined())
+    average = Array(averages.joined())
+  }
+
+  /// Takes a step along the parameters' gradients.
+  ///
+  /// - Returns: the gradients' norm before clipping; where it is not finite, nothing was changed.
+  @discardableResult
+  package func update(learningRate: Float) -> Float {
+    let squares = Parallel.map(pieces.count) { Self.sumOfSquares(pieces[$0].parameter.gradient, pieces[$0].range) }
+    let norm = squares.reduce(0, +).squareRoot()
+    guard norm.isFinite else { return Float(norm) }
+    step += 1
+    let clip = Float(min(1, Double(settings.maximumNorm) / max(norm, 1e-12)))
+    let correction1 = 1 - pow(settings.beta1, Float(step))
+    let correction2 = 1 - pow(settings.beta2, Float(step))
+    let rate = learningRate / correction1
+    let keep = min(settings.averaging, Float(1 + step) / Float(10 + step))
+    let s = settings
+    first.withUnsafeMutableBufferPointer { first in
+      second.withUnsafeMutableBufferPointer { second in
+        average.withUnsafeMutableBufferPointer { average in
+          let (first, second, average) = (first.baseAddress!, second.baseAddress!, average.baseAddress!)
+          Parallel.run(chunks: pieces.count) { k in
+            let piece = pieces[k]
+            let decay = piece.parameter.shape.count > 1 ? learningRate * s.weightDecay : 0
+            let value = piece.parameter.value.baseAddress! + piece.range.lowerBound
+            let gradient = piece.parameter.gradient.baseAddress! + piece.range.lowerBound
+            let (m, v, mean) = (first + piece.start, second + piece.start, average + piece.start)
+            for i in 0..<piece.range.count {
+              let g = gradient[i] * clip
+              m[i] = s.beta1 * m[i] + (1 - s.beta1) * g
+              v[i] = s.beta2 * v[i] + (1 - s.beta2) * g * g
+              value[i] -= decay * value[i] + rate * m[i] / ((v[i] / correction2).squareRoot() + s.epsilon)
+              mean[i] = keep * mean[i] + (1 - keep) * value[i]
+            }
+          }
+        }
+      }
+    }
+    for parameter in parameters { parameter.update { _ in } }
+    return Float(norm)
+  }
+
+  /// Puts the averaged weights in place and returns those they replaced.
+  package func swapInAverages() -> [[Float]] {
+    let live = parameters.map { Array($0.value) }
+    for (parameter, average) in zip(parameters, averages) { parameter.set(average) }
+    return live
+  }
+
+  private static func sumOfSquares(_ values: UnsafeMutableBufferPointer<Float>, _ range: Range<Int>) -> Double {
+    var lanes = SIMD8<Double>()
+    var i = range.lowerBound
+    while i + 8 <= range.upperBound {
+      var chunk = SIMD8<Double>()
+      for lane in 0..<8 { chunk[lane] = Double(values[i + lane]) }
+      lanes += chunk * chunk
+      i += 8
+    }
+    var total = lanes.sum()
+    while i < range.upperBound {
+      total += Double(values[i]) * Double(values[i])
+      i += 1
+    }
+    return total
+  }
+}

@@ -1,0 +1,162 @@
+internal import Glibc
+
+/// All files below a folder, links followed, every folder entered once.
+///
+/// Names are taken as bytes, which Foundation silently drops where they are no UTF-8. What is left out is told of.
+package struct FolderWalk: Sendable {
+  package struct File: Sendable, Equatable {
+    /// Relative to the folder; bytes that are no UTF-8 as `\xFF`.
+    package let path: String
+    /// Whether a file can be opened by that path.
+    package let isText: Bool
+    /// Whether it is a link that leads nowhere.
+    package let isDangling: Bool
+    /// Whether it is a folder that may not be read.
+    package let isLocked: Bool
+  }
+
+  /// In order of their bytes, but for those that are no text, which come last.
+  package private(set) var files: [File] = []
+  /// What was not entered, a sentence each.
+  package private(set) var notes: [String] = []
+
+  private let root: String
+  private let takesHidden: Bool
+  private typealias Path = [UInt8]
+  private struct Found {
+    let path: Path
+    var isDangling = false
+    var isLocked = false
+  }
+  private struct Place: Hashable {
+    let device: UInt
+    let file: UInt
+
+    init(_ status: stat) { (device, file) = (UInt(status.st_dev), UInt(status.st_ino)) }
+  }
+
+  /// - Parameter takesHidden: whether names that begin with a dot count.
+  /// - Throws: `NormaError` where the folder itself cannot be read; those in it are told of among the files.
+  package init(of root: String, takingHidden takesHidden: Bool = false) throws(NormaError) {
+    self.root = root
+    self.takesHidden = takesHidden
+    var found: [Found] = []
+    var visited: Set<Place> = []
+    var links: [Path] = []
+    // A link back up would be walked for ever, and one to the root of the file system for days.
+    var above = Array(root.utf8)
+    while let status = Self.status(of: above), visited.insert(Place(status)).inserted { above += Array("/..".utf8) }
+    if let status = Self.status(of: Array(root.utf8)) { visited.remove(Place(status)) }
+    var pending: [Path] = [[]]
+    while true {
+      // Folders before links to them: which of both is entered must not depend on the order on the disk.
+      if pending.isEmpty, !links.isEmpty { pending = [links.removeFirst()] }
+      guard let folder = pending.popLast() else { break }
+      guard let status = Self.status(of: full(folder)) else { continue }  // removed since
+      guard visited.insert(Place(status)).inserted else {
+        let clause = "it leads to a folder that is read already or that this one lies in"
+        notes.append("\(text(folder)): \(clause). It is left out.")
+        continue
+      }
+      let names: [Path]
+      do throws(NormaError) { names = try self.names(in: folder) } catch {
+        guard !folder.isEmpty else { throw error }
+        found.append(Found(path: folder, isLocked: true))
+        continue
+      }
+      for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+        let path = folder.isEmpty ? name : folder + [UInt8(ascii: "/")] + name
+        var own = stat()
+        guard lstat(Self.terminated(full(path)), &own) == 0 else {
+          if errno != ENOENT { found.append(Found(path: path)) }
+          continue
+        }
+        let target = Self.status(of: full(path))
+        if let target, target.st_mode & S_IFMT == S_IFDIR {
+          if own.st_mode & S_IFMT == S_IFLNK { links.append(path) } else { pending.append(path) }
+        } else {
+          found.append(Found(path: path, isDangling: target == nil))
+        }
+      }
+    }
+    files = list(found)
+  }
+
+  private func list(_ found: [Found]) -> [File] {
+    let sorted = found.sorted { $0.path.lexicographicallyPrecedes($1.path) }
+    var texts: [File] = []
+    var others: [File] = []
+    var taken: Set<String> = []
+    for file in sorted {
+      if let text = String(validating: file.path, as: UTF8.self) {
+        texts.append(File(path: text, isText: true, isDangling: file.isDangling, isLocked: file.isLocked))
+        taken.insert(text)
+      } else {
+        others.append(
+          File(path: Self.escaped(file.path), isText: false, isDangling: file.isDangling, isLocked: file.isLocked))
+      }
+    }
+    // A name may hold backslashes of its own.
+    return texts
+      + others.map { file in
+        var path = file.path
+        while !taken.insert(path).inserted {
+          path = "\(FilePath.folder(of: path))/\\\(FilePath.name(of: path))"
+        }
+        return File(path: path, isText: false, isDangling: file.isDangling, isLocked: file.isLocked)
+      }
+  }
+
+  private func full(_ path: Path) -> Path { Array(root.utf8) + (path.isEmpty ? [] : [UInt8(ascii: "/")] + path) }
+
+  private func text(_ path: Path) -> String { Self.escaped(full(path)) }
+
+  private static func terminated(_ path: Path) -> [CChar] { path.map { CChar(bitPattern: $0) } + [0] }
+
+  /// Of what a path leads to; `nil` where that is nothing.
+  private static func status(of path: Path) -> stat? {
+    var result = stat()
+    return stat(terminated(path), &result) == 0 ? result : nil
+  }
+
+  private func names(in folder: Path) throws(NormaError) -> [Path] {
+    guard let stream = opendir(Self.terminated(full(folder))) else {
+      let code = errno
+      if code == ENOENT { return [] }  // removed since
+      throw .system(text(folder), doing: "the folder cannot be read", code: code, remedy: "Check its permissions")
+    }
+    defer { closedir(stream) }
+    var result: [Path] = []
+    errno = 0
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      let isHidden = name.first == UInt8(ascii: ".")
+      let isFolder = [".", ".."].contains(String(decoding: name, as: UTF8.self))  // itself, or that above
+      if !isHidden || takesHidden && !isFolder { result.append(name) }
+      errno = 0
+    }
+    guard errno == 0 else {
+      throw .system(text(folder), doing: "the folder cannot be read", code: errno, remedy: "Check the disk")
+    }
+    return result
+  }
+
+  /// Text in which bytes that are no UTF-8 stand as `\xFF`.
+  private static func escaped(_ bytes: Path) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    var result = ""
+    var rest = bytes[...]
+    while let byte = rest.first {
+      let scalar = (1...4).lazy.compactMap { String(validating: rest.prefix($0), as: UTF8.self) }.first
+      if let scalar {
+        result += scalar
+        rest = rest.dropFirst(scalar.utf8.count)
+      } else {
+        let digits = String(byte, radix: 16, uppercase: true)
+        result += "\\x" + (digits.count == 1 ? "0" : "") + digits
+        rest = rest.dropFirst()
+      }
+    }
+    return result
+  }
+}

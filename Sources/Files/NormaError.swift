@@ -1,0 +1,42 @@
+/// Why something could not be done, told so that a user can act on it.
+///
+/// The message is one or two full sentences: the subject, the page where there is one, what was found, what was expected
+/// and what to do.
+package struct NormaError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Whose fault an error is.
+  package enum Kind: String, Sendable {
+    /// The file breaks its own format.
+    case malformed
+    /// The file is valid; norma cannot read it.
+    case unsupported
+    /// The file declares more than the limits allow.
+    case limitExceeded
+    /// The input is sound, but not what is needed here: another path, file or option is expected.
+    case input
+    /// The operating system, or a library below norma, refused.
+    case system
+  }
+
+  package let kind: Kind
+  /// File, folder or option, as the user gave it or below what the user gave; `nil` where the fault lies in none.
+  package let subject: String?
+  /// One-based page, where the fault lies in one.
+  package let page: Int?
+  /// What was found and what was expected, without the subject.
+  package let found: String
+  /// What the user can do, without the full stop.
+  package let remedy: String
+
+  package init(_ kind: Kind = .input, subject: String?, page: Int? = nil, found: String, remedy: String) {
+    self.kind = kind
+    self.subject = subject
+    self.page = page
+    self.found = found
+    self.remedy = remedy
+  }
+
+  package var description: String {
+    let place = subject.map { $0 + (page.map { " page \($0)" } ?? "") + ": " } ?? ""
+    return "\(place)\(found). \(remedy)."
+  }
+}

@@ -1,0 +1,223 @@
+import Numerics
+import Threads
+
+/// How intensities are brought to a common scale before a model sees them. Stored in the model, applied when scoring.
+package struct Normalization: Sendable, Equatable, Codable {
+  package enum Method: Sendable, Equatable, Codable {
+    case none
+    /// Divides by a percentile of the foreground, in 0...100; result in 0...1.5.
+    case percentile(Double)
+    /// Maps `low...high`, in the file's units, to 0...1.
+    case window(low: Float, high: Float)
+    /// Puts the mean of the foreground at 0.5 and makes one standard deviation 0.12; result in 0...1.5.
+    case standardScore
+    /// Puts the median of tissue at 0.5 and makes one robust standard deviation (1.4826 times the median absolute
+    /// deviation) 0.12; result in 0...1.5. Hardly moved by a lesion, unlike the brightest percentile or the mean.
+    case robust
+    /// Brings the histogram of the foreground onto one learned from the training scans; result in 0...1.5.
+    case histogram
+    /// Optical density of a stained slide, natural logarithm; result in 0...1.5.
+    case opticalDensity
+    /// Light through a stained slide whose stains are brought to a standard; result in 0...1.5, glass at 1.
+    case macenko
+  }
+
+  /// Where normalized intensities lie; without bounds for `none`.
+  package var range: ClosedRange<Float> {
+    switch method {
+    case .none: -Float.infinity...Float.infinity
+    case .window: 0...1
+    case .percentile, .standardScore, .robust, .histogram, .opticalDensity, .macenko: 0...1.5
+    }
+  }
+
+  /// What median and one deviation of tissue become, where a method sets them.
+  private static let (middle, deviation): (Float, Float) = (0.5, 0.12)
+
+  package enum Scope: String, Sendable, Codable {
+    case scan
+    /// All scans of a case share their parameters, so that slices of a volume stay comparable.
+    case wholeCase = "case"
+    /// All scans, those to come too, have the parameters that the training scans gave.
+    case trainingSet = "training-set"
+  }
+
+  package var method: Method
+  package var scope: Scope
+  /// What `learned(from:)` found, for the scope `trainingSet`.
+  package private(set) var fixed: NormalizationParameters?
+  /// What `learned(from:)` found, for the method `histogram`.
+  package private(set) var standard: HistogramStandard?
+
+  package init(method: Method = .percentile(99), scope: Scope = .scan) {
+    self.method = method
+    self.scope = scope
+  }
+
+  /// Channels that the method works on; `nil` where any number will do.
+  package var neededChannels: Int? {
+    switch method {
+    case .opticalDensity, .macenko: 3
+    default: nil
+    }
+  }
+
+  /// Whether it holds what it needs, read from a file, for so many channels.
+  package func fits(channels: Int) -> Bool {
+    if case .percentile(let percent) = method, !(0...100).contains(percent) { return false }
+    if let neededChannels, neededChannels != channels { return false }
+    if scope == .trainingSet {
+      guard let fixed, fixed.fits(channels: channels), (neededChannels != nil) == (fixed.stain != nil),
+        (method == .histogram) == (fixed.curves != nil)
+      else { return false }
+    }
+    return method != .histogram || standard?.fits(channels: channels) == true
+  }
+
+  /// Whether it has to know something of the training scans.
+  package var isLearned: Bool { method == .histogram || scope == .trainingSet }
+
+  /// The same with what it has to know of the training scans.
+  ///
+  /// - Parameters:
+  ///   - cases: the images of each case, at least one case with at least one image; asked for only where something is
+  ///     learned from them.
+  ///   - look: what sets their tissue apart.
+  package func learned(
+    from cases: @autoclosure () -> [[Image]], appearing look: TissueMask.Appearance = .bright
+  ) -> Normalization {
+    guard isLearned else { return self }
+    let cases = cases()
+    var result = self
+    if method == .histogram {
+      result.standard = HistogramStandard(learnedFrom: scope == .scan ? cases.joined().map { [$0] } : cases)
+    }
+    if scope == .trainingSet {
+      let images = Array(cases.joined())
+      result.fixed = result.parameters(of: images, tissue: Self.tissue(of: images, appearing: look))
+    }
+    return result
+  }
+
+  /// What to do to each channel of these images, all of which have the same number of channels.
+  ///
+  /// Foreground is what lies more than a twentieth of the way from the channel's darkest value to its brightest (both
+  /// without the most extreme thousandth). The darkest value, not zero, is the origin, since a background need not be
+  /// zero. NaN is left out; a channel without any spread is not scaled.
+  ///
+  /// - Parameters:
+  ///   - tissue: masks of the images, for `robust` alone; worked out where they are not given.
+  ///   - loop: over channels.
+  package func parameters(
+    of images: [Image], tissue: [TissueMask]? = nil, loop: Loop = .serial
+  ) -> NormalizationParameters {
+    let channels = images.first?.channels ?? 0
+    precondition(images.allSatisfy { $0.channels == channels }, "images of one scope differ in their channels")
+    if scope == .trainingSet, let fixed { return fixed }
+    switch method {
+    case .none:
+      return NormalizationParameters(channels: channels, offset: 0, scale: 1, range: nil)
+    case .window(let low, let high):
+      return NormalizationParameters(channels: channels, offset: low, scale: Self.usable(high - low), range: range)
+    case .percentile(let percent):
+      precondition((0...100).contains(percent), "percentile \(percent)")
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
+      let scales = loop.map(channels) { channel in
+        let sample = ChannelSample(of: images, channel: channel)
+        return (sample.darkest, Self.usable(sample.foreground.quantile(percent / 100) - sample.darkest))
+      }
+      (result.offset, result.scale) = (scales.map(\.0), scales.map(\.1))
+      return result
+    case .robust:
+      return robustParameters(
+        of: images, tissue: tissue ?? Self.tissue(of: images, loop: loop), channels: channels, loop: loop)
+    case .histogram:
+      guard let standard else { preconditionFailure("a histogram's standard was not learned") }
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
+      result.curves = loop.map(channels) { standard.curve(of: images, channel: $0) }
+      return result
+    case .opticalDensity, .macenko:
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
+      result.stain =
+        method == .macenko ? StainTransform.macenko(of: images) : StainTransform.density(of: images)
+      return result
+    case .standardScore:
+      var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
+      let moments = loop.map(channels) { ChannelSample(of: images, channel: $0).foreground.moments }
+      for (channel, (mean, deviation)) in moments.enumerated() {
+        result.scale[channel] = Self.usable(deviation / Self.deviation)
+        result.offset[channel] = mean - Self.middle * result.scale[channel]
+      }
+      return result
+    }
+  }
+
+  /// Which pixels are tissue, from the pictures of one case as they were read: the mask has to stand before `robust` can
+  /// measure in it.
+  ///
+  /// - Parameters:
+  ///   - channels: those that show tissue; `nil` for all.
+  ///   - loop: over channels and over images.
+  package static func tissue(
+    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Appearance = .bright, loop: Loop = .serial
+  ) -> [TissueMask] {
+    guard !images.isEmpty else { return [] }
+    if look == .stained { return loop.map(images.count) { TissueMask(of: images[$0].stainedness) } }
+    let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
+    let seen = images.map { image in channels.map { image.channels($0) } ?? image }
+    let shared = coarse.parameters(of: seen, loop: loop)
+    return loop.map(seen.count) { TissueMask(of: coarse.apply(shared, to: seen[$0])) }
+  }
+
+  /// Median and median absolute deviation over the tissue of all images.
+  private func robustParameters(
+    of images: [Image], tissue masks: [TissueMask], channels: Int, loop: Loop
+  ) -> NormalizationParameters {
+    var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
+    let reach = Normalization(method: .percentile(99)).parameters(of: images, loop: loop).scale
+    let spreads = loop.map(channels) { channel -> (median: Float, spread: Float)? in
+      var values: [Float] = []
+      for (image, mask) in zip(images, masks) {
+        for pixel in mask.isTissue.indices where mask.isTissue[pixel] {
+          let value = image.samples[pixel * channels + channel]
+          if value.isFinite { values.append(value) }
+        }
+      }
+      guard !values.isEmpty else { return nil }
+      let median = values.median()
+      for i in values.indices { values[i] = abs(values[i] - median) }
+      // A channel that is nearly constant is not blown up: its spread counts as at least 3 % of its reach.
+      return (median, max(1.4826 * values.median(), 0.03 * reach[channel]))
+    }
+    for (channel, found) in spreads.enumerated() {
+      guard let found else { continue }
+      result.scale[channel] = Self.usable(found.spread / Self.deviation)
+      result.offset[channel] = found.median - Self.middle * result.scale[channel]
+    }
+    return result
+  }
+
+  package func apply(_ parameters: NormalizationParameters, to image: Image) -> Image {
+    precondition(
+      parameters.offset.count == image.channels,
+      "parameters for \(parameters.offset.count) channels, image has \(image.channels)")
+    var result = parameters.stain?.apply(to: image) ?? image
+    let channels = image.channels
+    let low = parameters.range?.lowerBound ?? -.infinity
+    let high = parameters.range?.upperBound ?? .infinity
+    result.samples.withUnsafeMutableBufferPointer { samples in
+      for channel in 0..<channels {
+        let (offset, scale) = (parameters.offset[channel], 1 / parameters.scale[channel])
+        let curve = parameters.curves?[channel]
+        for index in stride(from: channel, to: samples.count, by: channels) {
+          let value = curve?(samples[index]) ?? (samples[index] - offset) * scale
+          // NaN fails both comparisons and stays.
+          samples[index] = value < low ? low : value > high ? high : value
+        }
+      }
+    }
+    return result
+  }
+
+  private static func usable(_ scale: Float) -> Float { scale.isFinite && scale > 0 ? scale : 1 }
+}

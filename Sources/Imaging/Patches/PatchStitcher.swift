@@ -1,0 +1,89 @@
+import Foundation
+import Threads
+
+/// Puts patches back together; where they overlap, they fade into each other.
+///
+/// Each patch counts with a raised cosine that falls to almost nothing at its border, and the sum is divided by the sum
+/// of weights, so that unchanged patches give the image they were cut from, to rounding.
+package struct PatchStitcher: Sendable {
+  package let grid: PatchGrid
+  package let channels: Int
+  /// The part of the image that is put together here.
+  package let area: PixelRectangle
+  private let window: [Float]
+  /// The same for every sample of a row of a patch.
+  private let sampleWindow: [Float]
+  private var sums: [Float]
+  private var weights: [Float]
+
+  /// - Parameter area: a part of the image; by default all of it.
+  package init(grid: PatchGrid, channels: Int, area: PixelRectangle? = nil) {
+    self.grid = grid
+    self.channels = channels
+    self.area = area ?? PixelRectangle(x: 0, y: 0, width: grid.width, height: grid.height)
+    let size = grid.patchSize
+    window = (0..<size).map { 0.5 - 0.5 * cos(2 * .pi * (Float($0) + 0.5) / Float(size)) + 1e-3 }
+    sampleWindow = window.flatMap { [Float](repeating: $0, count: channels) }
+    sums = [Float](repeating: 0, count: self.area.width * self.area.height * channels)
+    weights = [Float](repeating: 0, count: self.area.width * self.area.height)
+  }
+
+  /// - Parameters:
+  ///   - values: the patch, `[h, w, c]`; what lies outside the area is left out.
+  ///   - loop: over stripes of rows.
+  package mutating func add(
+    _ values: UnsafeBufferPointer<Float>, patch: Int, loop: Loop = .serial
+  ) {
+    let size = grid.patchSize
+    precondition(values.count >= size * size * channels, "\(values.count) samples for a patch")
+    let (left, top) = grid.origin(of: patch)
+    let rows = max(0, area.y - top)..<max(0, area.y - top, min(size, area.y + area.height - top))
+    let columns = max(0, area.x - left)..<max(0, area.x - left, min(size, area.x + area.width - left))
+    guard !columns.isEmpty else { return }
+    let (channels, area, window, sampleWindow) = (channels, area, window, sampleWindow)
+    sums.withUnsafeMutableBufferPointer { sums in
+      weights.withUnsafeMutableBufferPointer { weights in
+        let stripes = (rows.count + Self.stripe - 1) / Self.stripe
+        loop(stripes) { stripe in
+          let first = rows.lowerBound + stripe * Self.stripe
+          for y in first..<min(first + Self.stripe, rows.upperBound) {
+            let pixel = (top + y - area.y) * area.width + left + columns.lowerBound - area.x
+            let weight = window[y]
+            for (k, x) in columns.enumerated() { weights[pixel + k] += weight * window[x] }
+            Self.addRow(
+              values.baseAddress! + (y * size + columns.lowerBound) * channels, count: columns.count * channels,
+              weight: weight, window: sampleWindow, from: columns.lowerBound * channels,
+              to: sums.baseAddress! + pixel * channels)
+          }
+        }
+      }
+    }
+  }
+
+  /// Rows that are added at once.
+  private static let stripe = 16
+
+  /// - Parameter first: of the samples within their row of the patch.
+  private static func addRow(
+    _ source: UnsafePointer<Float>, count: Int, weight: Float, window: [Float], from first: Int,
+    to sums: UnsafeMutablePointer<Float>
+  ) {
+    window.withUnsafeBufferPointer { window in
+      let window = window.baseAddress! + first
+      for i in 0..<count { sums[i] += weight * window[i] * source[i] }
+    }
+  }
+
+  /// The blended image; pixels of patches that were not added are NaN, "no data".
+  package func image(pixelSize: PixelSize? = nil) -> Image {
+    var result = Image(width: area.width, height: area.height, channels: channels, samples: sums, pixelSize: pixelSize)
+    result.samples.withUnsafeMutableBufferPointer { samples in
+      for (pixel, weight) in weights.enumerated() {
+        for channel in 0..<channels {
+          samples[pixel * channels + channel] = weight > 0 ? samples[pixel * channels + channel] / weight : .nan
+        }
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,103 @@
+import Files
+
+/// Reads a level from top to bottom on a grid that is smaller by a whole factor, some rows at a time. What is stored so
+/// that it can only be decoded at once, such as one strip from bottom to top, is held whole.
+package final class ReducedRows {
+  /// Some rows of the grid, of which only those parts are there that are wanted.
+  package struct Band: Sendable {
+    package let top: Int
+    package let height: Int
+    package let parts: [Part]
+  }
+
+  package struct Part: Sendable {
+    package let x: Int
+    package let image: Image
+  }
+
+  package let width: Int
+  package let height: Int
+  private let file: TIFFFile
+  private let level: ScanLevel
+  private let factor: Int
+  private let isWanted: (PixelRectangle) -> Bool
+  private let toleratedMissing: Double
+  private let bands: [Range<Int>]
+  private var nextBand = 0
+  private var missing = 0.0
+
+  /// Columns of the level that are decoded at once.
+  private static let widest = 8192
+  /// Where strips go over the whole width, columns are asked about in pieces of this width, as tiles are.
+  private static let pieceWidth = 256
+
+  /// - Parameters:
+  ///   - limits: what may be missing is a share of the whole level, not of each piece that is read.
+  ///   - isWanted: whether anything in this part of the grid is; else it may be left undecoded, as no data.
+  package init(
+    of level: ScanLevel, inFile path: String, limits: TIFFLimits, reducedBy factor: Int,
+    where isWanted: @escaping (PixelRectangle) -> Bool = { _ in true }
+  ) throws(NormaError) {
+    file = try TIFFFile(path: path, limits: limits.forPieces)
+    toleratedMissing = limits.toleratedMissing
+    self.level = level
+    self.factor = factor
+    self.isWanted = isWanted
+    width = (level.width + factor - 1) / factor
+    height = (level.height + factor - 1) / factor
+    bands = try file.bands(ofPage: level.pages[0], multipleOf: factor, channels: level.channels)
+  }
+
+  /// Share of the level that was found missing or broken, in 0...1, so far.
+  package var missingShare: Double { missing / level.pixels }
+
+  /// The next rows of the grid; `nil` after the last.
+  package func next() throws(NormaError) -> Band? {
+    guard nextBand < bands.count else { return nil }
+    let rows = bands[nextBand]
+    nextBand += 1
+    var parts: [Part] = []
+    for columns in wantedColumns(in: rows) {
+      let area = PixelRectangle(x: columns.lowerBound, y: rows.lowerBound, width: columns.count, height: rows.count)
+      let read = try file.region(of: level, area)
+      missing += read.missingShare * Double(area.width) * Double(area.height)
+      guard missingShare <= toleratedMissing else {
+        throw NormaError(
+          .malformed, subject: file.path, page: level.pages[0],
+          found: "more than \(Int(100 * toleratedMissing)) % of it is missing or broken",
+          remedy: "Copy or export it again, or tolerate more")
+      }
+      parts.append(Part(x: columns.lowerBound / factor, image: read.reduced(by: factor)))
+    }
+    return Band(top: rows.lowerBound / factor, height: (rows.count + factor - 1) / factor, parts: parts)
+  }
+
+  /// Stretches of columns of the level, as long as can be decoded at once, that make whole columns of the grid.
+  private func wantedColumns(in rows: Range<Int>) -> [Range<Int>] {
+    let page = file.pages[level.pages[0] - 1]
+    let piece: Int
+    if case .tiles(let width, let height) = page.layout {
+      piece = page.orientation.isTransposed ? height : width
+    } else {
+      piece = Self.pieceWidth
+    }
+    let (top, bottom) = (rows.lowerBound / factor, (rows.upperBound - 1) / factor)
+    var result: [Range<Int>] = []
+    for start in stride(from: 0, to: level.width, by: piece) {
+      let (left, right) = (start / factor, (min(start + piece, level.width) - 1) / factor)
+      let cells = PixelRectangle(x: left, y: top, width: right - left + 1, height: bottom - top + 1)
+      guard isWanted(cells) else { continue }
+      let columns = left * factor..<min((right + 1) * factor, level.width)
+      guard let last = result.last, last.upperBound >= columns.lowerBound else {
+        result.append(columns)
+        continue
+      }
+      if columns.upperBound - last.lowerBound <= Self.widest {
+        result[result.count - 1] = last.lowerBound..<columns.upperBound
+      } else if last.upperBound < columns.upperBound {
+        result.append(last.upperBound..<columns.upperBound)
+      }
+    }
+    return page.isTiled || result.isEmpty ? result : [result[0].lowerBound..<result[result.count - 1].upperBound]
+  }
+}

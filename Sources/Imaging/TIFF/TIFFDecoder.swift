@@ -1,0 +1,486 @@
+import Files
+import Foundation
+
+/// Decodes regions of one page.
+struct TIFFDecoder {
+  let page: TIFFPage
+  private let handle: TIFFHandle
+  private let limits: TIFFLimits
+  private let rendering: TIFFRendering
+  private let palette: [SIMD3<Float>]
+  private let chunkWidth: Int
+  private let chunkHeight: Int
+
+  /// Makes the page the handle's current one.
+  init(page: TIFFPage, of handle: TIFFHandle, limits: TIFFLimits) throws(NormaError) {
+    self.page = page
+    self.handle = handle
+    self.limits = limits
+    func failure(_ kind: NormaError.Kind, _ found: String, _ remedy: String = NormaError.reexport) -> NormaError {
+      NormaError(kind, subject: handle.path, page: page.number, found: found, remedy: remedy)
+    }
+    guard page.width > 0, page.height > 0 else {
+      throw failure(.malformed, "the page is \(page.width)x\(page.height) pixels; at least 1x1 is expected")
+    }
+    guard handle.canDecode(page.compression) else {
+      throw failure(
+        .unsupported, "Compression is \(page.compression.name), which libtiff was built without",
+        "Re-export it with LZW or Deflate")
+    }
+    guard let rendering = page.rendering else { throw failure(.unsupported, page.unsupportedReason) }
+    self.rendering = rendering
+    // These codecs decode to other pixels once they have decoded before: an old-style JPEG always, fax where it is damaged.
+    if let reason = handle.readPage(at: page.offset, isAnew: page.compression == .oldJPEG || page.compression.isFax) {
+      throw failure(.malformed, "the page's directory cannot be read" + reason)
+    }
+    if case .displayColor = rendering, let reason = handle.displayColorRefusal {
+      throw failure(
+        .unsupported,
+        "PhotometricInterpretation is \(page.photometric.name) in a form libtiff cannot convert: \(reason)",
+        "Re-export it as RGB")
+    }
+    if page.compression == .jpeg && page.photometric == .yCbCr { handle.requestRGBFromJPEG() }
+    if rendering.isPalette {
+      guard let table = handle.palette(bits: page.bitsPerSample) else {
+        throw failure(.malformed, "PhotometricInterpretation is palette, but there is no ColorMap")
+      }
+      palette = Self.colors(of: table)
+    } else {
+      palette = []
+    }
+    switch page.layout {
+    case .strips(let rows): (chunkWidth, chunkHeight) = (page.storedWidth, rows)
+    case .tiles(let width, let height): (chunkWidth, chunkHeight) = (width, height)
+    }
+    guard chunkWidth > 0, chunkHeight > 0 else {
+      throw failure(.malformed, "the page's \(unit)s are \(chunkWidth)x\(chunkHeight) pixels; at least 1x1 is expected")
+    }
+    let (chunkPixels, isOverflown) = chunkWidth.multipliedReportingOverflow(by: isReadByRow ? 1 : chunkHeight)
+    guard !isOverflown, chunkPixels <= limits.maximumChunkBytes * 8 / bitsPerPixel else {
+      throw failure(
+        .limitExceeded,
+        "a \(unit) is \(chunkWidth)x\(chunkHeight) pixels of \(bitsPerPixel) bits;"
+          + " up to \(limits.maximumChunkBytes) bytes are allowed",
+        "Re-export it in tiles of 256x256")
+    }
+  }
+
+  /// How many decoders of the page, each on a handle of its own, decode a region faster than one.
+  func workers(for region: PixelRectangle) -> Int {
+    guard !isReadByRow, region.width.multipliedReportingOverflow(by: region.height).partialValue >= Self.worthSharing
+    else { return 1 }
+    return min(grid(of: region).count, ProcessInfo.processInfo.activeProcessorCount)
+  }
+
+  /// Rows of the upright page, from the top, that can be decoded one range after the other at hardly more cost than all at
+  /// once.
+  ///
+  /// - Parameters:
+  ///   - factor: of the number of rows of each range but the last.
+  ///   - channels: that are held of each pixel, where other pages have more.
+  func bands(multipleOf factor: Int, channels: Int) -> [Range<Int>] {
+    let isTurned = page.orientation.isTransposed
+    // Rows of a strip can be decoded one after the other, but not again.
+    let isInOrder = isReadByRow && !isTurned && !page.isPlanar && !page.orientation.isMirroredDown
+    let isAtOnce = !isInOrder && (isReadByRow || (isTurned && !page.isTiled))
+    var unit = isInOrder ? 1 : isAtOnce ? page.height : isTurned ? chunkWidth : chunkHeight
+    if unit < page.height, unit % factor != 0 {
+      let common = (1...4).first { $0 * unit % factor == 0 }.map { $0 * unit }
+      // Else a row of tiles is decoded for two ranges.
+      unit = common ?? (2 * unit + factor - 1) / factor * factor
+    }
+    let rows = max(1, Self.bandSamples / page.width / max(rendering.channels, channels) / unit) * unit
+    return stride(from: 0, to: page.height, by: rows).map { $0..<min($0 + rows, page.height) }
+  }
+  private static let bandSamples = 3 << 22
+  private static let worthSharing = 1 << 20
+
+  /// - Parameters:
+  ///   - region: within the upright page.
+  ///   - helpers: decoders of the same page on other handles, which take a part of the work each.
+  func image(of region: PixelRectangle, with helpers: [TIFFDecoder] = []) throws(NormaError) -> Image {
+    let (pixels, isOverflown) = region.width.multipliedReportingOverflow(by: region.height)
+    guard !isOverflown, pixels <= limits.maximumPixels else {
+      throw failure(
+        .limitExceeded,
+        "\(region.width)x\(region.height) pixels are declared; up to \(limits.maximumPixels) are allowed",
+        "Raise the limit or crop the scan")
+    }
+    let channels = rendering.channels
+    // A pixel may declare 65535 samples; RGB and one more at the largest size is as much as is meant to fit.
+    guard channels <= max(4, 4 * limits.maximumPixels / max(pixels, 1)) else {
+      throw failure(
+        .limitExceeded,
+        "\(region.width)x\(region.height) pixels of \(channels) channels are declared;"
+          + " up to \(4 * limits.maximumPixels) samples are allowed",
+        "Raise the limit or crop the scan")
+    }
+    var error: NormaError?
+    var missing = 0.0
+    // Memory is left untouched until it is decoded into: a file that only declares a large page costs nothing.
+    let samples = [Float](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
+      do throws(NormaError) {
+        guard pixels > 0, let start = buffer.baseAddress else { return }
+        missing = try decode(region, with: helpers, into: start)
+        count = pixels * channels
+      } catch let failure {
+        error = failure
+      }
+    }
+    if let error { throw error }
+    var image = Image(
+      width: region.width, height: region.height, channels: channels, samples: samples, pixelSize: page.pixelSize)
+    image.missingShare = missing
+    return image
+  }
+
+  // MARK: Chunks
+
+  private var unit: String { page.isTiled ? "tile" : "strip" }
+  private var samplesPerChunkPixel: Int { page.isPlanar ? 1 : page.samplesPerPixel }
+  private var bitsPerPixel: Int {
+    if case .displayColor = rendering { 32 } else { samplesPerChunkPixel * page.bitsPerSample }
+  }
+  private var rowBytes: Int { (chunkWidth * bitsPerPixel + 7) / 8 }
+
+  /// A page of one large strip is decoded row by row, so that it is not in memory twice.
+  private var isReadByRow: Bool {
+    if case .displayColor = rendering { return false }
+    if page.compression.isJPEG2000 { return false }
+    if page.contiguousOffset != nil { return true }
+    let bytes = rowBytes.multipliedReportingOverflow(by: chunkHeight)
+    return !page.isTiled && (bytes.overflow || bytes.partialValue > Self.largeStrip)
+  }
+  private static let largeStrip = 1 << 22
+
+  private var chunksAcross: Int { (page.storedWidth - 1) / chunkWidth + 1 }
+  private var chunksDown: Int { (page.storedHeight - 1) / chunkHeight + 1 }
+
+  /// Buffers that every strip or tile is decoded through.
+  private struct Buffers {
+    let chunk: UnsafeMutableRawBufferPointer
+    let row: UnsafeMutablePointer<Float>
+  }
+
+  /// Strips or tiles that a region of the upright page touches, row by row.
+  private struct Grid {
+    let rows: ClosedRange<Int>
+    let columns: ClosedRange<Int>
+
+    var count: Int { rows.count * columns.count }
+
+    subscript(index: Int) -> (row: Int, column: Int) {
+      (rows.lowerBound + index / columns.count, columns.lowerBound + index % columns.count)
+    }
+  }
+
+  private func grid(of region: PixelRectangle) -> Grid {
+    let area = page.orientation.stored(region, width: page.width, height: page.height)
+    return Grid(
+      rows: (area.y / chunkHeight)...((area.y + area.height - 1) / chunkHeight),
+      columns: (area.x / chunkWidth)...((area.x + area.width - 1) / chunkWidth))
+  }
+
+  /// - Returns: share of the strips or tiles that are missing or broken; their pixels are `NaN`.
+  private func decode(
+    _ region: PixelRectangle, with helpers: [TIFFDecoder], into output: UnsafeMutablePointer<Float>
+  ) throws(NormaError) -> Double {
+    let grid = grid(of: region)
+    let workers = [self] + helpers
+    let total = grid.count * planes.count
+    if workers.count == 1 {
+      return Double(try decode(region, part: 0..<grid.count, of: grid, into: output)) / Double(total)
+    }
+    var results = [Result<Int, NormaError>](repeating: .success(0), count: workers.count)
+    results.withUnsafeMutableBufferPointer { results in
+      // Every worker has its own handle, its own part and its own result.
+      nonisolated(unsafe) let (results, workers, output) = (results, workers, output)
+      DispatchQueue.concurrentPerform(iterations: workers.count) { k in
+        let part = grid.count * k / workers.count..<grid.count * (k + 1) / workers.count
+        do throws(NormaError) {
+          results[k] = .success(try workers[k].decode(region, part: part, of: grid, into: output))
+        } catch { results[k] = .failure(error) }
+      }
+    }
+    var missing = 0
+    // Of several errors the first in the file counts, as if one worker had met them in turn.
+    for result in results { missing += try result.get() }
+    guard Double(missing) <= limits.toleratedMissing * Double(total) else {
+      throw failure(
+        .malformed, "\(missing) of its \(total) \(unit)s are missing or broken",
+        "Copy or export it again, or tolerate more")
+    }
+    return Double(missing) / Double(total)
+  }
+
+  /// Decodes some of the strips or tiles of a region.
+  ///
+  /// - Returns: how many are missing or broken.
+  private func decode(
+    _ region: PixelRectangle, part: Range<Int>, of grid: Grid, into output: UnsafeMutablePointer<Float>
+  ) throws(NormaError) -> Int {
+    let area = page.orientation.stored(region, width: page.width, height: page.height)
+    let walk = page.orientation.walk(width: region.width, height: region.height)
+    let bytes = rowBytes * (isReadByRow ? 1 : chunkHeight)
+    // Zeros, since what a codec leaves out must not show what was in memory before; untouched until it is decoded into.
+    guard let memory = calloc(bytes, 1) else { preconditionFailure("no memory for a \(unit) of \(bytes) bytes") }
+    defer { free(memory) }
+    let chunk = UnsafeMutableRawBufferPointer(start: memory, count: bytes)
+    let row = UnsafeMutablePointer<Float>.allocate(capacity: min(chunkWidth, area.width) * samplesPerChunkPixel)
+    defer { row.deallocate() }
+    let buffers = Buffers(chunk: chunk, row: row)
+
+    let planes = planes
+    let total = grid.count * planes.count
+    var missing = 0
+    for plane in planes {
+      for k in part {
+        let (row, column) = grid[k]
+        let place = Chunk(
+          index: ((plane ?? 0) * chunksDown + row) * chunksAcross + column, x: column * chunkWidth,
+          y: row * chunkHeight, plane: plane)
+        do throws(NormaError) {
+          try decode(place, of: area, walk: walk, through: buffers, into: output)
+        } catch {
+          missing += 1
+          guard Double(missing) <= limits.toleratedMissing * Double(total) else {
+            throw missing == 1 ? error : tooMuchMissing(missing, of: total, last: error)
+          }
+          blank(place, of: area, walk: walk, in: output)
+        }
+      }
+    }
+    return missing
+  }
+
+  /// A strip or tile, and where its first pixel lies on the stored page.
+  private struct Chunk {
+    let index: Int
+    let x: Int
+    let y: Int
+    let plane: Int?
+  }
+
+  private func tooMuchMissing(_ count: Int, of total: Int, last: NormaError) -> NormaError {
+    failure(
+      last.kind,
+      "more than \(Int(limits.toleratedMissing * 100)) % of its \(total) \(unit)s are missing or broken; the last that was "
+        + "tried: " + last.found, "Copy or export it again, or tolerate more")
+  }
+
+  private func decode(
+    _ place: Chunk, of area: PixelRectangle, walk: (start: Int, right: Int, down: Int), through buffers: Buffers,
+    into output: UnsafeMutablePointer<Float>
+  ) throws(NormaError) {
+    let left = max(place.x, area.x)
+    let width = min(place.x + chunkWidth, area.x + area.width) - left
+    let top = max(place.y, area.y)
+    let bottom = min(place.y + chunkHeight, area.y + area.height)
+    try check(place.index)
+    if !isReadByRow { try readChunk(place.index, x: place.x, y: place.y, into: buffers.chunk) }
+    // Within a strip rows can only be decoded in order, from its first.
+    let first = isReadByRow ? handle.row(toGoOnFrom: place.index, of: page, within: place.y...top) : top
+    for line in first..<bottom {
+      if isReadByRow { try readRow(line, of: place.index, plane: place.plane, into: buffers.chunk) }
+      guard line >= top else { continue }
+      let start = walk.start + (left - area.x) * walk.right + (line - area.y) * walk.down
+      self.place(
+        buffers.chunk, row: isReadByRow ? 0 : line - place.y, rowWidth: min(chunkWidth, page.storedWidth - place.x),
+        column: left - place.x, width: width, plane: place.plane, scratch: buffers.row,
+        into: output + start * rendering.channels, step: walk.right * rendering.channels)
+    }
+  }
+
+  /// Puts no data where a strip or tile should be.
+  private func blank(
+    _ place: Chunk, of area: PixelRectangle, walk: (start: Int, right: Int, down: Int),
+    in output: UnsafeMutablePointer<Float>
+  ) {
+    let channels = rendering.channels
+    for y in max(place.y, area.y)..<min(place.y + chunkHeight, area.y + area.height) {
+      for x in max(place.x, area.x)..<min(place.x + chunkWidth, area.x + area.width) {
+        let pixel = walk.start + (x - area.x) * walk.right + (y - area.y) * walk.down
+        for c in 0..<channels where place.plane == nil || holds(channel: c, plane: place.plane!) {
+          output[pixel * channels + c] = .nan
+        }
+      }
+    }
+  }
+
+  /// Whether a channel of the picture is made from a plane of its own, or from this one among others.
+  private func holds(channel: Int, plane: Int) -> Bool {
+    switch rendering {
+    case .samples(let kept, _, _): kept[channel] == plane
+    // Black is multiplied into all channels; an ink that is missing leaves its own without data.
+    case .inks: plane == channel || plane == 3
+    case .palette, .displayColor: true
+    }
+  }
+
+  /// The planes to decode; one pass, without a number, where all samples of a pixel lie together.
+  private var planes: [Int?] {
+    guard page.isPlanar else { return [nil] }
+    return switch rendering {
+    case .samples(let kept, _, _): kept
+    case .palette: [0]
+    case .inks: [0, 1, 2, 3]
+    case .displayColor: [nil]
+    }
+  }
+
+  private func check(_ index: Int) throws(NormaError) {
+    // Rows without a directory were counted against the file's length when they were found.
+    if page.contiguousOffset != nil { return }
+    let stored = handle.storedExtent(ofChunk: index)
+    guard stored.bytes > 0 else {
+      throw failure(
+        .malformed, "\(unit) \(index + 1) is missing; the file gives it no bytes", "Copy or export it again")
+    }
+    let (end, isOverflown) = stored.offset.addingReportingOverflow(stored.bytes)
+    guard !isOverflown, end <= handle.fileBytes else {
+      throw failure(
+        .malformed,
+        "\(unit) \(index + 1) lies at bytes \(stored.offset) to \(end), but the file ends at \(handle.fileBytes)",
+        "Copy or export it again")
+    }
+  }
+
+  private func readRow(
+    _ row: Int, of index: Int, plane: Int?, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(NormaError) {
+    let reason =
+      if let start = page.contiguousOffset {
+        handle.read(
+          at: start + UInt64(row * rowBytes), sampleBytes: page.bitsPerSample / 8, into: buffer)
+      } else {
+        handle.decode(row: row, of: index, plane: plane ?? 0, into: buffer)
+      }
+    if let reason { throw undecodable(index, reason) }
+    addUp(buffer, rows: 1)
+  }
+
+  /// Turns differences between neighbours back into samples. Source: TIFF 6.0, section 14.
+  private func addUp(_ buffer: UnsafeMutableRawBufferPointer, rows: Int) {
+    guard page.holdsDifferences else { return }
+    if case .displayColor = rendering { return }
+    for row in 0..<rows {
+      let samples = UnsafeMutableRawBufferPointer(rebasing: buffer[row * rowBytes..<(row + 1) * rowBytes])
+      PackedSamples(samples, bits: page.bitsPerSample).addUp(
+        count: chunkWidth * samplesPerChunkPixel, stride: samplesPerChunkPixel)
+    }
+  }
+
+  private func readChunk(
+    _ index: Int, x: Int, y: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(NormaError) {
+    // The last strip has only the rows that remain; tiles are always whole.
+    let rows = page.isTiled ? chunkHeight : min(chunkHeight, page.storedHeight - y)
+    let reason: String?
+    if case .displayColor = rendering {
+      let raster = buffer.assumingMemoryBound(to: UInt32.self)
+      let area = PixelRectangle(
+        x: x, y: y, width: min(chunkWidth, page.storedWidth - x), height: min(rows, page.storedHeight - y))
+      reason = handle.decodeDisplayColor(area, into: raster.baseAddress!)
+    } else if page.compression.isJPEG2000 {
+      reason = decodeJPEG2000(index, rows: rows, into: buffer)
+    } else {
+      let bytes = rowBytes * rows
+      reason = handle.decode(chunk: index, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<bytes]))
+    }
+    if let reason { throw undecodable(index, reason) }
+    addUp(buffer, rows: rows)
+  }
+
+  private func decodeJPEG2000(_ index: Int, rows: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+    guard [8, 16].contains(page.bitsPerSample) else {
+      return ": its samples have \(page.bitsPerSample) bits, which is unsupported in JPEG 2000; 8 or 16 are expected"
+    }
+    let stored = handle.stored(chunk: index)
+    if let reason = stored.reason { return reason }
+    let form = JPEG2000.Form(
+      width: chunkWidth, height: rows, samples: samplesPerChunkPixel, bits: page.bitsPerSample,
+      isYCbCr: page.compression == .aperioYCbCr)
+    return stored.bytes.withUnsafeBytes { JPEG2000.decode($0, as: form, into: buffer) }
+  }
+
+  private func undecodable(_ index: Int, _ reason: String) -> NormaError {
+    // libtiff has no code for "sound, but beyond me", only words.
+    let isBeyondUs = reason.lowercased().contains("unsupported") || reason.contains("not supported")
+    return failure(
+      isBeyondUs ? .unsupported : .malformed, "\(unit) \(index + 1) cannot be decoded" + reason,
+      isBeyondUs ? "Re-export it with LZW or Deflate" : "Copy or export it again")
+  }
+
+  // MARK: Pixels
+
+  /// Writes one row of a decoded chunk to the picture.
+  ///
+  /// - Parameter rowWidth: pixels in a row of the chunk that lie on the page.
+  /// - Parameter step: from one pixel to the next in `output`, in samples.
+  private func place(
+    _ chunk: UnsafeMutableRawBufferPointer, row: Int, rowWidth: Int, column: Int, width: Int, plane: Int?,
+    scratch: UnsafeMutablePointer<Float>, into output: UnsafeMutablePointer<Float>, step: Int
+  ) {
+    let perPixel = samplesPerChunkPixel
+    func unpack(_ type: TIFFSampleType, into target: UnsafeMutablePointer<Float>) {
+      let start = chunk.baseAddress! + row * rowBytes
+      type.unpack(row: start, first: column * perPixel, count: width * perPixel, into: target)
+    }
+    switch rendering {
+    case .samples(let kept, let type, let isInverted):
+      if plane == nil && kept.count == perPixel && step == perPixel && !isInverted {
+        unpack(type, into: output)
+        return
+      }
+      unpack(type, into: scratch)
+      if isInverted {
+        let mirror = type.mirror
+        for index in 0..<(width * perPixel) { scratch[index] = mirror - scratch[index] }
+      }
+      for (channel, sample) in kept.enumerated() where plane == nil || plane == sample {
+        let source = scratch + (plane == nil ? sample : 0)
+        for x in 0..<width { output[x * step + channel] = source[x * perPixel] }
+      }
+    case .palette(let type):
+      unpack(type, into: scratch)
+      for x in 0..<width {
+        let color = palette[Int(scratch[x * perPixel])]
+        for channel in 0..<3 { output[x * step + channel] = color[channel] }
+      }
+    case .inks(let type):
+      unpack(type, into: scratch)
+      let full = type.fullScale
+      for ink in 0..<4 where plane == nil || plane == ink {
+        let source = scratch + (plane == nil ? ink : 0)
+        for x in 0..<width {
+          let light = full - source[x * perPixel]
+          if ink < 3 {
+            output[x * step + ink] = light
+          } else {
+            for channel in 0..<3 { output[x * step + channel] *= light / full }
+          }
+        }
+      }
+    case .displayColor(let channels):
+      let raster = chunk.assumingMemoryBound(to: UInt32.self).baseAddress! + row * rowWidth + column
+      for x in 0..<width {
+        let pixel = raster[x]
+        for channel in 0..<channels { output[x * step + channel] = Float(pixel >> UInt32(8 * channel) & 0xFF) }
+      }
+    }
+  }
+
+  /// Tables are meant to have 16 bits; those with 8 are common and told apart by having no larger value.
+  private static func colors(of table: [SIMD3<UInt16>]) -> [SIMD3<Float>] {
+    let isByte = table.allSatisfy { $0.max() < 256 }
+    return table.map { SIMD3<Float>(Float($0.x), Float($0.y), Float($0.z)) / (isByte ? 1 : 257) }
+  }
+
+  private func failure(_ kind: NormaError.Kind, _ found: String, _ remedy: String) -> NormaError {
+    NormaError(kind, subject: handle.path, page: page.number, found: found, remedy: remedy)
+  }
+}
+
+extension TIFFRendering {
+  fileprivate var isPalette: Bool { if case .palette = self { true } else { false } }
+}

@@ -1,0 +1,189 @@
+import Files
+
+/// A TIFF or BigTIFF file and its pages.
+///
+/// Decodes strip by strip or tile by tile straight into the picture asked for, so that a region of a large scan costs
+/// only the region. Not thread-safe: open a file once for each thread.
+package final class TIFFFile {
+  package let path: String
+  /// The chain of pages, then those that pages own (tag 330), page by page.
+  package let pages: [TIFFPage]
+  /// The pictures to analyze.
+  package let scans: [TIFFScan]
+  /// Why there are no further pages, where the file has more that cannot be found.
+  ///
+  /// The pages before are good; a caller reports the rest as one failed scan.
+  package let defect: NormaError?
+  let handle: TIFFHandle
+  private var helpers: [TIFFHandle] = []
+  let limits: TIFFLimits
+
+  /// - Throws: `NormaError` where the file cannot be opened, is no TIFF, or where its chain of pages loops or is longer
+  ///   than the limit.
+  package init(path: String, limits: TIFFLimits = .default) throws(NormaError) {
+    handle = try TIFFHandle(path: path, limits: limits)
+    var (chain, defect) = try Self.chain(of: handle, limits: limits)
+    if defect == nil { chain += Self.contiguousPages(behind: chain, of: handle, limits: limits) }
+    let owned = try Self.ownedPages(of: chain, in: handle, limits: limits)
+    if defect == nil { defect = owned.defect }
+    let structure = TIFFStructure(chain + owned.pages, chained: chain.count, file: FilePath.name(of: path))
+    if defect == nil, let lack = structure.lack {
+      defect = NormaError(.malformed, subject: path, found: lack, remedy: NormaError.reexport)
+    }
+    (pages, scans, self.defect) = (structure.pages, structure.scans, defect)
+    self.path = path
+    self.limits = limits
+  }
+
+  /// A whole scan, upright, in the values the file stores, its channels in their order.
+  package func image(of scan: TIFFScan) throws(NormaError) -> Image {
+    let level = levels(of: scan)[0]
+    return try region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
+  }
+
+  /// A whole page, upright, in the values the file stores.
+  ///
+  /// - Parameter page: one-based.
+  package func image(page number: Int = 1) throws(NormaError) -> Image {
+    let page = self.page(number)
+    return try region(page: number, x: 0, y: 0, width: page.width, height: page.height)
+  }
+
+  /// A part of a page; only the strips or tiles it touches are read.
+  ///
+  /// Integers keep their value and floats theirs; NaN and infinities become NaN. Pages where the smallest value means
+  /// white are inverted, palettes, inks and YCbCr become RGB, alpha is dropped.
+  ///
+  /// - Parameter x: of the upright page, as are `y`, `width` and `height`.
+  package func region(
+    page number: Int, x: Int, y: Int, width: Int, height: Int
+  ) throws(NormaError) -> Image {
+    let page = self.page(number)
+    precondition(
+      x >= 0 && y >= 0 && x + width <= page.width && y + height <= page.height,
+      "region \(width)x\(height) at \(x),\(y) leaves the page of \(page.width)x\(page.height)")
+    let decoder = try TIFFDecoder(page: page, of: handle, limits: limits)
+    let area = PixelRectangle(x: x, y: y, width: width, height: height)
+    var decoders: [TIFFDecoder] = []
+    for k in 1..<decoder.workers(for: area) {
+      decoders.append(try TIFFDecoder(page: page, of: helper(k), limits: limits))
+    }
+    return try decoder.image(of: area, with: decoders)
+  }
+
+  /// Rows of a page, from the top, to decode one range after the other where not all are wanted at once.
+  ///
+  /// - Parameters:
+  ///   - factor: of the number of rows of each range but the last.
+  ///   - channels: that are held of each pixel, where other pages have more.
+  /// - Throws: `NormaError` where the page cannot be decoded or is larger than the limits allow.
+  package func bands(
+    ofPage number: Int, multipleOf factor: Int = 1, channels: Int = 1
+  ) throws(NormaError) -> [Range<Int>] {
+    let page = page(number)
+    // A larger page, in ranges of a row each, could have more of them than can be listed.
+    guard page.area <= Double(limits.maximumScanPixels) else {
+      throw NormaError(
+        .limitExceeded, subject: path, page: number,
+        found: "\(page.width)x\(page.height) pixels are declared; up to \(limits.maximumScanPixels) are allowed",
+        remedy: "Raise the limit or crop the scan")
+    }
+    return try TIFFDecoder(page: page, of: handle, limits: limits).bands(multipleOf: factor, channels: channels)
+  }
+
+  /// A further handle on the file; libtiff's serve one thread each.
+  private func helper(_ k: Int) throws(NormaError) -> TIFFHandle {
+    while helpers.count < k {
+      let another = try TIFFHandle(path: path, limits: limits)
+      guard another.isOfSameFile(as: handle) else {
+        throw NormaError(
+          .system, subject: path, found: "the file was replaced while it was read",
+          remedy: "Run again when nothing writes to it")
+      }
+      helpers.append(another)
+    }
+    return helpers[k - 1]
+  }
+
+  private func page(_ number: Int) -> TIFFPage {
+    precondition(pages.indices.contains(number - 1), "page \(number) of \(pages.count)")
+    return pages[number - 1]
+  }
+
+  /// Planes that ImageJ appends to the only page of a stack, uncompressed and without directories of their own.
+  private static func contiguousPages(
+    behind chain: [TIFFPage], of handle: TIFFHandle, limits: TIFFLimits
+  ) -> [TIFFPage] {
+    guard chain.count == 1, let first = chain.first, let imageJ = ImageJDescription(first.description ?? ""),
+      imageJ.images > 1, first.compression == .none, !first.isPlanar, !first.isTiled, first.bitsPerSample % 8 == 0,
+      first.rendering != nil, handle.readPage(at: first.offset) == nil
+    else { return [] }
+    // What norma can read has few samples of few bits: only the pixels can be too many.
+    let (pixels, isOverflown) = first.storedWidth.multipliedReportingOverflow(by: first.storedHeight)
+    guard !isOverflown, pixels > 0, pixels < 1 << 40 else { return [] }
+    let plane = UInt64(pixels * first.samplesPerPixel * first.bitsPerSample / 8)
+    let start = handle.storedExtent(ofChunk: 0).offset
+    let held = start < handle.fileBytes ? Int((handle.fileBytes - start) / max(plane, 1)) : 0
+    return (1..<max(1, min(imageJ.images, held, limits.maximumPages))).map {
+      TIFFPage(number: $0 + 1, of: handle, contiguousOffset: start + UInt64($0) * plane)
+    }
+  }
+
+  /// Pages that others own, such as the smaller levels of a pyramid.
+  private static func ownedPages(
+    of chain: [TIFFPage], in handle: TIFFHandle, limits: TIFFLimits
+  ) throws(NormaError) -> (pages: [TIFFPage], defect: NormaError?) {
+    var pages: [TIFFPage] = []
+    var seen = Set(chain.map(\.offset))
+    for owner in chain where owner.hasOwnedPages {
+      if let reason = handle.readPage(at: owner.offset) { return (pages, unreadable(owner.number, reason, handle)) }
+      for offset in handle.ownedPages {
+        let number = chain.count + pages.count + 1
+        guard number <= limits.maximumPages else { throw tooMany(handle, limits) }
+        guard seen.insert(offset).inserted else { throw loop(to: number, of: handle) }
+        if let reason = handle.readPage(at: offset) { return (pages, unreadable(number, reason, handle)) }
+        pages.append(TIFFPage(number: number, of: handle, owner: owner.number))
+      }
+    }
+    return (pages, nil)
+  }
+
+  private static func unreadable(_ number: Int, _ reason: String, _ handle: TIFFHandle) -> NormaError {
+    NormaError(
+      .malformed, subject: handle.path, page: number, found: "the page's directory cannot be read" + reason,
+      remedy: NormaError.reexport)
+  }
+
+  private static func tooMany(_ handle: TIFFHandle, _ limits: TIFFLimits) -> NormaError {
+    NormaError(
+      .limitExceeded, subject: handle.path, found: "the file has more than \(limits.maximumPages) pages, the limit",
+      remedy: "Split it")
+  }
+
+  private static func chain(
+    of handle: TIFFHandle, limits: TIFFLimits
+  ) throws(NormaError) -> (pages: [TIFFPage], defect: NormaError?) {
+    var pages = [TIFFPage(number: 1, of: handle)]
+    var offsets: Set<UInt64> = [handle.pageOffset]
+    while !handle.isLastPage {
+      let number = pages.count + 1
+      guard number <= limits.maximumPages else { throw tooMany(handle, limits) }
+      if let reason = handle.readNextPage() {
+        // libtiff refuses directories it has read before, and says nothing then.
+        if reason.isEmpty { throw loop(to: number, of: handle) }
+        return (pages, unreadable(number, reason, handle))
+      }
+      guard offsets.insert(handle.pageOffset).inserted else {
+        throw loop(to: number, of: handle)
+      }
+      pages.append(TIFFPage(number: number, of: handle))
+    }
+    return (pages, nil)
+  }
+
+  private static func loop(to number: Int, of handle: TIFFHandle) -> NormaError {
+    NormaError(
+      .malformed, subject: handle.path, page: number, found: "the chain of pages leads back to an earlier page",
+      remedy: NormaError.reexport)
+  }
+}

@@ -1,0 +1,284 @@
+internal import CTIFF
+import Files
+internal import Glibc
+
+/// The one place that opens a TIFF file for reading and calls libtiff on it.
+///
+/// Not thread-safe, as libtiff's handles are not.
+final class TIFFHandle {
+  let path: String
+  let fileBytes: UInt64
+  private let tiff: OpaquePointer
+  private let log: TIFFLog
+  private let largestChunk: Int
+  /// What the next row would be of the strip that is being decoded row by row.
+  private var next: (page: UInt64, strip: Int, row: Int)?
+  private let identity: (device: dev_t, file: ino_t)
+
+  init(path: String, limits: TIFFLimits) throws(NormaError) {
+    // O_NONBLOCK: opening a named pipe would otherwise wait for its writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      throw .system(
+        path, doing: "the file cannot be opened", code: errno, remedy: "Check the path and its rights")
+    }
+    var isOwned = true
+    defer { if isOwned { close(descriptor) } }
+
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw NormaError(
+        .system, subject: path, found: "this is a folder or a device, not a file",
+        remedy: "Give the path of a TIFF file")
+    }
+    var head = [UInt8](repeating: 0, count: 132)
+    let headBytes = head.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
+    guard headBytes >= 0 else {
+      throw .system(path, doing: "the file cannot be read", code: errno, remedy: "Check the disk")
+    }
+    if let kind = FileKind(of: Array(head.prefix(headBytes))) {
+      throw NormaError(
+        .malformed, subject: path, found: "the file is \(kind.name); a TIFF file is expected", remedy: kind.remedy)
+    }
+
+    let log = TIFFLog()
+    // "m" forbids mmap: reading past the end of a truncated mapped file kills the process with SIGBUS.
+    guard
+      let tiff = norma_tiff_open(descriptor, TIFFLog.fileName, "rm", log.pointer, tmsize_t(limits.maximumChunkBytes))
+    else {
+      throw NormaError(
+        .malformed, subject: path,
+        found: "the first page cannot be read" + log.explanation, remedy: NormaError.reexport)
+    }
+    isOwned = false
+    self.path = path
+    self.fileBytes = UInt64(status.st_size)
+    identity = (status.st_dev, status.st_ino)
+    self.tiff = tiff
+    self.log = log
+    largestChunk = limits.maximumChunkBytes
+  }
+
+  /// Whether the JPEG of the current page is turned into RGB.
+  private var givesRGB = false
+
+  deinit { TIFFClose(tiff) }
+
+  func isOfSameFile(as other: TIFFHandle) -> Bool { identity == other.identity && fileBytes == other.fileBytes }
+
+  // MARK: Pages
+
+  var pageOffset: UInt64 { TIFFCurrentDirOffset(tiff) }
+  var isLastPage: Bool { TIFFLastDirectory(tiff) != 0 }
+
+  /// `nil` on success, else libtiff's reason, empty where it gave none.
+  func readNextPage() -> String? {
+    log.clear()
+    return TIFFReadDirectory(tiff) == 1 ? nil : log.explanation
+  }
+
+  /// As `readNextPage`, for the page at a known offset.
+  ///
+  /// - Parameter isAnew: whether to read it although it is the current one, so that its codec begins anew; not amid a strip
+  ///   that is being decoded row by row.
+  func readPage(at offset: UInt64, isAnew: Bool = false) -> String? {
+    guard offset != pageOffset || (isAnew && next?.page != offset) else { return nil }
+    next = nil
+    log.clear()
+    if givesRGB {
+      // libtiff would take the rows of whatever page comes next for those of a JPEG that it turns into RGB.
+      _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_JPEGCOLORMODE), UInt16(JPEGCOLORMODE_RAW))
+      givesRGB = false
+    }
+    return TIFFSetSubDirectory(tiff, offset) == 1 ? nil : log.explanation
+  }
+
+  // MARK: Tags of the current page
+
+  func integer(_ tag: Int32) -> UInt16? {
+    var value: UInt16 = 0
+    return norma_tiff_get_u16(tiff, UInt32(tag), &value) == 1 ? value : nil
+  }
+
+  func wideInteger(_ tag: Int32) -> UInt32? {
+    var value: UInt32 = 0
+    return norma_tiff_get_u32(tiff, UInt32(tag), &value) == 1 ? value : nil
+  }
+
+  func float(_ tag: Int32) -> Float? {
+    var value: Float = 0
+    return norma_tiff_get_float(tiff, UInt32(tag), &value) == 1 ? value : nil
+  }
+
+  func text(_ tag: Int32) -> String? {
+    var value: UnsafePointer<CChar>?
+    guard norma_tiff_get_string(tiff, UInt32(tag), &value) == 1, let value else { return nil }
+    return String(cString: value)
+  }
+
+  /// The first value of a tag of two-byte integers, read past libtiff, which drops tags that it has no use for with the
+  /// page's compression.
+  func rawInteger(_ tag: Int32) -> UInt16? {
+    let isBig = TIFFIsBigTIFF(tiff) != 0
+    let isBigEndian = TIFFIsBigEndian(tiff) != 0
+    func number(_ bytes: some Collection<UInt8>) -> UInt64 {
+      (isBigEndian ? Array(bytes) : bytes.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    func read(_ count: Int, at offset: UInt64) -> [UInt8]? {
+      guard let place = off_t(exactly: offset) else { return nil }
+      var bytes = [UInt8](repeating: 0, count: count)
+      return pread(TIFFFileno(tiff), &bytes, count, place) == count ? bytes : nil
+    }
+    let (countBytes, entryBytes) = isBig ? (8, 20) : (2, 12)
+    guard let head = read(countBytes, at: pageOffset), case let count = number(head), count <= 4096,
+      let entries = read(Int(count) * entryBytes, at: pageOffset + UInt64(countBytes))
+    else { return nil }
+    for start in stride(from: 0, to: entries.count, by: entryBytes) {
+      guard number(entries[start..<start + 2]) == UInt64(tag), number(entries[start + 2..<start + 4]) == 3 else {
+        continue
+      }
+      let value = start + entryBytes - (isBig ? 8 : 4)
+      return UInt16(number(entries[value..<value + 2]))
+    }
+    return nil
+  }
+
+  /// The first value of a tag that only its maker knows.
+  func privateFloat(_ tag: UInt32) -> Float? {
+    var value: Float = 0
+    return norma_tiff_get_private_float(tiff, tag, &value) == 1 ? value : nil
+  }
+
+  /// Where the directories of pages lie that the current one owns (tag 330).
+  var ownedPages: [UInt64] {
+    var count: UInt16 = 0
+    var offsets: UnsafePointer<UInt64>?
+    guard norma_tiff_get_sub_ifds(tiff, &count, &offsets) == 1, let offsets else { return [] }
+    return Array(UnsafeBufferPointer(start: offsets, count: Int(count)))
+  }
+
+  var extraSamples: [UInt16] {
+    var count: UInt16 = 0
+    var kinds: UnsafePointer<UInt16>?
+    guard norma_tiff_get_extra_samples(tiff, &count, &kinds) == 1, let kinds else { return [] }
+    return Array(UnsafeBufferPointer(start: kinds, count: Int(count)))
+  }
+
+  /// Red, green and blue of every entry, 16 bits each; `nil` where the page has no table.
+  func palette(bits: Int) -> [SIMD3<UInt16>]? {
+    var red: UnsafePointer<UInt16>?
+    var green: UnsafePointer<UInt16>?
+    var blue: UnsafePointer<UInt16>?
+    guard norma_tiff_get_palette(tiff, &red, &green, &blue) == 1, let red, let green, let blue else { return nil }
+    return (0..<(1 << bits)).map { SIMD3(red[$0], green[$0], blue[$0]) }
+  }
+
+  var isTiled: Bool { TIFFIsTiled(tiff) != 0 }
+
+  func canDecode(_ compression: TIFFCompression) -> Bool {
+    compression.isJPEG2000 || TIFFIsCODECConfigured(compression.rawValue) != 0
+  }
+
+  // MARK: Strips and tiles of the current page
+
+  /// Decoded pixels come as RGB although the page's photometric interpretation is YCbCr.
+  func requestRGBFromJPEG() {
+    givesRGB = true
+    _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_JPEGCOLORMODE), UInt16(JPEGCOLORMODE_RGB))
+  }
+
+  func storedExtent(ofChunk chunk: Int) -> (offset: UInt64, bytes: UInt64) {
+    (TIFFGetStrileOffset(tiff, UInt32(chunk)), TIFFGetStrileByteCount(tiff, UInt32(chunk)))
+  }
+
+  /// Decodes one strip or tile; `nil` on success, else what went wrong.
+  func decode(chunk: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+    log.clear()
+    let read =
+      isTiled
+      ? TIFFReadEncodedTile(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(buffer.count))
+      : TIFFReadEncodedStrip(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(buffer.count))
+    // Codecs may complain, make up the pixels and call it a success.
+    if read < 0 || !log.isEmpty { return log.explanation }
+    return read == tmsize_t(buffer.count) ? nil : ": it holds \(read) of \(buffer.count) bytes"
+  }
+
+  /// A strip or tile as it is stored; a reason in place of it where it cannot be read.
+  func stored(chunk: Int) -> (bytes: [UInt8], reason: String?) {
+    let (_, count) = storedExtent(ofChunk: chunk)
+    guard count <= UInt64(largestChunk) else {
+      return ([], ": it has \(count) bytes; up to \(largestChunk) are allowed")
+    }
+    log.clear()
+    var read: tmsize_t = -1
+    let bytes = [UInt8](unsafeUninitializedCapacity: Int(count)) { buffer, size in
+      read =
+        isTiled
+        ? TIFFReadRawTile(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(count))
+        : TIFFReadRawStrip(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(count))
+      size = max(0, Int(read))
+    }
+    return (bytes, read == tmsize_t(count) ? nil : log.explanation)
+  }
+
+  /// Reads uncompressed samples of `size` bytes from a place in the file, in native byte order.
+  func read(at offset: UInt64, sampleBytes size: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+    var done = 0
+    while done < buffer.count {
+      let n = pread(TIFFFileno(tiff), buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+      guard n > 0 else { return n < 0 ? ": " + String(cString: strerror(errno)) : ": the file ends before it" }
+      done += n
+    }
+    if TIFFIsByteSwapped(tiff) != 0, size > 1 {
+      for start in stride(from: 0, through: buffer.count - size, by: size) {
+        for i in 0..<size / 2 { buffer.swapAt(start + i, start + size - 1 - i) }
+      }
+    }
+    return nil
+  }
+
+  /// The row from which decoding of a strip can go on: the one after the last that was decoded, else its first.
+  ///
+  /// - Parameter rows: from the strip's first row to the first that is wanted.
+  func row(toGoOnFrom strip: Int, of page: TIFFPage, within rows: ClosedRange<Int>) -> Int {
+    guard let next, next.page == page.offset, next.strip == strip, rows.contains(next.row) else {
+      return rows.lowerBound
+    }
+    return next.row
+  }
+
+  /// Decodes one row of a page in strips; rows of a strip must be asked for in order.
+  func decode(row: Int, of strip: Int, plane: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
+    next = nil
+    // libtiff writes this many bytes, whatever was expected.
+    let bytes = Int(TIFFScanlineSize(tiff))
+    guard bytes == buffer.count else { return ": its rows have \(bytes) bytes; \(buffer.count) are expected" }
+    log.clear()
+    guard TIFFReadScanline(tiff, buffer.baseAddress, UInt32(row), UInt16(plane)) == 1, log.isEmpty else {
+      return log.explanation
+    }
+    next = (pageOffset, strip, row + 1)
+    return nil
+  }
+
+  /// Why libtiff has no conversion of its own to RGB for the page; `nil` where it has one.
+  var displayColorRefusal: String? {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { reason in
+      reason.initialize(repeating: 0)
+      return TIFFRGBAImageOK(tiff, reason.baseAddress!) == 1
+        ? nil : TIFFLog.sentence(String(cString: reason.baseAddress!))
+    }
+  }
+
+  /// Decodes a strip or tile as 8-bit red, green, blue, alpha, one word a pixel, through libtiff's own conversions.
+  func decodeDisplayColor(_ area: PixelRectangle, into raster: UnsafeMutablePointer<UInt32>) -> String? {
+    log.clear()
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { reason in
+      reason.initialize(repeating: 0)
+      let isDecoded = norma_tiff_read_rgba(
+        tiff, UInt32(area.x), UInt32(area.y), UInt32(area.width), UInt32(area.height), raster, reason.baseAddress!)
+      if isDecoded == 1 && log.isEmpty { return nil }
+      return reason[0] == 0 ? log.explanation : ": " + TIFFLog.sentence(String(cString: reason.baseAddress!))
+    }
+  }
+}

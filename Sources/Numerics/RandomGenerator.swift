@@ -1,0 +1,82 @@
+import Foundation
+import Threads
+
+/// xoshiro256**, seeded by splitmix64: small, fast, and the same on every machine.
+///
+/// Source: Blackman & Vigna 2021, "Scrambled linear pseudorandom number generators", arXiv:1805.01407.
+package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equatable {
+  private var state: [UInt64]
+  private var spare: Float?
+
+  package init(seed: UInt64) {
+    var x = seed
+    state = (0..<4).map { _ in
+      x &+= 0x9E37_79B9_7F4A_7C15
+      var z = x
+      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+      return z ^ (z >> 31)
+    }
+  }
+
+  /// Whether a generator that was read from a file can go on.
+  package var isSound: Bool { state.count == 4 && state.contains { $0 != 0 } }
+
+  package mutating func next() -> UInt64 {
+    state.withUnsafeMutableBufferPointer { s in
+      let product = s[1] &* 5
+      let result = ((product << 7) | (product >> 57)) &* 9
+      let t = s[1] << 17
+      s[2] ^= s[0]
+      s[3] ^= s[1]
+      s[1] ^= s[2]
+      s[0] ^= s[3]
+      s[2] ^= t
+      s[3] = (s[3] << 45) | (s[3] >> 19)
+      return result
+    }
+  }
+
+  /// Uniform in 0..<1.
+  package mutating func uniform() -> Float { Float(next() >> 40) * 0x1p-24 }
+
+  package mutating func uniform(_ low: Float, _ high: Float) -> Float { low + (high - low) * uniform() }
+
+  package mutating func integer(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+
+  package mutating func chance(_ probability: Float) -> Bool { uniform() < probability }
+
+  /// Standard normal. Source: Box & Muller 1958, two values a call.
+  package mutating func normal() -> Float {
+    if let value = spare {
+      spare = nil
+      return value
+    }
+    let radius = (-2 * log(1 - uniform())).squareRoot()
+    let angle = 2 * Float.pi * uniform()
+    spare = radius * sin(angle)
+    return radius * cos(angle)
+  }
+
+  /// Fills with what so many calls of `normal` would give, on all threads.
+  package mutating func fillNormals(_ values: UnsafeMutableBufferPointer<Float>) {
+    let (parts, start) = (min(Parallel.threads, max(1, values.count / 1024)), self)
+    let last = Parallel.map(parts) { part in
+      let range = values.count * part / parts..<values.count * (part + 1) / parts
+      var generator = start
+      generator.skipNormals(range.lowerBound)
+      for i in range { values[i] = generator.normal() }
+      return generator
+    }.last
+    if let last { self = last }
+  }
+
+  /// Leaves the generator as `count` calls of `normal` would, sooner.
+  package mutating func skipNormals(_ count: Int) {
+    guard count > 0 else { return }
+    let left = spare == nil ? count : count - 1
+    spare = nil
+    for _ in 0..<left / 2 * 2 { _ = next() }
+    if left % 2 == 1 { _ = normal() }
+  }
+}

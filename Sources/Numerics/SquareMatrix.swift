@@ -1,0 +1,83 @@
+/// What distances and directions need of symmetric matrices.
+package enum SquareMatrix {
+  package static func trace(_ a: [[Double]]) -> Double { a.indices.reduce(0) { $0 + a[$1][$1] } }
+
+  package static func product(_ a: [[Double]], _ b: [[Double]]) -> [[Double]] {
+    let n = a.count
+    var result = [[Double]](repeating: [Double](repeating: 0, count: n), count: n)
+    for i in 0..<n {
+      for k in 0..<n where a[i][k] != 0 {
+        let factor = a[i][k]
+        for j in 0..<n { result[i][j] += factor * b[k][j] }
+      }
+    }
+    return result
+  }
+
+  /// The solution of `a x = b` for a positive definite matrix, by Cholesky's decomposition.
+  package static func solve(_ a: [[Double]], _ b: [Double]) -> [Double] {
+    let n = b.count
+    var l = a
+    for i in 0..<n {
+      for j in 0...i {
+        let rest = a[i][j] - (0..<j).reduce(0) { $0 + l[i][$1] * l[j][$1] }
+        l[i][j] = i == j ? max(rest, 1e-300).squareRoot() : rest / l[j][j]
+      }
+    }
+    var y = b
+    for i in 0..<n { y[i] = (b[i] - (0..<i).reduce(0) { $0 + l[i][$1] * y[$1] }) / l[i][i] }
+    for i in (0..<n).reversed() {
+      y[i] = (y[i] - (i + 1..<max(n, i + 1)).reduce(0) { $0 + l[$1][i] * y[$1] }) / l[i][i]
+    }
+    return y
+  }
+
+  package static func eigenvalues(_ a: [[Double]]) -> [Double] { eigen(a).values }
+
+  /// The symmetric root of a positive semidefinite matrix.
+  package static func squareRoot(_ a: [[Double]]) -> [[Double]] {
+    let (values, vectors) = eigen(a)
+    let n = a.count
+    var result = [[Double]](repeating: [Double](repeating: 0, count: n), count: n)
+    for k in 0..<n {
+      let root = max(values[k], 0).squareRoot()
+      for i in 0..<n { for j in 0..<n { result[i][j] += root * vectors[i][k] * vectors[j][k] } }
+    }
+    return result
+  }
+
+  /// Eigenvalues of a symmetric matrix and its eigenvectors as columns, by Jacobi's rotations.
+  /// Source: Golub & Van Loan 2013, "Matrix Computations", section 8.5.
+  private static func eigen(_ matrix: [[Double]]) -> (values: [Double], vectors: [[Double]]) {
+    let n = matrix.count
+    var a = matrix.flatMap { $0 }
+    var v = (0..<n * n).map { $0 / n == $0 % n ? 1.0 : 0.0 }
+    let size = a.reduce(0) { $0 + $1 * $1 }
+    for _ in 0..<60 {
+      var off = 0.0
+      for p in 0..<n { for q in p + 1..<max(n, p + 1) { off += a[p * n + q] * a[p * n + q] } }
+      if off <= 1e-22 * size { break }
+      for p in 0..<n {
+        for q in p + 1..<max(n, p + 1) where abs(a[p * n + q]) > 1e-300 {
+          let theta = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q])
+          let t = (theta < 0 ? -1.0 : 1.0) / (abs(theta) + (theta * theta + 1).squareRoot())
+          let c = 1 / (t * t + 1).squareRoot()
+          let s = t * c
+          for k in 0..<n {
+            let (x, y) = (a[k * n + p], a[k * n + q])
+            (a[k * n + p], a[k * n + q]) = (c * x - s * y, s * x + c * y)
+          }
+          for k in 0..<n {
+            let (x, y) = (a[p * n + k], a[q * n + k])
+            (a[p * n + k], a[q * n + k]) = (c * x - s * y, s * x + c * y)
+          }
+          for k in 0..<n {
+            let (x, y) = (v[k * n + p], v[k * n + q])
+            (v[k * n + p], v[k * n + q]) = (c * x - s * y, s * x + c * y)
+          }
+        }
+      }
+    }
+    return ((0..<n).map { a[$0 * n + $0] }, (0..<n).map { i in Array(v[i * n..<(i + 1) * n]) })
+  }
+}

@@ -1,0 +1,250 @@
+import Anomaly
+import Compute
+import Files
+import Foundation
+import Imaging
+import Threads
+
+/// A report being written: files scan by scan, a page and an index transaction case by case, the study page last.
+///
+/// Every file is written aside and renamed, all files of a case are brought onto the disk, and only then comes its row in
+/// the index: a crash at any moment leaves no case recorded whose files are missing or cut short.
+package struct Report: Sendable {
+  package let folder: ReportFolder
+  package let index: CaseIndex
+  package let run: Int64
+  package let modelSHA256: String
+  package private(set) var context: StudyContext
+
+  /// Opens the report in a folder, which is made where there is none, and starts a run.
+  ///
+  /// - Parameter cases: the names of all that the report will hold, those of other shards too.
+  package init(
+    writingTo path: String, shard: Shard? = nil, sharing: CaseIndex.Sharing = .host, context: StudyContext,
+    toolVersion: String, modelSHA256: String, studyPath: String, cases: [String]
+  ) throws(NormaError) {
+    var folder = ReportFolder(path, shard: shard)
+    self.context = context
+    self.modelSHA256 = modelSHA256
+    try Self.makeFolder(folder.indexFolder)
+    try Self.makeFolder(folder.file("cases"))
+    try Self.makeFolder(folder.file("assets"))
+    AtomicFile.removeUnfinished(in: folder.indexFolder)
+    // Other shards may be writing there just now.
+    if shard == nil { AtomicFile.removeUnfinished(in: folder.file("assets")) }
+    index = try CaseIndex(writingTo: folder.index, sharing: sharing)
+    folder = ReportFolder(path, shard: shard, pages: try index.pages(), cases: cases)
+    self.folder = folder
+    run = try index.beginRun(context, toolVersion: toolVersion, modelSHA256: modelSHA256, studyPath: studyPath)
+    try Self.writeAssets(in: folder)
+  }
+
+  /// Scans of a case that an earlier run finished with the same model and settings and whose files are still there.
+  ///
+  /// A scan may be taken over where its `path` and `sha256` are those of the file in the study.
+  package func finishedScans(ofCase name: String) throws(NormaError) -> [ScanResult] {
+    try index.finishedScans(ofCase: name, modelSHA256: modelSHA256, scoring: context.scoringKey).filter { scan in
+      files(of: scan, inCase: name).allSatisfy { FileManager.default.fileExists(atPath: folder.file($0)) }
+    }
+  }
+
+  /// Whether a case can be left as it is: every scan finished, of just these files.
+  ///
+  /// - Parameter digests: the SHA-256 of every file of the case by its path relative to the study.
+  package func isCurrent(caseNamed name: String, digests: [String: String]) throws(NormaError) -> Bool {
+    guard let row = try index.case(named: name), row.failedScanCount == 0,
+      FileManager.default.fileExists(atPath: folder.file(row.reportPath))
+    else { return false }
+    let finished = try finishedScans(ofCase: name)
+    return finished.count == row.scanCount && Set(finished.map(\.path)) == Set(digests.keys)
+      && finished.allSatisfy { $0.sha256 == digests[$0.path] }
+  }
+
+  /// Writes the heatmap and the pictures of one scan.
+  package func writeScan(_ layers: ScanLayers, name: String, inCase caseName: String) throws(NormaError) {
+    try Self.makeFolder(folder.file(folder.folder(ofCase: caseName)))
+    let path = folder.file(folder.heatmap(ofScan: name, inCase: caseName))
+    func write(_ map: Heatmap, to path: String) throws {
+      let image = Image(
+        width: map.width, height: map.height, channels: 1, samples: map.values, pixelSize: layers.scan.pixelSize)
+      try TIFFWriter.write(image, as: .float32, to: path, isSynced: false)
+    }
+    do {
+      try write(layers.heatmap, to: path)
+      if context.keepsResidual {
+        try write(layers.residual, to: folder.file(folder.residual(ofScan: name, inCase: caseName)))
+      }
+    } catch { throw .writing(path, error) }
+    try writePictures(of: layers, name: name, inCase: caseName)
+  }
+
+  private func writePictures(of layers: ScanLayers, name: String, inCase caseName: String) throws(NormaError) {
+    let pictures = ScanPictures(layers, scale: HeatScale(threshold: context.threshold), display: context.display)
+    do {
+      try pictures.draw { picture, pixels in
+        try pixels.write(to: folder.file(folder.picture(picture, ofScan: name, inCase: caseName)))
+      }
+      try AtomicFile.write(
+        pictures.heat.values, to: folder.file(folder.values(ofScan: name, inCase: caseName)), isSynced: false)
+    } catch { throw .writing(folder.file(folder.folder(ofCase: caseName)), error) }
+  }
+
+  /// The heatmap of a slide, its residual where that is kept, and tiles to zoom into, to be written from top to bottom.
+  package struct SlideMaps {
+    fileprivate let heatmap: TIFFTileWriter
+    fileprivate let residual: TIFFTileWriter?
+    fileprivate let tiles: SlideTiles
+
+    package func append(_ band: SlideBand) throws {
+      try heatmap.append(band.heat)
+      try residual?.append(band.residual)
+      try tiles.append(band)
+    }
+  }
+
+  /// Opens the files of a slide's maps.
+  package func beginSlide(
+    _ slide: PreparedSlide, named name: String, inCase caseName: String
+  ) throws(NormaError) -> SlideMaps {
+    let caseFolder = folder.file(folder.folder(ofCase: caseName))
+    try Self.makeFolder(caseFolder)
+    // A run that was stopped while it wrote a slide leaves gigabytes behind that nobody sees.
+    AtomicFile.removeUnfinished(in: caseFolder)
+    func open(_ relative: String) throws(NormaError) -> TIFFTileWriter {
+      do {
+        return try TIFFTileWriter(
+          path: folder.file(relative), width: slide.width, height: slide.height, pixelSize: slide.pixelSize,
+          loop: .onAllThreads)
+      } catch { throw .writing(folder.file(relative), error) }
+    }
+    return SlideMaps(
+      heatmap: try open(folder.heatmap(ofScan: name, inCase: caseName)),
+      residual: context.keepsResidual ? try open(folder.residual(ofScan: name, inCase: caseName)) : nil,
+      tiles: SlideTiles(
+        of: slide, to: { folder.file(folder.tiles($0, ofScan: name, inCase: caseName)) },
+        presence: folder.file(folder.tilePresence(ofScan: name, inCase: caseName)), context: context))
+  }
+
+  /// Completes the maps of a slide and writes its pictures.
+  package func finishSlide(
+    _ maps: SlideMaps, _ layers: ScanLayers, named name: String, inCase caseName: String
+  ) throws(NormaError) {
+    do {
+      try maps.heatmap.finish(isSynced: false)
+      try maps.residual?.finish(isSynced: false)
+      try maps.tiles.finish()
+    } catch { throw .writing(folder.file(folder.heatmap(ofScan: name, inCase: caseName)), error) }
+    try writePictures(of: layers, name: name, inCase: caseName)
+  }
+
+  /// Writes the page of a case whose scans are written, then records the case.
+  package func finishCase(_ result: CaseResult) throws(NormaError) {
+    let caseFolder = folder.folder(ofCase: result.name)
+    try Self.makeFolder(folder.file(caseFolder))
+    do { try AtomicFile.syncAll(in: folder.file(caseFolder)) } catch { throw .writing(folder.file(caseFolder), error) }
+    let heatmaps = result.scans.map { folder.heatmap(ofScan: $0.name, inCase: result.name) }
+    let digests = Parallel.map(heatmaps.count) { k in
+      result.scans[k].findings == nil ? nil : Study.digest(ofFile: folder.file(heatmaps[k]))
+    }
+    let digestOf = Dictionary(zip(heatmaps, digests), uniquingKeysWith: { first, _ in first })
+    try index.record(
+      result, run: run, scoring: context.scoringKey, reportPath: folder.page(ofCase: result.name),
+      heatmapPath: { folder.heatmap(ofScan: $0.name, inCase: result.name) },
+      heatmapSHA256: { digestOf[folder.heatmap(ofScan: $0.name, inCase: result.name)] ?? nil },
+      beforeCommit: { record in
+        let page = CasePage(record, context: context, folder: folder)
+        try Self.write(page.data, to: folder.file(record.row.reportPath))
+      })
+    removeFiles(notOf: result, in: caseFolder)
+  }
+
+  /// Writes the study page and closes the run.
+  ///
+  /// - Parameter context: the run's own, with the warnings and facts that only its end can know.
+  package mutating func finishStudy(_ context: StudyContext, _ status: Status = .done) throws(NormaError) {
+    self.context = context
+    // Pages first, then the numbers they show: after a crash between them the next run adjusts both again.
+    try index.adjustRegions { [folder] record in
+      AtomicFile.removeUnfinished(in: folder.file(folder.folder(ofCase: record.row.name)))
+      let page = CasePage(record, context: context, folder: folder)
+      try Self.write(page.data, to: folder.file(record.row.reportPath))
+    }
+    try Self.writeStudyPage(index, context: context, folder: folder)
+    try index.finishRun(run, status, context: context)
+  }
+
+  /// Closes the run of a shard; what can only be said of the whole study is left to the merge.
+  package func finishShard(_ context: StudyContext, _ status: Status = .done) throws(NormaError) {
+    try index.finishRun(run, status, context: context)
+  }
+
+  // MARK: - Files
+
+  static func writeAssets(in folder: ReportFolder) throws(NormaError) {
+    try write(PageTemplate.style, to: folder.file(ReportFolder.style))
+    try write(PageTemplate.script, to: folder.file(ReportFolder.script))
+  }
+
+  static func writeStudyPage(
+    _ index: CaseIndex, context: StudyContext, folder: ReportFolder
+  ) throws(NormaError) {
+    let page = try StudyPage(index, context: context, folder: folder)
+    try write(page.data, to: folder.file(ReportFolder.studyPage))
+  }
+
+  private func files(of scan: ScanResult, inCase name: String) -> [String] {
+    Self.files(of: scan, inCase: name, folder: folder, context: context)
+  }
+
+  /// What the page of a scan needs, tiles aside.
+  static func files(
+    of scan: ScanResult, inCase name: String, folder: ReportFolder, context: StudyContext
+  ) -> [String] {
+    guard let findings = scan.findings else { return [] }
+    let pictures = ScanPictures.names(channels: findings.channels, context.display)
+    let residual = context.keepsResidual ? [folder.residual(ofScan: scan.name, inCase: name)] : []
+    return [folder.heatmap(ofScan: scan.name, inCase: name), folder.values(ofScan: scan.name, inCase: name)] + residual
+      + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }
+  }
+
+  /// What a slide has beside the files of every scan.
+  static func tileFiles(ofScan scan: String, inCase name: String, folder: ReportFolder) -> [String] {
+    let tiles = TileLayer.allCases.map { folder.tiles($0, ofScan: scan, inCase: name) }
+    return tiles.flatMap { [$0, SlideTiles.folder(of: $0)] } + [folder.tilePresence(ofScan: scan, inCase: name)]
+  }
+
+  /// A scan that left the study, or fails now, must not leave an older heatmap behind that looks current.
+  private func removeFiles(notOf result: CaseResult, in caseFolder: String) {
+    let kept = Set(
+      result.scans.flatMap { scan -> [String] in
+        guard scan.findings != nil else { return [] }
+        return files(of: scan, inCase: result.name)
+          + Self.tileFiles(ofScan: scan.name, inCase: result.name, folder: folder)
+          + [folder.picture(.original, ofScan: scan.name, inCase: result.name)]
+      })
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.file(caseFolder))) ?? []
+    for name in names where ReportFolder.isScanFile(name) && !kept.contains("\(caseFolder)/\(name)") {
+      // A leftover is untidy, not wrong: the index does not know it.
+      try? FileManager.default.removeItem(atPath: folder.file("\(caseFolder)/\(name)"))
+    }
+  }
+
+  static func makeFolder(_ path: String) throws(NormaError) {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
+      guard isFolder.boolValue else {
+        throw NormaError(
+          subject: path, found: "a file, not a folder",
+          remedy: "Choose another folder with --output or remove the file")
+      }
+      return
+    }
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch { throw .writing(path, error) }
+  }
+
+  static func write(_ data: Data, to path: String) throws(NormaError) {
+    do { try AtomicFile.write(Array(data), to: path, isSynced: false) } catch { throw .writing(path, error) }
+  }
+}

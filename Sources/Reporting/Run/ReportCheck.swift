@@ -1,0 +1,131 @@
+import Anomaly
+import Compute
+import Files
+import Foundation
+import GRDB
+import Imaging
+import Threads
+
+/// Whether the files of a report are those that its index describes. Nothing is changed and nobody is kept waiting.
+package struct ReportCheck: Sendable {
+  package private(set) var cases = 0
+  package private(set) var scans = 0
+  /// What is missing, altered or contradicts itself, a sentence each.
+  package private(set) var faults: [String] = []
+  /// What could not be told, a sentence each.
+  package private(set) var notes: [String] = []
+
+  private let folder: ReportFolder
+  /// Paths within the report that its index accounts for.
+  private var known: Set<String> = []
+  private var unhashed = 0
+
+  /// - Parameter progress: called with how many cases were looked at, and of how many.
+  /// - Throws: where there is no report, or its index cannot be read at all.
+  package init(of path: String, progress: (Int, Int) -> Void = { _, _ in }) throws(NormaError) {
+    let index = try CaseIndex(readingFrom: ReportFolder(path).index)
+    folder = ReportFolder(path, pages: try index.pages())
+    faults += try index.damage().map { "\(folder.index): \($0). Move it away and run norma analyze again." }
+    faults += try index.contradictions().map { "\(folder.index): \($0). Run norma analyze again." }
+    if try index.latestRun()?.status == .running {
+      notes.append(
+        "\(path): its last run has not finished; where it is still at work, files that it has yet to record may be named."
+      )
+    }
+    let contexts = try index.contexts()
+    let rows = try index.cases(sort: .name)
+    for file in [ReportFolder.studyPage, ReportFolder.style, ReportFolder.script] where !exists(file) {
+      faults.append("\(folder.file(file)): the file is missing. Run norma report.")
+    }
+    for (number, row) in rows.enumerated() {
+      try check(row, in: index, context: contexts[row.runID])
+      progress(number + 1, rows.count)
+    }
+    cases = rows.count
+    findUnknownFiles()
+    if unhashed > 0 {
+      notes.append(
+        "\(path): \(unhashed) heatmap\(unhashed == 1 ? " was" : "s were") recorded by an older norma without a digest; "
+          + "whether they were altered cannot be told.")
+    }
+  }
+
+  private func exists(_ relative: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(relative)) }
+
+  private mutating func check(_ row: CaseRow, in index: CaseIndex, context: StudyContext?) throws(NormaError) {
+    known.insert(row.reportPath)
+    if !exists(row.reportPath) {
+      faults.append("\(folder.file(row.reportPath)): the page of the case is missing. Run norma report.")
+    }
+    let all = try index.scans(of: row.id)
+    scans += all.count
+    let done = all.filter { $0.status == .done }
+    let digests = Parallel.map(done.count) { k in
+      done[k].heatmapPath.flatMap { Study.digest(ofFile: folder.file($0)) }
+    }
+    for (scan, digest) in zip(done, digests) {
+      checkHeatmap(of: scan, digest: digest)
+      checkPictures(of: scan, inCase: row.name, context: context)
+    }
+  }
+
+  private mutating func checkHeatmap(of scan: ScanRow, digest: String?) {
+    guard let relative = scan.heatmapPath else { return }
+    known.insert(relative)
+    guard let digest else {
+      let found = exists(relative) ? "cannot be read" : "is missing"
+      faults.append("\(folder.file(relative)): the heatmap \(found). Run norma analyze again.")
+      return
+    }
+    guard let recorded = scan.heatmapSHA256 else {
+      unhashed += 1
+      return
+    }
+    if digest != recorded {
+      faults.append(
+        "\(folder.file(relative)): the heatmap was altered: its SHA-256 is \(digest), \(recorded) was recorded. "
+          + "Remove it and run norma analyze again.")
+    }
+  }
+
+  private mutating func checkPictures(of scan: ScanRow, inCase name: String, context: StudyContext?) {
+    known.insert(folder.residual(ofScan: scan.name, inCase: name))
+    known.insert(folder.picture(.original, ofScan: scan.name, inCase: name))
+    // Pictures of an older norma have other names.
+    guard let context, context.pictures == StudyContext.currentPictures else { return }
+    let files = Report.files(of: scan.result(regions: []), inCase: name, folder: folder, context: context)
+    known.formUnion(files)
+    for file in files where file != scan.heatmapPath && !exists(file) {
+      faults.append("\(folder.file(file)): the file is missing, its scan's page shows it. Run norma analyze again.")
+    }
+    let tiles = Report.tileFiles(ofScan: scan.name, inCase: name, folder: folder)
+    known.formUnion(tiles)
+    guard tiles.contains(where: exists) else { return }
+    for file in tiles where !exists(file) {
+      faults.append("\(folder.file(file)): the tiles are missing. Remove the heatmap and run norma analyze again.")
+    }
+  }
+
+  /// What a run left behind that was killed, or a scan that is no longer in the study; other people's files are theirs.
+  private mutating func findUnknownFiles() {
+    let cases = folder.file("cases")
+    let files: [FolderWalk.File]
+    do { files = try FolderWalk(of: cases, takingHidden: true).files } catch {
+      faults.append("\(error)")
+      return
+    }
+    var told: Set<String> = []
+    for file in files {
+      // Of thousands of tiles their folder answers for.
+      let parts = FilePath.parts(of: file.path)
+      let whole = parts.firstIndex { ReportFolder.isTileFolder($0) || AtomicFile.isUnfinished($0) } ?? parts.count - 1
+      let name = parts[whole]
+      let relative = "cases/" + parts[...whole].joined(separator: "/")
+      guard !known.contains(relative),
+        ReportFolder.isScanFile(name) || AtomicFile.isUnfinished(name)
+          || name == FilePath.name(of: ReportFolder.studyPage), told.insert(relative).inserted
+      else { continue }
+      faults.append("\(folder.file(relative)): the index does not know this file. Remove it.")
+    }
+  }
+}

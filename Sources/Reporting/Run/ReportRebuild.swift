@@ -1,0 +1,108 @@
+import Anomaly
+import Files
+import Foundation
+import Imaging
+
+extension Report {
+  /// What was made again.
+  package struct Rebuilt: Sendable, Equatable {
+    package var pages = 0
+    /// Scans whose heat was drawn again from their heatmap files.
+    package var drawn = 0
+    /// Sentences about what cannot be made without the scans.
+    package var missing: [String] = []
+
+    package init(pages: Int = 0, drawn: Int = 0, missing: [String] = []) {
+      self.pages = pages
+      self.drawn = drawn
+      self.missing = missing
+    }
+  }
+
+  /// Makes every page of a finished report again, from its index and its heatmaps alone.
+  ///
+  /// Pictures that are there stay as they are. Those of the heat are drawn from the heatmap files where they are not; those
+  /// of the scans themselves cannot be, and are named.
+  package static func rebuild(in path: String) throws(NormaError) -> Rebuilt {
+    let index = try CaseIndex(readingFrom: ReportFolder(path).index)
+    let folder = ReportFolder(path, pages: try index.pages())
+    let context = try index.latestContext()
+    guard context.pictures == StudyContext.currentPictures else {
+      throw NormaError(
+        subject: path, found: "its pictures are those of an older norma, which these pages could not show",
+        remedy: "Run norma analyze on this folder again")
+    }
+    var result = Rebuilt()
+    try makeFolder(folder.file("assets"))
+    try writeAssets(in: folder)
+    for row in try index.cases() {
+      let record = try index.record(of: row.id)
+      try makeFolder(folder.file(folder.folder(ofCase: row.name)))
+      for scan in record.scans where scan.row.status == .done {
+        try redraw(scan.row, inCase: row.name, folder: folder, context: context, into: &result)
+      }
+      try write(CasePage(record, context: context, folder: folder).data, to: folder.file(row.reportPath))
+      result.pages += 1
+    }
+    try writeStudyPage(index, context: context, folder: folder)
+    result.pages += 1
+    return result
+  }
+
+  /// Makes the study's page and those of some cases again, after they were reviewed; pages that are not there, or whose
+  /// pictures are those of an older norma, are left alone.
+  package static func showReviews(ofCases names: [String], in path: String) throws(NormaError) {
+    let index = try CaseIndex(readingFrom: ReportFolder(path).index)
+    let folder = ReportFolder(path, pages: try index.pages())
+    let context = try index.latestContext()
+    guard context.pictures == StudyContext.currentPictures else { return }
+    func exists(_ page: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(page)) }
+    for name in names {
+      guard let row = try index.case(named: name), exists(row.reportPath) else { continue }
+      let page = CasePage(try index.record(of: row.id), context: context, folder: folder)
+      try write(page.data, to: folder.file(row.reportPath))
+    }
+    if exists(ReportFolder.studyPage) { try writeStudyPage(index, context: context, folder: folder) }
+  }
+
+  private static func redraw(
+    _ scan: ScanRow, inCase name: String, folder: ReportFolder, context: StudyContext, into result: inout Rebuilt
+  ) throws(NormaError) {
+    func exists(_ relative: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(relative)) }
+    let needed = ScanPictures.names(channels: scan.channels ?? 1, context.display).filter { $0 != .heatmap }
+    let gone = needed.map { folder.picture($0, ofScan: scan.name, inCase: name) }.filter { !exists($0) }
+    if !gone.isEmpty {
+      let files = gone.map { FilePath.name(of: $0) }.joined(separator: ", ")
+      result.missing.append(
+        "\(folder.file(folder.folder(ofCase: name))): \(files) \(gone.count == 1 ? "is" : "are") not there, and cannot be "
+          + "drawn without the scan. Run norma analyze again.")
+    }
+    let heat = folder.picture(.heatmap, ofScan: scan.name, inCase: name)
+    let values = folder.values(ofScan: scan.name, inCase: name)
+    guard !exists(heat) || !exists(values) else { return }
+    let path = folder.file(folder.heatmap(ofScan: scan.name, inCase: name))
+    do {
+      let levels = HeatLevels(of: try smallHeatmap(path), scale: HeatScale(threshold: context.threshold))
+      try levels.picture.write(to: folder.file(heat))
+      try AtomicFile.write(levels.values, to: folder.file(values))
+      result.drawn += 1
+    } catch let error {
+      result.missing.append("\(error)")
+    }
+  }
+
+  /// A heatmap file, reduced as the pages show it, read some rows at a time.
+  private static func smallHeatmap(_ path: String) throws(NormaError) -> Heatmap {
+    let file = try TIFFFile(path: path)
+    let (width, height) = (file.pages[0].width, file.pages[0].height)
+    let factor = (max(width, height) + ScanPictures.longestSide - 1) / ScanPictures.longestSide
+    var values: [Float] = []
+    // Whole blocks: their maxima do not depend on where the rows were cut.
+    let rows = max(1, 256 / factor) * factor
+    for y in stride(from: 0, to: height, by: rows) {
+      let part = try file.region(page: 1, x: 0, y: y, width: width, height: min(rows, height - y))
+      values += Heatmap(width: width, height: part.height, values: part.samples).reduced(by: factor).values
+    }
+    return Heatmap(width: (width + factor - 1) / factor, height: (height + factor - 1) / factor, values: values)
+  }
+}

@@ -1,0 +1,110 @@
+import Foundation
+import Synchronization
+
+/// Loops over independent chunks on the very threads oneDNN computes with.
+///
+/// A second pool would fight with oneDNN's for the cores, since OpenMP's threads spin for a while after each primitive.
+/// GCC's OpenMP runtime, on which Debian's oneDNN is built, and LLVM's both export `GOMP_parallel`; where neither is
+/// loaded the loop runs on the calling thread. How many chunks there are never depends on the number of threads, so that
+/// sums over chunks are the same bits everywhere.
+package enum Parallel {
+  private typealias Start =
+    @convention(c) (@convention(c) (UnsafeMutableRawPointer?) -> Void, UnsafeMutableRawPointer?, UInt32, UInt32) -> Void
+  private typealias Count = @convention(c) () -> Int32
+
+  private struct Runtime: Sendable {
+    let start: Start
+    let threadNumber: Count
+    let threadCount: Count
+  }
+
+  private static let runtime: Runtime? = {
+    guard let start = dlsym(nil, "GOMP_parallel"), let number = dlsym(nil, "omp_get_thread_num"),
+      let count = dlsym(nil, "omp_get_num_threads")
+    else { return nil }
+    return Runtime(
+      start: unsafeBitCast(start, to: Start.self), threadNumber: unsafeBitCast(number, to: Count.self),
+      threadCount: unsafeBitCast(count, to: Count.self))
+  }()
+
+  /// Threads of a parallel loop, oneDNN's included: the processors this process may use, or `OMP_NUM_THREADS`.
+  package static var threads: Int {
+    guard runtime != nil, let ask = dlsym(nil, "omp_get_max_threads") else { return 1 }
+    return Int(unsafeBitCast(ask, to: Count.self)())
+  }
+
+  /// - Parameter count: of parallel loops from here on, oneDNN's included.
+  package static func setThreads(_ count: Int) {
+    typealias Set = @convention(c) (Int32) -> Void
+    if let set = dlsym(nil, "omp_set_num_threads") { unsafeBitCast(set, to: Set.self)(Int32(count)) }
+  }
+
+  private final class Work {
+    let chunks: Int
+    let order: Order
+    let body: (Int) -> Void
+    let runtime: Runtime
+    private let next = Atomic(0)
+
+    init(chunks: Int, order: Order, body: @escaping (Int) -> Void, runtime: Runtime) {
+      self.chunks = chunks
+      self.order = order
+      self.body = body
+      self.runtime = runtime
+    }
+
+    /// What falls to the calling thread.
+    func run() {
+      switch order {
+      case .near:
+        let (threads, thread) = (Int(runtime.threadCount()), Int(runtime.threadNumber()))
+        for chunk in chunks * thread / threads..<chunks * (thread + 1) / threads { body(chunk) }
+      case .free:
+        while true {
+          let chunk = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard chunk < chunks else { return }
+          body(chunk)
+        }
+      }
+    }
+  }
+
+  /// Which thread gets which chunk.
+  private enum Order {
+    /// Neighbours the same, as oneDNN divides maps: what a thread has just computed is in its cache.
+    case near
+    /// Whichever is free takes the next, for chunks that take unlike time.
+    case free
+  }
+
+  /// Calls `body` once for every chunk in `0..<chunks`, all about as much work, in no order; returns when all are done.
+  package static func run(chunks: Int, _ body: (Int) -> Void) { run(chunks: chunks, .near, body) }
+
+  private static func run(chunks: Int, _ order: Order, _ body: (Int) -> Void) {
+    guard chunks > 1, let runtime else { return (0..<chunks).forEach(body) }
+    withoutActuallyEscaping(body) { body in
+      let work = Work(chunks: chunks, order: order, body: body, runtime: runtime)
+      withExtendedLifetime(work) {
+        runtime.start(
+          { context in Unmanaged<Work>.fromOpaque(context!).takeUnretainedValue().run() },
+          Unmanaged.passUnretained(work).toOpaque(), 0, 0)
+      }
+    }
+  }
+}
+
+extension Parallel {
+  /// `body` of every index in `0..<count`, on all threads, in the order of the indices; one may take longer than another.
+  ///
+  /// - Throws: of several errors that of the lowest index.
+  package static func map<T, E: Error>(_ count: Int, _ body: (Int) throws(E) -> T) throws(E) -> [T] {
+    var results = [Result<T, E>?](repeating: nil, count: count)
+    results.withUnsafeMutableBufferPointer { results in
+      nonisolated(unsafe) let results = results
+      run(chunks: count, .free) { index in
+        do throws(E) { results[index] = .success(try body(index)) } catch { results[index] = .failure(error) }
+      }
+    }
+    return try results.map { result throws(E) in try result!.get() }
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import CSystem
+import Foundation
+import Logging
+import Threads
+
+/// The command line: parses, runs, and turns every error into one sentence and an exit status.
+@main
+struct Norma: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "norma",
+    abstract: "Finds what is abnormal in medical scans by learning what healthy tissue looks like.",
+    discussion: """
+      A variational autoencoder learns healthy scans; what it cannot reconstruct in another scan becomes a calibrated
+      heatmap, an HTML report and a row in a SQLite index. For research use; not a diagnosis.
+
+      Exit status: 0 all done, 1 something failed and the output says what, 2 the command line is wrong, 130 or 143
+      stopped by Ctrl-C or kill with all that was finished kept.
+      """,
+    version: version,
+    subcommands: [
+      DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, MergeCommand.self, SlurmCommand.self,
+      StatusCommand.self, CasesCommand.self,
+      ReviewCommand.self,
+      ReportCommand.self, VerifyCommand.self,
+      ExportCommand.self, EvaluateCommand.self, InspectCommand.self, SampleCommand.self, TraverseCommand.self,
+      InterpolateCommand.self, EditCommand.self, AttributeCommand.self, AugmentCommand.self, ModelCommand.self,
+    ])
+
+  static func main() {
+    norma_require_processor()
+    // A batch allocates pictures of the same sizes again and again: memory that goes back to the system in between has to
+    // be cleared by it each time.
+    mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(M_TRIM_THRESHOLD, 1 << 28)
+    // `norma cases | head` ends quietly, whatever the program inherits; see `Interruption.listen` for batches.
+    signal(SIGPIPE, SIG_DFL)
+    var isRunning = false
+    do {
+      var command = try parseAsRoot()
+      isRunning = true
+      startLog(of: command)
+      try command.run()
+    } catch let stop as Stopped {
+      Logger.norma.report(stop)
+      Foundation.exit(stop.exitStatus)
+    } catch let code as ExitCode {
+      exit(withError: code)
+    } catch  where exitCode(for: error).isSuccess {
+      exit(withError: error)  // help and version are asked for by throwing
+    } catch {
+      if !isRunning || error is ValidationError {
+        Terminal.writeLine(fullMessage(for: error))
+        Foundation.exit(ExitStatus.usage)
+      }
+      Logger.norma.report(error)
+      Foundation.exit(ExitStatus.failed)
+    }
+  }
+
+  private static func startLog(of command: any ParsableCommand) {
+    if let logged = command as? any LoggedCommand { LogFormat.current = logged.log.logFormat }
+    let name = type(of: command).configuration.commandName ?? "norma"
+    LoggingSystem.bootstrap { _ in StandardErrorLog(command: name) }
+  }
+}
+
+enum ExitStatus {
+  static let failed: Int32 = 1
+  static let usage: Int32 = 2
+}

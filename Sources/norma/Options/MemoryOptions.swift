@@ -1,0 +1,67 @@
+import Anomaly
+import ArgumentParser
+import CSystem
+import Files
+
+/// How much memory a run may take; shared by `train` and `analyze`.
+struct MemoryOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      Memory to get by with, such as 1GB or 800MB: fewer scans are held and scored at a time, large ones are read piece by \
+      piece, and what cannot fit is refused. By default as much as is quickest.
+      """, valueName: "size"))
+  var memoryLimit: String?
+
+  func validate() throws {
+    guard let memoryLimit else { return }
+    guard let size = Self.bytes(memoryLimit) else {
+      throw ValidationError(
+        "--memory-limit is '\(memoryLimit)'; a number with its unit, such as 1GB, 800MB or 2GiB, is expected.")
+    }
+    guard size >= MemoryBudget.least else {
+      throw ValidationError(
+        "--memory-limit is \(memoryLimit); \(MemoryBudget.least / 1_000_000)MB or more is expected, since networks and "
+          + "their buffers alone take half of that.")
+    }
+  }
+
+  var budget: MemoryBudget { memoryLimit.flatMap(Self.bytes).map { MemoryBudget(limit: $0) } ?? .unlimited }
+
+  /// Where memory is short what is given up goes back to the system at once, which costs time to clear it again.
+  func apply() {
+    guard memoryLimit != nil else { return }
+    mallopt(M_MMAP_THRESHOLD, 1 << 20)
+    mallopt(M_TRIM_THRESHOLD, 1 << 22)
+  }
+
+  /// Whether a training fits, by what was measured of some: its scans on the model's grid, a batch's way through the
+  /// networks and back, and what the held-out scans are calibrated by.
+  ///
+  /// - Throws: `NormaError` where it does not.
+  func check(_ set: TrainingSet, study: String, patchSize: Int, batchSize: Int) throws {
+    guard memoryLimit != nil else { return }
+    func pixels(_ members: [TrainingSet.Member]) -> Int {
+      members.flatMap(\.views).reduce(0) { $0 + $1.image.width * $1.image.height }
+    }
+    let bytes =
+      128_000_000 + pixels(set.training + set.heldOut) * (8 * set.preparation.channels + 20)
+      + batchSize * patchSize * patchSize * 2900 + pixels(set.heldOut) * 100
+    guard bytes > budget.limit else { return }
+    throw NormaError(
+      subject: study,
+      found: "to learn from its scans in batches of \(batchSize) takes about \(bytes / 1_000_000) MB, more than "
+        + "--memory-limit allows", remedy: "Raise the limit, or give a smaller --batch-size or fewer scans")
+  }
+
+  /// - Returns: `nil` for anything but a positive number with a unit of bytes.
+  static func bytes(_ text: String) -> Int? {
+    let units = [
+      "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 0x1p10, "mib": 0x1p20, "gib": 0x1p30, "tib": 0x1p40,
+    ]
+    let number = text.prefix { $0.isNumber || $0 == "." }
+    let unit = text.dropFirst(number.count).drop { $0 == " " }.lowercased()
+    guard let factor = units[unit], let value = Double(number), value > 0, value * factor < 0x1p60 else { return nil }
+    return Int(value * factor)
+  }
+}
