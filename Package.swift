@@ -50,16 +50,21 @@ let package = Package(
     .target(
       name: "Reporting",
       dependencies: [
-        "Anomaly", "Files", "Generation", "Imaging", "Numerics", "Threads",
+        "Anomaly", "Compute", "Files", "Generation", "Imaging", "Numerics", "Threads",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Mustache", package: "swift-mustache"),
       ],
       resources: [.embedInCode("Pages")], swiftSettings: strict + vectors),
+    .target(
+      name: "Workflows",
+      dependencies: [
+        "Anomaly", "Compute", "Files", "Generation", "Imaging", "Numerics", "Reporting", "Threads",
+      ], swiftSettings: strict + vectors),
     .executableTarget(
       name: "norma",
       dependencies: [
-        "Anomaly", "Compute", "CSystem", "Files", "Generation", "Imaging", "Reporting", "Threads",
+        "Anomaly", "Compute", "CSystem", "Files", "Imaging", "Reporting", "Threads", "Workflows",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
@@ -77,19 +82,28 @@ let package = Package(
       ], path: "Tests/Soak", swiftSettings: strict),
     .testTarget(
       name: "ImagingTests",
-      dependencies: ["Imaging", .product(name: "Crypto", package: "swift-crypto")], exclude: ["Fixtures", "Peers"],
-      swiftSettings: strict),
-    .testTarget(name: "ComputeTests", dependencies: ["Compute"], swiftSettings: strict),
+      dependencies: ["Files", "Imaging", "Numerics", "Threads", .product(name: "Crypto", package: "swift-crypto")],
+      exclude: ["Fixtures", "Peers"], swiftSettings: strict),
     .testTarget(
-      name: "AnomalyTests", dependencies: ["Anomaly"], exclude: ["Peers"], swiftSettings: strict),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation"], swiftSettings: strict),
+      name: "ComputeTests", dependencies: ["Compute", "Files", "Numerics", "Threads"], swiftSettings: strict),
+    .testTarget(
+      name: "AnomalyTests", dependencies: ["Anomaly", "Compute", "Files", "Imaging", "Numerics", "Threads"],
+      exclude: ["Peers"], swiftSettings: strict),
+    .testTarget(
+      name: "GenerationTests",
+      dependencies: ["Anomaly", "Compute", "Files", "Generation", "Imaging", "Numerics", "Threads"],
+      swiftSettings: strict),
     .testTarget(
       name: "ReportingTests",
-      dependencies: ["Reporting", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+      dependencies: [
+        "Anomaly", "Compute", "Files", "Generation", "Imaging", "Numerics", "Reporting", "Threads",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "Anomaly", "Compute", "Imaging", "Reporting", "norma", .product(name: "GRDB", package: "GRDB.swift"),
+        "Anomaly", "Compute", "Files", "Imaging", "Numerics", "Reporting", "Threads", "norma",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ], swiftSettings: strict),
   ]
 )

@@ -41,7 +41,7 @@ struct DomainShiftTests {
     var report = try SampleStudy.report(in: folder)
     var context = report.context
     context.domainShift = text
-    try report.finishStudy(context)
+    try report.finish(context)
     #expect(try report.index.latestRun()?.domainShift == text)
     let page = try SampleStudy.text(report, "index.html")
     #expect(page.contains("<strong>Domain shift.</strong> This study is of another kind.</p>") == (text != nil))

@@ -33,7 +33,7 @@ struct ExportStudy {
   }
 
   /// Closes the run.
-  mutating func finish() throws { try report.finishStudy(SampleStudy.context()) }
+  mutating func finish() throws { try report.finish(SampleStudy.context()) }
 
   private func write(_ drawn: Drawn, _ caseName: String) throws -> ScanResult {
     let (width, height) = (drawn.rows[0].count, drawn.rows.count)

@@ -23,7 +23,7 @@ struct HostileIndexTests {
         SampleStudy.result(name, [SampleStudy.scan("1"), SampleStudy.scan("2"), SampleStudy.failedScan("3")]),
         to: written)
     }
-    try written.finishStudy(SampleStudy.context())
+    try written.finish(SampleStudy.context())
     let review = Review(
       caseName: "a", verdict: .agree, note: "n", reviewedAt: "2026-11-25T22:00:00Z", reviewer: "Ada",
       modelSHA256: SampleStudy.model, score: 4)

@@ -15,7 +15,7 @@ import Testing
         SELECT 1, 'case' || n, 'done', n, 0, 1, 0, 0, 'cases/case' || n || '/index.html', '', '' FROM numbers
         """)
   }
-  try report.finishStudy(report.context)
+  try report.finish(report.context)
   let page = try SampleStudy.text(report, "index.html")
   #expect(page.contains("This page shows the 20000 of 20010 cases with the highest scores; norma cases lists all."))
   #expect(page.contains("cases/case20010/index.html") && page.contains("cases/case11/index.html"))

@@ -34,7 +34,7 @@ struct RegionAdjustmentTests {
     try SampleStudy.write(result("b", [[0.02], []]), to: report)
     try SampleStudy.write(SampleStudy.result("broken", [SampleStudy.failedScan("1")]), to: report)
     #expect(try qValues(report, "a") == [[nil, nil], []])
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     // Four scans; the two with regions are both selected at 0.04, and 0.2 * 4 / 2 is what the second region needs.
     #expect(try qValues(report, "a") == [[0.04, 0.4], []])
     #expect(try qValues(report, "b") == [[0.04], []])
@@ -47,12 +47,12 @@ struct RegionAdjustmentTests {
     let results = [result("a", [[0.01], []]), result("b", [[0.02, 0.5]]), result("c", [[0.015], [0.3]])]
     var whole = try SampleStudy.report(in: folder)
     for item in results { try SampleStudy.write(item, to: whole) }
-    try whole.finishStudy(whole.context)
+    try whole.finish(whole.context)
     let other = try TemporaryFolder()
     for part in [results[..<1], results[1...]] {
       var report = try SampleStudy.report(in: other)
       for item in part { try SampleStudy.write(item, to: report) }
-      try report.finishStudy(report.context)
+      try report.finish(report.context)
     }
     let resumed = try SampleStudy.report(in: other)
     for name in ["a", "b", "c"] {
@@ -65,7 +65,7 @@ struct RegionAdjustmentTests {
   @Test func `regions of a model that gives no p-values have no q-values`() throws {
     var report = try SampleStudy.report(in: folder)
     try SampleStudy.write(result("a", [[nil]]), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     #expect(try qValues(report, "a") == [[nil]])
     #expect(
       try SampleStudy.text(report, "cases/a/index.html").contains(
@@ -75,7 +75,7 @@ struct RegionAdjustmentTests {
   @Test func `an index of an older norma gains what it lacks when it is opened again`() throws {
     var report = try SampleStudy.report(in: folder)
     try SampleStudy.write(result("a", [[0.01]]), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     let (path, newer) = (report.folder.index, report.folder.index + ".newer")
     try FileManager.default.moveItem(atPath: path, toPath: newer)
     let older = try DatabaseQueue(path: path)
@@ -90,7 +90,7 @@ struct RegionAdjustmentTests {
     report = try SampleStudy.report(in: folder)
     #expect(try report.index.cases().map(\.name) == ["a"])
     #expect(try qValues(report, "a") == [[nil]])
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     #expect(try report.index.latestRun()?.domainShift == nil)
   }
 }

@@ -15,7 +15,7 @@ struct ReportCheckTests {
     try SampleStudy.write(
       SampleStudy.result("a", [SampleStudy.scan("1"), SampleStudy.failedScan("broken")]), to: report)
     try SampleStudy.write(SampleStudy.result("b/c", [SampleStudy.scan("2")]), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     self.report = report
   }
 

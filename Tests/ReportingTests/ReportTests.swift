@@ -19,7 +19,7 @@ struct ReportTests {
   @Test func `a report holds every file the contract names`() throws {
     var report = try SampleStudy.report(in: folder)
     try SampleStudy.write(SampleStudy.result("a/b", [SampleStudy.scan("s-p001", page: 1)]), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     let files = [
       "index.html", "cases.sqlite", "assets/style.css", "assets/script.js", "cases/a/b/index.html",
       "cases/a/b/s-p001.heatmap.tif", "cases/a/b/s-p001.scan.png", "cases/a/b/s-p001.reconstruction.png",
@@ -39,7 +39,7 @@ struct ReportTests {
     var report = try SampleStudy.report(in: folder, context: SampleStudy.context(title: name, warnings: [name]))
     let scans = [SampleStudy.scan(name), SampleStudy.scan("second"), SampleStudy.failedScan("x", "\(name): broken.")]
     try SampleStudy.write(SampleStudy.result(name, scans), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     let row = try #require(try report.index.case(named: name))
     let study = try SampleStudy.text(report, "index.html")
     let page = try SampleStudy.text(report, row.reportPath)
@@ -77,7 +77,7 @@ struct ReportTests {
       SampleStudy.result("calm", [SampleStudy.scan("1", score: 1, pValue: 0.5, regions: [])], flagged: false),
       to: report)
     try SampleStudy.write(SampleStudy.result("broken", [SampleStudy.failedScan("1")]), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     let page = try SampleStudy.text(report, "index.html")
     let order = [
       "<h1>1 of 4 scans flagged in 1 of 3 cases at a false-positive rate of 5 %; 1 failed</h1>",
@@ -152,7 +152,7 @@ struct ReportTests {
   @Test func `the pages can be made again from the index and the heatmaps alone`() throws {
     var report = try SampleStudy.report(in: folder, context: SampleStudy.context(display: .channels))
     try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1", channels: 3)]), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     let files = [
       "index.html", "cases/a/index.html", "assets/style.css", "assets/script.js", "cases/a/1.heatmap.png",
       "cases/a/1.values.js",
@@ -168,7 +168,7 @@ struct ReportTests {
   @Test func `what cannot be made again is named, and the rest is made`() throws {
     var report = try SampleStudy.report(in: folder)
     try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1"), SampleStudy.scan("2")]), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     for file in ["1.scan.png", "1.thumbnail.png", "2.values.js", "2.heatmap.tif", "index.html"] {
       try FileManager.default.removeItem(atPath: report.folder.file("cases/a/\(file)"))
     }
@@ -188,7 +188,7 @@ struct ReportTests {
     context.pictures = nil
     var report = try SampleStudy.report(in: folder, context: context)
     try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1")]), to: report)
-    try report.finishStudy(report.context)
+    try report.finish(report.context)
     #expect(
       throws: NormaError(
         subject: report.folder.path,

@@ -73,10 +73,10 @@ package struct TrainingSet: Sendable {
   /// Reads and prepares all scans of a study.
   ///
   /// - Parameter progress: called with the number of cases read and of all cases.
-  /// - Throws: `NormaError` where too little is left to learn from.
+  /// - Throws: `NormaError` where too little is left to learn from, `Stopped` where the user ended it.
   package init(
     _ study: Study, settings: Settings, progress: (Int, Int) -> Void = { _, _ in }
-  ) throws(NormaError) {
+  ) throws {
     var sources: [Source] = []
     var hash = SHA256()
     var faults: [ScanFault] = []
@@ -89,10 +89,12 @@ package struct TrainingSet: Sendable {
     reading.takesSynthetic = settings.takesSynthetic
     var bytes = 0
     for (index, item) in study.cases.enumerated() {
-      if Interruption.signal != nil {
-        throw NormaError(
-          subject: study.path, found: "norma was asked to end while it read case \(index + 1) of \(study.cases.count)",
-          remedy: "Run the same command again")
+      if let signal = Interruption.signal {
+        throw Stopped(
+          signal: signal,
+          description:
+            "\(study.path): norma was asked to end while it read case \(index + 1) of \(study.cases.count). Run "
+            + "the same command again.")
       }
       var source = Source(name: item.name)
       for scan in study.scans(of: item, reading: reading) {

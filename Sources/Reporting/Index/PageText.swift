@@ -21,6 +21,14 @@ package enum PageText {
     return number(percent, digits: digits) + " %"
   }
 
+  /// `1 min 05 s`, `12 s`, `2 h 03 min`
+  package static func duration(_ seconds: Double) -> String {
+    let s = Int(seconds.rounded())
+    if s >= 3600 { return String(format: "%d h %02d min", s / 3600, s % 3600 / 60) }
+    if s >= 60 { return String(format: "%d min %02d s", s / 60, s % 60) }
+    return "\(s) s"
+  }
+
   /// `1 scan`, `2 scans`
   package static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
 

@@ -15,8 +15,12 @@ package struct StudyContext: Sendable, Equatable, Codable {
 
   /// What the study is called on its page.
   package var title: String
-  /// Every setting beside the model that changes a score, in one canonical text; another text computes again.
+  /// The key of `results`: a case that was recorded with another is computed again.
   package var scoring: String
+  /// What the results depend on; `nil` in reports of an older norma.
+  package var results: ResultSettings?
+  /// What the run was made with; `nil` in reports of an older norma.
+  package var record: RunRecord?
   /// Pixels at or above this `z` are drawn and grouped into regions.
   package var threshold: Double
   /// Share of healthy cases that may be flagged, in 0...1.
@@ -42,15 +46,15 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var warnings: [String]
   /// Why the scores of this study may mean nothing: it does not look like the training study.
   package var domainShift: String?
-  /// Tool version, digests, normalization, command line, duration and so on.
-  package var provenance: [Fact]
+  /// What reports of an older norma hold in place of `record`, in lines for a reader.
+  private var provenance: [Fact]?
 
   static let currentPictures = 2
 
   package init(
     title: String, scoring: String, threshold: Double, falsePositiveRate: Double, calibrationScores: [Double] = [],
     scoreThreshold: Double? = nil, display: ScanDisplay = .color, warnings: [String] = [], domainShift: String? = nil,
-    provenance: [Fact] = []
+    provenance: [Fact]? = nil
   ) {
     self.title = title
     self.scoring = scoring
@@ -64,11 +68,8 @@ package struct StudyContext: Sendable, Equatable, Codable {
     self.provenance = provenance
   }
 
-  /// What a recorded case must share with this run to be left as it is: pictures and regions follow these settings too.
-  var scoringKey: String {
-    "\(scoring); threshold \(threshold); display \(display.rawValue); pictures \(Self.currentPictures)"
-      + (keepsResidual ? "; residual kept" : "")
-  }
+  /// Tool version, digests, normalization, command line, duration and so on, for a reader.
+  package var facts: [Fact] { record?.facts ?? provenance ?? [] }
 
   /// The JSON stored with the run; keys sorted, so that equal contexts give equal text.
   var json: String {

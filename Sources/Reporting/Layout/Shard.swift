@@ -42,20 +42,15 @@ package struct ShardFacts: Sendable, Equatable, Codable {
   package var shard: Shard
   /// Cases of the study that belong to it.
   package var cases: Int
-  /// What heatmaps show.
-  package var score: String
   /// Scans that this run looked at piece by piece, and whole.
   package var slides = 0
   package var others = 0
-  package var minimumRegionArea: String?
   /// Why scores may say little at the resolution that was chosen.
   package var resolutionNote: String?
 
-  package init(shard: Shard, cases: Int, score: String, minimumRegionArea: String?, resolutionNote: String?) {
+  package init(shard: Shard, cases: Int, resolutionNote: String?) {
     self.shard = shard
     self.cases = cases
-    self.score = score
-    self.minimumRegionArea = minimumRegionArea
     self.resolutionNote = resolutionNote
   }
 }

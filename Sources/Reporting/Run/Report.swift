@@ -43,7 +43,7 @@ package struct Report: Sendable {
   ///
   /// A scan may be taken over where its `path` and `sha256` are those of the file in the study.
   package func finishedScans(ofCase name: String) throws(NormaError) -> [ScanResult] {
-    try index.finishedScans(ofCase: name, modelSHA256: modelSHA256, scoring: context.scoringKey).filter { scan in
+    try index.finishedScans(ofCase: name, modelSHA256: modelSHA256, scoring: context.scoring).filter { scan in
       files(of: scan, inCase: name).allSatisfy { FileManager.default.fileExists(atPath: folder.file($0)) }
     }
   }
@@ -148,7 +148,7 @@ package struct Report: Sendable {
     }
     let digestOf = Dictionary(zip(heatmaps, digests), uniquingKeysWith: { first, _ in first })
     try index.record(
-      result, run: run, scoring: context.scoringKey, reportPath: folder.page(ofCase: result.name),
+      result, run: run, scoring: context.scoring, reportPath: folder.page(ofCase: result.name),
       heatmapPath: { folder.heatmap(ofScan: $0.name, inCase: result.name) },
       heatmapSHA256: { digestOf[folder.heatmap(ofScan: $0.name, inCase: result.name)] ?? nil },
       beforeCommit: { record in
@@ -158,11 +158,12 @@ package struct Report: Sendable {
     removeFiles(notOf: result, in: caseFolder)
   }
 
-  /// Writes the study page and closes the run.
+  /// Closes the run; makes the study page, but for a shard, of whose study only the merge can tell.
   ///
   /// - Parameter context: the run's own, with the warnings and facts that only its end can know.
-  package mutating func finishStudy(_ context: StudyContext, _ status: Status = .done) throws(NormaError) {
+  package mutating func finish(_ context: StudyContext, _ status: Status = .done) throws(NormaError) {
     self.context = context
+    guard folder.shard == nil else { return try index.finishRun(run, status, context: context) }
     // Pages first, then the numbers they show: after a crash between them the next run adjusts both again.
     try index.adjustRegions { [folder] record in
       AtomicFile.removeUnfinished(in: folder.file(folder.folder(ofCase: record.row.name)))
@@ -170,11 +171,6 @@ package struct Report: Sendable {
       try Self.write(page.data, to: folder.file(record.row.reportPath))
     }
     try Self.writeStudyPage(index, context: context, folder: folder)
-    try index.finishRun(run, status, context: context)
-  }
-
-  /// Closes the run of a shard; what can only be said of the whole study is left to the merge.
-  package func finishShard(_ context: StudyContext, _ status: Status = .done) throws(NormaError) {
     try index.finishRun(run, status, context: context)
   }
 

@@ -82,7 +82,7 @@ package struct ShardMerge {
         remedy: "Run norma analyze on these shards again with what was expected")
     }
     try check("models") { $0.run.modelSHA256 }
-    try check("settings") { $0.context.scoringKey }
+    try check("settings") { $0.context.results.map { "\($0)" } ?? $0.context.scoring }
     try check("false-positive rates") { "\($0.context.falsePositiveRate)" }
     try check("studies") { $0.context.title }
   }
@@ -128,13 +128,11 @@ package struct ShardMerge {
     var context = parts[0].context
     context.shard = nil
     context.mergedShards = parts[0].shard.count
-    let perRun: Set<String> = ["Command", "Started", "Duration", "Study"]
-    context.provenance.removeAll { perRun.contains($0.name) }
-    context.provenance += [
-      .init("Study", parts[0].run.studyPath),
-      .init("Shards", "\(parts.count) of \(parts[0].shard.count), merged"),
-      .init("Started", parts.map(\.run.startedAt).min() ?? ""),
-    ]
+    context.record?.command = nil
+    context.record?.seconds = nil
+    context.record?.study = parts[0].run.studyPath
+    context.record?.shards = .init(found: parts.count, count: parts[0].shard.count)
+    context.record?.startedAt = parts.map(\.run.startedAt).min() ?? ""
     let run = try index.beginRun(
       context, toolVersion: toolVersion, modelSHA256: parts[0].run.modelSHA256, studyPath: parts[0].run.studyPath)
     try index.take(parts, run: run, sharing: sharing, progress: progress)

@@ -82,7 +82,7 @@ struct StudyPage {
         Self.line($0, worst: worst[$0.id], review: reviews[$0.name], healthy: context.calibrationScores, folder: folder)
       },
       plot: ScorePlot(cases, context: context), bar: ColorBar(HeatScale(threshold: context.threshold)),
-      provenance: context.provenance)
+      provenance: context.facts)
   }
 
   var data: Data { PageTemplate.study.page(content) }

@@ -6,6 +6,7 @@ import Imaging
 import Logging
 import Reporting
 import Threads
+import Workflows
 
 struct AnalyzeCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -77,22 +78,44 @@ struct AnalyzeCommand: LoggedCommand {
   func run() throws {
     Interruption.listen()
     memory.apply()
-    var line = ProgressLine()
-    let result = try Analysis(
-      study: study, model: model, output: output ?? Self.defaultOutput(study), shard: shard,
-      falsePositiveRate: falsePositiveRate,
-      score: score, keptFiles: keep, keepsMetadata: keepMetadata,
-      precision: precision, minimumRegionArea: minimumRegionArea.flatMap { RegionArea($0) }, limits: loader.limits,
-      memory: memory.budget,
-      resolution: resolution.chosen
-    ).run(line: &line)
+    var settings = Analyze.Settings(
+      study: study, model: model, output: output ?? Analyze.Settings.defaultOutput(study))
+    settings.shard = shard
+    settings.falsePositiveRate = falsePositiveRate
+    settings.score = score
+    settings.keepsResidual = keep.contains(.residual)
+    settings.keepsMetadata = keepMetadata
+    settings.precision = precision
+    settings.minimumRegionArea = minimumRegionArea.flatMap { RegionArea($0) }
+    settings.limits = loader.limits
+    settings.memory = memory.budget
+    settings.resolution = resolution.chosen
+    let console = Console()
+    let result = try Analyze(settings, observe: console.show).run()
     if LogFormat.current == .json { Logger.norma.notice("finished", metadata: result.facts) }
-    print(result.summary)
+    console.print(result.summary)
     if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
   }
+}
 
-  static func defaultOutput(_ study: String) -> String {
-    "Reports/" + URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent
+extension Analyze.Outcome {
+  /// For machines, which need not read the summary.
+  fileprivate var facts: Logger.Metadata {
+    [
+      "path": "\(output)", "cases": .stringConvertible(cases), "unchanged": .stringConvertible(unchanged),
+      "flagged": .stringConvertible(flagged), "scans": .stringConvertible(scans),
+      "failed": .stringConvertible(failedScans), "seconds": .stringConvertible(seconds),
+    ]
+  }
+
+  var summary: String {
+    [
+      shard.map { "shard    \($0) of \(output); norma merge \(output) puts all together" }
+        ?? "report   \(output)/index.html\nindex    \(output)/cases.sqlite",
+      "cases    \(cases), \(flagged) flagged" + (unchanged > 0 ? ", \(unchanged) unchanged since the last run" : ""),
+      "scans    \(PageText.count(scans, "scan")) computed in \(PageText.duration(seconds)), \(failedScans) failed",
+      domain.map { "domain   \($0)" },
+    ].compactMap { $0 }.joined(separator: "\n")
   }
 }
 

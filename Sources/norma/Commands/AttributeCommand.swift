@@ -1,11 +1,6 @@
-import Anomaly
 import ArgumentParser
-import Compute
-import Files
 import Foundation
-import Generation
-import Logging
-import Numerics
+import Workflows
 
 struct AttributeCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -31,61 +26,15 @@ struct AttributeCommand: LoggedCommand {
     }
   }
 
-  private static let patches = 256
-
   func run() throws {
-    let (model, generator) = try options.open()
-    let codes = try studies.map { path in
-      let found = StudyPatches(try Study(path: path), model: model, perGroup: Self.patches, seed: options.seed)
-      for fault in found.faults { Logger.norma.leftOut(fault) }
-      let patches = found.training + found.heldOut
-      guard patches.count > 1 else {
-        throw NormaError(
-          subject: path,
-          found: "\(patches.count) patch\(patches.count == 1 ? " shows" : "es show") tissue; two or more are needed",
-          remedy: "Give a study of scans that the model can read")
-      }
-      var none: RandomGenerator?
-      return try generator.encode(patches, sampling: &none)
-    }
-    let attribute = Attribute(from: codes[0], to: codes[1], architecture: model.architecture)
-    var known = try AttributeFile.read(for: options.model, model)
-    known[name] = attribute
-    try AttributeFile.write(known, for: options.model)
-    print(
+    let console = Console()
+    let learned = try LearnAttribute(
+      try options.open(), studies: studies, name: name, observe: console.show
+    ).run()
+    let attribute = learned.attribute
+    console.print(
       "attribute  \(name), from \(attribute.patches[0]) patches to \(attribute.patches[1])",
       String(format: "apart      %.1f standard deviations along the linear discriminant", attribute.separation),
-      "kept       \(AttributeFile.path(for: options.model))", separator: "\n")
-  }
-}
-
-/// Attributes that were learned for a model, and for which.
-struct AttributeFile: Codable {
-  var modelSha256: String
-  var attributes: [String: Attribute]
-
-  static func path(for model: String) -> String { model + ".attributes.json" }
-
-  static func write(_ attributes: [String: Attribute], for model: String) throws {
-    try GenerationOptions.writeJSON(
-      AttributeFile(modelSha256: Study.digest(ofFile: model) ?? "", attributes: attributes), to: path(for: model))
-  }
-
-  /// - Returns: nothing where none was learned.
-  static func read(for path: String, _ model: Model) throws -> [String: Attribute] {
-    let file = self.path(for: path)
-    guard FileManager.default.fileExists(atPath: file) else { return [:] }
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    guard let data = try? Data(contentsOf: URL(fileURLWithPath: file)),
-      let known = try? decoder.decode(AttributeFile.self, from: data),
-      known.modelSha256 == Study.digest(ofFile: path),
-      known.attributes.values.allSatisfy({ $0.fits(model.architecture) })
-    else {
-      throw NormaError(
-        subject: file, found: "it cannot be understood, or was learned with another model",
-        remedy: "Remove it and learn the attributes again")
-    }
-    return known.attributes
+      "kept       \(learned.file)")
   }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Files
 import Foundation
-import Logging
 import Reporting
 
 struct CasesCommand: LoggedCommand {
@@ -80,7 +79,7 @@ struct CasesCommand: LoggedCommand {
     let text = try table?.text(as: format) ?? query.sql + "\n"
     FileHandle.standardOutput.write(Data(text.utf8))
     if let table, table.isEmpty, format == .table {
-      Logger.norma.notice("No \(regions ? "region" : "case") meets this.")
+      Console().show(.notice("No \(regions ? "region" : "case") meets this."))
     }
   }
 

@@ -1,8 +1,8 @@
-import Anomaly
 import ArgumentParser
 import Foundation
-import Logging
 import Reporting
+import Threads
+import Workflows
 
 struct DemoCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -33,56 +33,34 @@ struct DemoCommand: LoggedCommand {
   }
 
   func run() throws {
-    var line = ProgressLine()
+    Interruption.listen()
     let start = Date()
-    let phantoms = PhantomStudy(seed: seed)
-    try phantoms.write(to: study) { done, all in
-      line.update("phantom \(done) of \(all)", fraction: Double(done) / Double(all), isLast: done == all)
+    var settings = Demo.Settings(study: study, output: output)
+    settings.seed = seed
+    settings.minutes = minutes
+    let console = Console()
+    let demo = Demo(settings, observe: console.show)
+    var failedScans = 0
+    try demo.run { step in
+      switch step {
+      case .trained(let trained): console.print(trained.summary, terminator: "\n\n")
+      case .analyzed(let analyzed):
+        failedScans = analyzed.failedScans
+        console.print(analyzed.summary, terminator: "\n\n")
+      case .evaluated(let evaluated): console.show(evaluated)
+      }
     }
-    Terminal.endLine()
-
-    let model = study + "/healthy.safetensors"
-    if try hasModel(model) {
-      Logger.norma.notice("\(model) is kept: it was trained on these phantoms as asked for; delete it to train again")
-    } else {
-      // The same defaults as on the command line: a demo with settings of its own would promise too much.
-      var training = try TrainingOptions.parse([])
-      training.minutes = minutes
-      training.seed = seed
-      let trained = try training.train(
-        study: "\(study)/\(PhantomStudy.Group.healthy)", output: model, resume: false, line: &line)
-      print(TrainingOptions.summary(trained.model, output: model), terminator: "\n\n")
-    }
-
-    let outcome = try Analysis(
-      study: "\(study)/\(PhantomStudy.Group.patients)", model: model, output: output, falsePositiveRate: 0.05
-    ).run(line: &line)
-    print(outcome.summary, terminator: "\n\n")
-
-    let masks = study + "/masks"
-    let evaluation = try EvaluateCommand.parse([output, "--masks", masks])
-    try evaluation.run()
-    print(
+    console.print(
       """
 
-      Done in \(Terminal.duration(Date().timeIntervalSince(start))). The report, for any browser:
+      Done in \(PageText.duration(Date().timeIntervalSince(start))). The report, for any browser:
         \(URL(fileURLWithPath: output).standardizedFileURL.path)/index.html
       Queries, examples:
         norma cases \(output) --flagged
         norma cases \(output) --sort p_value --format csv
         sqlite3 -box \(output)/cases.sqlite 'SELECT name, score, p_value FROM flagged_cases'
-      The comparison above, again: norma evaluate \(output) --masks \(masks)
+      The comparison above, again: norma evaluate \(output) --masks \(demo.masks)
       """)
-    if outcome.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
-  }
-
-  /// Whether an earlier demo left the model that this one would train, so that its analysis can be gone on with.
-  private func hasModel(_ path: String) throws -> Bool {
-    guard FileManager.default.fileExists(atPath: path) else { return false }
-    let record = try Model(path: path).record
-    guard record.seed == seed, record.toolVersion == Norma.version, abs(record.minutes - minutes) < 0.1 * minutes
-    else { return false }
-    let healthy = try Study(path: "\(study)/\(PhantomStudy.Group.healthy)")
-    return try TrainingSet(healthy, settings: TrainingSet.Settings()).digest == record.trainingSetSHA256
+    if failedScans > 0 { throw ExitCode(ExitStatus.failed) }
   }
 }

@@ -1,10 +1,6 @@
-import Anomaly
 import ArgumentParser
-import Compute
-import Files
 import Foundation
-import Generation
-import Imaging
+import Workflows
 
 struct EditCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -27,14 +23,14 @@ struct EditCommand: LoggedCommand {
     help: ArgumentHelp(
       "A latent dimension and by how many standard deviations of the prior to move it everywhere, such as 7=+1.5; may be "
         + "repeated.", valueName: "number=amount"))
-  var dimension: [Amount] = []
+  var dimension: [NamedAmount] = []
 
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       "An attribute that norma attribute learned, and how much of it to add; 1 goes from one group to the other.",
       valueName: "name=amount"))
-  var attribute: [Amount] = []
+  var attribute: [NamedAmount] = []
 
   @Flag(
     help: """
@@ -56,88 +52,18 @@ struct EditCommand: LoggedCommand {
   }
 
   func run() throws {
-    let (model, generator) = try options.open()
-    let scan = try GridScan(self.scan, for: model)
-    let (width, height) = (scan.image.width, scan.image.height)
-    let coder = ScanCoder(generator, overlap: model.inference.overlap)
-    let code = try coder.encode(scan.image)
-    let reconstruction = try coder.decode(code, width: width, height: height)
-    let edited: Image
-    let words: String
-    let before: Image
-    var cost = ""
-    if restore {
-      let restored = try coder.restore(scan.image, by: LatentRestoration(model))
-      edited = try coder.decode(restored.code, width: width, height: height)
-      (before, words) = (scan.image, "restored")
-      cost = String(
-        format: "\ncost     %.0f nats a patch, of %.0f before the first step", restored.after, restored.before)
-    } else {
-      let shifted = try shift(code, of: model)
-      edited = try coder.decode(shifted, width: width, height: height)
-      before = reconstruction
-      words =
-        (dimension.map { "dimension \($0)" } + attribute.map { "attribute \($0)" }).joined(separator: ", ")
-    }
-    var difference = edited
-    var change = 0.0
-    for i in difference.samples.indices {
-      let d = edited.samples[i] - before.samples[i]
-      if !d.isNaN { change += Double(d * d) }
-      difference.samples[i] = 0.5 + d
-    }
-    try GenerationOptions.makeFolder(output)
-    try TIFFWriter.write(
-      edited, as: .float32, description: options.label("edit", words), to: "\(output)/edited.tif")
-    try PatchSheet(rows: [[scan.image, reconstruction, edited, difference]], emphasis: model.pictureEmphasis)
-      .write(to: "\(output)/sheet.png")
-    change = (change / Double(max(difference.samples.count, 1))).squareRoot()
-    print(
-      "edited   \(output)/edited.tif, \(words)",
-      String(format: "change   %.4f root mean square, in normalized intensity", change)
-        + (change < Traversal.visibleChange ? ": nothing that could be seen" : "")
-        + cost, separator: "\n")
-  }
-
-  private func shift(_ code: LatentCode, of model: Model) throws -> LatentCode {
-    var result = code
-    for amount in dimension {
-      guard let number = Int(amount.name) else {
-        throw NormaError(
-          subject: "--dimension \(amount)", found: "\(amount.name) is no number",
-          remedy: "Give a dimension's number, such as 7=+1.5")
-      }
-      let chosen = try ChosenDimensions.numbers([number]).choose(from: model, count: 1, path: options.model)
-      result = result.moved(chosen[0], by: Float(amount.value), of: model.architecture)
-    }
-    let known = attribute.isEmpty ? [:] : try AttributeFile.read(for: options.model, model)
-    for amount in attribute {
-      guard let found = known[amount.name] else {
-        let names = known.keys.sorted()
-        throw NormaError(
-          subject: options.model,
-          found: "it has no attribute '\(amount.name)'"
-            + (names.isEmpty ? "" : ", only \(names.joined(separator: ", "))"),
-          remedy: "Learn it with norma attribute \(options.model) STUDY-A STUDY-B --name \(amount.name)")
-      }
-      result = result.shifted(by: found.shift(by: amount.value))
-    }
-    return result
+    let change: Edit.Change = restore ? .restore : .shift(dimensions: dimension, attributes: attribute)
+    let edited = try Edit(try options.open(), scan: scan, output: output).run(change)
+    Console().print(
+      "edited   \(edited.file), \(edited.words)",
+      String(format: "change   %.4f root mean square, in normalized intensity", edited.change)
+        + (edited.isVisible ? "" : ": nothing that could be seen")
+        + (edited.cost.map {
+          String(format: "\ncost     %.0f nats a patch, of %.0f before the first step", $0.after, $0.before)
+        } ?? ""))
   }
 }
 
-/// `name=amount` on the command line.
-struct Amount: ExpressibleByArgument, CustomStringConvertible {
-  let name: String
-  let value: Double
-
-  init?(argument: String) {
-    guard let sign = argument.lastIndex(of: "="), let value = Double(argument[argument.index(after: sign)...]),
-      value.isFinite, sign != argument.startIndex
-    else { return nil }
-    name = String(argument[..<sign])
-    self.value = value
-  }
-
-  var description: String { "\(name)=\(value >= 0 ? "+" : "")\(value)" }
+extension NamedAmount: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
 }

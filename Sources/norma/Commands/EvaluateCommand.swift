@@ -1,10 +1,7 @@
 import Anomaly
 import ArgumentParser
-import Compute
-import Files
 import Foundation
-import Logging
-import Reporting
+import Workflows
 
 struct EvaluateCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -45,30 +42,64 @@ struct EvaluateCommand: LoggedCommand {
   @OptionGroup var log: LogOptions
 
   func run() throws {
-    let index = try CaseIndex(readingFrom: ReportFolder(report).index)
-    guard let run = try index.latestRun() else {
-      throw NormaError(subject: report, found: "its index holds no run", remedy: "Run `norma analyze` first")
-    }
-    let context = try run.context
-    func fact(_ name: String) -> String? { context.provenance.first { $0.name == name }?.value }
-    let modelPath = model ?? fact(Analysis.modelFact) ?? ""
-    let trained = try Model(path: modelPath)
-    let comparison = Comparison(
-      index: index, folder: ReportFolder(report), masks: masks, study: study ?? run.studyPath,
-      model: trained, threshold: context.threshold, baselineWeights: baselineWeights?.values,
-      resamples: resamples,
-      scorer: try otherScores(
-        of: trained, path: modelPath,
-        precision: fact(Analysis.precisionFact).flatMap { Precision(rawValue: $0) } ?? trained.precision),
-      limits: loader.limits)
-    let result = try comparison.run()
-    for note in result.notes { Logger.norma.notice("\(note)") }
-    print(json ? try result.json() : result.table)
+    var settings = Evaluate.Settings(report: report, masks: masks)
+    settings.model = model
+    settings.study = study
+    settings.baselineWeights = baselineWeights?.values
+    settings.takesAllScores = scores
+    settings.resamples = resamples
+    settings.limits = loader.limits
+    let console = Console()
+    let result = try Evaluate(settings, observe: console.show).run()
+    guard json else { return console.show(result) }
+    for note in result.notes { console.show(.notice(note)) }
+    console.print(try result.json())
+  }
+}
+
+extension Console {
+  /// Shows the figures as a table.
+  func show(_ result: Evaluate.Outcome) {
+    for note in result.notes { show(.notice(note)) }
+    print(result.table)
+  }
+}
+
+extension Evaluate.Outcome {
+  fileprivate func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 
-  private func otherScores(of model: Model, path: String, precision: Precision) throws -> Scorer? {
-    scores
-      ? try Scorer(model, path: path, others: model.book.available, engine: try Engine(precision: precision.available))
-      : nil
+  fileprivate var table: String {
+    let columns: [(String, KeyPath<Evaluation.Figures, Evaluation.Figure?>)] = [
+      ("pixel average precision", \.pixelAP), ("best Dice", \.bestDice),
+      ("Dice at calibrated threshold", \.diceAtThreshold), ("pixel AUROC", \.pixelAUROC),
+      ("AP within lesion scans", \.lesionScanAP), ("scan AUROC", \.scanAUROC),
+      ("scan average precision", \.scanAP), ("case AUROC", \.caseAUROC),
+    ]
+    func cell(_ figure: Evaluation.Figure?) -> String {
+      guard let figure else { return "-" }
+      guard let low = figure.low, let high = figure.high else { return String(format: "%.3f", figure.value) }
+      return String(format: "%.3f (%.3f-%.3f)", figure.value, low, high)
+    }
+    func padded(_ text: String, _ width: Int) -> String {
+      text + String(repeating: " ", count: max(0, width - text.count))
+    }
+    let width = max(22, rows.map(\.name.count).max() ?? 0) + 2
+    var lines = [
+      "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases"
+    ]
+    // Beside each other up to three fit a terminal.
+    for first in stride(from: 0, to: rows.count, by: 3) {
+      let group = rows[first..<min(first + 3, rows.count)]
+      lines += ["", padded("", 30) + group.map { padded($0.name, width) }.joined()]
+      for (name, path) in columns {
+        lines.append(padded(name, 30) + group.map { padded(cell($0.figures[keyPath: path]), width) }.joined())
+      }
+    }
+    return lines.map { $0.replacing(/\s+$/, with: "") }.joined(separator: "\n")
   }
 }

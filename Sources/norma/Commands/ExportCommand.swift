@@ -1,6 +1,4 @@
 import ArgumentParser
-import Foundation
-import Logging
 import Reporting
 
 struct ExportCommand: LoggedCommand {
@@ -70,27 +68,25 @@ struct ExportCommand: LoggedCommand {
       return try load(into: try PostgresAddress(postgres))
     }
     guard let format, let output else { return }
-    var line = ProgressLine()
+    let console = Console()
     var export = ReportExport(
       try ExportSelection(of: report, flaggedOnly: flagged, names: caseNames.map { CaseGlob($0) }))
-    export.complain = { Logger.norma.warning("\($0)") }
-    export.progress = { line.update("case \($0 + 1) of \($1)", fraction: Double($0) / Double($1)) }
+    export.complain = { console.show(.warning("\($0)")) }
+    export.progress = { console.show("case \($0 + 1) of \($1)", fraction: Double($0) / Double($1)) }
     let tally = try export.write(as: format, to: output)
-    Terminal.endLine()
-    print(Self.summary(tally, format, output))
+    console.print(Self.summary(tally, format, output))
     if tally.leftOut > 0 { throw ExitCode(ExitStatus.failed) }
   }
 
   private func load(into address: PostgresAddress) throws {
-    var line = ProgressLine()
+    let console = Console()
     var index = try CentralIndex(of: report)
-    index.progress = { line.update("row \($0) of \($1)", fraction: Double($0) / Double($1)) }
+    index.progress = { console.show("row \($0) of \($1)", fraction: Double($0) / Double($1)) }
     let tally = try index.load(with: try PSQL(for: address))
-    Terminal.endLine()
     let counts = [
       PageText.count(tally.cases, "case"), PageText.count(tally.scans, "scan"), PageText.count(tally.regions, "region"),
     ]
-    print("postgres  \(counts.joined(separator: ", "))  \(address.url)")
+    console.print("postgres  \(counts.joined(separator: ", "))  \(address.url)")
   }
 
   /// "geojson  12 files, 34 regions  DIR", and what is not in them.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Files
+import Foundation
 import Imaging
-import Logging
 
 struct InspectCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -18,6 +18,7 @@ struct InspectCommand: LoggedCommand {
   @OptionGroup var log: LogOptions
 
   func run() throws {
+    let console = Console()
     var isSound = true
     var texts: [String] = []
     for scan in scans {
@@ -27,12 +28,12 @@ struct InspectCommand: LoggedCommand {
         texts.append(json ? try inspection.json() : inspection.text)
       } catch let error as NormaError where scans.count > 1 {
         // One scan that cannot be opened does not hide the others.
-        Logger.norma.report(error, level: .error)
+        console.show(.failed(error))
         isSound = false
       }
     }
     // One scan is one object, several are a list.
-    print(json && scans.count > 1 ? "[\(texts.joined(separator: ",\n"))]" : texts.joined(separator: "\n"))
+    console.print(json && scans.count > 1 ? "[\(texts.joined(separator: ",\n"))]" : texts.joined(separator: "\n"))
     if !isSound { throw ExitCode(ExitStatus.failed) }
   }
 }

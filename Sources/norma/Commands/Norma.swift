@@ -1,14 +1,13 @@
 import ArgumentParser
-import CSystem
+internal import CSystem
 import Foundation
 import Logging
 import Threads
+import Workflows
 
 /// The command line: parses, runs, and turns every error into one sentence and an exit status.
 @main
 struct Norma: ParsableCommand {
-  static let version = "0.1.0"
-
   static let configuration = CommandConfiguration(
     commandName: "norma",
     abstract: "Finds what is abnormal in medical scans by learning what healthy tissue looks like.",
@@ -19,7 +18,7 @@ struct Norma: ParsableCommand {
       Exit status: 0 all done, 1 something failed and the output says what, 2 the command line is wrong, 130 or 143
       stopped by Ctrl-C or kill with all that was finished kept.
       """,
-    version: version,
+    version: ToolVersion.current,
     subcommands: [
       DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, MergeCommand.self, SlurmCommand.self,
       StatusCommand.self, CasesCommand.self,
@@ -51,8 +50,8 @@ struct Norma: ParsableCommand {
     } catch  where exitCode(for: error).isSuccess {
       exit(withError: error)  // help and version are asked for by throwing
     } catch {
-      if !isRunning || error is ValidationError {
-        Terminal.writeLine(fullMessage(for: error))
+      if !isRunning || error is ValidationError || error is UsageError {
+        Terminal.writeLine(fullMessage(for: (error as? UsageError).map { ValidationError($0.description) } ?? error))
         Foundation.exit(ExitStatus.usage)
       }
       Logger.norma.report(error)
@@ -65,9 +64,4 @@ struct Norma: ParsableCommand {
     let name = type(of: command).configuration.commandName ?? "norma"
     LoggingSystem.bootstrap { _ in StandardErrorLog(command: name) }
   }
-}
-
-enum ExitStatus {
-  static let failed: Int32 = 1
-  static let usage: Int32 = 2
 }

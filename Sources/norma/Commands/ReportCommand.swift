@@ -1,6 +1,5 @@
 import ArgumentParser
-import Logging
-import Reporting
+import Workflows
 
 struct ReportCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -14,13 +13,11 @@ struct ReportCommand: LoggedCommand {
   @OptionGroup var log: LogOptions
 
   func run() throws {
-    let lock = try WritingRight.take(report: report)
-    defer { lock.release() }
-    let rebuilt = try Report.rebuild(in: report)
-    for sentence in rebuilt.missing { Logger.norma.warning("\(sentence)") }
-    print(
+    let console = Console()
+    let rebuilt = try RebuildPages(report: report, observe: console.show).run()
+    console.print(
       "pages    \(rebuilt.pages)" + (rebuilt.drawn > 0 ? ", the heat of \(rebuilt.drawn) scans drawn again" : ""),
-      "report   \(report)/index.html", separator: "\n")
+      "report   \(report)/index.html")
     if !rebuilt.missing.isEmpty { throw ExitCode(ExitStatus.failed) }
   }
 }

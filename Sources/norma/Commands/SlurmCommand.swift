@@ -1,12 +1,8 @@
-import Anomaly
 import ArgumentParser
-import Compute
-import Files
 import Foundation
-import Imaging
-import Logging
 import Reporting
 import Threads
+import Workflows
 
 struct SlurmCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -77,120 +73,27 @@ struct SlurmCommand: LoggedCommand {
   }
 
   func run() throws {
-    let scripts = try makeScripts()
-    let chosen = try shardsToRun(scripts)
-    guard !chosen.isEmpty else {
-      print("all \(scripts.shards) shards of \(output) are done; --all submits them again")
-      return
+    var settings = SlurmAnalysis.Settings(
+      study: study, model: model, output: output, nodes: nodes, shards: shards ?? nodes)
+    settings.takesAll = all
+    settings.sbatch = sbatch
+    settings.analysis = analysis
+    let console = Console()
+    let batch = try SlurmAnalysis(settings, ignoresQueue: dryRun, observe: console.show)
+    guard !batch.chosen.isEmpty else {
+      return console.print("all \(settings.shards) shards of \(output) are done; --all submits them again")
     }
-    let options = sbatch + ["--array=\(Self.ranges(chosen))" + (nodes < chosen.count ? "%\(nodes)" : "")]
-    if dryRun {
-      print(
-        "# \(scripts.shardFile): sbatch \(options.map(SlurmScripts.quoted).joined(separator: " "))", scripts.shard,
-        "# \(scripts.mergeFile): sbatch \((sbatch + ["--dependency=afterany:ARRAY"]).map(SlurmScripts.quoted).joined(separator: " "))",
-        scripts.merge, separator: "\n", terminator: "")
-      return
-    }
-    let jobs = try submit(scripts, chosen, options)
-    print(
-      "array    \(jobs.array), \(chosen.count) of \(scripts.shards) shards",
-      "merge    \(jobs.merge), when they have ended",
-      "follow   norma status \(output)", separator: "\n")
-    if wait { try follow(jobs) }
-  }
-
-  private func makeScripts() throws -> SlurmScripts {
-    func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
-    _ = try Model(path: model)
-    _ = try Study(path: study)
-    return SlurmScripts(
-      program: Bundle.main.executablePath ?? CommandLine.arguments[0], study: absolute(study), model: absolute(model),
-      output: absolute(output), shards: shards ?? nodes, analysis: analysis)
-  }
-
-  /// Those that are not done, or all.
-  private func shardsToRun(_ scripts: SlurmScripts) throws -> [Int] {
-    let numbers = Array(1...scripts.shards)
-    let known = try ShardProgress.all(in: ReportFolder(output))
-    if let other = known.first, other.shard.count != scripts.shards {
-      throw NormaError(
-        subject: output, found: "it holds shards of a division into \(other.shard.count), not \(scripts.shards)",
-        remedy: "Give --shards \(other.shard.count), or another --output")
-    }
-    if !dryRun, let jobs = Slurm.Jobs.read(inFolder: scripts.folder), try !Slurm.queue(of: jobs).isEmpty {
-      throw NormaError(
-        subject: output, found: "its jobs, \(jobs.array) and \(jobs.merge), still wait or run",
-        remedy: "See norma status, wait for them, or scancel \(jobs.array) \(jobs.merge)")
-    }
-    guard !all else { return numbers }
-    let done = Set(known.filter { $0.status == .done }.map(\.shard.number))
-    return numbers.filter { !done.contains($0) }
-  }
-
-  private func submit(_ scripts: SlurmScripts, _ chosen: [Int], _ options: [String]) throws -> Slurm.Jobs {
-    try GenerationOptions.makeFolder(scripts.folder)
-    try AtomicFile.write(Array(scripts.shard.utf8), to: scripts.shardFile)
-    try AtomicFile.write(Array(scripts.merge.utf8), to: scripts.mergeFile)
-    let array = try Slurm.submit(scripts.shardFile, options)
-    do {
-      let merge = try Slurm.submit(scripts.mergeFile, sbatch + ["--dependency=afterany:\(array)"])
-      let jobs = Slurm.Jobs(array: array, merge: merge, shards: scripts.shards, submitted: chosen)
-      try jobs.write(inFolder: scripts.folder)
-      return jobs
-    } catch {
-      // Shards that nobody merges, and nobody knows the number of, are of no use.
-      _ = try? Slurm.run("scancel", [array])
-      throw error
-    }
-  }
-
-  /// How often in a row Slurm may not answer, two seconds apart.
-  private static let patience = 60
-
-  private func follow(_ jobs: Slurm.Jobs) throws {
+    if dryRun { return console.print(batch.plan, terminator: "") }
+    let jobs = try batch.submit()
+    console.print(
+      "array    \(jobs.array), \(batch.chosen.count) of \(settings.shards) shards",
+      "merge    \(jobs.merge), when they have ended", "follow   norma status \(output)")
+    guard wait else { return }
     Interruption.listen()
-    var line = ProgressLine()
-    var unanswered = 0
-    while true {
-      if let signal = Interruption.signal {
-        if cancelOnInterrupt { try Slurm.run("scancel", [jobs.array, jobs.merge]) }
-        let what = cancelOnInterrupt ? "the jobs were cancelled; what is finished is kept" : "the jobs go on"
-        throw Stopped(
-          signal: signal, description: "\(output): the waiting was stopped by \(Stopped.name(of: signal)); \(what).")
-      }
-      let status = try StudyStatus(of: output)
-      let all = status.lines.compactMap(\.cases).reduce(0, +)
-      line.update(
-        status.summary, fraction: all > 0 ? Double(status.lines.reduce(0) { $0 + $1.done }) / Double(all) : 0)
-      if let queue = status.queue {
-        if queue.isEmpty { break }
-        unanswered = 0
-      } else {
-        // A controller that restarts is no end of the jobs.
-        unanswered += 1
-        if unanswered >= Self.patience { _ = try Slurm.queue(of: jobs) }
-      }
-      Thread.sleep(forTimeInterval: 2)
-    }
-    Terminal.endLine()
-    let status = try StudyStatus(of: output)
-    print(status.text)
+    let status = try batch.follow(jobs, cancels: cancelOnInterrupt)
+    console.print(status.text)
     guard status.lines.allSatisfy({ $0.state == "done" }),
       FileManager.default.fileExists(atPath: ReportFolder(output).index)
     else { throw ExitCode(ExitStatus.failed) }
-  }
-
-  /// `1-3,7` of 1, 2, 3 and 7.
-  static func ranges(_ numbers: [Int]) -> String {
-    var ranges: [ClosedRange<Int>] = []
-    for number in numbers.sorted() {
-      if let last = ranges.last, last.upperBound + 1 == number {
-        ranges[ranges.count - 1] = last.lowerBound...number
-      } else {
-        ranges.append(number...number)
-      }
-    }
-    return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(
-      separator: ",")
   }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
-import Files
 import Foundation
-import Reporting
+import Workflows
 
 struct StatusCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -21,67 +20,11 @@ struct StatusCommand: LoggedCommand {
 
   func run() throws {
     let status = try StudyStatus(of: report)
-    print(json ? try status.json() : status.text)
+    Console().print(json ? try status.json() : status.text)
   }
 }
 
-/// How far every shard of a report is.
-struct StudyStatus {
-  struct Line: Encodable, Equatable {
-    var shard: String
-    /// `done`, `failed`, `stopped`, `running`, `killed` or `not begun`, or what Slurm says of one that waits, `pending` say.
-    var state: String
-    var done: Int
-    /// Unknown before a shard's first run.
-    var cases: Int?
-    var failedScans: Int
-    var startedAt: String?
-    var finishedAt: String?
-  }
-
-  let lines: [Line]
-  /// What Slurm has left of the report's jobs; `nil` where Slurm submitted none or cannot be asked.
-  let queue: [Slurm.QueuedTask]?
-
-  /// - Throws: `NormaError` where the folder has no shards.
-  init(of report: String) throws {
-    let folder = ReportFolder(report)
-    let jobs = Slurm.Jobs.read(inFolder: report + "/slurm")
-    var shards = try ShardProgress.all(in: folder)
-    if shards.isEmpty, let jobs {
-      shards = (1...jobs.shards).compactMap { Shard(number: $0, of: jobs.shards).map(ShardProgress.init(waiting:)) }
-    }
-    guard !shards.isEmpty else {
-      throw NormaError(
-        subject: report, found: "it holds no shards",
-        remedy: "Run norma analyze with --shard K/N, or norma slurm, first")
-    }
-    // Where Slurm cannot be asked, the indexes alone are.
-    let queue = jobs.flatMap { try? Slurm.queue(of: $0) }
-    self.queue = queue
-    let states = jobs.flatMap { jobs in queue.map { Slurm.states(ofArray: jobs.array, in: $0) } }
-    lines = shards.map { shard in
-      Line(
-        shard: "\(shard.shard)", state: Self.state(shard, queued: states?[shard.shard.number], isKnown: states != nil),
-        done: shard.done, cases: shard.cases, failedScans: shard.failedScans, startedAt: shard.startedAt,
-        finishedAt: shard.finishedAt)
-    }
-  }
-
-  /// An index says `running` of a run that was killed; where Slurm started it, Slurm knows better.
-  private static func state(_ shard: ShardProgress, queued: String?, isKnown: Bool) -> String {
-    switch queued {
-    case "RUNNING"?, "COMPLETING"?: return shard.status == .done ? "done" : "running"
-    case let state?: return state.lowercased()
-    case nil: break
-    }
-    switch shard.status {
-    case nil: return "not begun"
-    case .running? where isKnown: return "killed"
-    case let status?: return status.rawValue
-    }
-  }
-
+extension StudyStatus {
   func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -104,14 +47,5 @@ struct StudyStatus {
         .trimmingCharacters(in: .whitespaces)
     }
     return (table + [summary]).joined(separator: "\n")
-  }
-
-  /// `3 of 4 shards done, 1 running; 120 of 160 cases`
-  var summary: String {
-    let counts = Dictionary(grouping: lines, by: \.state).mapValues(\.count)
-    let others = counts.filter { $0.key != "done" }.sorted { $0.key < $1.key }.map { ", \($0.value) \($0.key)" }
-    let all = lines.compactMap(\.cases)
-    let cases = "\(lines.reduce(0) { $0 + $1.done })" + (all.count == lines.count ? " of \(all.reduce(0, +))" : "")
-    return "\(counts["done"] ?? 0) of \(lines.count) shards done\(others.joined()); \(cases) cases"
   }
 }

@@ -1,7 +1,10 @@
 import Anomaly
 import ArgumentParser
 import Compute
+import Foundation
+import Reporting
 import Threads
+import Workflows
 
 struct TrainCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
@@ -31,14 +34,39 @@ struct TrainCommand: LoggedCommand {
     training.memory.apply()
     let ranks = try Distribution.join(output: output)
     defer { ranks?.leave() }
-    do { try run(in: ranks) } catch let end as Distribution.Elsewhere { throw ExitCode(end.status) }
+    var settings = training.settings(study: study, output: output)
+    settings.resumes = resume
+    let console = Console()
+    do {
+      guard let trained = try Train(settings, ranks: ranks, observe: console.show).run() else { return }
+      console.print(trained.summary)
+      if !trained.faults.isEmpty { throw ExitCode(ExitStatus.failed) }
+    } catch let end as Distribution.Elsewhere {
+      throw ExitCode(end.isUsage ? ExitStatus.usage : ExitStatus.failed)
+    }
   }
+}
 
-  private func run(in ranks: Ranks?) throws {
-    if let ranks, !ranks.isFirst { return try training.assist(study: study, output: output, ranks: ranks) }
-    var line = ProgressLine()
-    let trained = try training.train(study: study, output: output, resume: resume, ranks: ranks, line: &line)
-    print(TrainingOptions.summary(trained.model, output: output, processes: ranks?.count ?? 1))
-    if !trained.faults.isEmpty { throw ExitCode(ExitStatus.failed) }
+extension Train.Outcome {
+  /// What was learned, in lines for a reader.
+  var summary: String {
+    let r = model.record
+    let active = Collapse.activeChannels(divergences: r.divergences, activity: r.activity ?? [])
+    let lines =
+      [
+        "model           \(output)",
+        String(
+          format: "trained         %.1f epochs, %d steps, %@; the score %d steps", r.epochs, r.steps,
+          PageText.duration(r.minutes * 60), r.scoreSteps),
+        "cases           \(r.trainingCases) for training, \(r.heldOutCases.count) held out",
+        "patches         \(model.architecture.patchSize) pixels, \(model.architecture.channels) channels, "
+          + "scans \(model.preparation.gridDescription)",
+        "planted lesions " + model.book.plantedSummary,
+        "latents         \(active) of \(r.divergences.joined().count) channels in use, "
+          + String(format: "%.0f nats a patch", r.divergences.joined().reduce(0, +)),
+        "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(r.threads) threads"
+          + (processes > 1 ? " in the first of \(processes) processes" : ""),
+      ] + r.warnings.map { "warning         \($0)" }
+    return lines.joined(separator: "\n")
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Logging
 import Reporting
 
 struct VerifyCommand: LoggedCommand {
@@ -17,15 +16,14 @@ struct VerifyCommand: LoggedCommand {
   @OptionGroup var log: LogOptions
 
   func run() throws {
-    var line = ProgressLine()
+    let console = Console()
     let check = try ReportCheck(of: report) { done, all in
-      line.update("case \(done) of \(all)", fraction: Double(done) / Double(all))
+      console.show("case \(done) of \(all)", fraction: Double(done) / Double(all))
     }
-    Terminal.endLine()
-    for note in check.notes { Logger.norma.notice("note: \(note)") }
-    for fault in check.faults { print(fault) }
+    for note in check.notes { console.show(.notice("note: \(note)")) }
+    for fault in check.faults { console.print(fault) }
     let count = check.faults.count
-    print(
+    console.print(
       "\(report): \(check.cases) cases, \(check.scans) scans; "
         + (count == 0 ? "nothing is missing or altered" : "\(count) fault\(count == 1 ? "" : "s")"))
     if count > 0 { throw ExitCode(ExitStatus.failed) }

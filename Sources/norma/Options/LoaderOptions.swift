@@ -1,6 +1,7 @@
 import Anomaly
 import ArgumentParser
 import Imaging
+import Workflows
 
 /// What a user can set about reading scans; shared by `train`, `analyze` and `inspect`.
 struct LoaderOptions: ParsableArguments {
@@ -51,31 +52,4 @@ struct ResolutionOptions: ParsableArguments {
   }
 
   var chosen: Resolution { Resolution(level: level, micrometersPerPixel: micrometersPerPixel) }
-}
-
-/// A resolution to look at in place of a model's own.
-struct Resolution {
-  var level: Int?
-  var micrometersPerPixel: Double?
-
-  /// - Returns: the preparation with what was chosen here in place of its own.
-  func applied(to preparation: Preparation) -> Preparation {
-    var result = preparation
-    if let level { (result.level, result.micrometersPerPixel) = (level, nil) }
-    if let micrometersPerPixel { (result.level, result.micrometersPerPixel) = (nil, micrometersPerPixel) }
-    return result
-  }
-
-  /// Why scores may say little, as a sentence; `nil` where the model looks at the same resolution by itself.
-  func note(on preparation: Preparation) -> String? {
-    guard applied(to: preparation) != preparation else { return nil }
-    return
-      "The model was calibrated on scans at \(preparation.gridDescription); this run looked at another resolution, where "
-      + "p-values and flags say little."
-  }
-
-  /// For the key of what was computed; empty where nothing is chosen.
-  var text: String {
-    (level.map { "; level \($0)" } ?? "") + (micrometersPerPixel.map { "; \($0) micrometers a pixel" } ?? "")
-  }
 }

@@ -1,7 +1,6 @@
 import Anomaly
 import ArgumentParser
-import CSystem
-import Files
+internal import CSystem
 
 /// How much memory a run may take; shared by `train` and `analyze`.
 struct MemoryOptions: ParsableArguments {
@@ -33,25 +32,6 @@ struct MemoryOptions: ParsableArguments {
     guard memoryLimit != nil else { return }
     mallopt(M_MMAP_THRESHOLD, 1 << 20)
     mallopt(M_TRIM_THRESHOLD, 1 << 22)
-  }
-
-  /// Whether a training fits, by what was measured of some: its scans on the model's grid, a batch's way through the
-  /// networks and back, and what the held-out scans are calibrated by.
-  ///
-  /// - Throws: `NormaError` where it does not.
-  func check(_ set: TrainingSet, study: String, patchSize: Int, batchSize: Int) throws {
-    guard memoryLimit != nil else { return }
-    func pixels(_ members: [TrainingSet.Member]) -> Int {
-      members.flatMap(\.views).reduce(0) { $0 + $1.image.width * $1.image.height }
-    }
-    let bytes =
-      128_000_000 + pixels(set.training + set.heldOut) * (8 * set.preparation.channels + 20)
-      + batchSize * patchSize * patchSize * 2900 + pixels(set.heldOut) * 100
-    guard bytes > budget.limit else { return }
-    throw NormaError(
-      subject: study,
-      found: "to learn from its scans in batches of \(batchSize) takes about \(bytes / 1_000_000) MB, more than "
-        + "--memory-limit allows", remedy: "Raise the limit, or give a smaller --batch-size or fewer scans")
   }
 
   /// - Returns: `nil` for anything but a positive number with a unit of bytes.

@@ -3,9 +3,13 @@ import ArgumentParser
 import Compute
 import Foundation
 import Imaging
+import Workflows
 
 /// What a user can set about training; shared by `train` and `demo`.
 struct TrainingOptions: ParsableArguments {
+  /// Where an option is not given, the workflow's own setting holds.
+  private static let defaults = Train.Settings(study: "", output: "")
+
   @Option(
     help: "Kind of scan whose settings to start from: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
   var preset: Preset = .generic
@@ -28,26 +32,26 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Time between checkpoints, all that a training that is killed can lose; see --resume.", valueName: "seconds"))
-  var checkpointEvery = 60.0
+  var checkpointEvery = Self.defaults.secondsBetweenCheckpoints
 
   @Option(help: "Seed of all random numbers.")
-  var seed: UInt64 = 0
+  var seed = Self.defaults.seed
 
   @Option(help: Precision.help)
-  var precision: Precision = .fastest
+  var precision = Self.defaults.precision
 
   @Option(help: "Patches a training step.")
-  var batchSize = 16
+  var batchSize = Self.defaults.batchSize
 
   @Option(help: "Largest learning rate.")
-  var learningRate: Float = 2e-3
+  var learningRate = Self.defaults.learningRate
 
   @Option(
     help: """
       What is learned: elbo (the evidence lower bound of clean patches), beta (the same with --beta) or denoising (clean
       patches from corrupted ones, with --beta).
       """)
-  var objective: Objective.Kind = .denoising
+  var objective = Self.defaults.objective.kind
 
   @Option(help: "Weight of the KL divergence. (default: 1)")
   var beta: Float?
@@ -57,10 +61,10 @@ struct TrainingOptions: ParsableArguments {
       Likelihood of a value given its reconstruction: laplace, gaussian or bernoulli. bernoulli, the cross-entropy,
       charges little for an error: lower --beta to about 0.01 with it.
       """)
-  var likelihood: Objective.Likelihood = .laplace
+  var likelihood = Self.defaults.objective.likelihood
 
   @Option(help: "Spread of the likelihood: one a channel, or predicted for every pixel.")
-  var variance: Objective.Variance = .channel
+  var variance = Self.defaults.objective.variance
 
   @Option(
     help: ArgumentHelp(
@@ -73,7 +77,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp("Steps over which the weight of the KL divergence grows from nothing.", valueName: "steps"))
-  var warmUp = 300
+  var warmUp = Self.defaults.objective.warmUpSteps
 
   @Option(
     help: """
@@ -119,7 +123,7 @@ struct TrainingOptions: ParsableArguments {
   var reduction: Int?
 
   @Option(help: "Share of the cases held out to choose the checkpoint and to calibrate.")
-  var heldOut = 0.4
+  var heldOut = Self.defaults.scans.heldOutShare
 
   @Option(
     parsing: .unconditional,
@@ -162,7 +166,7 @@ struct TrainingOptions: ParsableArguments {
   var localContrast: Float?
 
   @Option(help: "Share of the time, or of the epochs, that goes into the learned score.")
-  var scoreShare = 0.5
+  var scoreShare = Self.defaults.scoreShare
 
   @Option(help: "Draws of the latent to average over when scoring; 0 takes the posterior's mean. (default: 0)")
   var samples: Int?
@@ -178,7 +182,54 @@ struct TrainingOptions: ParsableArguments {
       """)
   var overlap: Double?
 
-  var inference: Inference.Settings {
+  /// What the options say, or else the preset.
+  func settings(study: String, output: String) -> Train.Settings {
+    var settings = Train.Settings(study: study, output: output, preset: preset)
+    if let budget = minutes.map(TrainingBudget.minutes) ?? epochs.map(TrainingBudget.epochs) {
+      settings.budget = budget
+    }
+    settings.secondsBetweenCheckpoints = checkpointEvery
+    settings.scoreShare = scoreShare
+    settings.seed = seed
+    settings.precision = precision
+    settings.batchSize = batchSize
+    settings.learningRate = learningRate
+    settings.patience = patience
+    settings.objective = objectiveSettings
+    settings.latents = latents?.values
+    settings.memory = memory.budget
+    settings.scans.normalization = chosenNormalization
+    settings.scans.heldOutShare = heldOut
+    settings.scans.limits = loader.limits
+    settings.scans.takesSynthetic = includeSynthetic
+    settings.scans.level = resolution.level
+    settings.scans.micrometersPerPixel = resolution.micrometersPerPixel
+    if let tissue { settings.scans.tissueAppearance = tissue }
+    if let reduction { settings.scans.reduction = reduction }
+    if let localContrast { settings.scans.localContrast = localContrast }
+    settings.preset.inference = inference
+    if let channelWeights { settings.preset.rule.channelWeights = channelWeights.values }
+    if let polarity { settings.preset.rule.polarity = polarity }
+    if let lesionSizes { settings.preset.radii = lesionSizes.values }
+    if let lesionContrast { settings.preset.contrast = lesionContrast.values }
+    if let lesionBorders { settings.preset.borders = lesionBorders.values }
+    if let lesionKinds { settings.preset.kinds = lesionKinds }
+    if let augmentation { settings.preset.augmentation = augmentation }
+    return settings
+  }
+
+  private var objectiveSettings: Train.Settings.ObjectiveSettings {
+    var result = Train.Settings.ObjectiveSettings()
+    result.kind = objective
+    result.likelihood = likelihood
+    result.variance = variance
+    result.beta = beta
+    result.freeNats = freeNats
+    result.warmUpSteps = warmUp
+    return result
+  }
+
+  private var inference: Inference.Settings {
     var settings = preset.values.inference
     if let samples { settings.samples = samples }
     if let flips { settings.flips = flips }
@@ -213,8 +264,11 @@ struct TrainingOptions: ParsableArguments {
     }
     if warmUp < 0 { throw ValidationError("--warm-up is \(warmUp); 0 steps or more are expected.") }
     if let patience, patience < 1 { throw ValidationError("--patience is \(patience); 1 check or more is expected.") }
-    if let fault = architecture(channels: 1, patchSize: 128).fault { throw ValidationError("--latents: \(fault).") }
-    if let fault = trainingObjective(stages: 1).fault { throw ValidationError("--variance: \(fault).") }
+    let settings = settings(study: "", output: "")
+    if let fault = settings.architecture(channels: 1, patchSize: 128).fault {
+      throw ValidationError("--latents: \(fault).")
+    }
+    if let fault = objectiveSettings.objective(stages: 1).fault { throw ValidationError("--variance: \(fault).") }
     if window != nil, normalization != nil, normalization != .window {
       throw ValidationError("--window is given with --normalization \(normalization!.rawValue), which has none.")
     }

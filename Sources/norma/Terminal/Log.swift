@@ -44,9 +44,6 @@ extension Logger {
     log(level: level, "\(error)", metadata: Self.facts(of: error))
   }
 
-  /// A scan that is not used, while the command goes on with the others.
-  func leftOut(_ fault: ScanFault) { warning("left out: \(fault)", metadata: Self.facts(of: fault)) }
-
   /// Type of an error and, where it says so, whose fault it is, the file and what to do.
   static func facts(of error: any Error) -> Logger.Metadata {
     let known = error as? NormaError ?? (error as? ScanFault)?.error

@@ -34,12 +34,4 @@ enum Terminal {
 
   /// Nobody may be reading any more, which is no reason to end.
   private static func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
-
-  /// `1 min 05 s`, `12 s`, `2 h 03 min`.
-  static func duration(_ seconds: Double) -> String {
-    let s = Int(seconds.rounded())
-    if s >= 3600 { return String(format: "%d h %02d min", s / 3600, s % 3600 / 60) }
-    if s >= 60 { return String(format: "%d min %02d s", s / 60, s % 60) }
-    return "\(s) s"
-  }
 }

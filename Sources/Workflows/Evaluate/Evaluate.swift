@@ -1,96 +1,109 @@
 import Anomaly
+import Compute
 import Files
 import Foundation
 import Imaging
 import Reporting
 
-/// Reads heatmaps, masks and scans, and computes the figures of the model and of its baselines.
-struct Comparison {
-  let index: CaseIndex
-  let folder: ReportFolder
-  let masks: String
-  let study: String
-  let model: Model
-  let threshold: Double
-  let baselineWeights: [Float]?
-  let resamples: Int
-  /// Gives the maps of every score of the model; `nil` where only the report's is compared.
-  let scorer: Scorer?
-  let limits: TIFFLimits
+/// Compares the heatmaps of a report with masks of what is abnormal, beside untrained baselines.
+package struct Evaluate {
+  package struct Settings: Sendable {
+    /// Folder of the report.
+    package var report: String
+    /// Folder of the masks.
+    package var masks: String
+    /// Model and study, where they have moved since the analysis.
+    package var model: String?
+    package var study: String?
+    /// Channel weights of the plain intensity baseline; `nil` for the model's own, or all alike.
+    package var baselineWeights: [Float]?
+    /// Compares every score of the model, and not only the score that the report shows.
+    package var takesAllScores = false
+    /// How many times cases are resampled for the 95 % intervals.
+    package var resamples = 200
+    package var limits = TIFFLimits.default
 
-  struct Result: Encodable {
-    struct Row: Encodable {
-      var name: String
-      var figures: Evaluation.Figures
-    }
-
-    var scans = 0
-    var lesionScans = 0
-    var cases = 0
-    var rows: [Row] = []
-    var notes: [String] = []
-
-    func json() throws -> String {
-      let encoder = JSONEncoder()
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-
-    var table: String {
-      let columns: [(String, KeyPath<Evaluation.Figures, Evaluation.Figure?>)] = [
-        ("pixel average precision", \.pixelAP), ("best Dice", \.bestDice),
-        ("Dice at calibrated threshold", \.diceAtThreshold), ("pixel AUROC", \.pixelAUROC),
-        ("AP within lesion scans", \.lesionScanAP), ("scan AUROC", \.scanAUROC),
-        ("scan average precision", \.scanAP), ("case AUROC", \.caseAUROC),
-      ]
-      func cell(_ figure: Evaluation.Figure?) -> String {
-        guard let figure else { return "-" }
-        guard let low = figure.low, let high = figure.high else { return String(format: "%.3f", figure.value) }
-        return String(format: "%.3f (%.3f-%.3f)", figure.value, low, high)
-      }
-      func padded(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
-      }
-      let width = max(22, rows.map(\.name.count).max() ?? 0) + 2
-      var lines = [
-        "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases"
-      ]
-      // Beside each other up to three fit a terminal.
-      for first in stride(from: 0, to: rows.count, by: 3) {
-        let group = rows[first..<min(first + 3, rows.count)]
-        lines += ["", padded("", 30) + group.map { padded($0.name, width) }.joined()]
-        for (name, path) in columns {
-          lines.append(padded(name, 30) + group.map { padded(cell($0.figures[keyPath: path]), width) }.joined())
-        }
-      }
-      return lines.map { $0.replacing(/\s+$/, with: "") }.joined(separator: "\n")
+    package init(report: String, masks: String) {
+      self.report = report
+      self.masks = masks
     }
   }
 
-  func run() throws -> Result {
-    var result = Result()
+  /// The figures of the model and of its baselines.
+  package struct Outcome: Encodable, Sendable {
+    package struct Row: Encodable, Sendable {
+      package var name: String
+      package var figures: Evaluation.Figures
+    }
+
+    package var scans = 0
+    package var lesionScans = 0
+    package var cases = 0
+    package var rows: [Row] = []
+    package var notes: [String] = []
+  }
+
+  private let settings: Settings
+  private let observe: WorkflowObserver
+  private let index: CaseIndex
+  private let folder: ReportFolder
+  private let study: String
+  private let model: Model
+  private let threshold: Double
+  /// Gives the maps of every score of the model; `nil` where only the report's is compared.
+  private let scorer: Scorer?
+
+  /// Opens the report and the model it was made with.
+  package init(_ settings: Settings, observe: @escaping WorkflowObserver = { _ in }) throws {
+    self.settings = settings
+    self.observe = observe
+    folder = ReportFolder(settings.report)
+    index = try CaseIndex(readingFrom: folder.index)
+    guard let run = try index.latestRun() else {
+      throw NormaError(subject: settings.report, found: "its index holds no run", remedy: "Run `norma analyze` first")
+    }
+    let context = try run.context
+    threshold = context.threshold
+    study = settings.study ?? run.studyPath
+    guard let path = settings.model ?? context.record?.model else {
+      throw NormaError(
+        subject: settings.report, found: "it was written by an older norma, which does not say what model made it",
+        remedy: "Give --model")
+    }
+    model = try Model(path: path)
+    let precision = context.record?.precision ?? model.precision
+    scorer =
+      settings.takesAllScores
+      ? try Scorer(model, path: path, others: model.book.available, engine: try Engine(precision: precision.available))
+      : nil
+  }
+
+  /// Reads heatmaps, masks and scans, and computes the figures.
+  package func run() throws -> Outcome {
+    var result = Outcome()
     var found: [Evaluation.Scan] = []
     var standardized: [Evaluation.Scan] = []
     var plain: [Evaluation.Scan] = []
     var byScore: [Score: [Evaluation.Scan]] = [:]
     var missing: [String] = []
     var masked = 0
-    let study = try Study(path: study)
+    let study = try Study(path: self.study)
     let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
-    for row in try index.cases(sort: .name) {
+    let rows = try index.cases(sort: .name)
+    for (number, row) in rows.enumerated() {
+      observe(.beginning(row.name, number, of: rows.count))
       let sources =
-        files[row.name].map { study.scans(of: $0, reading: model.preparation.reading(limits: limits)) } ?? []
+        files[row.name].map { study.scans(of: $0, reading: model.preparation.reading(limits: settings.limits)) } ?? []
       let images = sources.compactMap(\.image)
       let names = sources.filter { $0.image != nil }.map { "\($0.path) \($0.page ?? 0)" }
       let others =
         try scorer?.heatmaps(
           by: model.book.available, of: images, prepared: model.preparation.prepare(images)) ?? []
-      let baseline = BaselineScores(model: model, weights: baselineWeights).scores(of: images)
+      let baseline = BaselineScores(model: model, weights: settings.baselineWeights).scores(of: images)
       let recorded = try index.scans(of: row.id)
       for scan in recorded {
         guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
-        let heat = try TIFFFile(path: folder.file(heatmapPath), limits: limits).image(page: 1)
+        let heat = try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1)
         let truth: [Bool]
         if let path = maskPath(of: scan.path, page: scan.page) {
           truth = try lesionPixels(
@@ -118,7 +131,8 @@ struct Comparison {
     }
     guard masked > 0 else {
       throw NormaError(
-        subject: masks, found: "no mask fits any of the \(found.count) scans; MASKS/CASE/SCAN_mask.tif was expected",
+        subject: settings.masks,
+        found: "no mask fits any of the \(found.count) scans; MASKS/CASE/SCAN_mask.tif was expected",
         remedy: "Give the folder that holds the masks of this study")
     }
     if !missing.isEmpty {
@@ -131,7 +145,7 @@ struct Comparison {
     result.lesionScans = found.count { $0.truth.contains(true) }
     result.cases = Set(found.map(\.caseName)).count
     result.rows.append(
-      .init(name: "norma", figures: Evaluation.figures(of: found, threshold: threshold, resamples: resamples)))
+      .init(name: "norma", figures: Evaluation.figures(of: found, threshold: threshold, resamples: settings.resamples)))
     guard plain.count == found.count else {
       result.notes.append(
         "The baselines are left out: \(found.count - plain.count) scans are slides, were analyzed at another resolution, or are no longer in \(self.study) as they were."
@@ -143,15 +157,16 @@ struct Comparison {
       result.rows.append(
         .init(
           name: score.rawValue + weight,
-          figures: Evaluation.figures(of: byScore[score]!, threshold: nil, resamples: resamples)))
+          figures: Evaluation.figures(of: byScore[score]!, threshold: nil, resamples: settings.resamples)))
     }
     result.rows.append(
       .init(
         name: "untrained, standardized",
-        figures: Evaluation.figures(of: standardized, threshold: nil, resamples: resamples)))
+        figures: Evaluation.figures(of: standardized, threshold: nil, resamples: settings.resamples)))
     result.rows.append(
       .init(
-        name: "untrained intensity", figures: Evaluation.figures(of: plain, threshold: nil, resamples: resamples)))
+        name: "untrained intensity",
+        figures: Evaluation.figures(of: plain, threshold: nil, resamples: settings.resamples)))
     return result
   }
 
@@ -161,7 +176,7 @@ struct Comparison {
     for name in ["\(stem)_mask", "\(stem).mask", "\(stem)-mask", stem] {
       for ending in ["tif", "tiff", "TIF", "TIFF"] {
         for base in [folder, stem] {
-          let path = [masks, base, "\(name).\(ending)"].filter { !$0.isEmpty }.joined(separator: "/")
+          let path = [settings.masks, base, "\(name).\(ending)"].filter { !$0.isEmpty }.joined(separator: "/")
           if FileManager.default.fileExists(atPath: path) { return path }
         }
       }
@@ -173,7 +188,7 @@ struct Comparison {
   private func lesionPixels(
     in path: String, page: Int?, ordinal: Int?, width: Int, height: Int, full: (width: Int, height: Int)
   ) throws -> [Bool] {
-    let file = try TIFFFile(path: path, limits: limits)
+    let file = try TIFFFile(path: path, limits: settings.limits)
     // A stack's masks are a stack too, a page a scan; a single mask serves a single scan.
     let number = page == nil || file.pages.count == 1 ? 1 : (ordinal ?? 0) + 1
     guard file.pages.indices.contains(number - 1) else {

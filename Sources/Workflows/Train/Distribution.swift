@@ -1,5 +1,4 @@
 import Anomaly
-import ArgumentParser
 import Compute
 import Files
 import Foundation
@@ -8,7 +7,7 @@ import Threads
 
 /// A training over the processes that `mpirun` or `srun` started together, all with the same command line. The first of
 /// them reads the clock, writes and speaks; the others speak only where they alone know what is the matter.
-struct Distribution {
+package struct Distribution {
   /// `nil` where this process was started alone.
   let ranks: Ranks?
   /// Model file of the command, for messages.
@@ -17,7 +16,7 @@ struct Distribution {
   private static let remedy = "Give every process the same files and the same command line"
 
   /// Meets the other processes, where the environment says that there are some.
-  static func join(output: String) throws -> Ranks? {
+  package static func join(output: String) throws -> Ranks? {
     do { return try Ranks.join(environment: ProcessInfo.processInfo.environment) } catch {
       throw NormaError(
         .system, subject: output,
@@ -28,9 +27,10 @@ struct Distribution {
   }
 
   /// This process ends for a reason that another has told.
-  struct Elsewhere: Error {
-    /// That of the other where it can be known: mpirun ends with the status of whichever process ended first.
-    var status = ExitStatus.failed
+  package struct Elsewhere: Error {
+    /// The other process ended since the command line is wrong. mpirun ends with the status of the process that ended
+    /// first, so that all should end with the same.
+    package var isUsage = false
   }
 
   /// What every process does by itself before they compute together; where one fails all end, and one says why.
@@ -46,7 +46,7 @@ struct Distribution {
     guard failures[1] > 0 else { return try result.get() }
     guard case .failure(let error) = result else { throw Elsewhere() }
     guard ranks.isFirst || failures[0] == 0 else {
-      throw Elsewhere(status: error is ValidationError ? ExitStatus.usage : ExitStatus.failed)
+      throw Elsewhere(isUsage: error is UsageError)
     }
     throw ranks.isFirst ? error : failure(error)
   }

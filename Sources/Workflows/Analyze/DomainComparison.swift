@@ -20,8 +20,6 @@ struct DomainComparison {
     shift = model.domain.flatMap { DomainShift($0) }
   }
 
-  func outcome(ofCase appearance: Appearance) -> DomainShift.CaseOutcome? { shift?.outcome(ofCase: appearance) }
-
   /// - Parameters:
   ///   - names: of the study's cases.
   ///   - index: holds what every case of the study looks like, whichever run analyzed it.

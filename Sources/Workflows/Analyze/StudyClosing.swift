@@ -1,6 +1,5 @@
 import Anomaly
 import Foundation
-import Logging
 import Reporting
 
 /// What only the end of a study can say of it: how it compares with the training study, and what its readers should know.
@@ -13,6 +12,7 @@ struct StudyClosing {
   let others: Int
   let minimumRegionArea: RegionArea?
   let resolutionNote: String?
+  let observe: WorkflowObserver
 
   /// Adds warnings and facts, and tells the user of them.
   ///
@@ -29,8 +29,8 @@ struct StudyClosing {
       [domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch].compactMap { $0 }
       + (try index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
-    for text in [domain?.warning].compactMap({ $0 }) + notes { Logger.norma.warning("\(text)") }
-    context.provenance.append(.init("Domain shift", summary))
+    for text in [domain?.warning].compactMap({ $0 }) + notes { observe(.warning(text)) }
+    context.record?.domain = summary
     return summary
   }
 

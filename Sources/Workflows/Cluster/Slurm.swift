@@ -3,14 +3,14 @@ import Foundation
 import Imaging
 
 /// Slurm's own programs, called as a user calls them.
-enum Slurm {
+package enum Slurm {
   /// What was submitted for a report, kept beside its scripts.
-  struct Jobs: Codable, Equatable {
-    var array: String
-    var merge: String
-    var shards: Int
+  package struct Jobs: Codable, Equatable, Sendable {
+    package var array: String
+    package var merge: String
+    package var shards: Int
     /// Numbers of the shards that the array has.
-    var submitted: [Int]
+    package var submitted: [Int]
 
     static func read(inFolder folder: String) -> Jobs? {
       guard let data = FileManager.default.contents(atPath: folder + "/jobs.json") else { return nil }

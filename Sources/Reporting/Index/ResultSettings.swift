@@ -1,0 +1,69 @@
+import Anomaly
+import Compute
+import Crypto
+import Foundation
+
+/// What the results of a case depend on beside its files and the model's file. A case that was recorded with other
+/// settings is computed again.
+package struct ResultSettings: Codable, Sendable, Equatable {
+  /// Stands for how norma computes. It is raised by hand whenever the same scan, model and settings give another score,
+  /// heatmap or region than before, so that a new norma does not keep the results of an old one as current.
+  package static let currentAlgorithm = 1
+
+  package var algorithm = Self.currentAlgorithm
+  package var score: Score
+  package var precision: Precision
+  /// Share of healthy cases that may be flagged, as asked for, in 0...1.
+  package var falsePositiveRate: Double
+  /// Pixels at or above this `z` form regions.
+  package var threshold: Double
+  package var display: ScanDisplay
+  package var pictures = StudyContext.currentPictures
+  /// Scans with more pixels are scored piece by piece.
+  package var largestWhole: Int
+  /// Level of pyramids, 0 the largest; `nil` for the model's own.
+  package var level: Int?
+  /// Edge of a pixel of the model's grid; `nil` for the model's own.
+  package var micrometersPerPixel: Double?
+  /// Share of a scan's strips or tiles that may be missing, in 0...1.
+  package var toleratedMissing = 0.0
+  package var keepsMetadata = false
+  package var keepsResidual = false
+  /// Smaller regions are left out; `nil` for what the model was calibrated with.
+  package var minimumRegionArea: String?
+
+  package init(
+    score: Score, precision: Precision, falsePositiveRate: Double, threshold: Double, display: ScanDisplay,
+    largestWhole: Int
+  ) {
+    self.score = score
+    self.precision = precision
+    self.falsePositiveRate = falsePositiveRate
+    self.threshold = threshold
+    self.display = display
+    self.largestWhole = largestWhole
+  }
+
+  /// Equal for equal settings: SHA-256 of their JSON with sorted keys, hexadecimal.
+  package var key: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    // Numbers, words and booleans: none of them is a value that JSON lacks.
+    let json = try? encoder.encode(self)
+    return SHA256.hash(data: json ?? Data()).map { String(format: "%02x", $0) }.joined()
+  }
+}
+
+extension ResultSettings: CustomStringConvertible {
+  /// The settings in words, for a message that has to tell two apart.
+  package var description: String {
+    [
+      "score \(score.rawValue)", precision.rawValue, "false-positive rate \(falsePositiveRate)",
+      "threshold \(threshold)", "slides from \(largestWhole) pixels", level.map { "level \($0)" },
+      micrometersPerPixel.map { "\($0) micrometers a pixel" },
+      toleratedMissing > 0 ? "tolerates \(toleratedMissing) missing" : nil, keepsMetadata ? "metadata" : nil,
+      keepsResidual ? "residual kept" : nil, minimumRegionArea.map { "regions from \($0)" },
+      "display \(display.rawValue)", "algorithm \(algorithm)",
+    ].compactMap { $0 }.joined(separator: "; ")
+  }
+}

@@ -1,0 +1,94 @@
+import Anomaly
+import Compute
+import Foundation
+
+/// What a run was made with, as data. The text that people see of it is made from it, and no program reads that text.
+package struct RunRecord: Codable, Sendable, Equatable {
+  package var toolVersion: String
+  /// Folder of the study, as it was given.
+  package var study: String
+  /// File of the model, as it was given.
+  package var model: String
+  package var modelSHA256: String
+  package var trainingCases: Int
+  package var heldOutCases: Int
+  package var trainingSteps: Int
+  package var trainingSeed: UInt64
+  package var trainingSetSHA256: String
+  /// Method and grid in words.
+  package var normalization: String
+  package var score: Score
+  /// Weights of the scores that the ensemble is made of; empty for any other score.
+  package var ensemble: [Score: Float]
+  /// Direction of a lesion, a number a channel; `nil` where any direction counts.
+  package var channelWeights: [Float]?
+  package var polarity: EvidenceRule.Polarity
+  package var precision: Precision
+  /// Version of oneDNN and the instruction set it chose.
+  package var compute: String
+  package var threads: Int
+  /// The command line; `nil` where several made the results.
+  package var command: [String]?
+  /// ISO 8601.
+  package var startedAt: String
+  package var seconds: Double?
+  /// How the study compares with the training study, a line.
+  package var domain: String?
+  /// Shards that were put together, and into how many the study was divided; `nil` where one run analyzed all.
+  package var shards: Shards?
+
+  package struct Shards: Codable, Sendable, Equatable {
+    package var found: Int
+    package var count: Int
+  }
+
+  package init(
+    toolVersion: String, study: String, model: String, modelSHA256: String, trained: Model, score: Score,
+    precision: Precision, compute: String, threads: Int, command: [String], startedAt: String
+  ) {
+    let record = trained.record
+    self.toolVersion = toolVersion
+    self.study = study
+    self.model = model
+    self.modelSHA256 = modelSHA256
+    trainingCases = record.trainingCases
+    heldOutCases = record.heldOutCases.count
+    trainingSteps = record.steps
+    trainingSeed = record.seed
+    trainingSetSHA256 = record.trainingSetSHA256
+    normalization = "\(trained.preparation.normalization.method), \(trained.preparation.gridDescription)"
+    self.score = score
+    ensemble = score == .ensemble ? trained.book.weights : [:]
+    channelWeights = trained.book.rule.channelWeights
+    polarity = trained.book.rule.polarity
+    self.precision = precision
+    self.compute = compute
+    self.threads = threads
+    self.command = command
+    self.startedAt = startedAt
+  }
+
+  /// The same in lines for a reader.
+  package var facts: [StudyContext.Fact] {
+    let weights = channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
+    let trained = "\(trainingCases) cases, \(heldOutCases) held out; \(trainingSteps) steps, seed \(trainingSeed)"
+    let lines: [(String, String?)] = [
+      ("norma", toolVersion), ("Study", study), ("Model file", model), ("Model SHA-256", modelSHA256),
+      ("Trained on", trained), ("Training set SHA-256", trainingSetSHA256), ("Normalization", normalization),
+      ("Score", "\(members); \(weights ?? "any direction"), \(polarity.rawValue)"),
+      ("Command", command?.joined(separator: " ")), ("Precision", precision.rawValue),
+      ("Compute", "\(compute), \(threads) threads"),
+      ("Shards", shards.map { "\($0.found) of \($0.count), merged" }), ("Started", startedAt),
+      ("Domain shift", domain), ("Duration", seconds.map { PageText.duration($0) }),
+    ]
+    return lines.compactMap { name, value in value.map { StudyContext.Fact(name, $0) } }
+  }
+
+  /// What the score is made of.
+  private var members: String {
+    guard !ensemble.isEmpty else { return score.rawValue }
+    let parts = ensemble.sorted { ($0.value, $1.key.rawValue) > ($1.value, $0.key.rawValue) }
+    return "ensemble of "
+      + parts.map { String(format: "%.0f %% %@", $0.value * 100, $0.key.rawValue) }.joined(separator: ", ")
+  }
+}

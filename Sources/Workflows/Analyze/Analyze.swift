@@ -1,0 +1,211 @@
+import Anomaly
+import Compute
+import Foundation
+import Imaging
+import Reporting
+import Threads
+
+/// Scores the cases of a study, or of a shard of it, and writes their report.
+///
+/// A second run into the same report goes on where the first ended: cases whose files, model and settings have not changed
+/// are not computed again.
+package struct Analyze {
+  package struct Settings: Sendable {
+    /// Folder of the scans.
+    package var study: String
+    /// File of the model.
+    package var model: String
+    /// Folder of the report.
+    package var output: String
+    /// `nil` for the whole study.
+    package var shard: Shard?
+    /// Share of healthy cases that may be flagged, in 0...1.
+    package var falsePositiveRate = 0.05
+    package var score = Score.ensemble
+    /// Writes the calibrated reconstruction error of every scan to a file of its own.
+    package var keepsResidual = false
+    /// Keeps what scans say in words in the index and on the pages.
+    package var keepsMetadata = false
+    /// `nil` for the precision that the model was trained in, where this processor has it.
+    package var precision: Precision?
+    /// `nil` for what the model was calibrated with.
+    package var minimumRegionArea: RegionArea?
+    package var limits = TIFFLimits.default
+    package var memory = MemoryBudget.unlimited
+    package var resolution = Resolution()
+
+    package init(study: String, model: String, output: String) {
+      self.study = study
+      self.model = model
+      self.output = output
+    }
+
+    /// `Reports/` and the study's name.
+    package static func defaultOutput(_ study: String) -> String {
+      "Reports/" + URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent
+    }
+  }
+
+  package struct Outcome: Sendable {
+    package var output: String
+    package var shard: Shard?
+    package var cases = 0
+    /// Cases that were left as an earlier run recorded them.
+    package var unchanged = 0
+    /// Cases recorded by this run.
+    package var recorded = 0
+    package var flagged = 0
+    package var scans = 0
+    package var slides = 0
+    package var failedScans = 0
+    package var seconds = 0.0
+    /// How the study compares with the training study, a line; `nil` for a shard, which cannot tell.
+    package var domain: String?
+  }
+
+  private let settings: Settings
+  private let observe: WorkflowObserver
+
+  package init(_ settings: Settings, observe: @escaping WorkflowObserver = { _ in }) {
+    self.settings = settings
+    self.observe = observe
+  }
+
+  /// - Throws: `Stopped` where the user ended it, with all finished cases kept; `NormaError` where it cannot go on.
+  package func run() throws -> Outcome {
+    let start = Date()
+    var trained = try Model(path: settings.model)
+    let resolutionNote = settings.resolution.note(on: trained.preparation)
+    trained.preparation = settings.resolution.applied(to: trained.preparation)
+    let whole = try Study(path: settings.study)
+    let study = settings.shard.map { shard in whole.part { shard.contains(caseNamed: $0.name) } } ?? whole
+    for note in whole.notes { observe(.warning(note)) }
+    let precision = settings.precision ?? trained.precision
+    let scorer = try Scorer(
+      trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
+    var context = context(
+      of: trained, by: scorer, precision: precision, digest: Study.digest(ofFile: settings.model) ?? "")
+    context.shard = settings.shard.map {
+      ShardFacts(shard: $0, cases: study.cases.count, resolutionNote: resolutionNote)
+    }
+    let lock = try WritingRight.take(
+      report: settings.output, shard: settings.shard, makingFolder: true, observe: observe)
+    defer { lock.release() }
+    var report = try Report(
+      writingTo: settings.output, shard: settings.shard, sharing: lock.sharing(of: settings.shard), context: context,
+      toolVersion: ToolVersion.current, modelSHA256: context.modelSHA256 ?? "", studyPath: settings.study,
+      cases: whole.cases.map(\.name))
+    var outcome = Outcome(output: settings.output, shard: settings.shard)
+    outcome.cases = study.cases.count
+
+    do {
+      let scoring = CaseScoring(
+        study: study, model: trained, scorer: scorer, report: report, settings: settings, observe: observe)
+      try analyzeCases(of: study, scoring, report, &outcome)
+    } catch let stop as Stopped {
+      let done = "after \(outcome.unchanged + outcome.recorded) of \(outcome.cases) cases"
+      try report.stopStudy(context, because: "The last run was stopped \(done); run norma analyze again to go on.")
+      throw Stopped(
+        signal: stop.signal,
+        description: "\(settings.output): stopped by \(Stopped.name(of: stop.signal)) \(done), which are kept. Run the "
+          + "same command again to go on.")
+    } catch {
+      // What is finished stays readable; on a full disk even this may fail, and the first error says why.
+      try? report.finish(context, .failed)
+      throw error
+    }
+    let counts = try report.index.counts(falsePositiveRate: context.falsePositiveRate)
+    (outcome.failedScans, outcome.flagged) = (counts.failedScans, counts.flaggedCases)
+    outcome.seconds = Date().timeIntervalSince(start)
+    context.record?.seconds = outcome.seconds
+    if settings.shard == nil {
+      let closing = StudyClosing(
+        model: trained, score: settings.score, slides: outcome.slides, others: outcome.scans - outcome.slides,
+        minimumRegionArea: settings.minimumRegionArea, resolutionNote: resolutionNote, observe: observe)
+      outcome.domain = try closing.add(to: &context, from: report.index, cases: Set(study.cases.map(\.name)))
+      context.warnings += whole.notes
+    } else {
+      context.shard?.slides = outcome.slides
+      context.shard?.others = outcome.scans - outcome.slides
+    }
+    try report.finish(context)
+    return outcome
+  }
+
+  private func analyzeCases(
+    of study: Study, _ scoring: CaseScoring, _ report: Report, _ outcome: inout Outcome
+  ) throws {
+    for (index, item) in study.cases.enumerated() {
+      try Interruption.check()
+      observe(.beginning(item.name, index, of: study.cases.count))
+      let found = Parallel.map(item.files.count) { Study.digest(ofFile: study.path + "/" + item.files[$0]) }
+      let digests = zip(item.files, found).reduce(into: [String: String]()) { $0[$1.0] = $1.1 }
+      if digests.count == item.files.count, try report.isCurrent(caseNamed: item.name, digests: digests) {
+        outcome.unchanged += 1
+        continue
+      }
+      try report.beginCase(named: item.name)
+      do {
+        let (result, slides) = try scoring.result(of: item)
+        try report.finishCase(result)
+        outcome.recorded += 1
+        outcome.scans += result.scans.count
+        outcome.slides += slides
+      } catch {
+        report.abandonCase(named: item.name)
+        throw error
+      }
+    }
+    observe(.progress("\(study.cases.count) cases done", 1, isLast: true))
+  }
+
+  private func context(
+    of model: Model, by scorer: Scorer, precision: Precision, digest: String
+  ) -> StudyContext {
+    let calibration = scorer.calibration
+    let rule = model.book.rule
+    let rate = calibration.attainableRate(settings.falsePositiveRate)
+    var warnings = model.record.warnings
+    if rate > settings.falsePositiveRate {
+      warnings.append(
+        String(
+          format: "The false-positive rate is %.1f %%, not %.1f %%: the model was calibrated on %d cases only.",
+          rate * 100, settings.falsePositiveRate * 100, calibration.caseScores.count))
+    }
+    let threshold = calibration.regionThreshold(rate: settings.falsePositiveRate)
+    let display =
+      rule.channelWeights == nil && model.preparation.channels == 3 ? ScanDisplay.color : ScanDisplay.channels
+    var results = ResultSettings(
+      score: settings.score, precision: precision, falsePositiveRate: settings.falsePositiveRate, threshold: threshold,
+      display: display, largestWhole: settings.reading(for: model, by: scorer).largestWhole)
+    results.level = settings.resolution.level
+    results.micrometersPerPixel = settings.resolution.micrometersPerPixel
+    results.toleratedMissing = settings.limits.toleratedMissing
+    results.keepsMetadata = settings.keepsMetadata
+    results.keepsResidual = settings.keepsResidual
+    results.minimumRegionArea = settings.minimumRegionArea?.description
+    var context = StudyContext(
+      title: URL(fileURLWithPath: settings.study).standardizedFileURL.lastPathComponent, scoring: results.key,
+      threshold: threshold, falsePositiveRate: rate, calibrationScores: calibration.caseScores,
+      scoreThreshold: calibration.caseThreshold(rate: settings.falsePositiveRate), display: display, warnings: warnings)
+    context.results = results
+    context.record = RunRecord(
+      toolVersion: ToolVersion.current, study: settings.study, model: settings.model, modelSHA256: digest,
+      trained: model, score: settings.score, precision: precision, compute: Engine.description,
+      threads: Parallel.threads, command: CommandLine.arguments, startedAt: Date().formatted(.iso8601))
+    context.keepsResidual = settings.keepsResidual
+    context.modelSHA256 = digest
+    context.emphasis = rule.emphasis(channels: model.preparation.channels)
+    return context
+  }
+}
+
+extension Analyze.Settings {
+  /// How the scans of the study are read for a model.
+  func reading(for model: Model, by scorer: Scorer) -> ScanReading {
+    var reading = model.preparation.reading(limits: limits)
+    reading.keepsMetadata = keepsMetadata
+    if model.preparation.localContrast == nil { reading.largestWhole = memory.largestWhole(for: scorer) }
+    return reading
+  }
+}

@@ -1,0 +1,28 @@
+import Anomaly
+
+/// A resolution to look at in place of a model's own.
+package struct Resolution: Sendable {
+  package var level: Int?
+  package var micrometersPerPixel: Double?
+
+  package init(level: Int? = nil, micrometersPerPixel: Double? = nil) {
+    self.level = level
+    self.micrometersPerPixel = micrometersPerPixel
+  }
+
+  /// - Returns: the preparation with what was chosen here in place of its own.
+  func applied(to preparation: Preparation) -> Preparation {
+    var result = preparation
+    if let level { (result.level, result.micrometersPerPixel) = (level, nil) }
+    if let micrometersPerPixel { (result.level, result.micrometersPerPixel) = (nil, micrometersPerPixel) }
+    return result
+  }
+
+  /// Why scores may say little, as a sentence; `nil` where the model looks at the same resolution by itself.
+  func note(on preparation: Preparation) -> String? {
+    guard applied(to: preparation) != preparation else { return nil }
+    return
+      "The model was calibrated on scans at \(preparation.gridDescription); this run looked at another resolution, where "
+      + "p-values and flags say little."
+  }
+}

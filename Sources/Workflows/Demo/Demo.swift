@@ -1,0 +1,75 @@
+import Anomaly
+import Foundation
+import Threads
+
+/// Tries everything on a small study of phantoms: makes it, trains on it, analyzes it and compares with the planted lesions.
+package struct Demo {
+  package struct Settings: Sendable {
+    /// Folder of the phantom study; the model is written there too.
+    package var study: String
+    /// Folder of the report.
+    package var output: String
+    package var seed: UInt64 = 0
+    /// Time to train.
+    package var minutes = 4.0
+
+    package init(study: String, output: String) {
+      self.study = study
+      self.output = output
+    }
+  }
+
+  /// What a step of the demo came to.
+  package enum Step {
+    case trained(Train.Outcome)
+    case analyzed(Analyze.Outcome)
+    case evaluated(Evaluate.Outcome)
+  }
+
+  private let settings: Settings
+  private let observe: WorkflowObserver
+
+  package init(_ settings: Settings, observe: @escaping WorkflowObserver = { _ in }) {
+    self.settings = settings
+    self.observe = observe
+  }
+
+  /// Folder of the phantoms' masks.
+  package var masks: String { settings.study + "/masks" }
+
+  /// - Parameter done: hears of every step that has come to its end.
+  /// - Throws: `Stopped` where the user ended it; run again it goes on.
+  package func run(done: (Step) throws -> Void) throws {
+    try PhantomStudy(seed: settings.seed).write(to: settings.study) { count, all in
+      observe(.progress("phantom \(count) of \(all)", Double(count) / Double(all), isLast: count == all))
+    }
+    try Interruption.check()
+    let model = settings.study + "/healthy.safetensors"
+    if try hasModel(model) {
+      observe(
+        .notice("\(model) is kept: it was trained on these phantoms as asked for; delete it to train again"))
+    } else {
+      // The same defaults as on the command line: a demo with settings of its own would promise too much.
+      var training = Train.Settings(study: "\(settings.study)/\(PhantomStudy.Group.healthy)", output: model)
+      training.budget = .minutes(settings.minutes)
+      training.seed = settings.seed
+      if let trained = try Train(training, observe: observe).run() { try done(.trained(trained)) }
+    }
+    let analysis = Analyze.Settings(
+      study: "\(settings.study)/\(PhantomStudy.Group.patients)", model: model, output: settings.output)
+    try done(.analyzed(try Analyze(analysis, observe: observe).run()))
+    let evaluation = Evaluate.Settings(report: settings.output, masks: masks)
+    try done(.evaluated(try Evaluate(evaluation, observe: observe).run()))
+  }
+
+  /// Whether an earlier demo left the model that this one would train, so that its analysis can be gone on with.
+  private func hasModel(_ path: String) throws -> Bool {
+    guard FileManager.default.fileExists(atPath: path) else { return false }
+    let record = try Model(path: path).record
+    guard record.seed == settings.seed, record.toolVersion == ToolVersion.current,
+      abs(record.minutes - settings.minutes) < 0.1 * settings.minutes
+    else { return false }
+    let healthy = try Study(path: "\(settings.study)/\(PhantomStudy.Group.healthy)")
+    return try TrainingSet(healthy, settings: TrainingSet.Settings()).digest == record.trainingSetSHA256
+  }
+}

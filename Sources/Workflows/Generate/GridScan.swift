@@ -1,0 +1,50 @@
+import Anomaly
+import Files
+import Foundation
+import Imaging
+
+/// A scan on a model's grid, small enough to be held.
+struct GridScan {
+  let image: Image
+  let prepared: PreparedImage
+
+  /// - Parameter path: of the scan's file; of a stack the first page is taken.
+  /// - Throws: `NormaError` or `ScanFault` where the model cannot look at it.
+  init(_ path: String, for model: Model) throws {
+    let folder = FilePath.folder(of: path)
+    let file = FilePath.name(of: path)
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw NormaError(subject: path, found: "there is no such file", remedy: "Give a TIFF scan")
+    }
+    // A scan is read as a study's only one would be.
+    let sources = Study(path: folder.isEmpty ? "." : folder, cases: [.init(name: file, files: [file])])
+      .scans(of: .init(name: file, files: [file]), reading: model.preparation.reading())
+    guard let first = sources.first else {
+      throw NormaError(subject: path, found: "it holds no scan", remedy: "Give a TIFF scan")
+    }
+    switch first.content {
+    case .success(.image(let image)):
+      prepared = model.preparation.prepare([image])[0]
+      self.image = prepared.scan.image
+    case .success(.slide(let slide)):
+      throw NormaError(
+        subject: path,
+        found: "it has \(slide.level.width)x\(slide.level.height) pixels, which is too many to be held",
+        remedy: "Cut the part out that you want to look at")
+    case .failure(let fault): throw fault
+    }
+  }
+
+  /// The part of a scan that a patch covers.
+  func patch(at place: (x: Int, y: Int)?, edge: Int, path: String) throws -> Image {
+    let x = place?.x ?? max(0, (image.width - edge) / 2)
+    let y = place?.y ?? max(0, (image.height - edge) / 2)
+    guard (0..<image.width).contains(x), (0..<image.height).contains(y) else {
+      throw NormaError(
+        subject: path,
+        found: "--at \(x),\(y) lies outside; on the model's grid the scan has \(image.width)x\(image.height) pixels",
+        remedy: "Give a place within it")
+    }
+    return image.patch(atX: min(x, max(0, image.width - edge)), y: min(y, max(0, image.height - edge)), edge: edge)
+  }
+}

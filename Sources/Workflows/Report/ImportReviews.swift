@@ -1,0 +1,63 @@
+import Reporting
+
+/// Brings reviews that a report's pages saved into its index.
+package struct ImportReviews {
+  private let report: String
+  private let reviewer: String?
+  private let observe: WorkflowObserver
+
+  /// The names in a warning; a file of another study would name thousands.
+  private static let mostNames = 20
+
+  /// - Parameters:
+  ///   - report: folder of the report.
+  ///   - reviewer: who judged, to be kept with the verdicts.
+  package init(report: String, reviewer: String?, observe: @escaping WorkflowObserver = { _ in }) {
+    self.report = report
+    self.reviewer = reviewer
+    self.observe = observe
+  }
+
+  /// - Parameters:
+  ///   - files: which the pages saved.
+  ///   - done: hears what each of them brought.
+  /// - Returns: whether all reviews of all files are in the index now.
+  package func run(_ files: [String], done: (String, ReviewImport) -> Void) throws -> Bool {
+    let lock = try WritingRight.take(report: report, observe: observe)
+    defer { lock.release() }
+    let index = try CaseIndex(updating: ReportFolder(report).index)
+    var isComplete = true
+    var names: Set<String> = []
+    // A bad file is told of, and the others are imported.
+    for path in files {
+      do {
+        let file = try ReviewFile(path: path, reviewer: reviewer)
+        let result = try index.record(file.reviews)
+        done(path, result)
+        warn(of: result, path: path)
+        names.formUnion(file.reviews.map(\.caseName))
+        isComplete = isComplete && result.unknownCases.isEmpty
+      } catch {
+        observe(.failed(error))
+        isComplete = false
+      }
+    }
+    try Report.showReviews(ofCases: names.sorted(), in: report)
+    return isComplete
+  }
+
+  private func warn(of result: ReviewImport, path: String) {
+    let unknown = result.unknownCases
+    if !unknown.isEmpty {
+      let names = unknown.prefix(Self.mostNames).map(PrintableText.escaped).joined(separator: ", ")
+      let more = unknown.count > Self.mostNames ? " and \(unknown.count - Self.mostNames) more" : ""
+      let reason = "not imported, since this report has no case of the name: \(names)\(more)"
+      observe(.warning("\(path): \(reason). Import the file into the report that it was saved from."))
+    }
+    if result.ofOtherModels > 0 {
+      let reviews = result.ofOtherModels == 1 ? "1 review judges" : "\(result.ofOtherModels) reviews judge"
+      let reason = "\(reviews) the report of another model, with other scores and regions"
+      observe(.warning("\(path): \(reason). Look at these cases again."))
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import Anomaly
+import Compute
+import Files
+import Foundation
+import Imaging
+import Reporting
+import Threads
+
+/// Learns healthy tissue from a study and writes the model.
+package struct Train {
+  private let settings: Settings
+  private let observe: WorkflowObserver
+  /// The processes to train with, where there are several.
+  private let ranks: Ranks?
+  private let distribution: Distribution
+
+  package struct Outcome: Sendable {
+    package var output: String
+    package var model: Model
+    /// Scans that could not be used.
+    package var faults: [ScanFault]
+    /// Processes that trained together.
+    package var processes: Int
+  }
+
+  /// - Parameter ranks: the processes to train with, where there are several; see `Distribution.join`.
+  package init(_ settings: Settings, ranks: Ranks? = nil, observe: @escaping WorkflowObserver = { _ in }) {
+    self.settings = settings
+    self.ranks = ranks
+    self.observe = observe
+    distribution = Distribution(ranks: ranks, output: settings.output)
+  }
+
+  /// Reads, trains and writes the model; a checkpoint beside it is removed at the end.
+  ///
+  /// - Returns: `nil` in every process but the first, which does all but compute.
+  package func run() throws -> Outcome? {
+    guard ranks?.isFirst ?? true else {
+      try assist()
+      return nil
+    }
+    var lock: WriterLock?
+    defer { lock?.release() }
+    let trainer = try distribution.together {
+      try checkWritable()
+      lock = try WritingRight.take(model: settings.output, observe: observe)
+      let trainer = try makeTrainer()
+      if settings.resumes { try trainer.resume(from: checkpoint) }
+      return trainer
+    }
+    try distribution.together { try distribution.checkAgreement(on: trainer) }
+    trainer.secondsBetweenCheckpoints = settings.secondsBetweenCheckpoints
+    let model = try train(trainer)
+    do { try model.save(to: settings.output) } catch let error as NormaError
+      where FileManager.default.fileExists(atPath: checkpoint)
+    {
+      throw NormaError(
+        .system, subject: settings.output, found: "\(error.found); training is kept in \(checkpoint)",
+        remedy: "Check the folder's permissions and the free space, then run the same command again with --resume")
+    }
+    try? FileManager.default.removeItem(atPath: checkpoint)  // absent where training took less than a minute
+    return Outcome(
+      output: settings.output, model: model, faults: trainer.set.faults, processes: ranks?.count ?? 1)
+  }
+
+  private var checkpoint: String { settings.output + ".checkpoint" }
+
+  /// Computes along with the first of several processes, which does all the rest.
+  private func assist() throws {
+    let trainer = try distribution.together { try makeTrainer() }
+    try distribution.together { try distribution.checkAgreement(on: trainer) }
+    do { try trainer.assist() } catch is Ranks.Lost {
+      throw distribution.account(
+        checkpoint: FileManager.default.fileExists(atPath: checkpoint) ? checkpoint : nil)
+    } catch {
+      ranks?.breakOff()
+      throw distribution.failure(error)
+    }
+  }
+
+  private func train(_ trainer: Trainer) throws -> Model {
+    do { return try trainer.run(toolVersion: ToolVersion.current, observe: { try hear($0, of: trainer) }) } catch let
+      stop as Stopped
+    {
+      try trainer.saveCheckpoint(to: checkpoint)
+      throw Stopped(
+        signal: stop.signal,
+        description:
+          "\(settings.output): training was stopped by \(Stopped.name(of: stop.signal)); all of it is kept in "
+          + "\(checkpoint). Run the same command again with --resume to go on.")
+    } catch is Ranks.Lost {
+      try trainer.saveCheckpoint(to: checkpoint)
+      throw distribution.account(checkpoint: checkpoint)
+    }
+  }
+
+  /// Reads the study; only the first of several processes says what it finds.
+  private func makeTrainer() throws -> Trainer {
+    let observe = ranks?.isFirst ?? true ? self.observe : { _ in }
+    let study = try Study(path: settings.study)
+    let set = try TrainingSet(study, settings: settings.trainingSet()) { done, all in
+      observe(.progress("reading case \(done) of \(all)", Double(done) / Double(all), isLast: done == all))
+    }
+    tell(of: set, study.notes, to: observe)
+
+    var architecture = settings.architecture(channels: set.preparation.channels, patchSize: 128)
+    architecture.patchSize = set.patchSize(granularity: architecture.granularity)
+    try settings.memory.check(
+      set, study: settings.study, patchSize: architecture.patchSize, batchSize: settings.batchSize)
+    let trainerSettings = settings.trainer(stages: architecture.widths.count)
+    let scoreBatch = trainerSettings.score?.batchSize ?? settings.batchSize
+    let most = min(settings.batchSize, scoreBatch)
+    if let ranks, ranks.count > most {
+      throw UsageError(
+        description:
+          "norma was started as \(ranks.count) processes, which share batches of \(settings.batchSize) patches "
+          + "(--batch-size), and of \(scoreBatch) for the score; start \(most) processes or fewer.")
+    }
+    return try Trainer(
+      set, architecture: architecture, settings: trainerSettings, engine: try Engine(precision: settings.precision),
+      ranks: ranks)
+  }
+
+  private func tell(of set: TrainingSet, _ notes: [String], to observe: WorkflowObserver) {
+    for note in notes { observe(.warning(note)) }
+    for fault in set.faults { observe(.leftOut(fault)) }
+    for note in set.incomplete { observe(.warning(note)) }
+    func sizes(_ members: [TrainingSet.Member]) -> String {
+      "\(members.reduce(0) { $0 + $1.scans.count + $1.slides.count }) scans of \(members.count) cases"
+    }
+    observe(.notice("learning from \(sizes(set.training)); \(sizes(set.heldOut)) are held out"))
+  }
+
+  private func hear(_ event: Trainer.Event, of trainer: Trainer) throws {
+    switch event {
+    case .progress(let progress): observe(.progress(Self.line(progress), progress.fraction))
+    case .score(let progress):
+      observe(
+        .progress(
+          String(
+            format: "learning the score: step %d  loss %.4f  %.0f patches/s", progress.step, progress.loss,
+            progress.patchesPerSecond), progress.fraction))
+    case .checkpoint:
+      // Hours of training are not given up because a checkpoint does not fit.
+      do { try trainer.saveCheckpoint(to: checkpoint) } catch {
+        observe(.warning("no checkpoint was kept: \(error)"))
+      }
+    case .checked(_, let warnings): for warning in warnings { observe(.warning(warning)) }
+    case .recovered(let step, let reason): observe(.warning("training diverged at step \(step): \(reason)"))
+    case .calibrated(let done, let all):
+      observe(.progress("calibrating: held-out case \(done) of \(all)", Double(done) / Double(all)))
+    case .stoppedEarly(let step, let checks):
+      observe(.notice("stopped at step \(step): the last \(checks) checks brought nothing better"))
+    }
+    try Interruption.check()
+  }
+
+  /// Fails before hours of training rather than after them.
+  private func checkWritable() throws {
+    let folder = FilePath.folder(of: settings.output)
+    let place = folder.isEmpty ? "." : folder
+    do { try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true) } catch {
+      throw NormaError(
+        .system, subject: settings.output, found: "its folder cannot be made (\(error.localizedDescription))",
+        remedy: "Choose another --output")
+    }
+    guard access(place, W_OK) == 0 else {
+      throw NormaError(
+        .system, subject: settings.output, found: "its folder cannot be written to",
+        remedy: "Check its permissions or choose another --output")
+    }
+  }
+
+  private static func line(_ p: Trainer.Progress) -> String {
+    let check =
+      p.lastCheck.map {
+        String(format: "  held-out loss %.4f  planted AP %.3f", $0.heldOutLoss, $0.plantedAveragePrecision)
+      } ?? ""
+    return String(
+      format: "epoch %.1f  loss %.4f  reconstruction %.4f  KL %.0f nats%@  lr %.1e  %.0f patches/s  %@ left", p.epoch,
+      p.terms.loss, p.terms.reconstruction, p.terms.divergence, check, p.learningRate, p.patchesPerSecond,
+      PageText.duration(p.secondsLeft))
+  }
+}
+
+extension MemoryBudget {
+  /// Whether a training fits, by what was measured of some: its scans on the model's grid, a batch's way through the
+  /// networks and back, and what the held-out scans are calibrated by.
+  ///
+  /// - Throws: `NormaError` where it does not.
+  fileprivate func check(_ set: TrainingSet, study: String, patchSize: Int, batchSize: Int) throws(NormaError) {
+    func pixels(_ members: [TrainingSet.Member]) -> Int {
+      members.flatMap(\.views).reduce(0) { $0 + $1.image.width * $1.image.height }
+    }
+    let bytes =
+      128_000_000 + pixels(set.training + set.heldOut) * (8 * set.preparation.channels + 20)
+      + batchSize * patchSize * patchSize * 2900 + pixels(set.heldOut) * 100
+    guard bytes > limit else { return }
+    throw NormaError(
+      subject: study,
+      found: "to learn from its scans in batches of \(batchSize) takes about \(bytes / 1_000_000) MB, more than "
+        + "--memory-limit allows", remedy: "Raise the limit, or give a smaller --batch-size or fewer scans")
+  }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import Logging
+import Reporting
+import Workflows
+
+/// What a command shows: how far it is, messages while it runs, its result.
+final class Console {
+  private var lastLine = Date.distantPast
+  private static let secondsBetweenLines = 10.0
+
+  /// Shows what a workflow tells: progress as a bar on a terminal and as a line every few seconds elsewhere, the rest as
+  /// messages.
+  func show(_ event: WorkflowEvent) {
+    switch event {
+    case .progress(let progress): show(progress)
+    case .notice(let text): Logger.norma.notice("\(text)")
+    case .warning(let text): Logger.norma.warning("\(text)")
+    case .leftOut(let fault): Logger.norma.warning("left out: \(fault)", metadata: Logger.facts(of: fault))
+    case .failed(let error, let caseName, let scan):
+      var facts = Logger.facts(of: error)
+      if let caseName { facts["case"] = "\(caseName)" }
+      if let scan { facts["scan"] = "\(scan)" }
+      Logger.norma.error("\(error)", metadata: facts)
+    }
+  }
+
+  /// Shows how far a command is that no workflow runs.
+  func show(_ text: String, fraction: Double) { show(.progress(text, fraction)) }
+
+  private func show(_ progress: WorkflowEvent.Progress) {
+    if Terminal.isInteractive, LogFormat.current == .text {
+      let width = 24
+      let filled = Int((min(max(progress.fraction, 0), 1) * Double(width)).rounded())
+      let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+      Terminal.show("\(bar) \(PrintableText.escaped(progress.text))")
+      if progress.isLast { Terminal.endLine() }
+    } else if progress.isLast || Date().timeIntervalSince(lastLine) >= Self.secondsBetweenLines {
+      var facts: Logger.Metadata = ["progress": .stringConvertible(progress.fraction)]
+      if let caseName = progress.caseName { facts["case"] = "\(caseName)" }
+      if let scan = progress.scan { facts["scan"] = "\(scan)" }
+      Logger.norma.info("\(progress.text)", metadata: facts)
+      lastLine = Date()
+    }
+  }
+
+  /// Prints a result to standard output, below what was shown so far.
+  func print(_ lines: String..., terminator: String = "\n") {
+    Terminal.endLine()
+    Swift.print(lines.joined(separator: "\n"), terminator: terminator)
+  }
+}
