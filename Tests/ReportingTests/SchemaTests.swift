@@ -3,9 +3,10 @@ import GRDB
 import Reporting
 import Testing
 
-@Test func `every table, view and column of the index is in the README`() throws {
-  let readme = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../README.md")
-  let text = try String(contentsOf: readme, encoding: .utf8)
+@Test func `every table, view and column of the index is in the reference`() throws {
+  let reference = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../Sources/norma/norma.docc/IndexReference.md")
+  let text = try String(contentsOf: reference, encoding: .utf8)
   let section = try #require(text.range(of: "### The tables of `cases.sqlite`"))
   let lines = text[section.upperBound...].split(separator: "\n").filter { $0.hasPrefix("| `") }
   let folder = try TemporaryFolder()
