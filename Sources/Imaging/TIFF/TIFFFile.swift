@@ -10,6 +10,8 @@ package final class TIFFFile {
   package let pages: [TIFFPage]
   /// The pictures to analyze.
   package let scans: [TIFFScan]
+  /// Names of the formats that recognize the file, in the order in which they were asked; the last is "generic".
+  package let vendors: [String]
   /// Why there are no further pages, where the file has more that cannot be found.
   ///
   /// The pages before are good; a caller reports the rest as one failed scan.
@@ -23,14 +25,17 @@ package final class TIFFFile {
   package init(path: String, limits: TIFFLimits = .default) throws(NormaError) {
     handle = try TIFFHandle(path: path, limits: limits)
     var (chain, defect) = try Self.chain(of: handle, limits: limits)
-    if defect == nil { chain += Self.contiguousPages(behind: chain, of: handle, limits: limits) }
+    let vendors = Vendors.recognizing(firstPage: chain[0])
+    if defect == nil { chain += Self.contiguousPages(behind: chain, vendors, of: handle, limits: limits) }
     let owned = try Self.ownedPages(of: chain, in: handle, limits: limits)
     if defect == nil { defect = owned.defect }
-    let structure = TIFFStructure(chain + owned.pages, chained: chain.count, file: FilePath.name(of: path))
+    let structure = TIFFStructure(
+      chain + owned.pages, chained: chain.count, file: FilePath.name(of: path), vendors: vendors)
     if defect == nil, let lack = structure.lack {
       defect = NormaError(.malformed, subject: path, found: lack, remedy: NormaError.reexport)
     }
     (pages, scans, self.defect) = (structure.pages, structure.scans, defect)
+    self.vendors = vendors.map { type(of: $0).name }
     self.path = path
     self.limits = limits
   }
@@ -110,22 +115,23 @@ package final class TIFFFile {
     return pages[number - 1]
   }
 
-  /// Planes that ImageJ appends to the only page of a stack, uncompressed and without directories of their own.
+  /// Planes behind the only page of a stack, uncompressed and without directories of their own.
   private static func contiguousPages(
-    behind chain: [TIFFPage], of handle: TIFFHandle, limits: TIFFLimits
+    behind chain: [TIFFPage], _ vendors: [any Vendor], of handle: TIFFHandle, limits: TIFFLimits
   ) -> [TIFFPage] {
-    guard chain.count == 1, let first = chain.first, let imageJ = ImageJDescription(first.description ?? ""),
-      imageJ.images > 1, first.compression == .none, !first.isPlanar, !first.isTiled, first.bitsPerSample % 8 == 0,
+    let planes = vendors.map { $0.planesOfOnlyPage }.max() ?? 1
+    guard planes > 1, chain.count == 1, let first = chain.first,
+      first.compression == .none, !first.isPlanar, !first.isTiled, first.bitsPerSample % 8 == 0,
       first.rendering != nil, handle.readPage(at: first.offset) == nil
     else { return [] }
     // What norma can read has few samples of few bits: only the pixels can be too many.
     let (pixels, isOverflown) = first.storedWidth.multipliedReportingOverflow(by: first.storedHeight)
     guard !isOverflown, pixels > 0, pixels < 1 << 40 else { return [] }
-    let plane = UInt64(pixels * first.samplesPerPixel * first.bitsPerSample / 8)
+    let planeBytes = UInt64(pixels * first.samplesPerPixel * first.bitsPerSample / 8)
     let start = handle.storedExtent(ofChunk: 0).offset
-    let held = start < handle.fileBytes ? Int((handle.fileBytes - start) / max(plane, 1)) : 0
-    return (1..<max(1, min(imageJ.images, held, limits.maximumPages))).map {
-      TIFFPage(number: $0 + 1, of: handle, contiguousOffset: start + UInt64($0) * plane)
+    let held = start < handle.fileBytes ? Int((handle.fileBytes - start) / max(planeBytes, 1)) : 0
+    return (1..<max(1, min(planes, held, limits.maximumPages))).map {
+      TIFFPage(number: $0 + 1, of: handle, contiguousOffset: start + UInt64($0) * planeBytes)
     }
   }
 

@@ -13,12 +13,12 @@ package struct TIFFPage: Sendable {
     case thumbnail, label, macro, mask
   }
 
-  package enum PixelSizeSource: String, Sendable, Codable {
-    case resolutionTags = "resolution tags"
-    case omeXML = "OME-XML"
-    case imageJ = "ImageJ description"
-    case aperio = "Aperio MPP"
-    case philips = "DICOM pixel spacing"
+  /// Where a page's pixel size is noted, in words for a reader; each vendor adds its own.
+  package struct PixelSizeSource: RawRepresentable, Equatable, Sendable {
+    package let rawValue: String
+    package init(rawValue: String) { self.rawValue = rawValue }
+
+    package static let resolutionTags = Self(rawValue: "resolution tags")
   }
 
   /// One-based.
@@ -53,8 +53,8 @@ package struct TIFFPage: Sendable {
   let hasOwnedPages: Bool
   let software: String?
   let make: String?
-  /// Magnification of the lens as Hamamatsu notes it; -1 for a macro image, -2 for a map.
-  let sourceLens: Float?
+  /// First values of tags that only their vendor knows, see `Vendor.privateTags`, by the tag.
+  let privateNumbers: [UInt32: Float]
   /// What the page is to the others. From tag 254 at first; `TIFFStructure` sees the whole file.
   package internal(set) var role: Role
   /// Number of the page that owns this one (tag 330); `nil` in the chain of pages.
@@ -132,7 +132,7 @@ package struct TIFFPage: Sendable {
     hasOwnedPages = !handle.ownedPages.isEmpty
     software = handle.text(TIFFTAG_SOFTWARE)
     make = handle.text(TIFFTAG_MAKE)
-    sourceLens = handle.privateFloat(65421)
+    privateNumbers = Vendors.privateTags.reduce(into: [:]) { $0[$1] = handle.privateFloat($1) }
     holdsDifferences =
       compression.hasNoPredictor && handle.rawInteger(TIFFTAG_PREDICTOR) == UInt16(PREDICTOR_HORIZONTAL)
   }

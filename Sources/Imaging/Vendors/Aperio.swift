@@ -1,0 +1,38 @@
+import Foundation
+
+/// Slides of Aperio's scanners (SVS), and of programs that write as they do.
+///
+/// Recognized by the first page's description, which begins with "Aperio". Tiled pages are the picture and its levels; label
+/// and macro image say so, and the second page is the thumbnail where it is strips. The pixel size is the description's MPP.
+/// Source: openslide.org/formats/aperio.
+struct Aperio: Vendor {
+  static let name = "Aperio"
+
+  init?(firstPage page: TIFFPage) {
+    guard page.description?.hasPrefix("Aperio") == true else { return nil }
+  }
+
+  func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? {
+    // The second line begins with the kind; the thumbnail has none and is the one other picture in strips.
+    let line = page.description?.split(whereSeparator: \.isNewline).dropFirst().first ?? ""
+    if let named = TIFFPage.Role(named: line.prefix { $0 != " " }) { return named }
+    if page.number == 2, !page.isTiled { return .thumbnail }
+    // Tags of another scanner say nothing about this format.
+    return Generic.role(of: page, in: file)
+  }
+
+  /// Micrometers, one number for both directions, among fields such as `|MPP = 0.4990|`.
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? {
+    for field in (file.pages[0].description ?? "").split(separator: "|") {
+      let parts = field.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+      if parts.count == 2, parts[0] == "MPP", let value = Double(parts[1]), value > 0, value.isFinite {
+        return ([1: PixelSize(x: value, y: value)], .aperio)
+      }
+    }
+    return nil
+  }
+}
+
+extension TIFFPage.PixelSizeSource {
+  package static let aperio = Self(rawValue: "Aperio MPP")
+}

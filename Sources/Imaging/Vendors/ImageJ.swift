@@ -1,0 +1,43 @@
+/// Stacks of ImageJ and Fiji.
+///
+/// Recognized by the first page's description, which begins with "ImageJ=". It says how many planes there are, each on a page
+/// or all behind the only one, and how many channels a slice has. The pixel size is in the resolution tags, whose unit the
+/// description names.
+struct ImageJ: Vendor {
+  static let name = "ImageJ"
+
+  private let description: ImageJDescription
+
+  init?(firstPage page: TIFFPage) {
+    guard let description = ImageJDescription(page.description ?? "") else { return nil }
+    self.description = description
+  }
+
+  var planesOfOnlyPage: Int { description.images }
+
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? {
+    var sizes: [Int: PixelSize] = [:]
+    if let unit = description.unit {
+      for page in file.pages[..<file.chained] {
+        guard let (x, y) = page.resolution else { continue }
+        sizes[page.number] = PixelSize(x: unit.micrometers / x, y: unit.micrometers / y)
+      }
+    }
+    return (sizes, .imageJ)
+  }
+
+  func arrangeScans(of file: inout TIFFStructure) {
+    let (chained, images, channels) = (file.chained, description.images, description.channels)
+    if images > chained {
+      file.lack = "ImageJ noted \(images) images in it, \(chained) can be found"
+    }
+    guard channels > 1, chained % channels == 0, chained == images else { return }
+    for first in stride(from: 1, through: chained, by: channels) {
+      file.join(Array(first..<first + channels), names: [])
+    }
+  }
+}
+
+extension TIFFPage.PixelSizeSource {
+  package static let imageJ = Self(rawValue: "ImageJ description")
+}

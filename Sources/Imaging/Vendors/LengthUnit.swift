@@ -1,0 +1,23 @@
+import Foundation
+
+/// A unit of length as files name it.
+struct LengthUnit {
+  let micrometers: Double
+
+  init?(_ name: String) {
+    switch name.trimmingCharacters(in: .whitespacesAndNewlines).lowercased() {
+    case "µm", "μm", "um", "micron", "microns", "micrometer", "micrometers", "\\u00b5m", "micrometre": micrometers = 1
+    case "nm", "nanometer": micrometers = 1e-3
+    case "pm", "picometer": micrometers = 1e-6
+    case "å", "angstrom": micrometers = 1e-4
+    case "mm", "millimeter", "millimeters", "millimetre": micrometers = 1e3
+    case "cm", "centimeter": micrometers = 1e4
+    case "dm": micrometers = 1e5
+    case "m", "meter": micrometers = 1e6
+    case "in", "inch", "inches": micrometers = 25_400
+    case "mil", "thou": micrometers = 25.4
+    case "pt": micrometers = 25_400 / 72
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/// OME-TIFF, which Bio-Formats and most programs for microscopy write.
+///
+/// Recognized by OME-XML in the first page's description. The XML says which pages are the channels of which slice, and names
+/// each series, a label or macro image too. The pixel size is the series's physical size.
+/// Source: the OME-TIFF specification and OME schema 2016-06.
+struct OME: Vendor {
+  static let name = "OME"
+
+  private let description: OMEDescription
+
+  init?(firstPage page: TIFFPage) {
+    guard let description = OMEDescription(page.description ?? "") else { return nil }
+    self.description = description
+  }
+
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? {
+    var sizes: [Int: PixelSize] = [:]
+    for (series, planes) in zip(description.series, planes(in: file)) {
+      guard let size = series.pixelSize else { continue }
+      for plane in planes { sizes[plane.page + 1] = size }
+    }
+    return (sizes, .omeXML)
+  }
+
+  func arrangeScans(of file: inout TIFFStructure) {
+    for (series, planes) in zip(description.series, planes(in: file)) {
+      let slices = Dictionary(grouping: planes) { [$0.t, $0.z] }
+      let names = series.channels.compactMap(\.name)
+      for slice in slices.values {
+        let ordered = slice.sorted { $0.c < $1.c }
+        guard ordered.count == series.pagesPerPlane, ordered.enumerated().allSatisfy({ $0 == $1.c }) else {
+          file.lack = "its OME-XML describes \(series.pagesPerPlane) channels a slice, of which some have no page"
+          continue
+        }
+        file.join(ordered.map { $0.page + 1 }, names: names.count == series.sizeC ? names : [])
+      }
+      if let name = series.name, let role = TIFFPage.Role(named: name), description.series.count > 1 {
+        file.setAside(planes.map { $0.page + 1 }, as: role)
+      }
+    }
+  }
+
+  /// The planes of each series; one that names no pages begins behind the series before.
+  private func planes(in file: TIFFStructure) -> [[OMEDescription.Plane]] {
+    var next = 0
+    return description.series.indices.map { index in
+      let planes = description.planes(of: index, file: file.name, pages: file.chained, from: next)
+      next = min((planes.map(\.page).max() ?? next - 1) + 1, file.chained)
+      return planes
+    }
+  }
+}
+
+extension TIFFPage.PixelSizeSource {
+  package static let omeXML = Self(rawValue: "OME-XML")
+}

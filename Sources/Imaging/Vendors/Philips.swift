@@ -1,0 +1,37 @@
+import Foundation
+
+/// Slides of Philips's scanners.
+///
+/// Recognized by the first page's Software (tag 305), which begins with "Philips". Levels have tag 254, label and macro image
+/// a description that begins with the word. The pixel size is the first page's DICOM pixel spacing.
+/// Source: openslide.org/formats/philips.
+struct Philips: Vendor {
+  static let name = "Philips"
+
+  init?(firstPage page: TIFFPage) {
+    guard page.software?.hasPrefix("Philips") == true else { return nil }
+  }
+
+  func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? {
+    guard page.number > 1 else { return nil }
+    return TIFFPage.Role(named: (page.description ?? "").prefix { $0.isLetter }) ?? Generic.role(of: page, in: file)
+  }
+
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? {
+    let text = file.pages[0].description ?? ""
+    guard let tag = text.range(of: "Name=\"DICOM_PIXEL_SPACING\""),
+      let end = text[tag.upperBound...].range(of: "</Attribute>")
+    else { return nil }
+    // Millimeters between rows, then between columns, each in quotation marks of its own.
+    let numbers = text[tag.upperBound..<end.lowerBound].split { !("0"..."9" ~= $0 || ".eE-+".contains($0)) }
+      .compactMap { Double($0) }.suffix(2)
+    guard numbers.count == 2, let y = numbers.first, let x = numbers.last, x > 0, y > 0, x.isFinite, y.isFinite else {
+      return nil
+    }
+    return ([1: PixelSize(x: 1000 * x, y: 1000 * y)], .philips)
+  }
+}
+
+extension TIFFPage.PixelSizeSource {
+  package static let philips = Self(rawValue: "DICOM pixel spacing")
+}
