@@ -14,6 +14,12 @@ package struct ScanLevel: Sendable, Equatable {
 }
 
 extension TIFFFile {
+  /// A whole scan, upright, in the values the file stores, its channels in their order.
+  package func image(of scan: TIFFScan) throws(NormaError) -> Image {
+    let level = levels(of: scan)[0]
+    return try region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
+  }
+
   /// The scan itself, then the smaller levels of its pyramid that norma can decode, each smaller than the one before.
   package func levels(of scan: TIFFScan) -> [ScanLevel] {
     let base = level(of: scan.pages)

@@ -67,9 +67,6 @@ package struct TIFFPage: Sendable {
   /// Where the page's directory lies in the file.
   let offset: UInt64
 
-  /// Channels of the decoded picture; `nil` where norma cannot decode the page.
-  package var channels: Int? { rendering?.channels }
-
   var isTiled: Bool { if case .tiles = layout { true } else { false } }
 
   /// Width times height, which as an integer could overflow.
@@ -90,7 +87,9 @@ package struct TIFFPage: Sendable {
   /// - Parameters:
   ///   - owner: number of the page that names it among its own.
   ///   - contiguousOffset: see the property.
-  init(number: Int, of handle: TIFFHandle, owner: Int? = nil, contiguousOffset: UInt64? = nil) {
+  init(
+    number: Int, of handle: TIFFHandle, privateTags: Set<UInt32>, owner: Int? = nil, contiguousOffset: UInt64? = nil
+  ) {
     self.number = number
     self.owner = owner
     self.contiguousOffset = contiguousOffset
@@ -132,7 +131,7 @@ package struct TIFFPage: Sendable {
     hasOwnedPages = !handle.ownedPages.isEmpty
     software = handle.text(TIFFTAG_SOFTWARE)
     make = handle.text(TIFFTAG_MAKE)
-    privateNumbers = Vendors.privateTags.reduce(into: [:]) { $0[$1] = handle.privateFloat($1) }
+    privateNumbers = privateTags.reduce(into: [:]) { $0[$1] = handle.privateFloat($1) }
     holdsDifferences =
       compression.hasNoPredictor && handle.rawInteger(TIFFTAG_PREDICTOR) == UInt16(PREDICTOR_HORIZONTAL)
   }

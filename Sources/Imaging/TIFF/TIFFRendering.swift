@@ -19,6 +19,9 @@ enum TIFFRendering: Equatable {
 }
 
 extension TIFFPage {
+  /// Channels of the decoded picture; `nil` where norma cannot decode the page.
+  package var channels: Int? { rendering?.channels }
+
   /// `nil` where norma has none for this page; `unsupportedReason` then says why.
   var rendering: TIFFRendering? {
     if samplesPerPixel > Self.mostSamples || holdsFaxOfColours { return nil }

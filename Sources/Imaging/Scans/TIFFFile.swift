@@ -40,12 +40,6 @@ package final class TIFFFile {
     self.limits = limits
   }
 
-  /// A whole scan, upright, in the values the file stores, its channels in their order.
-  package func image(of scan: TIFFScan) throws(NormaError) -> Image {
-    let level = levels(of: scan)[0]
-    return try region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
-  }
-
   /// A whole page, upright, in the values the file stores.
   ///
   /// - Parameter page: one-based.
@@ -131,7 +125,8 @@ package final class TIFFFile {
     let start = handle.storedExtent(ofChunk: 0).offset
     let held = start < handle.fileBytes ? Int((handle.fileBytes - start) / max(planeBytes, 1)) : 0
     return (1..<max(1, min(planes, held, limits.maximumPages))).map {
-      TIFFPage(number: $0 + 1, of: handle, contiguousOffset: start + UInt64($0) * planeBytes)
+      TIFFPage(
+        number: $0 + 1, of: handle, privateTags: Vendors.privateTags, contiguousOffset: start + UInt64($0) * planeBytes)
     }
   }
 
@@ -148,7 +143,7 @@ package final class TIFFFile {
         guard number <= limits.maximumPages else { throw tooMany(handle, limits) }
         guard seen.insert(offset).inserted else { throw loop(to: number, of: handle) }
         if let reason = handle.readPage(at: offset) { return (pages, unreadable(number, reason, handle)) }
-        pages.append(TIFFPage(number: number, of: handle, owner: owner.number))
+        pages.append(TIFFPage(number: number, of: handle, privateTags: Vendors.privateTags, owner: owner.number))
       }
     }
     return (pages, nil)
@@ -169,7 +164,7 @@ package final class TIFFFile {
   private static func chain(
     of handle: TIFFHandle, limits: TIFFLimits
   ) throws(NormaError) -> (pages: [TIFFPage], defect: NormaError?) {
-    var pages = [TIFFPage(number: 1, of: handle)]
+    var pages = [TIFFPage(number: 1, of: handle, privateTags: Vendors.privateTags)]
     var offsets: Set<UInt64> = [handle.pageOffset]
     while !handle.isLastPage {
       let number = pages.count + 1
@@ -182,7 +177,7 @@ package final class TIFFFile {
       guard offsets.insert(handle.pageOffset).inserted else {
         throw loop(to: number, of: handle)
       }
-      pages.append(TIFFPage(number: number, of: handle))
+      pages.append(TIFFPage(number: number, of: handle, privateTags: Vendors.privateTags))
     }
     return (pages, nil)
   }

@@ -1,29 +1,12 @@
-/// What the pages of a file are to each other: which are pictures to analyze, which are levels of a pyramid, thumbnails,
-/// labels, and how large their pixels are.
-///
-/// Each vendor notes that in words of its own; those that recognize the file are asked in turn.
-struct TIFFStructure {
-  /// The chain of pages, then those that they own.
-  private(set) var pages: [TIFFPage]
-  private(set) var scans: [TIFFScan] = []
-  /// How many pages are in the chain.
-  let chained: Int
-  /// Of the file, without its folders.
-  let name: String
-  /// What the description promises and the file does not hold, as a clause.
-  var lack: String?
-  /// Numbers of pages that are in a scan already.
-  private var joined: Set<Int> = []
-
+/// What the vendors that recognize a file say of its structure. Each notes it in words of its own; they are asked in turn.
+extension TIFFStructure {
   /// - Parameters:
   ///   - pages: the chain of pages, then those that they own.
   ///   - chained: how many of them are in the chain.
   ///   - file: name of the file without its folders.
   ///   - vendors: those that recognize the file, in the order in which they are asked.
   init(_ pages: [TIFFPage], chained: Int, file: String, vendors: [any Vendor]) {
-    self.pages = pages
-    self.chained = chained
-    name = file
+    self.init(pages, chained: chained, file: file)
     for i in pages.indices { self.pages[i].role = role(of: pages[i], vendors) }
     setPixelSizes(vendors)
     for vendor in vendors { vendor.arrangeScans(of: &self) }
@@ -40,32 +23,6 @@ struct TIFFStructure {
       if let role = vendor.role(of: page, in: self) { return role }
     }
     return page.role
-  }
-
-  // MARK: Scans
-
-  /// Makes one scan of pages that hold its channels, where they fit each other.
-  ///
-  /// - Parameter numbers: one-based, in the order of the channels.
-  mutating func join(_ numbers: [Int], names: [String]) {
-    guard let first = numbers.first.map({ pages[$0 - 1] }), first.role == .image else { return }
-    let fits = numbers.allSatisfy { number in
-      let page = pages[number - 1]
-      return !joined.contains(number) && page.role == .image && page.width == first.width
-        && page.height == first.height
-    }
-    guard fits, Set(numbers).count == numbers.count else { return }
-    joined.formUnion(numbers)
-    scans.append(TIFFScan(pages: numbers, channelNames: names))
-  }
-
-  /// Takes pages out of the scans that they are in.
-  ///
-  /// - Parameter numbers: one-based.
-  mutating func setAside(_ numbers: [Int], as role: TIFFPage.Role) {
-    for number in numbers { pages[number - 1].role = role }
-    let gone = Set(numbers)
-    scans.removeAll { !gone.isDisjoint(with: $0.pages) }
   }
 
   // MARK: Pixel size
