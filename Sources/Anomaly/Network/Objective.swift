@@ -295,3 +295,11 @@ extension Objective {
     largestSpread = try values.decode(Float.self, forKey: .largestSpread)
   }
 }
+
+extension VAE.Architecture {
+  /// Gives the network the outputs that an objective asks for.
+  package mutating func suit(_ objective: Objective) {
+    output = objective.likelihood == .bernoulli ? .probability : .intensity
+    predictsScales = objective.variance == .pixel
+  }
+}

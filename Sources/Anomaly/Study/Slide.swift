@@ -84,7 +84,7 @@ package struct SlideSample: Sendable {
   ///   - channels: those that show tissue; `nil` for all.
   ///   - look: what sets tissue apart.
   init(
-    of slide: Slide, factor: Int, channels: [Int]?, appearing look: TissueMask.Appearance
+    of slide: Slide, factor: Int, channels: [Int]?, appearing look: TissueMask.Look
   ) throws(NormaError) {
     self.slide = slide
     self.factor = factor

@@ -34,8 +34,8 @@ extension Trainer {
     let maps = try inference.maps(of: Array(groups.joined()))
     let divergences = state.bestLatents?.divergences ?? network.divergences
     let book = try ScoreBook(
-      healthy: groups, maps: maps, planted: planted, plantedMaps: try inference.maps(of: planted.scans),
-      rule: settings.rule)
+      healthy: groups, maps: maps, planted: planted.scans, plantedMaps: try inference.maps(of: planted.scans),
+      lesions: planted.lesions, rule: settings.rule)
     let calibrations = try calibrations(by: book, inference: inference, maps: maps, observe: observe)
     let latents = LatentReference(
       training: try inference.encodings(of: set.training.flatMap(\.views)),
@@ -108,5 +108,24 @@ extension Trainer {
           + "\(Int(smallest)) %. 19 held-out cases are needed for 5 %.")
     }
     return result
+  }
+}
+extension DomainReference {
+  /// How the cases of a training set look.
+  ///
+  /// - Parameter maps: of the held-out cases' views, by the trained network, one after the other.
+  init(of set: TrainingSet, heldOutMaps maps: [Inference.Maps], latents: LatentReference) {
+    var next = 0
+    let heldOut = set.heldOut.map { member in
+      let groups = member.groups.map { group in
+        group.compactMap { scan in
+          defer { next += 1 }
+          return scan.appearance(maps: maps[next], latents: latents)
+        }
+      }
+      return member.appearance(of: groups)
+    }
+    self.init(
+      channels: set.preparation.channels, training: set.training.map(\.appearance), heldOut: heldOut)
   }
 }

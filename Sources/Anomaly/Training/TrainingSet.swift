@@ -51,7 +51,7 @@ package struct TrainingSet: Sendable {
     package var channelWeights: [Float]?
     /// See `Preparation.localContrast`.
     package var localContrast: Float?
-    package var tissueAppearance = TissueMask.Appearance.bright
+    package var tissueAppearance = TissueMask.Look.bright
     package var limits = TIFFLimits.default
     /// See `ScanReading`.
     package var level: Int?
@@ -248,9 +248,8 @@ package struct TrainingSet: Sendable {
       sources.flatMap(\.images).map { (min($0.width, $0.height), grid) }
       + sources.flatMap(\.slides).map { (min($0.level.width, $0.level.height), slideGrid) }
     let factors = edges.map { edge, least in edge / least }.sorted()
-    return min(max(1, factors[factors.count / 2]), largestReduction)
+    return min(max(1, factors[factors.count / 2]), ScanReading.largestReduction)
   }
-  package static let largestReduction = 64
 
   /// A patch edge that suits the scans: 128, or less where they are smaller.
   package func patchSize(granularity: Int) -> Int {
