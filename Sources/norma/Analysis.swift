@@ -167,7 +167,7 @@ struct Analysis {
       case .picture: break
       case .slide(let slide):
         do {
-          let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+          let prepared = model.preparation.prepare(try model.preparation.survey(slide))
           if let fault = memory.fault(of: prepared) { throw fault }
           outcomes[index] = .done(
             try analyze(

@@ -63,7 +63,7 @@ package struct Slide: Sendable {
 }
 
 /// What is read of a slide before anything else: where its tissue is, and some fields of view in it.
-package struct SlideSample: Sendable {
+package struct SlideSurvey: Sendable {
   package let slide: Slide
   /// By which the analyzed level is reduced to the model's grid.
   package let factor: Int

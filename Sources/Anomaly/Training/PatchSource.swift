@@ -91,7 +91,7 @@ package final class PatchSource {
     var tissue = [UInt8](repeating: 0, count: edge * edge)
     if let limits = augmentation.pose {
       let pose = PatchPose(origin: origin, edge: edge, flips: flips, limits: limits, using: &random)
-      sample(scan, in: pose, gains: gains, into: target, tissue: &tissue)
+      interpolate(scan, in: pose, gains: gains, into: target, tissue: &tissue)
       if augmentation.variesLight {
         PatchLight.vary(target, edge: edge, channels: channels, range: range, using: &random)
       }
@@ -112,7 +112,7 @@ package final class PatchSource {
 
   /// Bilinear for intensities, the nearest pixel for tissue. A value that would take part of its weight from missing data
   /// is missing too: none is made up.
-  private func sample(
+  private func interpolate(
     _ scan: PreparedScan, in pose: PatchPose, gains: [Float], into target: UnsafeMutableBufferPointer<Float>,
     tissue: inout [UInt8]
   ) {
