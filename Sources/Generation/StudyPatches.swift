@@ -57,7 +57,7 @@ package struct StudyPatches: Sendable {
       case .success(.image(let image)): images.append(image)
       case .success(.slide(let slide)):
         do throws(ScanFault) {
-          scans += model.preparation.prepare(try model.preparation.sample(slide), keepsOverview: false).fields
+          scans += model.preparation.prepare(try model.preparation.survey(slide), keepsOverview: false).fields
         } catch { faults.append(error) }
       case .failure(let fault): faults.append(fault)
       }

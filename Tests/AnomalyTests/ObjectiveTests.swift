@@ -12,17 +12,17 @@ struct ObjectiveTests {
       (.laplace, 0.7, 0.4, 0.05, 3.697_414_907), (.gaussian, 0.7, 0.4, 0.2, 0.434_500_621),
       (.bernoulli, 0.3, 0.8, 1, 1.193_549_604), (.bernoulli, 1, 0.8, 1, 0.223_143_551),
       (.bernoulli, 1.4, 0.8, 1, 0.223_143_551), (.bernoulli, -0.2, 0.8, 1, 1.609_437_912),
-    ] as [(Objective.Likelihood, Float, Float, Float, Float)])
+    ] as [(Likelihood, Float, Float, Float, Float)])
   func `a value's cost is its negative log-likelihood`(
-    likelihood: Objective.Likelihood, value: Float, reconstruction: Float, spread: Float, expected: Float
+    likelihood: Likelihood, value: Float, reconstruction: Float, spread: Float, expected: Float
   ) {
     let cost = likelihood.cost(of: value, reconstruction: reconstruction, spread: spread)
     #expect(abs(cost.nats - expected) < 2e-6 * (1 + abs(expected)))
   }
 
   /// Central differences over 2e-3 of numbers of size 1 to 10: f32 rounding adds up to 1e-3, the third derivative less.
-  @Test(arguments: Objective.Likelihood.allCases)
-  func `slopes agree with finite differences`(likelihood: Objective.Likelihood) {
+  @Test(arguments: Likelihood.allCases)
+  func `slopes agree with finite differences`(likelihood: Likelihood) {
     let step: Float = 1e-3
     for (value, reconstruction, spread) in [(0.3, 0.6, 0.2), (0.8, 0.45, 0.3), (0.5, 0.9, 0.1)]
       as [(Float, Float, Float)]
@@ -55,9 +55,9 @@ struct ObjectiveTests {
     }
   }
 
-  @Test(arguments: Objective.Likelihood.allCases)
+  @Test(arguments: Likelihood.allCases)
   func `a batch's gradient is the mean of its values' slopes, nothing where there is no data`(
-    likelihood: Objective.Likelihood
+    likelihood: Likelihood
   ) throws {
     let patch = try Patch()
     var objective = Objective(stages: 1)
@@ -115,6 +115,31 @@ struct ObjectiveTests {
     let before = loss([[], []])
     objective.largestSpread = 0.08  // stands for a spread of 0, which has not been estimated yet
     #expect(loss([[], []]) != before)
+  }
+
+  @Test func `the loss counts a channel below the free nats as if it had them, the settled loss as it is`() throws {
+    let patch = try Patch()
+    var objective = Objective(stages: 2)
+    objective.divergenceWeights = [1, 10]
+    objective.freeNats = 2
+    objective.warmUpSteps = 4
+    func terms(_ divergences: [[Double]], step: Int) throws -> Objective.Terms {
+      var spread: [Float] = [0.03, 0.02]
+      return try objective.terms(
+        of: patch.x, reconstruction: patch.y, divergences: divergences, step: step, spread: &spread,
+        gradient: patch.gradient)
+    }
+    // 32 values a patch
+    let late = try terms([[3, 1], [0.2]], step: 100)
+    #expect(abs(late.loss - late.reconstruction - (3 + 2 + 10 * 2) / 32.0) < 1e-6)
+    #expect(abs(late.settled - late.reconstruction - (3 + 1 + 10 * 0.2) / 32.0) < 1e-6)
+    #expect(abs(late.divergence - 4.2) < 1e-9)
+    // What has no gradient leaves the loss as it is.
+    #expect(try terms([[3, 1.9], [0]], step: 100).loss == late.loss)
+    let early = try terms([[3, 1], [0.2]], step: 0)
+    #expect(abs(early.loss - early.reconstruction - 0.25 * (3 + 2 + 10 * 2) / 32.0) < 1e-6)
+    #expect(early.settled == late.settled)
+    #expect(try !terms([[3, .nan], [0.2]], step: 100).loss.isFinite)
   }
 
   @Test func `what contradicts itself is described`() {

@@ -80,10 +80,10 @@ struct RestorationTests {
 
   /// Along the gradient itself the objective rises by the gradient's square norm.
   @Test(arguments: [
-    (Objective.Likelihood.gaussian, Objective.Variance.channel), (.gaussian, .pixel), (.bernoulli, .channel),
+    (Likelihood.gaussian, Objective.Variance.channel), (.gaussian, .pixel), (.bernoulli, .channel),
   ])
   func `the slope is that of likelihood and divergence`(
-    likelihood: Objective.Likelihood, variance: Objective.Variance
+    likelihood: Likelihood, variance: Objective.Variance
   ) throws {
     var objective = Objective(stages: 2)
     (objective.likelihood, objective.variance) = (likelihood, variance)

@@ -60,7 +60,7 @@ struct SlideTests {
     var preparation = model.preparation
     preparation.reduction = reduction
     let image = Self.picture(width: 431, height: 350, seed: 2)
-    let prepared = preparation.prepare(try preparation.sample(try slide(of: image)))
+    let prepared = preparation.prepare(try preparation.survey(try slide(of: image)))
     var settings = Inference.Settings()
     settings.overlap = overlap
     let engine = try Engine()
@@ -106,7 +106,7 @@ struct SlideTests {
     for y in 0..<260 { for x in 0..<300 { image[x, y] = 100 + 8 * texture[y * 300 + x] + 2 * random.normal() } }
     for y in 120..<132 { for x in 140..<152 { image[x, y] = 190 } }
     let scorer = try Scorer(model, path: "", score: .learned, engine: Engine())
-    let prepared = model.preparation.prepare(try model.preparation.sample(try slide(of: image)))
+    let prepared = model.preparation.prepare(try model.preparation.survey(try slide(of: image)))
     var heat: [Float] = []
     let result = try scorer.analyze(
       prepared, rate: 0.3, longestEdge: 64, take: { heat += $0.heat })
@@ -153,7 +153,7 @@ struct SlideTests {
         throw ScanFault(
           NormaError(subject: "slide", found: "it was held whole", remedy: "See ScanReading.largestWhole"))
       }
-      let prepared = preparation.prepare(try preparation.sample(slide))
+      let prepared = preparation.prepare(try preparation.survey(slide))
       var count = 0
       let result = try Scorer(scaled, path: "", engine: Engine()).analyze(
         prepared, rate: 0.3, longestEdge: 100, take: { count += $0.heat.count })
@@ -194,7 +194,7 @@ struct SlideTests {
     }
     let ill = try slide(of: Self.picture(width: 220, height: 200, seed: 50, lesion: true))
     let found = try scorer.analyze(
-      model.preparation.prepare(try model.preparation.sample(ill)), rate: 0.3, longestEdge: 100, take: { _ in })
+      model.preparation.prepare(try model.preparation.survey(ill)), rate: 0.3, longestEdge: 100, take: { _ in })
     #expect(found.findings.score > scorer.calibration.caseScores.last!)
     #expect(!found.findings.regions.isEmpty)
   }
@@ -202,7 +202,7 @@ struct SlideTests {
   @Test func `a slide without tissue has a score of nothing`() throws {
     let model = try TinyStudy.model.get()
     let slide = try slide(of: Image(width: 200, height: 150, channels: 1, filledWith: 0))
-    let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+    let prepared = model.preparation.prepare(try model.preparation.survey(slide))
     var heat: [Float] = []
     let result = try Scorer(model, path: "", engine: Engine()).analyze(
       prepared, rate: 0.3, longestEdge: 100, take: { heat += $0.heat })
@@ -219,7 +219,7 @@ struct SlideTests {
     var broken = bytes
     for place in 8..<broken.count / 2 { broken[place] = 0 }
     try folder.write(broken, as: "study/case/slide.tif")
-    #expect(throws: ScanFault.self) { try model.preparation.sample(slide) }
+    #expect(throws: ScanFault.self) { try model.preparation.survey(slide) }
   }
 
   @Test(

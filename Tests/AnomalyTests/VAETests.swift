@@ -20,7 +20,7 @@ private func smallArchitecture() -> VAE.Architecture {
 
 /// A likelihood and where its spread comes from.
 private struct Setting: CustomTestStringConvertible, Sendable {
-  let likelihood: Objective.Likelihood
+  let likelihood: Likelihood
   let variance: Objective.Variance
   var testDescription: String { "\(likelihood), \(variance)" }
 

@@ -75,7 +75,7 @@ private final class NetworkBench {
     guard case .slide(let slide) = try source.content.get() else {
       throw Peer.Failure(description: "\(source.path) is small enough to be held whole; give a larger slide")
     }
-    let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+    let prepared = model.preparation.prepare(try model.preparation.survey(slide))
     return try SlideStream(prepared, by: inference).patchesWithTissue
   }
 

@@ -211,19 +211,3 @@ extension TissueMask {
     (0..<scan.height).flatMap { y in (0..<scan.width).map { x in isTissue[y / factor * width + x / factor] } }
   }
 }
-
-extension Image {
-  /// Brings a layer from the model's grid to the scan's own; the grid may reach past the scan's edge by part of a pixel.
-  func enlarged(by factor: Int, over scan: Image) -> Image {
-    guard factor > 1 else { return self }
-    let wide = resized(width: width * factor, height: height * factor)
-    guard wide.width != scan.width || wide.height != scan.height else { return wide }
-    var result = Image(width: scan.width, height: scan.height, channels: channels, pixelSize: scan.pixelSize)
-    let row = scan.width * channels
-    for y in 0..<scan.height {
-      let start = y * wide.width * channels
-      result.samples.replaceSubrange(y * row..<(y + 1) * row, with: wide.samples[start..<start + row])
-    }
-    return result
-  }
-}

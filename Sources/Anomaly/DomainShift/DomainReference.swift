@@ -1,5 +1,3 @@
-import Imaging
-
 /// How the cases of the training study look: what a study to analyze is compared with. Stored in the model file.
 package struct DomainReference: Codable, Sendable, Equatable {
   package let channels: Int
@@ -23,24 +21,4 @@ package struct DomainReference: Codable, Sendable, Equatable {
 
   /// Whether it speaks of the features that this norma measures; those of another version cannot be compared.
   var isCurrent: Bool { features == AppearanceFeature.all(channels: channels).map(\.key) }
-}
-
-extension DomainReference {
-  /// How the cases of a training set look.
-  ///
-  /// - Parameter maps: of the held-out cases' views, by the trained network, one after the other.
-  init(of set: TrainingSet, heldOutMaps maps: [Inference.Maps], latents: LatentReference) {
-    var next = 0
-    let heldOut = set.heldOut.map { member in
-      let groups = member.groups.map { group in
-        group.compactMap { scan in
-          defer { next += 1 }
-          return scan.appearance(maps: maps[next], latents: latents)
-        }
-      }
-      return member.appearance(of: groups)
-    }
-    self.init(
-      channels: set.preparation.channels, training: set.training.map(\.appearance), heldOut: heldOut)
-  }
 }

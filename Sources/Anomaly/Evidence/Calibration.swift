@@ -109,3 +109,27 @@ package struct Calibration: Codable, Sendable, Equatable {
     return healthy.indices.contains(index) ? healthy[index] : 0
   }
 }
+
+extension Calibration {
+  /// Gives every region of a scan its p-value: the share of healthy scans that show a group of at least its mass anywhere.
+  ///
+  /// Since each healthy scan counts with its most massive group alone, the p-value is adjusted for all places of a scan: a
+  /// healthy scan shows any region with a p-value of `alpha` or less with probability at most `alpha`, where it and the
+  /// held-out scans are exchangeable. Scans of one case resemble each other; with few held-out cases of many scans the
+  /// rate can exceed `alpha` by up to one case's share. Source: Nichols & Hayasaka 2003,
+  /// doi:10.1191/0962280203sm341ra (maximum statistic); Vovk et al. 2005 (conformal p-value).
+  ///
+  /// - Parameters:
+  ///   - map: where the regions were found, `heat` enlarged by `factor`.
+  ///   - heat: on the model's grid.
+  /// - Returns: the regions as they were where the model holds no masses.
+  package func withPValues(_ regions: [Region], in map: Heatmap, of heat: Heatmap, factor: Int) -> [Region] {
+    guard let healthy = regionMasses, !regions.isEmpty else { return regions }
+    let masses = RegionMasses(of: heat)
+    return regions.map { region in
+      var region = region
+      region.pValue = Self.pValue(masses.mass(of: region, in: map, factor: factor), among: healthy)
+      return region
+    }
+  }
+}

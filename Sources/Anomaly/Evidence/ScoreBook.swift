@@ -23,9 +23,12 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// - Parameters:
   ///   - groups: scans, each by itself or as fields of it.
   ///   - maps: one for each of them in turn.
+  ///   - planted: held-out healthy scans in which lesions were planted.
+  ///   - plantedMaps: one for each of them in turn.
+  ///   - lesions: which pixels of each planted scan are lesion, `[height, width]`.
   init(
-    healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: PlantedScans, plantedMaps: [Inference.Maps],
-    rule: EvidenceRule
+    healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: [PreparedScan], plantedMaps: [Inference.Maps],
+    lesions: [[Bool]], rule: EvidenceRule
   ) throws {
     let healthy = Array(groups.joined())
     let counts = groups.map(\.count)
@@ -43,13 +46,13 @@ package struct ScoreBook: Codable, Sendable, Equatable {
         let center = statistics.center(of: group)
         return group.map { statistics.heat(of: $0, center: center) }
       }
-      plantedHeat[score] = zip(planted.scans, plantedMaps).compactMap { scan, maps in
+      plantedHeat[score] = zip(planted, plantedMaps).compactMap { scan, maps in
         score.evidence(of: scan, maps: maps, rule: rule, own: own).map { statistics.heat(of: $0) }
       }
     }
-    let truth = Array(planted.lesions.joined())
+    let truth = Array(lesions.joined())
     func precision(_ weights: [Score: Float]) -> Double {
-      let heat = planted.scans.indices.flatMap { Self.mean(of: plantedHeat, weights, scan: $0) }
+      let heat = planted.indices.flatMap { Self.mean(of: plantedHeat, weights, scan: $0) }
       return Metrics.Ranking(scores: heat, truth: truth).averagePrecision ?? 0
     }
     var figures: [Score: Double] = [:]

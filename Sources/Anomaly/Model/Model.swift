@@ -141,7 +141,7 @@ package struct Model: Sendable {
     let c = architecture.channels
     guard preparation.channels == c,
       preparation.tissueChannels.map({ $0.allSatisfy((0..<c).contains) && !$0.isEmpty }) ?? true,
-      (1...64).contains(preparation.reduction), preparation.normalization.fits(channels: c),
+      (1...ScanReading.largestReduction).contains(preparation.reduction), preparation.normalization.fits(channels: c),
       book.fits(channels: c), book.available.contains(.learned) == (scoreArchitecture != nil),
       scoreArchitecture.map({
         $0.inputs == ScoreInput(architecture).count && architecture.patchSize % $0.granularity == 0

@@ -48,12 +48,6 @@ package final class VAE {
       self.patchSize = patchSize
     }
 
-    /// Gives the network the outputs that an objective asks for.
-    package mutating func suit(_ objective: Objective) {
-      output = objective.likelihood == .bernoulli ? .probability : .intensity
-      predictsScales = objective.variance == .pixel
-    }
-
     /// Edges of what the network sees are multiples of this.
     package var granularity: Int { blockSize << (widths.count - 1) }
 

@@ -20,11 +20,11 @@ package struct Preparation: Codable, Sendable, Equatable {
   /// "Kaggle diabetic retinopathy detection competition report".
   package var localContrast: Float?
   /// `nil`, as in models made before it could be chosen, is `bright`.
-  package var tissueAppearance: TissueMask.Appearance?
+  package var tissueAppearance: TissueMask.Look?
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
-    localContrast: Float? = nil, tissueAppearance: TissueMask.Appearance? = nil, level: Int? = nil,
+    localContrast: Float? = nil, tissueAppearance: TissueMask.Look? = nil, level: Int? = nil,
     micrometersPerPixel: Double? = nil
   ) {
     self.level = level
@@ -54,37 +54,13 @@ extension Preparation {
   func factor(for size: PixelSize?) -> Int {
     guard let micrometersPerPixel, let size else { return reduction }
     let factor = (micrometersPerPixel / size.x).rounded()
-    return factor >= 1 ? Int(min(factor, Double(TrainingSet.largestReduction))) : 1
+    return factor >= 1 ? Int(min(factor, Double(ScanReading.largestReduction))) : 1
   }
 
   /// Where the model's grid comes from, in words.
   package var gridDescription: String {
     if let micrometersPerPixel { return "\(micrometersPerPixel) µm a pixel" }
     return (level.map { "level \($0), " } ?? "") + "reduced by \(reduction)"
-  }
-}
-
-/// A scan on the model's own grid.
-package struct PreparedScan: Sendable {
-  /// Normalized and reduced, nominally 0...1; `NaN` where there is no data.
-  package let image: Image
-  package let tissue: TissueMask
-  /// Distance to the tissue's edge in pixels, `[height, width]`; 0 outside tissue and where there is no data.
-  let depth: [Float]
-  /// What it looked like before normalization; `nil` for what is no whole scan.
-  package let appearance: Appearance?
-
-  /// - Parameter depth: within a larger scan; by default it is worked out from the tissue.
-  package init(image: Image, tissue: TissueMask, depth: [Float]? = nil, appearance: Appearance? = nil) {
-    self.image = image
-    self.tissue = tissue
-    self.appearance = appearance
-    var depth = depth ?? tissue.depth
-    let channels = image.channels
-    for pixel in depth.indices where depth[pixel] > 0 {
-      for c in 0..<channels where image.samples[pixel * channels + c].isNaN { depth[pixel] = 0 }
-    }
-    self.depth = depth
   }
 }
 

@@ -13,7 +13,7 @@ package struct PreparedSlide: Sendable {
   let parameters: NormalizationParameters
   /// Parts of it with tissue, as what the slide as a whole looks like is read off them.
   package let fields: [PreparedScan]
-  /// The whole, normalized, up to `SlideSample.longestEdge` pixels along the longer edge; `nil` where it is not kept.
+  /// The whole, normalized, up to `SlideSurvey.longestEdge` pixels along the longer edge; `nil` where it is not kept.
   package var overview: Image?
 
   /// Of the model's grid.
@@ -39,7 +39,7 @@ package struct PreparedSlide: Sendable {
 
 extension Preparation {
   /// Reads where a slide's tissue is, and fields of it.
-  package func sample(_ slide: Slide) throws(ScanFault) -> SlideSample {
+  package func survey(_ slide: Slide) throws(ScanFault) -> SlideSurvey {
     guard localContrast == nil else {
       throw ScanFault(
         NormaError(
@@ -48,28 +48,28 @@ extension Preparation {
             + "--local-contrast needs", remedy: "Reduce it first, or choose a smaller --level"))
     }
     do throws(NormaError) {
-      return try SlideSample(
+      return try SlideSurvey(
         of: slide, factor: factor(for: slide.level.pixelSize), channels: tissueChannels,
         appearing: tissueAppearance ?? .bright)
     } catch { throw ScanFault(error) }
   }
 
   /// A slide is normalized by itself, whatever else its case holds, unless the training set gave the parameters.
-  package func prepare(_ sample: SlideSample, keepsOverview: Bool = true) -> PreparedSlide {
-    let masks = sample.fieldAreas.map { sample.tissue.mask(of: $0) }
+  package func prepare(_ survey: SlideSurvey, keepsOverview: Bool = true) -> PreparedSlide {
+    let masks = survey.fieldAreas.map { survey.tissue.mask(of: $0) }
     // Fields lie in tissue: what the background looks like, only the overview shows.
     let parameters = normalization.parameters(
-      of: sample.fields + [sample.overview], tissue: masks.map(\.mask) + [sample.overviewMask],
+      of: survey.fields + [survey.overview], tissue: masks.map(\.mask) + [survey.overviewMask],
       loop: .onAllThreads)
-    let fields = Parallel.map(sample.fields.count) { i in
+    let fields = Parallel.map(survey.fields.count) { i in
       PreparedScan(
-        image: normalization.apply(parameters, to: sample.fields[i]), tissue: masks[i].mask, depth: masks[i].depth,
-        appearance: Appearance(of: sample.fields[i], tissue: masks[i].mask, depth: masks[i].mask.depth))
+        image: normalization.apply(parameters, to: survey.fields[i]), tissue: masks[i].mask, depth: masks[i].depth,
+        appearance: Appearance(of: survey.fields[i], tissue: masks[i].mask, depth: masks[i].mask.depth))
     }
     return PreparedSlide(
-      slide: sample.slide, factor: sample.factor, tissue: sample.tissue, normalization: normalization,
+      slide: survey.slide, factor: survey.factor, tissue: survey.tissue, normalization: normalization,
       parameters: parameters, fields: fields,
-      overview: keepsOverview ? normalization.apply(parameters, to: sample.overview) : nil)
+      overview: keepsOverview ? normalization.apply(parameters, to: survey.overview) : nil)
   }
 }
 

@@ -63,7 +63,7 @@ package struct Slide: Sendable {
 }
 
 /// What is read of a slide before anything else: where its tissue is, and some fields of view in it.
-package struct SlideSample: Sendable {
+package struct SlideSurvey: Sendable {
   package let slide: Slide
   /// By which the analyzed level is reduced to the model's grid.
   package let factor: Int
@@ -84,7 +84,7 @@ package struct SlideSample: Sendable {
   ///   - channels: those that show tissue; `nil` for all.
   ///   - look: what sets tissue apart.
   init(
-    of slide: Slide, factor: Int, channels: [Int]?, appearing look: TissueMask.Appearance
+    of slide: Slide, factor: Int, channels: [Int]?, appearing look: TissueMask.Look
   ) throws(NormaError) {
     self.slide = slide
     self.factor = factor

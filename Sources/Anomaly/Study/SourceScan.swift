@@ -51,6 +51,9 @@ package struct ScanReading: Sendable, Equatable {
   /// Whether pictures that norma made up count as scans.
   package var takesSynthetic = true
 
+  /// The largest whole factor between a level as it is read and the model's grid.
+  package static let largestReduction = 64
+
   package init(
     channels: Int? = nil, limits: TIFFLimits = .default, level: Int? = nil, micrometersPerPixel: Double? = nil
   ) {
@@ -125,12 +128,12 @@ extension ScanReading {
       }
       let fine = levels.last { level in level.pixelSize.map { $0.x <= micrometersPerPixel * Self.tolerance } ?? false }
       let level = fine ?? levels[0]
-      guard micrometersPerPixel / (level.pixelSize?.x ?? finest) < Double(TrainingSet.largestReduction) else {
+      guard micrometersPerPixel / (level.pixelSize?.x ?? finest) < Double(Self.largestReduction) else {
         throw ScanFault(
           NormaError(
             subject: path,
             found: "it says its pixels are \(level.pixelSize?.x ?? finest) micrometers wide, less than a "
-              + "\(TrainingSet.largestReduction)th of the \(micrometersPerPixel) that were asked for",
+              + "\(Self.largestReduction)th of the \(micrometersPerPixel) that were asked for",
             remedy: "Check its pixel size with norma inspect"))
       }
       return level

@@ -36,12 +36,3 @@ enum PatchLight {
     }
   }
 }
-
-extension ClosedRange<Float> {
-  /// The nearest value in the range; `NaN` stays.
-  @inline(__always)
-  func clip(_ value: Float) -> Float {
-    // NaN fails both comparisons.
-    value < lowerBound ? lowerBound : value > upperBound ? upperBound : value
-  }
-}

@@ -51,7 +51,7 @@ package struct TrainingSet: Sendable {
     package var channelWeights: [Float]?
     /// See `Preparation.localContrast`.
     package var localContrast: Float?
-    package var tissueAppearance = TissueMask.Appearance.bright
+    package var tissueAppearance = TissueMask.Look.bright
     package var limits = TIFFLimits.default
     /// See `ScanReading`.
     package var level: Int?
@@ -161,26 +161,26 @@ package struct TrainingSet: Sendable {
       micrometersPerPixel: settings.micrometersPerPixel)
     // What has to be learned of all slides has to wait for all; else each is prepared as it is read.
     let isLearned = settings.normalization.isLearned
-    var samples: [[SlideSample]] = []
+    var surveys: [[SlideSurvey]] = []
     var slides: [[PreparedSlide]] = []
     for source in sources {
-      var read: [SlideSample] = []
+      var read: [SlideSurvey] = []
       var prepared: [PreparedSlide] = []
       for slide in source.slides {
         do throws(ScanFault) {
-          let sample = try preparation.sample(slide)
+          let survey = try preparation.survey(slide)
           if isLearned {
-            read.append(sample)
+            read.append(survey)
           } else {
-            prepared.append(preparation.prepare(sample, keepsOverview: false))
+            prepared.append(preparation.prepare(survey, keepsOverview: false))
           }
         } catch { faults.append(error) }
       }
-      samples.append(read)
+      surveys.append(read)
       slides.append(prepared)
     }
     if isLearned {
-      let images = zip(sources, samples).map { source, slides in
+      let images = zip(sources, surveys).map { source, slides in
         source.images.map { $0.reduced(by: preparation.factor(for: $0.pixelSize)) } + slides.flatMap(\.fields)
       }.filter { !$0.isEmpty }
       guard !images.isEmpty else {
@@ -190,7 +190,7 @@ package struct TrainingSet: Sendable {
             + (faults.first?.description ?? "nothing"), remedy: "Give healthy scans, or another --tissue")
       }
       preparation.normalization = settings.normalization.learned(from: images, appearing: settings.tissueAppearance)
-      slides = samples.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
+      slides = surveys.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
     }
     var members: [Member] = []
     for (k, slides) in slides.enumerated() {
@@ -250,9 +250,8 @@ package struct TrainingSet: Sendable {
       sources.flatMap(\.images).map { (min($0.width, $0.height), grid) }
       + sources.flatMap(\.slides).map { (min($0.level.width, $0.level.height), slideGrid) }
     let factors = edges.map { edge, least in edge / least }.sorted()
-    return min(max(1, factors[factors.count / 2]), largestReduction)
+    return min(max(1, factors[factors.count / 2]), ScanReading.largestReduction)
   }
-  package static let largestReduction = 64
 
   /// A patch edge that suits the scans: 128, or less where they are smaller.
   package func patchSize(granularity: Int) -> Int {

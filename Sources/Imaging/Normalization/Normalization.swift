@@ -84,7 +84,7 @@ package struct Normalization: Sendable, Equatable, Codable {
   ///     learned from them.
   ///   - look: what sets their tissue apart.
   package func learned(
-    from cases: @autoclosure () -> [[Image]], appearing look: TissueMask.Appearance = .bright
+    from cases: @autoclosure () -> [[Image]], appearing look: TissueMask.Look = .bright
   ) -> Normalization {
     guard isLearned else { return self }
     let cases = cases()
@@ -159,7 +159,7 @@ package struct Normalization: Sendable, Equatable, Codable {
   ///   - channels: those that show tissue; `nil` for all.
   ///   - loop: over channels and over images.
   package static func tissue(
-    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Appearance = .bright, loop: Loop = .serial
+    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Look = .bright, loop: Loop = .serial
   ) -> [TissueMask] {
     guard !images.isEmpty else { return [] }
     if look == .stained { return loop.map(images.count) { TissueMask(of: images[$0].stainedness) } }

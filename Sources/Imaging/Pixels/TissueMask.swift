@@ -18,7 +18,7 @@ package struct TissueMask: Sendable, Equatable {
   }
 
   /// What sets tissue apart from what lies around it.
-  package enum Appearance: String, Sendable, Codable {
+  package enum Look: String, Sendable, Codable {
     /// It is brighter.
     case bright
     /// It is colored, or darker than the glass around it.

@@ -40,7 +40,7 @@ struct CaseScoring {
       case .slide(let slide):
         slides += 1
         do {
-          let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+          let prepared = model.preparation.prepare(try model.preparation.survey(slide))
           if let fault = settings.memory.fault(of: prepared) { throw fault }
           outcomes[index] = .done(try findings(in: prepared, named: source.name, of: item))
         } catch let fault as ScanFault { outcomes[index] = failure(of: source.name, in: item, fault) }

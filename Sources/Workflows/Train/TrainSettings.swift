@@ -32,7 +32,7 @@ extension Train {
     /// What is learned.
     package struct ObjectiveSettings: Sendable {
       package var kind = Objective.Kind.denoising
-      package var likelihood = Objective.Likelihood.laplace
+      package var likelihood = Likelihood.laplace
       package var variance = Objective.Variance.channel
       /// Weight of the divergence; `nil` for 1.
       package var beta: Float?

@@ -39,7 +39,7 @@ extension TrainingOptions {
 }
 
 extension Normalization.Scope: ExpressibleByArgument {}
-extension TissueMask.Appearance: ExpressibleByArgument {}
+extension TissueMask.Look: ExpressibleByArgument {}
 
 /// Two intensities with a comma between them, the smaller first.
 struct IntensityWindow: ExpressibleByArgument {
@@ -95,7 +95,7 @@ extension Precision: ExpressibleByArgument {
   }
 }
 extension EvidenceRule.Polarity: ExpressibleByArgument {}
-extension Objective.Likelihood: ExpressibleByArgument {}
+extension Likelihood: ExpressibleByArgument {}
 extension Objective.Kind: ExpressibleByArgument {}
 extension Objective.Variance: ExpressibleByArgument {}
 extension Augmentation: ExpressibleByArgument {}

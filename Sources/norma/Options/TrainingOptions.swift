@@ -113,7 +113,7 @@ struct TrainingOptions: ParsableArguments {
       What sets tissue apart: bright (it is brighter than what is around it) or stained (it is colored, or darker than
       glass). (default: the preset's, bright)
       """)
-  var tissue: TissueMask.Appearance?
+  var tissue: TissueMask.Look?
 
   @Option(
     help: """
@@ -286,7 +286,7 @@ struct TrainingOptions: ParsableArguments {
     if reduction != nil, resolution.micrometersPerPixel != nil {
       throw ValidationError("Give --reduction or --micrometers-per-pixel, not both.")
     }
-    if let reduction, !(1...TrainingSet.largestReduction).contains(reduction) {
+    if let reduction, !(1...ScanReading.largestReduction).contains(reduction) {
       throw ValidationError("--reduction is \(reduction); a whole number from 1 to 64 is expected.")
     }
     if let localContrast, !(0...256).contains(localContrast) {

@@ -13,8 +13,6 @@ package struct Appearance: Codable, Sendable, Equatable {
   package init(values: [Double?]) { self.values = values }
 
   /// The appearance of a case: the median of each feature over its scans. Scans with next to no tissue are left out.
-  package init(of scans: [PreparedScan]) { self.init(of: scans.compactMap(\.appearance)) }
-
   package init(of scans: [Appearance]) {
     let showing = scans.filter { $0.tissueShare > Self.leastTissueShare }
     let count = scans.map(\.values.count).max() ?? 0
@@ -26,6 +24,8 @@ package struct Appearance: Codable, Sendable, Equatable {
     if showing.isEmpty, count > 0 { values[0] = 0 }
   }
 
+  /// A median over fewer pixels says nothing.
+  static let fewestPixels = 50
   /// Training leaves out scans with less tissue.
   static let leastTissueShare = 0.02
 

@@ -46,41 +46,12 @@ extension Appearance {
       let (x, y) = (scan.samples[pixel * scan.channels + a], scan.samples[pixel * scan.channels + b])
       if x.isFinite, y.isFinite { pairs.append((x, y)) }
     }
-    guard pairs.count >= Channel.fewestPixels else { return nil }
+    guard pairs.count >= Self.fewestPixels else { return nil }
     let (x0, y0) = (pairs.map(\.0).median(), pairs.map(\.1).median())
     let signs = pairs.reduce(0) { sum, pair in
       sum + (pair.0 > x0 ? 1 : pair.0 < x0 ? -1 : 0) * (pair.1 > y0 ? 1 : pair.1 < y0 ? -1 : 0)
     }
     return Double(signs) / Double(pairs.count)
-  }
-}
-
-extension PreparedScan {
-  /// The scan's appearance, with what only a model can tell.
-  ///
-  /// - Parameters:
-  ///   - maps: of this scan.
-  ///   - latents: what its encoding is compared with; `nil` in models made before it was kept.
-  package func appearance(maps: Inference.Maps, latents: LatentReference?) -> Appearance? {
-    guard var result = appearance else { return nil }
-    let c = image.channels
-    let reconstruction = maps.reconstruction
-    for (place, feature) in AppearanceFeature.all(channels: c).enumerated() {
-      if feature.kind == .encoding, let latents, !maps.encoding.isEmpty {
-        result.values[place] = log(latents.distance(of: maps.encoding) + 1e-3)
-      }
-      guard feature.kind == .residual else { continue }
-      var differences: [Float] = []
-      for pixel in tissue.isTissue.indices where tissue.isTissue[pixel] {
-        let i = pixel * c + (feature.channel ?? 0)
-        let difference = abs(image.samples[i] - reconstruction.samples[i])
-        if difference.isFinite { differences.append(difference) }
-      }
-      // A hundredth of the usual residual: a channel that is reconstructed perfectly has a logarithm too.
-      result.values[place] =
-        differences.count < Channel.fewestPixels ? nil : log(Double(differences.median()) + 3e-4)
-    }
-    return result
   }
 }
 
@@ -95,7 +66,6 @@ private struct Channel {
     var structure: Double
   }
 
-  static let fewestPixels = 50
   /// Pixels nearer to the tissue's edge are left out of the texture, where enough others remain.
   private static let margin: Float = 2
 
@@ -118,7 +88,7 @@ private struct Channel {
     // What lies at the darkest value is a missing part of the field of view, not dark tissue.
     let nothing = inside.count { !(image.samples[$0].isFinite && Double(image.samples[$0]) > darkest) }
     empty = inside.isEmpty ? nil : isConstant ? 1 : Double(nothing) / Double(inside.count)
-    guard values.count >= Self.fewestPixels, !isConstant else {
+    guard values.count >= Appearance.fewestPixels, !isConstant else {
       (height, shape) = (nil, nil)
       return
     }
@@ -147,7 +117,9 @@ private struct Channel {
     var filled = image
     for i in filled.samples.indices where !filled.samples[i].isFinite { filled.samples[i] = filling }
     var places = depth.indices.filter { depth[$0] > margin && image.samples[$0].isFinite }
-    if places.count < fewestPixels { places = depth.indices.filter { depth[$0] > 0 && image.samples[$0].isFinite } }
+    if places.count < Appearance.fewestPixels {
+      places = depth.indices.filter { depth[$0] > 0 && image.samples[$0].isFinite }
+    }
     let (width, height) = (image.width, image.height)
     let laplacian = places.map { i in
       let (x, y) = (i % width, i / width)

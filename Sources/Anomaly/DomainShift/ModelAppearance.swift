@@ -1,0 +1,32 @@
+import Foundation
+import Imaging
+import Numerics
+
+extension PreparedScan {
+  /// The scan's appearance, with what only a model can tell.
+  ///
+  /// - Parameters:
+  ///   - maps: of this scan.
+  ///   - latents: what its encoding is compared with; `nil` in models made before it was kept.
+  package func appearance(maps: Inference.Maps, latents: LatentReference?) -> Appearance? {
+    guard var result = appearance else { return nil }
+    let c = image.channels
+    let reconstruction = maps.reconstruction
+    for (place, feature) in AppearanceFeature.all(channels: c).enumerated() {
+      if feature.kind == .encoding, let latents, !maps.encoding.isEmpty {
+        result.values[place] = log(latents.distance(of: maps.encoding) + 1e-3)
+      }
+      guard feature.kind == .residual else { continue }
+      var differences: [Float] = []
+      for pixel in tissue.isTissue.indices where tissue.isTissue[pixel] {
+        let i = pixel * c + (feature.channel ?? 0)
+        let difference = abs(image.samples[i] - reconstruction.samples[i])
+        if difference.isFinite { differences.append(difference) }
+      }
+      // A hundredth of the usual residual: a channel that is reconstructed perfectly has a logarithm too.
+      result.values[place] =
+        differences.count < Appearance.fewestPixels ? nil : log(Double(differences.median()) + 3e-4)
+    }
+    return result
+  }
+}

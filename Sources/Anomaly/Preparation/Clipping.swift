@@ -1,0 +1,8 @@
+extension ClosedRange<Float> {
+  /// The nearest value in the range, which is usually `Normalization.range`; `NaN` stays.
+  @inline(__always)
+  func clip(_ value: Float) -> Float {
+    // NaN fails both comparisons.
+    value < lowerBound ? lowerBound : value > upperBound ? upperBound : value
+  }
+}

@@ -1,0 +1,46 @@
+import Imaging
+
+/// A scan on the model's own grid.
+package struct PreparedScan: Sendable {
+  /// Normalized and reduced, nominally 0...1; `NaN` where there is no data.
+  package let image: Image
+  package let tissue: TissueMask
+  /// Distance to the tissue's edge in pixels, `[height, width]`; 0 outside tissue and where there is no data.
+  let depth: [Float]
+  /// What it looked like before normalization; `nil` for what is no whole scan.
+  package let appearance: Appearance?
+
+  /// - Parameter depth: within a larger scan; by default it is worked out from the tissue.
+  package init(image: Image, tissue: TissueMask, depth: [Float]? = nil, appearance: Appearance? = nil) {
+    self.image = image
+    self.tissue = tissue
+    self.appearance = appearance
+    var depth = depth ?? tissue.depth
+    let channels = image.channels
+    for pixel in depth.indices where depth[pixel] > 0 {
+      for c in 0..<channels where image.samples[pixel * channels + c].isNaN { depth[pixel] = 0 }
+    }
+    self.depth = depth
+  }
+}
+
+extension Appearance {
+  /// The appearance of a case, from scans that are all of it. Scans with next to no tissue are left out.
+  package init(of scans: [PreparedScan]) { self.init(of: scans.compactMap(\.appearance)) }
+}
+
+extension Image {
+  /// Brings a layer from the model's grid to the scan's own; the grid may reach past the scan's edge by part of a pixel.
+  func enlarged(by factor: Int, over scan: Image) -> Image {
+    guard factor > 1 else { return self }
+    let wide = resized(width: width * factor, height: height * factor)
+    guard wide.width != scan.width || wide.height != scan.height else { return wide }
+    var result = Image(width: scan.width, height: scan.height, channels: channels, pixelSize: scan.pixelSize)
+    let row = scan.width * channels
+    for y in 0..<scan.height {
+      let start = y * wide.width * channels
+      result.samples.replaceSubrange(y * row..<(y + 1) * row, with: wide.samples[start..<start + row])
+    }
+    return result
+  }
+}
