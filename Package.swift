@@ -68,6 +68,8 @@ let package = Package(
         "Anomaly", "CSystem", "Compute", "Imaging",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Soak", swiftSettings: strict),
+    // Reads the sources as text, and so needs none of them.
+    .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
       name: "ImagingTests",
       dependencies: ["Imaging", .product(name: "Crypto", package: "swift-crypto")], exclude: ["Fixtures", "Peers"],
