@@ -73,6 +73,7 @@ private func up(_ name: String) -> [String] {
     ("struct A {}; let x = A(of: 3)", "extension A { init(of x: Int) {} }", "A.init(of:"),
     ("extension Tower { func f() {} }", "struct Tower {}", "Tower"),
     ("let x = \"\\(Tower())\"", "struct Tower {}", "Tower"),
+    ("let x = [\"\\(f(1)) a\", #\" \" \"#, \"\"\"\n  a\n  \"\"\"] + Tower.all", "enum Tower {}", "Tower"),
     ("let x = try! Tower(\n  a)", "final class Tower {}", "Tower"),
   ])
 func `a name is found wherever it can stand`(use: String, declaration: String, name: String) {
@@ -84,7 +85,8 @@ func `a name is found wherever it can stand`(use: String, declaration: String, n
   arguments: [
     ("// Tower\n/* /* */ Tower */", "struct Tower {}"),
     ("let x = \"Tower\"", "struct Tower {}"),
-    ("let x = \"\"\"\n  \" Tower\n  \"\"\"", "struct Tower {}"),
+    ("let x = \"\"\"\n  \"a, Tower\n  \"\"\"", "struct Tower {}"),
+    ("let x = \"\\(f(\"Tower\")) Tower\"", "struct Tower {}"),
     ("let x = #\"\\(Tower) \" Tower\"#", "struct Tower {}"),
     ("struct A { enum Tower {}; func f(_ x: Tower) {} }", "struct Tower {}"),
     ("private struct Tower {}; private let x = Tower()", "struct Tower {}"),
