@@ -143,13 +143,13 @@ package struct ShardMerge {
     }
     let folder = ReportFolder(folder.path, pages: try index.pages())
     let isComplete = try complete(index, &context)
-    try Report.makeFolder(folder.file("assets"))
+    try folder.makeFolder("assets")
     try Report.writeAssets(in: folder)
     try index.adjustRegions { record in
       // A page that is gone with its pictures is not made up again.
       guard FileManager.default.fileExists(atPath: folder.file(record.row.reportPath)) else { return }
       let page = CasePage(record, context: context, folder: folder)
-      try Report.write(page.data, to: folder.file(record.row.reportPath))
+      try folder.write(page.data, to: record.row.reportPath)
     }
     try Report.writeStudyPage(index, context: context, folder: folder)
     try index.finishRun(run, isComplete ? .done : .failed, context: context)
