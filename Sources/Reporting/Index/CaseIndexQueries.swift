@@ -140,6 +140,16 @@ extension CaseIndex {
     try read { try String.fetchAll($0, sql: "SELECT name FROM cases WHERE domain_shift IS NOT NULL ORDER BY name") }
   }
 
+  /// What was said of the cases, by their names; of cases that are no longer in the study too.
+  package func reviews() throws(NormaError) -> [String: Review] {
+    try read { database in
+      try Row.fetchAll(database, sql: "SELECT \(Review.columns) FROM reviews").reduce(into: [:]) { reviews, row in
+        guard let review = try Review(row) else { return }
+        reviews[review.caseName] = review
+      }
+    }
+  }
+
   static func record(of caseID: Int64, in database: Database) throws -> CaseRecord {
     guard
       let row = try CaseRow.fetchOne(

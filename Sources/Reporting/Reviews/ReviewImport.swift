@@ -46,16 +46,6 @@ extension CaseIndex {
     return result
   }
 
-  /// What was said of the cases, by their names; of cases that are no longer in the study too.
-  package func reviews() throws(NormaError) -> [String: Review] {
-    try read { database in
-      try Row.fetchAll(database, sql: "SELECT \(Review.columns) FROM reviews").reduce(into: [:]) { reviews, row in
-        guard let review = try Review(row) else { return }
-        reviews[review.caseName] = review
-      }
-    }
-  }
-
   private static func record(_ review: Review, in database: Database, _ result: inout ReviewImport) throws {
     let models = try database.cachedStatement(sql: "SELECT model_sha256 FROM cases WHERE name = ?")
     guard let model = try String.fetchOne(models, arguments: [review.caseName]) else {
