@@ -279,7 +279,7 @@ struct TIFFDecoder {
     try check(place.index)
     if !isReadByRow { try readChunk(place.index, x: place.x, y: place.y, into: buffers.chunk) }
     // Within a strip rows can only be decoded in order, from its first.
-    let first = isReadByRow ? handle.row(toGoOnFrom: place.index, of: page, within: place.y...top) : top
+    let first = isReadByRow ? handle.row(toGoOnFrom: place.index, ofPageAt: page.offset, within: place.y...top) : top
     for line in first..<bottom {
       if isReadByRow { try readRow(line, of: place.index, plane: place.plane, into: buffers.chunk) }
       guard line >= top else { continue }

@@ -239,9 +239,11 @@ final class TIFFHandle {
 
   /// The row from which decoding of a strip can go on: the one after the last that was decoded, else its first.
   ///
-  /// - Parameter rows: from the strip's first row to the first that is wanted.
-  func row(toGoOnFrom strip: Int, of page: TIFFPage, within rows: ClosedRange<Int>) -> Int {
-    guard let next, next.page == page.offset, next.strip == strip, rows.contains(next.row) else {
+  /// - Parameters:
+  ///   - offset: where the directory of the strip's page lies.
+  ///   - rows: from the strip's first row to the first that is wanted.
+  func row(toGoOnFrom strip: Int, ofPageAt offset: UInt64, within rows: ClosedRange<Int>) -> Int {
+    guard let next, next.page == offset, next.strip == strip, rows.contains(next.row) else {
       return rows.lowerBound
     }
     return next.row
