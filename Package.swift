@@ -79,19 +79,28 @@ let package = Package(
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
       name: "ImagingTests",
-      dependencies: ["Imaging", .product(name: "Crypto", package: "swift-crypto")], exclude: ["Fixtures", "Peers"],
-      swiftSettings: strict),
-    .testTarget(name: "ComputeTests", dependencies: ["Compute"], swiftSettings: strict),
+      dependencies: ["Files", "Imaging", "Numerics", "Threads", .product(name: "Crypto", package: "swift-crypto")],
+      exclude: ["Fixtures", "Peers"], swiftSettings: strict),
     .testTarget(
-      name: "AnomalyTests", dependencies: ["Anomaly"], exclude: ["Peers"], swiftSettings: strict),
-    .testTarget(name: "GenerationTests", dependencies: ["Generation"], swiftSettings: strict),
+      name: "ComputeTests", dependencies: ["Compute", "Files", "Numerics", "Threads"], swiftSettings: strict),
+    .testTarget(
+      name: "AnomalyTests", dependencies: ["Anomaly", "Compute", "Files", "Imaging", "Numerics", "Threads"],
+      exclude: ["Peers"], swiftSettings: strict),
+    .testTarget(
+      name: "GenerationTests",
+      dependencies: ["Anomaly", "Compute", "Files", "Generation", "Imaging", "Numerics", "Threads"],
+      swiftSettings: strict),
     .testTarget(
       name: "ReportingTests",
-      dependencies: ["Reporting", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+      dependencies: [
+        "Anomaly", "Compute", "Files", "Generation", "Imaging", "Numerics", "Reporting", "Threads",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "Anomaly", "Compute", "Imaging", "Reporting", "norma", .product(name: "GRDB", package: "GRDB.swift"),
+        "Anomaly", "Compute", "Files", "Imaging", "Numerics", "Reporting", "Threads", "norma",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ], swiftSettings: strict),
   ]
 )

@@ -59,7 +59,8 @@ struct House {
     importers: [
       "CJPEG": ["Imaging/JPEGWriter.swift"],
       "COneDNN": [
-        "Compute/Convolution.swift", "Compute/Engine.swift", "Compute/MatrixProduct.swift", "Compute/OneDNN.swift",
+        "Compute/Convolution.swift", "Compute/Engine.swift", "Compute/MatrixProduct.swift", "Compute/Memory.swift",
+        "Compute/OneDNN.swift", "Compute/OneDNNCall.swift", "Compute/Precision.swift", "Compute/Primitive.swift",
         "Compute/Tensor.swift",
       ],
       "COpenJPEG": ["Imaging/JPEG2000.swift"],
