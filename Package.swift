@@ -80,6 +80,8 @@ let package = Package(
         "Anomaly", "CSystem", "Compute", "Files", "Imaging", "Numerics", "Threads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Soak", swiftSettings: strict),
+    // Reads the sources as text, and so needs none of them.
+    .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
       name: "ImagingTests",
       dependencies: ["Files", "Imaging", "Numerics", "Threads", .product(name: "Crypto", package: "swift-crypto")],

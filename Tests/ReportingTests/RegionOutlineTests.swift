@@ -1,4 +1,3 @@
-import Compute
 import Imaging
 import Numerics
 import Reporting

@@ -1,5 +1,5 @@
 import Anomaly
-import CSystem
+internal import CSystem
 import Files
 import Foundation
 import Imaging

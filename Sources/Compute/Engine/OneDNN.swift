@@ -1,16 +1,10 @@
 internal import COneDNN
-import Files
 
 /// Everything that is said differently in oneDNN's v2 and v3 C API: how primitives are described.
 ///
 /// Written for v2.6. Under v3 the `_desc_init` calls become `_primitive_desc_create` with the engine and attributes, and
 /// memory descriptors become handles; nothing outside this file would change.
 enum OneDNN {
-  static func check(_ status: dnnl_status_t, _ call: @autoclosure () -> String) throws {
-    guard status != dnnl_success else { return }
-    throw NormaError.oneDNN(call(), answered: String(cString: dnnl_status2str(status)).replacing("dnnl_", with: ""))
-  }
-
   /// A dense array with the dimensions in oneDNN's logical order (batch, channels, height, width).
   static func layout(
     _ dimensions: [Int], _ tag: dnnl_format_tag_t, _ precision: Precision = .float32
@@ -18,7 +12,7 @@ enum OneDNN {
     var result = dnnl_memory_desc_t()
     let sizes = dimensions.map { dnnl_dim_t($0) }
     let type = precision == .bfloat16 ? dnnl_bf16 : dnnl_f32
-    try check(
+    try OneDNNCall.check(
       dnnl_memory_desc_init_by_tag(&result, Int32(sizes.count), sizes, type, tag), "dnnl_memory_desc_init_by_tag")
     return result
   }
@@ -61,17 +55,17 @@ enum OneDNN {
     let padding = [dnnl_dim_t](repeating: dnnl_dim_t(g.padding), count: 2)
     switch pass {
     case .forward:
-      try check(
+      try OneDNNCall.check(
         dnnl_convolution_forward_desc_init(
           &description, dnnl_forward_training, dnnl_convolution_direct, &source, &weights, &bias, &destination, strides,
           padding, padding), "dnnl_convolution_forward_desc_init")
     case .backwardData:
-      try check(
+      try OneDNNCall.check(
         dnnl_convolution_backward_data_desc_init(
           &description, dnnl_convolution_direct, &source, &weights, &destination, strides, padding, padding),
         "dnnl_convolution_backward_data_desc_init")
     case .backwardWeights:
-      try check(
+      try OneDNNCall.check(
         dnnl_convolution_backward_weights_desc_init(
           &description, dnnl_convolution_direct, &source, &weights, &bias, &destination, strides, padding, padding),
         "dnnl_convolution_backward_weights_desc_init")
@@ -87,7 +81,7 @@ enum OneDNN {
     var other = factor
     var product = try layout([edge, edge], dnnl_ab)
     var description = dnnl_matmul_desc_t()
-    try check(dnnl_matmul_desc_init(&description, &factor, &other, nil, &product), "dnnl_matmul_desc_init")
+    try OneDNNCall.check(dnnl_matmul_desc_init(&description, &factor, &other, nil, &product), "dnnl_matmul_desc_init")
     return try PrimitiveDescriptor(&description, engine: engine, hint: nil)
   }
 
@@ -97,7 +91,7 @@ enum OneDNN {
     var source = source
     var destination = destination
     var result: dnnl_primitive_desc_t?
-    try check(
+    try OneDNNCall.check(
       dnnl_reorder_primitive_desc_create(
         &result, &source, engine.handle, &destination, engine.handle, engine.attributes),
       "dnnl_reorder_primitive_desc_create")
@@ -115,7 +109,7 @@ final class PrimitiveDescriptor {
     _ description: UnsafeRawPointer, engine: Engine, hint: PrimitiveDescriptor?
   ) throws {
     var result: dnnl_primitive_desc_t?
-    try OneDNN.check(
+    try OneDNNCall.check(
       dnnl_primitive_desc_create(&result, description, engine.attributes, engine.handle, hint?.handle),
       "dnnl_primitive_desc_create")
     handle = result!

@@ -190,7 +190,7 @@ enum JPEG2000 {
     }
 
     var explanation: String {
-      text.isEmpty ? ": it is damaged" : ": " + TIFFLog.sentence(text)
+      text.isEmpty ? ": it is damaged" : ": " + LibraryMessage.line(text)
     }
   }
 }

@@ -32,12 +32,10 @@ final class TIFFLog {
     pointer.pointee.system_error = 0
   }
 
-  /// One line without the full stop at its end, since more follows.
+  /// One line without libtiff's name of the file and without the full stop at its end.
   static func sentence(_ text: String) -> String {
+    let line = LibraryMessage.line(text)
     let prefix = fileName + ": "
-    var line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    if line.hasPrefix(prefix) { line.removeFirst(prefix.count) }
-    while line.hasSuffix(".") { line.removeLast() }
-    return line
+    return line.hasPrefix(prefix) ? String(line.dropFirst(prefix.count)) : line
   }
 }

@@ -71,37 +71,3 @@ package struct ReportExport {
     }
   }
 }
-
-/// A format that is written scan by scan.
-protocol ScanExport {
-  /// - Throws: `ScanFault` where the scan has to be left out, another error where nothing more can be written.
-  mutating func write(_ scan: ExportScan, from report: ReportFolder) throws -> ExportTally
-
-  /// Called once, when all scans are written.
-  mutating func finish(_ selection: ExportSelection) throws -> ExportTally
-}
-
-extension ScanExport {
-  mutating func finish(_ selection: ExportSelection) throws -> ExportTally { ExportTally() }
-}
-
-/// What an export has written.
-package struct ExportTally: Sendable, Equatable {
-  package var files = 0
-  package var regions = 0
-  /// Scans whose heatmaps cannot be used.
-  package var leftOut = 0
-  /// Scans that the analysis could not score, so that there is nothing of them to export.
-  package var failedInAnalysis = 0
-
-  package init(files: Int = 0, regions: Int = 0, leftOut: Int = 0) {
-    (self.files, self.regions, self.leftOut) = (files, regions, leftOut)
-  }
-
-  mutating func add(_ other: ExportTally) {
-    files += other.files
-    regions += other.regions
-    leftOut += other.leftOut
-    failedInAnalysis += other.failedInAnalysis
-  }
-}

@@ -127,6 +127,29 @@ extension CaseIndex {
     }
   }
 
+  /// What the cases look like that are recorded with an appearance, by name; those taken over from an earlier run too.
+  package func appearances() throws(NormaError) -> [String: Appearance] {
+    try read { database in
+      let rows = try Row.fetchAll(database, sql: "SELECT name, appearance FROM cases WHERE appearance IS NOT NULL")
+      return rows.reduce(into: [:]) { $0[$1["name"]] = AppearanceText.appearance($1["appearance"]) }
+    }
+  }
+
+  /// Names of the cases that do not look like those the model was trained on.
+  package func strangeCases() throws(NormaError) -> [String] {
+    try read { try String.fetchAll($0, sql: "SELECT name FROM cases WHERE domain_shift IS NOT NULL ORDER BY name") }
+  }
+
+  /// What was said of the cases, by their names; of cases that are no longer in the study too.
+  package func reviews() throws(NormaError) -> [String: Review] {
+    try read { database in
+      try Row.fetchAll(database, sql: "SELECT \(Review.columns) FROM reviews").reduce(into: [:]) { reviews, row in
+        guard let review = try Review(row) else { return }
+        reviews[review.caseName] = review
+      }
+    }
+  }
+
   static func record(of caseID: Int64, in database: Database) throws -> CaseRecord {
     guard
       let row = try CaseRow.fetchOne(
@@ -167,9 +190,5 @@ extension CaseIndex {
       [region.rank, region.x, region.y, region.width, region.height].allSatisfy(IndexFault.counts.contains)
         && IndexFault.areas.contains(region.areaPixels), "a region has a place or size that no scan has")
     return region
-  }
-
-  func read<Value>(_ body: (Database) throws -> Value) throws(NormaError) -> Value {
-    do { return try queue.read(body) } catch { throw .index(path, error) }
   }
 }

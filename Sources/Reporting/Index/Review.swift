@@ -1,3 +1,5 @@
+import GRDB
+
 /// What a reader of a report thinks of a flag.
 package enum Verdict: String, Sendable, CaseIterable {
   case agree, disagree, unsure
@@ -42,4 +44,20 @@ package struct Review: Sendable, Equatable {
 
   /// Without the last letter a whole second sorts before its parts.
   private static func sortable(_ time: String) -> Substring { time.dropLast() }
+}
+
+extension Review {
+  static let columns = "case_name, verdict, note, reviewed_at, reviewer, model_sha256, score"
+
+  /// `nil` for a verdict that the table's own check does not let in.
+  init?(_ row: Row) throws {
+    func value<T: DatabaseValueConvertible & StatementColumnConvertible>(_ column: String) throws -> T {
+      try row.decode(forColumn: column)
+    }
+    guard let verdict = Verdict(rawValue: try value("verdict")) else { return nil }
+    self.init(
+      caseName: try value("case_name"), verdict: verdict, note: try value("note"),
+      reviewedAt: try value("reviewed_at"), reviewer: try value("reviewer"), modelSHA256: try value("model_sha256"),
+      score: try value("score"))
+  }
 }

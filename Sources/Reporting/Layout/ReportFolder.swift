@@ -67,6 +67,24 @@ package struct ReportFolder: Sendable, Equatable {
   static let style = "assets/style.css"
   static let script = "assets/script.js"
 
+  static let shards = "shards"
+
+  /// Where a shard keeps its index, relative to the report.
+  static func folder(of shard: Shard) -> String { "\(shards)/\(shard.number)-of-\(shard.count)" }
+
+  /// The shards that have an index here, by their numbers.
+  package var shardsFound: [Shard] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: file(Self.shards))) ?? []
+    return names.compactMap { name -> Shard? in
+      let parts = name.split(separator: "-")
+      guard parts.count == 3, parts[1] == "of", let number = Int(parts[0]), let count = Int(parts[2]),
+        let shard = Shard(number: number, of: count), Self.folder(of: shard) == "\(Self.shards)/\(name)",
+        FileManager.default.fileExists(atPath: ReportFolder(path, shard: shard).index)
+      else { return nil }
+      return shard
+    }.sorted { ($0.count, $0.number) < ($1.count, $1.number) }
+  }
+
   /// A path inside the report as a path of the file system.
   package func file(_ relative: String) -> String { "\(path)/\(relative)" }
 
@@ -190,39 +208,5 @@ package struct ReportFolder: Sendable, Equatable {
     let before = name[..<dash]
     return !number.isEmpty && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
       && (before.hasSuffix(".scan") || before.hasSuffix(".reconstruction"))
-  }
-}
-
-/// What a slide has tiles of.
-package enum TileLayer: String, Sendable, CaseIterable {
-  case scan, heatmap
-
-  /// The ending of its tiles.
-  var format: String { self == .scan ? "jpg" : "png" }
-}
-
-/// The pictures written beside a heatmap.
-package enum PictureName: Sendable, Hashable {
-  case scan, reconstruction, residual, heatmap, thumbnail
-  /// Of scans that are shown in color.
-  case original
-  /// One channel, one-based, where the channels are shown apart.
-  case channel(Int)
-  case reconstructedChannel(Int)
-
-  /// The pictures every scan gets.
-  static let always: [PictureName] = [.scan, .reconstruction, .residual, .heatmap, .thumbnail]
-
-  var ending: String {
-    switch self {
-    case .scan: "scan.png"
-    case .original: "original.png"
-    case .reconstruction: "reconstruction.png"
-    case .residual: "residual.png"
-    case .heatmap: "heatmap.png"
-    case .thumbnail: "thumbnail.png"
-    case .channel(let number): "scan-\(number).png"
-    case .reconstructedChannel(let number): "reconstruction-\(number).png"
-    }
   }
 }

@@ -54,23 +54,3 @@ package struct ShardFacts: Sendable, Equatable, Codable {
     self.resolutionNote = resolutionNote
   }
 }
-
-extension ReportFolder {
-  static let shards = "shards"
-
-  /// Where a shard keeps its index, relative to the report.
-  static func folder(of shard: Shard) -> String { "\(shards)/\(shard.number)-of-\(shard.count)" }
-
-  /// The shards that have an index here, by their numbers.
-  package var shardsFound: [Shard] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: file(Self.shards))) ?? []
-    return names.compactMap { name -> Shard? in
-      let parts = name.split(separator: "-")
-      guard parts.count == 3, parts[1] == "of", let number = Int(parts[0]), let count = Int(parts[2]),
-        let shard = Shard(number: number, of: count), Self.folder(of: shard) == "\(Self.shards)/\(name)",
-        FileManager.default.fileExists(atPath: ReportFolder(path, shard: shard).index)
-      else { return nil }
-      return shard
-    }.sorted { ($0.count, $0.number) < ($1.count, $1.number) }
-  }
-}

@@ -46,16 +46,6 @@ extension CaseIndex {
     return result
   }
 
-  /// What was said of the cases, by their names; of cases that are no longer in the study too.
-  package func reviews() throws(NormaError) -> [String: Review] {
-    try read { database in
-      try Row.fetchAll(database, sql: "SELECT \(Review.columns) FROM reviews").reduce(into: [:]) { reviews, row in
-        guard let review = try Review(row) else { return }
-        reviews[review.caseName] = review
-      }
-    }
-  }
-
   private static func record(_ review: Review, in database: Database, _ result: inout ReviewImport) throws {
     let models = try database.cachedStatement(sql: "SELECT model_sha256 FROM cases WHERE name = ?")
     guard let model = try String.fetchOne(models, arguments: [review.caseName]) else {
@@ -76,21 +66,5 @@ extension CaseIndex {
       review.score,
     ])
     if old == nil { result.new += 1 } else { result.changed += 1 }
-  }
-}
-
-extension Review {
-  static let columns = "case_name, verdict, note, reviewed_at, reviewer, model_sha256, score"
-
-  /// `nil` for a verdict that the table's own check does not let in.
-  init?(_ row: Row) throws {
-    func value<T: DatabaseValueConvertible & StatementColumnConvertible>(_ column: String) throws -> T {
-      try row.decode(forColumn: column)
-    }
-    guard let verdict = Verdict(rawValue: try value("verdict")) else { return nil }
-    self.init(
-      caseName: try value("case_name"), verdict: verdict, note: try value("note"),
-      reviewedAt: try value("reviewed_at"), reviewer: try value("reviewer"), modelSHA256: try value("model_sha256"),
-      score: try value("score"))
   }
 }

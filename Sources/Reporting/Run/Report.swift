@@ -1,5 +1,4 @@
 import Anomaly
-import Compute
 import Files
 import Foundation
 import Imaging
@@ -26,9 +25,9 @@ package struct Report: Sendable {
     var folder = ReportFolder(path, shard: shard)
     self.context = context
     self.modelSHA256 = modelSHA256
-    try Self.makeFolder(folder.indexFolder)
-    try Self.makeFolder(folder.file("cases"))
-    try Self.makeFolder(folder.file("assets"))
+    try folder.makeIndexFolder()
+    try folder.makeFolder("cases")
+    try folder.makeFolder("assets")
     AtomicFile.removeUnfinished(in: folder.indexFolder)
     // Other shards may be writing there just now.
     if shard == nil { AtomicFile.removeUnfinished(in: folder.file("assets")) }
@@ -62,7 +61,7 @@ package struct Report: Sendable {
 
   /// Writes the heatmap and the pictures of one scan.
   package func writeScan(_ layers: ScanLayers, name: String, inCase caseName: String) throws(NormaError) {
-    try Self.makeFolder(folder.file(folder.folder(ofCase: caseName)))
+    try folder.makeFolder(folder.folder(ofCase: caseName))
     let path = folder.file(folder.heatmap(ofScan: name, inCase: caseName))
     func write(_ map: Heatmap, to path: String) throws {
       let image = Image(
@@ -106,10 +105,10 @@ package struct Report: Sendable {
   package func beginSlide(
     _ slide: PreparedSlide, named name: String, inCase caseName: String
   ) throws(NormaError) -> SlideMaps {
-    let caseFolder = folder.file(folder.folder(ofCase: caseName))
-    try Self.makeFolder(caseFolder)
+    let caseFolder = folder.folder(ofCase: caseName)
+    try folder.makeFolder(caseFolder)
     // A run that was stopped while it wrote a slide leaves gigabytes behind that nobody sees.
-    AtomicFile.removeUnfinished(in: caseFolder)
+    AtomicFile.removeUnfinished(in: folder.file(caseFolder))
     func open(_ relative: String) throws(NormaError) -> TIFFTileWriter {
       do {
         return try TIFFTileWriter(
@@ -140,7 +139,7 @@ package struct Report: Sendable {
   /// Writes the page of a case whose scans are written, then records the case.
   package func finishCase(_ result: CaseResult) throws(NormaError) {
     let caseFolder = folder.folder(ofCase: result.name)
-    try Self.makeFolder(folder.file(caseFolder))
+    try folder.makeFolder(caseFolder)
     do { try AtomicFile.syncAll(in: folder.file(caseFolder)) } catch { throw .writing(folder.file(caseFolder), error) }
     let heatmaps = result.scans.map { folder.heatmap(ofScan: $0.name, inCase: result.name) }
     let digests = Parallel.map(heatmaps.count) { k in
@@ -153,7 +152,7 @@ package struct Report: Sendable {
       heatmapSHA256: { digestOf[folder.heatmap(ofScan: $0.name, inCase: result.name)] ?? nil },
       beforeCommit: { record in
         let page = CasePage(record, context: context, folder: folder)
-        try Self.write(page.data, to: folder.file(record.row.reportPath))
+        try folder.write(page.data, to: record.row.reportPath)
       })
     removeFiles(notOf: result, in: caseFolder)
   }
@@ -168,7 +167,7 @@ package struct Report: Sendable {
     try index.adjustRegions { [folder] record in
       AtomicFile.removeUnfinished(in: folder.file(folder.folder(ofCase: record.row.name)))
       let page = CasePage(record, context: context, folder: folder)
-      try Self.write(page.data, to: folder.file(record.row.reportPath))
+      try folder.write(page.data, to: record.row.reportPath)
     }
     try Self.writeStudyPage(index, context: context, folder: folder)
     try index.finishRun(run, status, context: context)
@@ -177,15 +176,15 @@ package struct Report: Sendable {
   // MARK: - Files
 
   static func writeAssets(in folder: ReportFolder) throws(NormaError) {
-    try write(PageTemplate.style, to: folder.file(ReportFolder.style))
-    try write(PageTemplate.script, to: folder.file(ReportFolder.script))
+    try folder.write(PageTemplate.style, to: ReportFolder.style)
+    try folder.write(PageTemplate.script, to: ReportFolder.script)
   }
 
   static func writeStudyPage(
     _ index: CaseIndex, context: StudyContext, folder: ReportFolder
   ) throws(NormaError) {
     let page = try StudyPage(index, context: context, folder: folder)
-    try write(page.data, to: folder.file(ReportFolder.studyPage))
+    try folder.write(page.data, to: ReportFolder.studyPage)
   }
 
   private func files(of scan: ScanResult, inCase name: String) -> [String] {
@@ -223,24 +222,5 @@ package struct Report: Sendable {
       // A leftover is untidy, not wrong: the index does not know it.
       try? FileManager.default.removeItem(atPath: folder.file("\(caseFolder)/\(name)"))
     }
-  }
-
-  static func makeFolder(_ path: String) throws(NormaError) {
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
-      guard isFolder.boolValue else {
-        throw NormaError(
-          subject: path, found: "a file, not a folder",
-          remedy: "Choose another folder with --output or remove the file")
-      }
-      return
-    }
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch { throw .writing(path, error) }
-  }
-
-  static func write(_ data: Data, to path: String) throws(NormaError) {
-    do { try AtomicFile.write(Array(data), to: path, isSynced: false) } catch { throw .writing(path, error) }
   }
 }

@@ -1,5 +1,4 @@
 import Anomaly
-import Compute
 import Files
 import Foundation
 import GRDB

@@ -11,7 +11,7 @@ extension ReportFolder {
   ///   - makingFolder: whether the folder is made where there is none; else there is nothing to lock.
   /// - Throws: `NormaError` that says who is writing here.
   package func lock(command: String, makingFolder: Bool) throws(NormaError) -> WriterLock {
-    if makingFolder { try Report.makeFolder(indexFolder) }
+    if makingFolder { try makeIndexFolder() }
     do {
       return try WriterLock(
         path: "\(indexFolder)/\(Self.lock)", subject: indexFolder, command: command,

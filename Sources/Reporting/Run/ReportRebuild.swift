@@ -33,15 +33,15 @@ extension Report {
         remedy: "Run norma analyze on this folder again")
     }
     var result = Rebuilt()
-    try makeFolder(folder.file("assets"))
+    try folder.makeFolder("assets")
     try writeAssets(in: folder)
     for row in try index.cases() {
       let record = try index.record(of: row.id)
-      try makeFolder(folder.file(folder.folder(ofCase: row.name)))
+      try folder.makeFolder(folder.folder(ofCase: row.name))
       for scan in record.scans where scan.row.status == .done {
         try redraw(scan.row, inCase: row.name, folder: folder, context: context, into: &result)
       }
-      try write(CasePage(record, context: context, folder: folder).data, to: folder.file(row.reportPath))
+      try folder.write(CasePage(record, context: context, folder: folder).data, to: row.reportPath)
       result.pages += 1
     }
     try writeStudyPage(index, context: context, folder: folder)
@@ -60,7 +60,7 @@ extension Report {
     for name in names {
       guard let row = try index.case(named: name), exists(row.reportPath) else { continue }
       let page = CasePage(try index.record(of: row.id), context: context, folder: folder)
-      try write(page.data, to: folder.file(row.reportPath))
+      try folder.write(page.data, to: row.reportPath)
     }
     if exists(ReportFolder.studyPage) { try writeStudyPage(index, context: context, folder: folder) }
   }

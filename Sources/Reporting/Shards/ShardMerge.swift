@@ -10,15 +10,8 @@ import Imaging
 package struct ShardMerge {
   package let folder: ReportFolder
   /// Shards with an index, by number.
-  package let parts: [Part]
+  package let parts: [ShardPart]
   private let sharing: CaseIndex.Sharing
-
-  package struct Part: Sendable {
-    package let shard: Shard
-    package let run: RunRow
-    package let context: StudyContext
-    let index: String
-  }
 
   /// Looks at all shards of a report; changes nothing.
   ///
@@ -32,14 +25,14 @@ package struct ShardMerge {
         subject: folder.path, found: "it holds no shards", remedy: "Run norma analyze with --shard K/N first")
     }
     try Self.checkDivision(shards, in: folder)
-    var parts: [Part] = []
+    var parts: [ShardPart] = []
     for shard in shards {
       let path = ReportFolder(folder.path, shard: shard).index
       let index = try CaseIndex(readingFrom: path, sharing: sharing)
       guard let run = try index.latestRun() else {
         throw NormaError(subject: path, found: "the index records no run", remedy: "Run its norma analyze again")
       }
-      parts.append(Part(shard: shard, run: run, context: try index.latestContext(), index: path))
+      parts.append(ShardPart(shard: shard, run: run, context: try index.latestContext(), index: path))
     }
     self.parts = parts
     try checkSettings()
@@ -53,7 +46,7 @@ package struct ShardMerge {
   }
 
   /// Shards whose last run did not come to its end.
-  package var unfinished: [Part] { parts.filter { $0.run.status != .done } }
+  package var unfinished: [ShardPart] { parts.filter { $0.run.status != .done } }
 
   // MARK: - Do they belong together
 
@@ -71,7 +64,7 @@ package struct ShardMerge {
 
   /// The most frequent settings are taken for those that were meant.
   private func checkSettings() throws(NormaError) {
-    func check(_ what: String, _ value: (Part) -> String) throws(NormaError) {
+    func check(_ what: String, _ value: (ShardPart) -> String) throws(NormaError) {
       let groups = Dictionary(grouping: parts, by: value).sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
       guard groups.count > 1 else { return }
       let others = groups.dropFirst().map { "\(Self.names($0.value.map(\.shard))) with '\($0.key)'" }
@@ -141,13 +134,13 @@ package struct ShardMerge {
     }
     let folder = ReportFolder(folder.path, pages: try index.pages())
     let isComplete = try complete(index, &context)
-    try Report.makeFolder(folder.file("assets"))
+    try folder.makeFolder("assets")
     try Report.writeAssets(in: folder)
     try index.adjustRegions { record in
       // A page that is gone with its pictures is not made up again.
       guard FileManager.default.fileExists(atPath: folder.file(record.row.reportPath)) else { return }
       let page = CasePage(record, context: context, folder: folder)
-      try Report.write(page.data, to: folder.file(record.row.reportPath))
+      try folder.write(page.data, to: record.row.reportPath)
     }
     try Report.writeStudyPage(index, context: context, folder: folder)
     try index.finishRun(run, isComplete ? .done : .failed, context: context)

@@ -23,7 +23,7 @@ extension CaseIndex {
   ///
   /// - Throws: `NormaError` that names the shard that cannot be read or holds what it should not.
   func take(
-    _ parts: [ShardMerge.Part], run: Int64, sharing: Sharing, progress: (Int) throws -> Void
+    _ parts: [ShardPart], run: Int64, sharing: Sharing, progress: (Int) throws -> Void
   ) throws {
     try place(parts, sharing: sharing)
     for (number, part) in parts.enumerated() {
@@ -34,7 +34,7 @@ extension CaseIndex {
   }
 
   /// Gives every case, and its first scan, the number that it has in a study analyzed at once: by name.
-  private func place(_ parts: [ShardMerge.Part], sharing: Sharing) throws {
+  private func place(_ parts: [ShardPart], sharing: Sharing) throws {
     try write { database in
       try database.execute(
         sql:
@@ -65,7 +65,7 @@ extension CaseIndex {
     }
   }
 
-  private func attached(_ part: ShardMerge.Part, _ sharing: Sharing, _ body: (Database) throws -> Void) throws {
+  private func attached(_ part: ShardPart, _ sharing: Sharing, _ body: (Database) throws -> Void) throws {
     do {
       try queue.writeWithoutTransaction { database in
         try database.execute(sql: "ATTACH DATABASE ? AS shard", arguments: [Self.address(part.index, sharing)])
@@ -78,7 +78,7 @@ extension CaseIndex {
     } catch { throw NormaError.index(part.index, error) }
   }
 
-  private static func copy(_ part: ShardMerge.Part, run: Int64, in database: Database) throws {
+  private static func copy(_ part: ShardPart, run: Int64, in database: Database) throws {
     func columns(_ table: String, but others: Set<String>) throws -> [String] {
       try database.columns(in: table).map(\.name).filter { !others.contains($0) }
     }

@@ -1,0 +1,36 @@
+internal import COneDNN
+
+/// A view of memory in some layout, as oneDNN's calls take it.
+final class Memory {
+  let handle: dnnl_memory_t
+  private let owned: UnsafeMutableRawPointer?
+
+  /// Describes memory owned by someone else, who must outlive it.
+  init(_ layout: dnnl_memory_desc_t, at pointer: UnsafeMutableRawPointer?, engine: Engine) throws {
+    var layout = layout
+    var result: dnnl_memory_t?
+    try OneDNNCall.check(dnnl_memory_create(&result, &layout, engine.handle, pointer), "dnnl_memory_create")
+    handle = result!
+    owned = nil
+  }
+
+  /// Allocates memory for a layout that oneDNN chose.
+  init(allocating layout: dnnl_memory_desc_t, engine: Engine) throws {
+    var layout = layout
+    let size = OneDNN.size(of: layout)
+    let storage = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
+    // Padding that a layout adds must not hold numbers.
+    storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    var result: dnnl_memory_t?
+    let status = dnnl_memory_create(&result, &layout, engine.handle, storage)
+    if status != dnnl_success { storage.deallocate() }
+    try OneDNNCall.check(status, "dnnl_memory_create")
+    handle = result!
+    owned = storage
+  }
+
+  deinit {
+    dnnl_memory_destroy(handle)
+    owned?.deallocate()
+  }
+}

@@ -1,0 +1,20 @@
+/// What an export has written.
+package struct ExportTally: Sendable, Equatable {
+  package var files = 0
+  package var regions = 0
+  /// Scans whose heatmaps cannot be used.
+  package var leftOut = 0
+  /// Scans that the analysis could not score, so that there is nothing of them to export.
+  package var failedInAnalysis = 0
+
+  package init(files: Int = 0, regions: Int = 0, leftOut: Int = 0) {
+    (self.files, self.regions, self.leftOut) = (files, regions, leftOut)
+  }
+
+  mutating func add(_ other: ExportTally) {
+    files += other.files
+    regions += other.regions
+    leftOut += other.leftOut
+    failedInAnalysis += other.failedInAnalysis
+  }
+}

@@ -1,0 +1,25 @@
+/// The pictures written beside a heatmap.
+package enum PictureName: Sendable, Hashable {
+  case scan, reconstruction, residual, heatmap, thumbnail
+  /// Of scans that are shown in color.
+  case original
+  /// One channel, one-based, where the channels are shown apart.
+  case channel(Int)
+  case reconstructedChannel(Int)
+
+  /// The pictures every scan gets.
+  static let always: [PictureName] = [.scan, .reconstruction, .residual, .heatmap, .thumbnail]
+
+  var ending: String {
+    switch self {
+    case .scan: "scan.png"
+    case .original: "original.png"
+    case .reconstruction: "reconstruction.png"
+    case .residual: "residual.png"
+    case .heatmap: "heatmap.png"
+    case .thumbnail: "thumbnail.png"
+    case .channel(let number): "scan-\(number).png"
+    case .reconstructedChannel(let number): "reconstruction-\(number).png"
+    }
+  }
+}
