@@ -117,6 +117,31 @@ struct ObjectiveTests {
     #expect(loss([[], []]) != before)
   }
 
+  @Test func `the loss counts a channel below the free nats as if it had them, the settled loss as it is`() throws {
+    let patch = try Patch()
+    var objective = Objective(stages: 2)
+    objective.divergenceWeights = [1, 10]
+    objective.freeNats = 2
+    objective.warmUpSteps = 4
+    func terms(_ divergences: [[Double]], step: Int) throws -> Objective.Terms {
+      var spread: [Float] = [0.03, 0.02]
+      return try objective.terms(
+        of: patch.x, reconstruction: patch.y, divergences: divergences, step: step, spread: &spread,
+        gradient: patch.gradient)
+    }
+    // 32 values a patch
+    let late = try terms([[3, 1], [0.2]], step: 100)
+    #expect(abs(late.loss - late.reconstruction - (3 + 2 + 10 * 2) / 32.0) < 1e-6)
+    #expect(abs(late.settled - late.reconstruction - (3 + 1 + 10 * 0.2) / 32.0) < 1e-6)
+    #expect(abs(late.divergence - 4.2) < 1e-9)
+    // What has no gradient leaves the loss as it is.
+    #expect(try terms([[3, 1.9], [0]], step: 100).loss == late.loss)
+    let early = try terms([[3, 1], [0.2]], step: 0)
+    #expect(abs(early.loss - early.reconstruction - 0.25 * (3 + 2 + 10 * 2) / 32.0) < 1e-6)
+    #expect(abs(early.settled - early.reconstruction - (3 + 1 + 10 * 0.2) / 32.0) < 1e-6)
+    #expect(try !terms([[3, .nan], [0.2]], step: 100).loss.isFinite)
+  }
+
   @Test func `what contradicts itself is described`() {
     var objective = Objective(stages: 2)
     #expect(objective.fault == nil)

@@ -5,7 +5,8 @@ import Threads
 /// What training minimizes: the negative evidence lower bound of the clean patch given the encoded one.
 ///
 /// `loss = -log p(x | z) + weight * KL(q(z | encoded x) || p(z))`, summed over a patch and its latents, averaged over
-/// the batch and divided by the values a patch has, so that it reads as nats a value.
+/// the batch and divided by the values a patch has, so that it reads as nats a value. With free nats the divergence of a
+/// latent channel counts as `max(KL, freeNats)`.
 package struct Objective: Codable, Sendable, Equatable {
   package enum Kind: String, Codable, Sendable, CaseIterable {
     /// The clean patch in, the clean patch out, a nat of divergence counts as one. Source: Kingma & Welling 2014,
@@ -34,7 +35,8 @@ package struct Objective: Codable, Sendable, Equatable {
   package var divergenceWeights: [Float]
   /// Steps over which the weights grow from nothing. Source: Bowman et al. 2016, arXiv:1511.06349.
   package var warmUpSteps = 300
-  /// Divergence a latent channel may have for nothing, in nats a patch.
+  /// The divergence of a latent channel counts as no less than this, in nats a patch: nothing is gained by less.
+  /// Source: Kingma et al. 2016, arXiv:1606.04934, appendix C.8.
   package var freeNats = 0.5
   /// The spread of a channel is never taken to be larger than this. An untrained model errs a lot; a likelihood as wide
   /// as that lets the divergence win, the latents collapse, and the errors stay: training would never leave that state.
@@ -69,11 +71,13 @@ package struct Objective: Codable, Sendable, Equatable {
   package struct Terms: Sendable, Equatable {
     /// Negative log-likelihood, in nats a value.
     package var reconstruction: Double
-    /// Divergence, in nats a patch, unweighted.
+    /// Divergence of all latent channels in nats a patch, as it is: without weights, with nothing free.
     package var divergence: Double
-    /// What is minimized, in nats a value.
+    /// What the step minimizes, in nats a value: `reconstruction`, and the divergence with the weights that the warm-up
+    /// has reached. A channel below `freeNats` counts as `freeNats`; its gradient is zero.
     package var loss: Double
-    /// The loss as it will be counted after the warm-up and with nothing free: comparable from step to step.
+    /// `reconstruction`, and the whole divergence with the weights after the warm-up, in nats a value. It has nothing free
+    /// and does not depend on the step, so that losses of different steps can be compared, as `DivergenceWatch` does.
     package var settled: Double
 
     static let zero = Terms(reconstruction: 0, divergence: 0, loss: 0, settled: 0)
@@ -112,13 +116,16 @@ package struct Objective: Codable, Sendable, Equatable {
     }
     let batch = x.shape.n
     let weights = weights(step: step, values: x.shape.count / batch, batch: batch)
-    let charged = zip(divergences, weights).reduce(0.0) { sum, stage in
-      sum + Double(stage.1) * Double(batch) * stage.0.reduce(0) { $0 + max($1, min(freeNats, $1)) }
+    let charge = zip(divergences, weights).reduce(0.0) { sum, stage in
+      sum + Double(stage.1) * Double(batch) * stage.0.reduce(0) { $0 + counted($1) }
     }
     return Terms(
-      reconstruction: nats, divergence: divergences.reduce(0) { $0 + $1.reduce(0, +) }, loss: nats + charged,
-      settled: nats + charge(for: divergences, values: x.shape.count / batch))
+      reconstruction: nats, divergence: divergences.reduce(0) { $0 + $1.reduce(0, +) }, loss: nats + charge,
+      settled: nats + self.charge(for: divergences, values: x.shape.count / batch))
   }
+
+  /// What the divergence of one latent channel counts as in `Terms.loss`, in nats a patch; what is not a number stays so.
+  private func counted(_ divergence: Double) -> Double { divergence < freeNats ? freeNats : divergence }
 
   /// What the whole divergence of a patch of `values` numbers costs, in nats a value.
   func charge(for divergences: [[Double]], values: Int) -> Double {
