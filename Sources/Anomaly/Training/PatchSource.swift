@@ -67,8 +67,45 @@ package final class PatchSource {
     }
   }
 
+  /// Fills a batch of healthy patches with lesions planted in some.
+  ///
+  /// - Parameters:
+  ///   - scans: receives intensities, 0 where there is no data, `[n, edge, edge, c]`.
+  ///   - lesions: receives 1 where a pixel is lesion, `[n, edge, edge]`.
+  ///   - depth: receives the distance below the surface of the tissue in pixels, 0 outside tissue, `[n, edge, edge]`.
+  ///   - share: which patches of a batch to make; the generator goes on as if all were made.
+  func fillPlanted(
+    _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter, share: BatchShare,
+    using random: inout RandomGenerator
+  ) {
+    let shape = scans.shape
+    let pixels = shape.h * shape.w
+    let seeds = Self.seeds(share, using: &random)
+    lesions.withUnsafeMutableBufferPointer { lesions in
+      depth.withUnsafeMutableBufferPointer { depth in
+        nonisolated(unsafe) let (lesions, depth) = (lesions, depth)
+        Parallel.run(chunks: shape.n) { k in
+          var random = RandomGenerator(seed: seeds[k])
+          let values = pixels * shape.c
+          let patch = UnsafeMutableBufferPointer(rebasing: scans.values[k * values..<(k + 1) * values])
+          var tissue = self.cut(into: patch, using: &random)
+          for pixel in 0..<pixels where (0..<shape.c).contains(where: { patch[pixel * shape.c + $0].isNaN }) {
+            tissue[pixel] = 0
+          }
+          let planted = tissue.withUnsafeBufferPointer { planter.plant(into: patch, tissue: $0, using: &random) }
+          let mask = TissueMask(width: shape.w, height: shape.h, isTissue: tissue.map { $0 != 0 })
+          for (pixel, distance) in mask.depth.enumerated() {
+            lesions[k * pixels + pixel] = planted[pixel]
+            depth[k * pixels + pixel] = distance
+          }
+          for i in patch.indices where patch[i].isNaN { patch[i] = 0 }
+        }
+      }
+    }
+  }
+
   /// A seed of every patch of a share.
-  static func seeds(_ share: BatchShare, using random: inout RandomGenerator) -> [UInt64] {
+  private static func seeds(_ share: BatchShare, using random: inout RandomGenerator) -> [UInt64] {
     Array((0..<share.batch).map { _ in random.next() }[share.patches])
   }
 

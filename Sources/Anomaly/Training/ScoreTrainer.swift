@@ -1,6 +1,5 @@
 import Compute
 import Foundation
-import Imaging
 import Numerics
 import Threads
 
@@ -97,7 +96,7 @@ package final class ScoreTrainer {
         seconds: Date().timeIntervalSince(start), steps: adam.step, stepsPerEpoch: stepsPerEpoch)
       if fraction >= 1 { break }
       let rate = LearningRate.rate(peak: settings.learningRate, step: adam.step, fraction: fraction)
-      _ = try ranks?.broadcast(Order.step(rate: rate))
+      _ = try ranks?.broadcast(Instruction.step(rate: rate))
       let (loss, norm) = try step(&batch, rate: rate)
       if let reason = watch.reasonToGoBack(loss: loss, gradientNorm: norm) {
         throw TrainingDiverged(step: adam.step, recoveries: 0, reason: reason)
@@ -123,7 +122,7 @@ package final class ScoreTrainer {
   /// Computes along with the first process until it says that training has ended.
   func assist() throws {
     var batch = try Batch(self)
-    while case .step(let rate)? = try ranks?.broadcast(Order.end) { _ = try step(&batch, rate: rate) }
+    while case .step(let rate)? = try ranks?.broadcast(Instruction.end) { _ = try step(&batch, rate: rate) }
   }
 
   /// The patches of a step that are this process's, and where they come from.
@@ -221,45 +220,6 @@ package final class ScoreTrainer {
         }
       }
       return total[0] / count + Double(diceWeight) * (1 - (2 * both + 1) / denominator)
-    }
-  }
-}
-
-extension PatchSource {
-  /// Fills a batch of healthy patches with lesions planted in some.
-  ///
-  /// - Parameters:
-  ///   - scans: receives intensities, 0 where there is no data, `[n, edge, edge, c]`.
-  ///   - lesions: receives 1 where a pixel is lesion, `[n, edge, edge]`.
-  ///   - depth: receives the distance below the surface of the tissue in pixels, 0 outside tissue, `[n, edge, edge]`.
-  ///   - share: which patches of a batch to make; the generator goes on as if all were made.
-  func fillPlanted(
-    _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter, share: BatchShare,
-    using random: inout RandomGenerator
-  ) {
-    let shape = scans.shape
-    let pixels = shape.h * shape.w
-    let seeds = Self.seeds(share, using: &random)
-    lesions.withUnsafeMutableBufferPointer { lesions in
-      depth.withUnsafeMutableBufferPointer { depth in
-        nonisolated(unsafe) let (lesions, depth) = (lesions, depth)
-        Parallel.run(chunks: shape.n) { k in
-          var random = RandomGenerator(seed: seeds[k])
-          let values = pixels * shape.c
-          let patch = UnsafeMutableBufferPointer(rebasing: scans.values[k * values..<(k + 1) * values])
-          var tissue = self.cut(into: patch, using: &random)
-          for pixel in 0..<pixels where (0..<shape.c).contains(where: { patch[pixel * shape.c + $0].isNaN }) {
-            tissue[pixel] = 0
-          }
-          let planted = tissue.withUnsafeBufferPointer { planter.plant(into: patch, tissue: $0, using: &random) }
-          let mask = TissueMask(width: shape.w, height: shape.h, isTissue: tissue.map { $0 != 0 })
-          for (pixel, distance) in mask.depth.enumerated() {
-            lesions[k * pixels + pixel] = planted[pixel]
-            depth[k * pixels + pixel] = distance
-          }
-          for i in patch.indices where patch[i].isNaN { patch[i] = 0 }
-        }
-      }
     }
   }
 }

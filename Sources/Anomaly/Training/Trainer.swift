@@ -1,81 +1,38 @@
 import Compute
+import Files
 import Foundation
-import Imaging
 import Threads
 
 /// Trains the network on healthy patches and chooses weights that find planted lesions best and reconstruct well.
+///
+/// A `PatchSource` cuts and corrupts the patches of a batch, a `TrainingStep` updates the network by them. A dozen times
+/// over the budget `HeldOutCheck` and `PlantedScans` measure the averaged weights; `TrainingState` chooses among the checks
+/// and goes back where training diverges. In the end `ScoreTrainer` learns the score, and `HeldOutCalibration` finds what
+/// the scores mean. A `TrainingCheckpoint` keeps all that changes in a file.
+///
+/// Several processes may share every batch: the first runs as one process alone does and gives `Instruction`s, the others
+/// `assist`.
 package final class Trainer {
-  package struct Settings: Codable, Sendable, Equatable {
-    package var budget = TrainingBudget.minutes(10)
-    package var seed: UInt64 = 0
-    package var batchSize = 16
-    package var learningRate: Float = 2e-3
-    package var augmentation = Augmentation.mirror
-    /// Checks in a row that may bring neither a better planted average precision nor a lower held-out loss before
-    /// training stops; `nil` uses the budget up. Source: Prechelt 1998, "Early stopping - but when?".
-    package var patience: Int?
-    package var objective: Objective
-    package var rule: EvidenceRule
-    /// How the learned score is trained; `nil` for a model without one.
-    package var score: ScoreTrainer.Settings?
-    package var inference = Inference.Settings()
-
-    package init(objective: Objective, rule: EvidenceRule) {
-      self.objective = objective
-      self.rule = rule
-    }
-  }
-
-  /// What a progress display shows.
-  package struct Progress: Sendable {
-    package var step: Int
-    package var epoch: Double
-    /// Share of the budget that is used up, in 0...1.
-    package var fraction: Double
-    /// Averages since the last report.
-    package var terms: Objective.Terms
-    package var learningRate: Float
-    package var patchesPerSecond: Double
-    package var secondsLeft: Double
-    /// What the last check found.
-    package var lastCheck: Model.Record.Check?
-  }
-
-  package enum Event: Sendable {
-    case progress(Progress)
-    /// The network stands, its score is being learned.
-    case score(ScoreTrainer.Progress)
-    /// The state can be kept now, to resume from.
-    case checkpoint
-    /// A check on held-out scans is done; sentences for the user, where there is something to say.
-    case checked(Model.Record.Check, warnings: [String])
-    /// Training had diverged and went back to a good state; why, as a clause.
-    case recovered(step: Int, reason: String)
-    /// The held-out slides of so many cases were scored, which takes as long as analyzing them.
-    case calibrated(cases: Int, of: Int)
-    /// Checks brought nothing any more.
-    case stoppedEarly(step: Int, checks: Int)
-  }
+  package typealias Settings = TrainingSettings
+  package typealias Progress = TrainingProgress
+  package typealias Event = TrainingEvent
 
   package let set: TrainingSet
-  let architecture: VAE.Architecture
+  private let architecture: VAE.Architecture
   package let settings: Settings
-  let engine: Engine
+  private let engine: Engine
   package let network: VAE
-  let adam: Adam
-  let source: PatchSource
-  let planted: PlantedScans
+  private let adam: Adam
+  private let source: PatchSource
+  private let planted: PlantedScans
   private let heldOutCheck: HeldOutCheck
-  var state: TrainingState
-  /// The processes that share every batch, where there are several; this one is the first unless it only assists.
-  let ranks: Ranks?
-
+  private var state: TrainingState
   /// Weights of the chosen check.
-  var best: [[Float]]
+  private var best: [[Float]]
+  /// The processes that share every batch, where there are several; this one is the first unless it only assists.
+  private let ranks: Ranks?
 
   private static let checks = 12
-  /// Latents that have hardly been trained carry as little as collapsed ones.
-  private static let checksBeforeAlarm = 3
   /// How much time a training that is killed loses at most.
   package var secondsBetweenCheckpoints = 60.0
 
@@ -104,27 +61,29 @@ package final class Trainer {
     best = adam.averages
   }
 
+  // MARK: Run
+
   /// Trains until the budget is used up, or checks have brought nothing for as long as the settings' patience.
   ///
   /// - Parameter observe: hears of progress; what it throws ends the training and is passed on.
   /// - Returns: the trained model with its calibration.
   /// - Throws: `TrainingDiverged`, besides what oneDNN reports.
   package func run(toolVersion: String, observe: (Event) throws -> Void) throws -> Model {
-    let work = try Work(self)
+    let batch = try Batch(self)
     // However this ends; where a process is lost nobody can be told.
-    defer { _ = try? ranks?.broadcast(Order.end) }
+    defer { _ = try? ranks?.broadcast(Instruction.end) }
     try shareState()
     let start = Date()
     let earlier = state.seconds
     var lastCheckpoint = start
-    var sums = Sums(start: start, step: adam.step)
-    var good = snapshot()
+    var meter = ProgressMeter(start: start, step: adam.step)
+    var good = TrainingSnapshot(of: adam, best: best, state: state)
 
     func goBack(_ reason: String) throws {
       let event = try recover(to: good, because: reason)
       // A budget of epochs has gone back too, and its checks are due again; one of minutes has not.
       state.checksDone = min(state.checksDone, checksDue)
-      sums = Sums(start: Date(), step: adam.step)
+      meter = ProgressMeter(start: Date(), step: adam.step)
       try shareState()
       try observe(event)
     }
@@ -134,7 +93,9 @@ package final class Trainer {
       state.seconds = earlier + Date().timeIntervalSince(start)
       if checksDue > state.checksDone {
         if let event = try runDueCheck() {
-          if state.watch.isCalm, !lastCheckExploded { good = snapshot() }
+          if state.watch.isCalm, !state.lastCheckExploded {
+            good = TrainingSnapshot(of: adam, best: best, state: state)
+          }
           try shareState()
           try observe(event)
         } else {
@@ -148,32 +109,28 @@ package final class Trainer {
       let fraction = self.fraction
       if fraction >= 1 { break }
 
-      let rate = LearningRate.rate(
-        peak: state.rateScale * settings.learningRate, step: adam.step, fraction: fraction)
-      _ = try ranks?.broadcast(Order.step(rate: rate))
-      let (terms, norm) = try step(work, rate: rate)
+      let rate = rate(at: fraction)
+      _ = try ranks?.broadcast(Instruction.step(rate: rate))
+      let (terms, norm) = try step(batch, rate: rate)
       if let reason = state.watch.reasonToGoBack(loss: terms.settled, gradientNorm: norm) {
         try goBack(reason)
         continue
       }
       guard norm.isFinite else { continue }
-      sums.add(terms)
+      meter.add(terms)
 
       let now = Date()
       state.seconds = earlier + now.timeIntervalSince(start)
-      if now.timeIntervalSince(sums.start) >= 1 {
-        try observe(.progress(progress(sums, now: now, rate: rate)))
-        sums = Sums(start: now, step: adam.step)
+      if now.timeIntervalSince(meter.start) >= 1 {
+        try observe(.progress(progress(meter, now: now, rate: rate)))
+        meter = ProgressMeter(start: now, step: adam.step)
       }
       if now.timeIntervalSince(lastCheckpoint) >= secondsBetweenCheckpoints {
         try observe(.checkpoint)
         lastCheckpoint = now
       }
     }
-    var model = try finish(toolVersion: toolVersion, epochs: Double(adam.step) / stepsPerEpoch, observe: observe)
-    model.record.history = state.history
-    model.record.activity = state.bestLatents?.activity
-    return model
+    return try finish(toolVersion: toolVersion, observe: observe)
   }
 
   private var stepsPerEpoch: Double { Double(source.patchesPerEpoch) / Double(settings.batchSize) }
@@ -185,38 +142,74 @@ package final class Trainer {
 
   private var checksDue: Int { Int(min(fraction, 1) * Double(Self.checks)) }
 
-  /// What has been added up since the last report.
-  private struct Sums {
-    let start: Date
-    let step: Int
-    var terms = Objective.Terms.zero
-    var count = 0
+  private func rate(at fraction: Double) -> Float {
+    LearningRate.rate(peak: state.rateScale * settings.learningRate, step: adam.step, fraction: fraction)
+  }
 
-    mutating func add(_ other: Objective.Terms) {
-      terms.reconstruction += other.reconstruction
-      terms.divergence += other.divergence
-      terms.loss += other.loss
-      terms.settled += other.settled
-      count += 1
+  private func progress(_ meter: ProgressMeter, now: Date, rate: Float) -> Progress {
+    let speed = meter.stepsPerSecond(step: adam.step, now: now)
+    return Progress(
+      step: adam.step, epoch: Double(adam.step) / stepsPerEpoch, fraction: fraction, terms: meter.averages,
+      learningRate: rate, patchesPerSecond: speed * Double(settings.batchSize),
+      secondsLeft: settings.budget.secondsLeft(
+        seconds: state.seconds, steps: adam.step, stepsPerEpoch: stepsPerEpoch, stepsPerSecond: speed),
+      lastCheck: state.history.last)
+  }
+
+  /// Goes back to a good state with half the learning rate.
+  ///
+  /// - Throws: `TrainingDiverged` where that has been done too often.
+  private func recover(to good: TrainingSnapshot, because reason: String) throws(TrainingDiverged) -> Event {
+    let step = adam.step
+    let account = try state.recover(to: good.state, ofStep: good.step, from: step, because: reason)
+    good.restore(adam)
+    best = good.best
+    return .recovered(step: step, reason: account)
+  }
+
+  // MARK: Step
+
+  /// The patches of a step that are this process's, and what updates the network by them.
+  private final class Batch {
+    let clean: Tensor  // [n, edge, edge, c]
+    let corrupted: Tensor  // [n, edge, edge, c]
+    let share: BatchShare
+    let update: TrainingStep
+
+    init(_ trainer: Trainer) throws {
+      let edge = trainer.architecture.patchSize
+      let channels = trainer.architecture.channels
+      share = BatchShare(of: trainer.settings.batchSize, in: trainer.ranks)
+      let own = Shape(share.patches.count, edge, edge, channels)
+      clean = try Tensor(own, engine: trainer.engine)
+      corrupted = try Tensor(own, engine: trainer.engine)
+      update = try TrainingStep(
+        network: trainer.network, adam: trainer.adam, objective: trainer.settings.objective,
+        shape: Shape(share.batch, edge, edge, channels), ranks: trainer.ranks)
     }
   }
 
-  private func progress(_ sums: Sums, now: Date, rate: Float) -> Progress {
-    let speed = Double(adam.step - sums.step) / now.timeIntervalSince(sums.start)
-    let left =
-      switch settings.budget {
-      case .minutes(let minutes): max(0, minutes * 60 - state.seconds)
-      case .epochs(let epochs): (epochs * stepsPerEpoch - Double(adam.step)) / max(speed, 1e-9)
-      }
-    let scale = 1 / Double(max(1, sums.count))
-    return Progress(
-      step: adam.step, epoch: Double(adam.step) / stepsPerEpoch, fraction: fraction,
-      terms: Objective.Terms(
-        reconstruction: sums.terms.reconstruction * scale, divergence: sums.terms.divergence * scale,
-        loss: sums.terms.loss * scale, settled: sums.terms.settled * scale), learningRate: rate,
-      patchesPerSecond: speed * Double(settings.batchSize),
-      secondsLeft: left, lastCheck: state.history.last)
+  /// Draws the next batch and takes a step along its gradient.
+  ///
+  /// - Returns: as of `TrainingStep.run`.
+  /// - Throws: with nothing changed, so that a checkpoint may be kept.
+  private func step(_ batch: Batch, rate: Float) throws -> (terms: Objective.Terms, norm: Float) {
+    let before = (random: state.random, spread: state.spread)
+    source.fill(
+      clean: batch.clean, corrupted: batch.corrupted, corrupting: settings.objective.corrupts, share: batch.share,
+      using: &state.random)
+    do {
+      return try batch.update.run(
+        clean: batch.clean, corrupted: batch.corrupted, learningRate: rate, seed: state.random.next(),
+        spread: &state.spread)
+    } catch {
+      ranks?.breakOff()
+      (state.random, state.spread) = before
+      throw error
+    }
   }
+
+  // MARK: Checks
 
   /// A check that was cut short is due again when training goes on.
   private func runDueCheck() throws -> Event? {
@@ -236,36 +229,119 @@ package final class Trainer {
     defer { for (parameter, values) in zip(network.parameters, live) { parameter.set(values) } }
     let heldOut = try heldOutCheck.measure(network, spread: state.spread)
     guard heldOut.isFinite else { return nil }
-    let planted = try planted.averagePrecision(
-      of: network, preparation: set.preparation, rule: settings.rule)
-    let lowest = state.history.map(\.heldOutLoss).min() ?? .infinity
-    state.idleChecks = planted > state.bestPlanted || heldOut.loss < lowest ? 0 : state.idleChecks + 1
     let found = Model.Record.Check(
-      step: adam.step, heldOutLoss: heldOut.loss, plantedAveragePrecision: planted,
+      step: adam.step, heldOutLoss: heldOut.loss,
+      plantedAveragePrecision: try planted.averagePrecision(
+        of: network, preparation: set.preparation, rule: settings.rule),
       reconstruction: heldOut.reconstruction, divergence: heldOut.divergences.joined().reduce(0, +),
-      learningRate: LearningRate.rate(
-        peak: state.rateScale * settings.learningRate, step: adam.step, fraction: min(fraction, 1)))
-    state.history.append(found)
-    if found.isPreferred(to: state.chosen, highest: state.bestPlanted) {
-      state.chosen = found
-      state.bestLatents = heldOut
-      best = adam.averages
-    }
-    state.bestPlanted = max(state.bestPlanted, planted)
-    state.collapse = Collapse.warning(divergences: heldOut.divergences, activity: heldOut.activity)
-    guard let collapse = state.collapse, !state.warnedOfCollapse,
-      state.history.count >= Self.checksBeforeAlarm
-    else {
-      return .checked(found, warnings: [])
-    }
-    state.warnedOfCollapse = true
-    return .checked(found, warnings: [collapse])
+      learningRate: rate(at: min(fraction, 1)))
+    if state.add(found, heldOut: heldOut) { best = adam.averages }
+    return .checked(found, warnings: state.newWarnings())
   }
 
-  private var lastCheckExploded: Bool {
-    guard let last = state.history.last?.heldOutLoss, let lowest = state.history.map(\.heldOutLoss).min() else {
-      return false
+  // MARK: End
+
+  /// Learns the score, calibrates on the held-out cases, and puts the model together.
+  private func finish(toolVersion: String, observe: (Event) throws -> Void) throws -> Model {
+    for (parameter, values) in zip(network.parameters, best) { parameter.set(values) }
+    var scoreNetwork: ScoreNetwork?
+    var scoreSteps = 0
+    let start = Date()
+    if let scoring = settings.score {
+      try observe(.checkpoint)
+      try shareState()
+      _ = try ranks?.broadcast(Instruction.score)
+      let training = scoreTraining(scoring)
+      scoreSteps = try training.trainer.run { try observe(.score($0)) }
+      scoreNetwork = training.network
     }
-    return DivergenceWatch.isExplosion(last, after: lowest)
+    let seconds = state.seconds + Date().timeIntervalSince(start)
+    let calibration = try HeldOutCalibration(
+      of: network, scoreNetwork: scoreNetwork, on: set, settings: settings, spread: state.spread, planted: planted
+    ) { try observe(.calibrated(cases: $0, of: $1)) }
+    let divergences = state.bestLatents?.divergences ?? calibration.divergences
+    return Model(
+      architecture: architecture, preparation: set.preparation, scoreArchitecture: scoreNetwork?.architecture,
+      inference: settings.inference, book: calibration.book, calibrations: calibration.calibrations,
+      domain: calibration.domain, latents: calibration.latents,
+      record: Model.Record(
+        toolVersion: toolVersion, seed: settings.seed, trainingSetSHA256: set.digest,
+        trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step,
+        epochs: Double(adam.step) / stepsPerEpoch, minutes: seconds / 60, threads: Parallel.threads,
+        compute: Engine.description, precision: engine.precision, objective: settings.objective,
+        scoreSteps: scoreSteps, plantedAveragePrecision: state.chosen?.plantedAveragePrecision ?? state.bestPlanted,
+        divergences: divergences, activity: state.bestLatents?.activity, history: state.history, spread: state.spread,
+        warnings: state.finalWarnings(divergences: divergences) + [calibration.warning].compactMap { $0 }),
+      weights: Dictionary(
+        uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
+          ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))
+        }))
+  }
+
+  /// A score network that knows nothing yet, and what trains it behind the network as it is.
+  private func scoreTraining(_ scoring: ScoreTrainer.Settings) -> (network: ScoreNetwork, trainer: ScoreTrainer) {
+    let judge = ScoreNetwork(
+      ScoreNetwork.Architecture(inputs: ScoreInput(architecture).count), seed: settings.seed, engine: engine)
+    return (
+      judge,
+      ScoreTrainer(
+        set, network: network, scoreNetwork: judge, rule: settings.rule, settings: scoring,
+        augmentation: settings.augmentation, seed: settings.seed, ranks: ranks)
+    )
+  }
+
+  // MARK: Checkpoints
+
+  private var setup: TrainingCheckpoint.Setup {
+    TrainingCheckpoint.Setup(
+      architecture: architecture, preparation: set.preparation, settings: settings, precision: engine.precision,
+      trainingSetSHA256: set.digest)
+  }
+
+  private func checkpoint() throws -> Safetensors {
+    let snapshot = TrainingSnapshot(of: adam, best: best, state: state)
+    return try TrainingCheckpoint(setup: setup, snapshot: snapshot).file(of: network.parameters)
+  }
+
+  /// Writes everything needed to go on: weights, moments, averages, best weights, random numbers, time used.
+  package func saveCheckpoint(to path: String) throws { try ModelStorage.write(checkpoint(), to: path) }
+
+  /// Goes on where a checkpoint left off. The budget may differ, the study, network and other settings may not.
+  package func resume(from path: String) throws(NormaError) { try resume(ModelStorage.read(path), path: path) }
+
+  /// - Parameter path: where the checkpoint came from, for messages.
+  private func resume(_ file: Safetensors, path: String) throws(NormaError) {
+    let snapshot = try TrainingCheckpoint(file, path: path, for: setup, of: network.parameters).snapshot
+    snapshot.restore(adam)
+    best = snapshot.best
+    state = snapshot.state
+  }
+
+  // MARK: Several processes
+
+  /// Computes along with the first process until it says that training has ended.
+  package func assist() throws {
+    guard let ranks else { preconditionFailure("nobody to assist") }
+    let batch = try Batch(self)
+    while true {
+      switch try ranks.broadcast(Instruction.end) {
+      case .state:
+        let name = "process 0"
+        try resume(Safetensors(Data(ranks.broadcast([])), path: name), path: name)
+      case .step(let rate): _ = try step(batch, rate: rate)
+      case .score: return try scoreTraining(settings.score!).trainer.assist()
+      case .end: return
+      }
+    }
+  }
+
+  /// Gives the other processes all that they need to go on from here.
+  ///
+  /// They would come to the same numbers by themselves. That no difference between machines or libraries adds up is worth
+  /// a message now and then.
+  private func shareState() throws {
+    guard let ranks else { return }
+    _ = try ranks.broadcast(Instruction.state)
+    _ = try ranks.broadcast([UInt8](checkpoint().encoded()))
   }
 }

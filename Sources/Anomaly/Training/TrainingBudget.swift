@@ -13,6 +13,18 @@ package enum TrainingBudget: Codable, Sendable, Equatable {
     case .epochs(let epochs): Double(steps) / (epochs * stepsPerEpoch)
     }
   }
+
+  /// Seconds until it is used up.
+  ///
+  /// - Parameters:
+  ///   - seconds: used so far, as are `steps`.
+  ///   - stepsPerSecond: as fast as training is now.
+  func secondsLeft(seconds: Double, steps: Int, stepsPerEpoch: Double, stepsPerSecond: Double) -> Double {
+    switch self {
+    case .minutes(let minutes): max(0, minutes * 60 - seconds)
+    case .epochs(let epochs): (epochs * stepsPerEpoch - Double(steps)) / max(stepsPerSecond, 1e-9)
+    }
+  }
 }
 
 /// Linear warm-up, then half a cosine down to nothing. Source: Loshchilov & Hutter 2017, arXiv:1608.03983.

@@ -1,4 +1,3 @@
-import Compute
 import Numerics
 
 /// All that changes during training beside the weights and their moments.
@@ -39,51 +38,75 @@ struct TrainingState: Codable, Sendable, Equatable {
   }
 }
 
-extension Trainer {
-  /// What training goes back to when it diverges.
-  struct Snapshot {
-    let step: Int
-    let weights: [[Float]]
-    let firstMoments: [[Float]]
-    let secondMoments: [[Float]]
-    let averages: [[Float]]
-    let best: [[Float]]
-    let state: TrainingState
-  }
-
+extension TrainingState {
+  /// Latents that have hardly been trained carry as little as collapsed ones.
+  private static let checksBeforeAlarm = 3
   private static let bearableRecoveries = 3
 
-  func snapshot() -> Snapshot {
-    Snapshot(
-      step: adam.step, weights: network.parameters.map { Array($0.value) }, firstMoments: adam.firstMoments,
-      secondMoments: adam.secondMoments, averages: adam.averages, best: best, state: state)
+  /// Takes note of a check.
+  ///
+  /// - Returns: whether its weights take the place of those kept so far.
+  mutating func add(_ check: Model.Record.Check, heldOut: HeldOutCheck.Result) -> Bool {
+    let planted = check.plantedAveragePrecision
+    let lowest = history.map(\.heldOutLoss).min() ?? .infinity
+    idleChecks = planted > bestPlanted || check.heldOutLoss < lowest ? 0 : idleChecks + 1
+    history.append(check)
+    let isPreferred = check.isPreferred(to: chosen, highest: bestPlanted)
+    if isPreferred {
+      chosen = check
+      bestLatents = heldOut
+    }
+    bestPlanted = max(bestPlanted, planted)
+    collapse = Collapse.warning(divergences: heldOut.divergences, activity: heldOut.activity)
+    return isPreferred
+  }
+
+  /// What to tell the user after a check: that the latents have collapsed, once.
+  mutating func newWarnings() -> [String] {
+    guard let collapse, !warnedOfCollapse, history.count >= Self.checksBeforeAlarm else { return [] }
+    warnedOfCollapse = true
+    return [collapse]
+  }
+
+  /// Sentences for the record of a model whose latents have these divergences.
+  func finalWarnings(divergences: [[Double]]) -> [String] {
+    let kept = Collapse.warning(divergences: divergences, activity: bestLatents?.activity ?? [])
+    return warnings + [kept ?? collapse].compactMap { $0 }
+  }
+
+  /// Whether the last check's loss is out of all proportion to the lowest.
+  var lastCheckExploded: Bool {
+    guard let last = history.last?.heldOutLoss, let lowest = history.map(\.heldOutLoss).min() else { return false }
+    return DivergenceWatch.isExplosion(last, after: lowest)
   }
 
   /// Goes back to a good state with half the learning rate. Time and random numbers go on, so that other batches are
   /// drawn.
   ///
-  /// - Throws: `TrainingDiverged` where that has been done too often.
-  func recover(to good: Snapshot, because reason: String) throws(TrainingDiverged) -> Event {
-    let step = adam.step
-    guard state.recoveries < Self.bearableRecoveries else {
-      throw TrainingDiverged(step: step, recoveries: state.recoveries, reason: reason)
+  /// - Parameters:
+  ///   - good: of step `goodStep`.
+  ///   - step: at which training diverged.
+  ///   - reason: as a clause.
+  /// - Returns: the reason and what was done, as a clause.
+  /// - Throws: `TrainingDiverged` where that has been done too often, with nothing changed.
+  mutating func recover(
+    to good: TrainingState, ofStep goodStep: Int, from step: Int, because reason: String
+  ) throws(TrainingDiverged) -> String {
+    guard recoveries < Self.bearableRecoveries else {
+      throw TrainingDiverged(step: step, recoveries: recoveries, reason: reason)
     }
-    for (parameter, values) in zip(network.parameters, good.weights) { parameter.set(values) }
-    adam.restore(
-      step: good.step, firstMoments: good.firstMoments, secondMoments: good.secondMoments, averages: good.averages)
-    best = good.best
-    let account = "\(reason); it went on from step \(good.step) with half the learning rate"
-    var next = good.state
-    next.random = state.random
-    next.seconds = state.seconds
-    next.checksDone = state.checksDone
+    let account = "\(reason); it went on from step \(goodStep) with half the learning rate"
+    var next = good
+    next.random = random
+    next.seconds = seconds
+    next.checksDone = checksDone
     next.watch = DivergenceWatch()
-    next.warnedOfCollapse = state.warnedOfCollapse
-    next.rateScale = state.rateScale / 2
-    next.recoveries = state.recoveries + 1
-    next.warnings = state.warnings + ["Training diverged at step \(step): \(account)."]
-    state = next
-    return .recovered(step: step, reason: account)
+    next.warnedOfCollapse = warnedOfCollapse
+    next.rateScale = rateScale / 2
+    next.recoveries = recoveries + 1
+    next.warnings = warnings + ["Training diverged at step \(step): \(account)."]
+    self = next
+    return account
   }
 }
 

@@ -1,0 +1,108 @@
+import Compute
+import Foundation
+import Numerics
+import Threads
+
+/// What a network that has been trained says of the held-out healthy cases: what its scores mean, and what it is used to.
+struct HeldOutCalibration {
+  let book: ScoreBook
+  /// Of every score in `book`.
+  let calibrations: [Score: Calibration]
+  let latents: LatentReference
+  let domain: DomainReference
+  /// Divergence of each latent channel on the last held-out patches that were seen, in nats a patch, stage by stage.
+  let divergences: [[Double]]
+  private let cases: Int
+
+  /// With fewer no case can be flagged at a false-positive rate of 5 %.
+  private static let fewestCases = 19
+
+  /// - Parameters:
+  ///   - network: with the weights that were chosen.
+  ///   - scoreNetwork: of the learned score, where there is one.
+  ///   - spread: the likelihood's, as training estimated it, a number a channel.
+  ///   - planted: by which the scores of the ensemble are chosen.
+  ///   - progress: called after every held-out slide with the number of its case and of all cases.
+  init(
+    of network: VAE, scoreNetwork: ScoreNetwork?, on set: TrainingSet, settings: TrainingSettings, spread: [Float],
+    planted: PlantedScans, progress: (Int, Int) throws -> Void
+  ) throws {
+    // Over a slide gradients would take longer than the training did.
+    let hasSlides = set.heldOut.contains { !$0.slides.isEmpty }
+    let inference = Inference(
+      network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference,
+      takesGradient: !hasSlides,
+      restoration: hasSlides
+        ? nil
+        : Restoration(objective: settings.objective, spread: spread, range: set.preparation.normalization.range))
+    let groups = set.heldOut.flatMap(\.groups)
+    let maps = try inference.maps(of: Array(groups.joined()))
+    divergences = network.divergences
+    book = try ScoreBook(
+      healthy: groups, maps: maps, planted: planted.scans, plantedMaps: try inference.maps(of: planted.scans),
+      lesions: planted.lesions, rule: settings.rule)
+    calibrations = try Self.calibrations(
+      of: set.heldOut, by: book, inference: inference, maps: maps, progress: progress)
+    latents = LatentReference(
+      training: try inference.encodings(of: set.training.flatMap(\.views)),
+      heldOut: maps.map(\.encoding).divided(into: set.heldOut.map(\.views.count)).map { $0.filter { !$0.isEmpty } })
+    domain = DomainReference(of: set, heldOutMaps: maps, latents: latents)
+    cases = set.heldOut.count
+  }
+
+  /// What to tell the user, as a sentence; `nil` where enough cases are held out.
+  var warning: String? {
+    guard cases < Self.fewestCases else { return nil }
+    let smallest = (100 / Double(cases + 1)).rounded()
+    return "Calibrated on \(cases) held-out cases: no case can be flagged at a false-positive rate below "
+      + "\(Int(smallest)) %. \(Self.fewestCases) held-out cases are needed for 5 %."
+  }
+
+  /// - Parameter maps: of all views of the held-out cases in turn.
+  private static func calibrations(
+    of heldOut: [TrainingSet.Member], by book: ScoreBook, inference: Inference, maps: [Inference.Maps],
+    progress: (Int, Int) throws -> Void
+  ) throws -> [Score: Calibration] {
+    var extremes: [Score: [[ScanExtremes]]] = [:]
+    for score in book.available { extremes[score] = heldOut.map { _ in [] } }
+    var next = 0
+    for (k, member) in heldOut.enumerated() {
+      for scan in member.scans {
+        try Interruption.check()
+        for (score, heat) in book.heatmaps(book.available, of: scan, maps: maps[next]) {
+          extremes[score]![k].append(ScanExtremes(of: heat))
+        }
+        next += 1
+      }
+      for slide in member.slides {
+        let scorer = SlideScorer(inference: inference, book: book, scores: book.available)
+        let found = try scorer.extremes(of: slide, fieldMaps: Array(maps[next..<next + slide.fields.count]))
+        for score in book.available { extremes[score]![k].append(found[score]!) }
+        next += slide.fields.count
+        try progress(k + 1, heldOut.count)
+      }
+    }
+    let slides = heldOut.reduce(0) { $0 + $1.slides.count }
+    return extremes.mapValues { Calibration(extremes: $0, slides: slides) }
+  }
+}
+
+extension DomainReference {
+  /// How the cases of a training set look.
+  ///
+  /// - Parameter maps: of the held-out cases' views, by the trained network, one after the other.
+  fileprivate init(of set: TrainingSet, heldOutMaps maps: [Inference.Maps], latents: LatentReference) {
+    var next = 0
+    let heldOut = set.heldOut.map { member in
+      let groups = member.groups.map { group in
+        group.compactMap { scan in
+          defer { next += 1 }
+          return scan.appearance(maps: maps[next], latents: latents)
+        }
+      }
+      return member.appearance(of: groups)
+    }
+    self.init(
+      channels: set.preparation.channels, training: set.training.map(\.appearance), heldOut: heldOut)
+  }
+}

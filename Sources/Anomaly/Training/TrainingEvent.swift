@@ -1,0 +1,65 @@
+import Foundation
+
+/// What the observer of a training hears of.
+package enum TrainingEvent: Sendable {
+  case progress(TrainingProgress)
+  /// The network stands, its score is being learned.
+  case score(ScoreTrainer.Progress)
+  /// The state can be kept now, to resume from.
+  case checkpoint
+  /// A check on held-out scans is done; sentences for the user, where there is something to say.
+  case checked(Model.Record.Check, warnings: [String])
+  /// Training had diverged and went back to a good state; why, as a clause.
+  case recovered(step: Int, reason: String)
+  /// The held-out slides of so many cases were scored, which takes as long as analyzing them.
+  case calibrated(cases: Int, of: Int)
+  /// Checks brought nothing any more.
+  case stoppedEarly(step: Int, checks: Int)
+}
+
+/// What a progress display shows.
+package struct TrainingProgress: Sendable {
+  package var step: Int
+  package var epoch: Double
+  /// Share of the budget that is used up, in 0...1.
+  package var fraction: Double
+  /// Averages since the last report.
+  package var terms: Objective.Terms
+  package var learningRate: Float
+  package var patchesPerSecond: Double
+  package var secondsLeft: Double
+  /// What the last check found.
+  package var lastCheck: Model.Record.Check?
+}
+
+/// What has been added up since the last report of progress.
+struct ProgressMeter {
+  let start: Date
+  private let firstStep: Int
+  private var terms = Objective.Terms.zero
+  private var count = 0
+
+  /// - Parameter step: updates made so far.
+  init(start: Date, step: Int) {
+    self.start = start
+    firstStep = step
+  }
+
+  mutating func add(_ other: Objective.Terms) {
+    terms.reconstruction += other.reconstruction
+    terms.divergence += other.divergence
+    terms.loss += other.loss
+    terms.settled += other.settled
+    count += 1
+  }
+
+  var averages: Objective.Terms {
+    let scale = 1 / Double(max(1, count))
+    return Objective.Terms(
+      reconstruction: terms.reconstruction * scale, divergence: terms.divergence * scale, loss: terms.loss * scale,
+      settled: terms.settled * scale)
+  }
+
+  /// - Parameter step: updates made up to `now`.
+  func stepsPerSecond(step: Int, now: Date) -> Double { Double(step - firstStep) / now.timeIntervalSince(start) }
+}

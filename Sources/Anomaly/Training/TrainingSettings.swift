@@ -1,0 +1,21 @@
+/// How a model is trained. A checkpoint is gone on with under the same settings; the budget alone may differ.
+package struct TrainingSettings: Codable, Sendable, Equatable {
+  package var budget = TrainingBudget.minutes(10)
+  package var seed: UInt64 = 0
+  package var batchSize = 16
+  package var learningRate: Float = 2e-3
+  package var augmentation = Augmentation.mirror
+  /// Checks in a row that may bring neither a better planted average precision nor a lower held-out loss before
+  /// training stops; `nil` uses the budget up. Source: Prechelt 1998, "Early stopping - but when?".
+  package var patience: Int?
+  package var objective: Objective
+  package var rule: EvidenceRule
+  /// How the learned score is trained; `nil` for a model without one.
+  package var score: ScoreTrainer.Settings?
+  package var inference = Inference.Settings()
+
+  package init(objective: Objective, rule: EvidenceRule) {
+    self.objective = objective
+    self.rule = rule
+  }
+}
