@@ -9,6 +9,8 @@ package struct ResultSettings: Codable, Sendable, Equatable {
   /// Stands for how norma computes. It is raised by hand whenever the same scan, model and settings give another score,
   /// heatmap or region than before, so that a new norma does not keep the results of an old one as current.
   package static let currentAlgorithm = 1
+  /// Stands for the pictures that are written beside the pages.
+  package static let currentPictures = 2
 
   package var algorithm = Self.currentAlgorithm
   package var score: Score
@@ -18,7 +20,7 @@ package struct ResultSettings: Codable, Sendable, Equatable {
   /// Pixels at or above this `z` form regions.
   package var threshold: Double
   package var display: ScanDisplay
-  package var pictures = StudyContext.currentPictures
+  package var pictures = Self.currentPictures
   /// Scans with more pixels are scored piece by piece.
   package var largestWhole: Int
   /// Level of pyramids, 0 the largest; `nil` for the model's own.

@@ -69,7 +69,7 @@ package struct RunRecord: Codable, Sendable, Equatable {
   }
 
   /// The same in lines for a reader.
-  package var facts: [StudyContext.Fact] {
+  package var facts: [ProvenanceFact] {
     let weights = channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
     let trained = "\(trainingCases) cases, \(heldOutCases) held out; \(trainingSteps) steps, seed \(trainingSeed)"
     let lines: [(String, String?)] = [
@@ -81,7 +81,7 @@ package struct RunRecord: Codable, Sendable, Equatable {
       ("Shards", shards.map { "\($0.found) of \($0.count), merged" }), ("Started", startedAt),
       ("Domain shift", domain), ("Duration", seconds.map { PageText.duration($0) }),
     ]
-    return lines.compactMap { name, value in value.map { StudyContext.Fact(name, $0) } }
+    return lines.compactMap { name, value in value.map { ProvenanceFact(name, $0) } }
   }
 
   /// What the score is made of.

@@ -2,16 +2,7 @@ import Foundation
 
 /// What the pages need beside the results; kept with the run, so that the pages can be made again from the index.
 package struct StudyContext: Sendable, Equatable, Codable {
-  /// One line of the provenance, in the order given.
-  package struct Fact: Sendable, Equatable, Codable {
-    package var name: String
-    package var value: String
-
-    package init(_ name: String, _ value: String) {
-      self.name = name
-      self.value = value
-    }
-  }
+  package typealias Fact = ProvenanceFact
 
   /// What the study is called on its page.
   package var title: String
@@ -35,7 +26,7 @@ package struct StudyContext: Sendable, Equatable, Codable {
   /// Digest of the model's file, hexadecimal.
   package var modelSHA256: String?
   /// Which pictures lie beside the pages; `nil` in reports of an older norma, whose pages cannot be made again.
-  package var pictures: Int? = Self.currentPictures
+  package var pictures: Int? = ResultSettings.currentPictures
   /// Whether the calibrated reconstruction error of every scan is written to a file of its own.
   package var keepsResidual = false
   /// Where only a part of the study was analyzed.
@@ -48,8 +39,6 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var domainShift: String?
   /// What reports of an older norma hold in place of `record`, in lines for a reader.
   private var provenance: [Fact]?
-
-  static let currentPictures = 2
 
   package init(
     title: String, scoring: String, threshold: Double, falsePositiveRate: Double, calibrationScores: [Double] = [],
@@ -79,12 +68,4 @@ package struct StudyContext: Sendable, Equatable, Codable {
       return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
   }
-}
-
-/// How the pages draw a scan of several channels.
-package enum ScanDisplay: String, Sendable, Equatable, Codable {
-  /// Three channels as one colour picture, as photographs and stained slides want it.
-  case color
-  /// Every channel as a gray picture of its own, as MR sequences want it.
-  case channels
 }

@@ -91,7 +91,7 @@ package struct ReportCheck: Sendable {
     known.insert(folder.residual(ofScan: scan.name, inCase: name))
     known.insert(folder.picture(.original, ofScan: scan.name, inCase: name))
     // Pictures of an older norma have other names.
-    guard let context, context.pictures == StudyContext.currentPictures else { return }
+    guard let context, context.pictures == ResultSettings.currentPictures else { return }
     let files = Report.files(of: scan.result(regions: []), inCase: name, folder: folder, context: context)
     known.formUnion(files)
     for file in files where file != scan.heatmapPath && !exists(file) {

@@ -8,12 +8,12 @@ struct CaseScoring {
   private let model: Model
   private let scorer: Scorer
   private let report: Report
-  private let settings: Analyze.Settings
+  private let settings: AnalyzeSettings
   private let judge: CaseJudge
   private let observe: WorkflowObserver
 
   init(
-    study: Study, model: Model, scorer: Scorer, report: Report, settings: Analyze.Settings,
+    study: Study, model: Model, scorer: Scorer, report: Report, settings: AnalyzeSettings,
     observe: @escaping WorkflowObserver
   ) {
     self.study = study

@@ -8,6 +8,8 @@ import Threads
 
 /// Learns healthy tissue from a study and writes the model.
 package struct Train {
+  package typealias Settings = TrainSettings
+
   private let settings: Settings
   private let observe: WorkflowObserver
   /// The processes to train with, where there are several.

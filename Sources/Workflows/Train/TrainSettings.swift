@@ -2,103 +2,101 @@ import Anomaly
 import Compute
 import Imaging
 
-extension Train {
-  /// How a model is trained. What a preset has a say in starts from it.
-  package struct Settings: Sendable {
-    /// Folder of healthy scans.
-    package var study: String
-    /// Model file to write; its checkpoint lies beside it.
-    package var output: String
-    /// Goes on from the checkpoint beside the output.
-    package var resumes = false
-    package var secondsBetweenCheckpoints = 60.0
-    /// Time or epochs for all of the training.
-    package var budget = TrainingBudget.minutes(10)
-    /// Share of the budget that goes into the learned score, from 0 to below 1.
-    package var scoreShare = 0.5
-    package var seed: UInt64 = 0
-    package var precision = Precision.fastest
-    package var batchSize = 16
-    package var learningRate: Float = 2e-3
-    package var patience: Int?
-    package var objective = ObjectiveSettings()
-    /// Latent channels of each stage, finest first; `nil` for the network's own.
-    package var latents: [Int]?
-    /// How scans are read, prepared and divided; its seed, memory and channel weights are those given here.
-    package var scans = TrainingSet.Settings()
-    package var memory = MemoryBudget.unlimited
-    package var preset: Preset.Values
+/// How a model is trained. What a preset has a say in starts from it.
+package struct TrainSettings: Sendable {
+  /// Folder of healthy scans.
+  package var study: String
+  /// Model file to write; its checkpoint lies beside it.
+  package var output: String
+  /// Goes on from the checkpoint beside the output.
+  package var resumes = false
+  package var secondsBetweenCheckpoints = 60.0
+  /// Time or epochs for all of the training.
+  package var budget = TrainingBudget.minutes(10)
+  /// Share of the budget that goes into the learned score, from 0 to below 1.
+  package var scoreShare = 0.5
+  package var seed: UInt64 = 0
+  package var precision = Precision.fastest
+  package var batchSize = 16
+  package var learningRate: Float = 2e-3
+  package var patience: Int?
+  package var objective = ObjectiveSettings()
+  /// Latent channels of each stage, finest first; `nil` for the network's own.
+  package var latents: [Int]?
+  /// How scans are read, prepared and divided; its seed, memory and channel weights are those given here.
+  package var scans = TrainingSet.Settings()
+  package var memory = MemoryBudget.unlimited
+  package var preset: Preset.Values
 
-    /// What is learned.
-    package struct ObjectiveSettings: Sendable {
-      package var kind = Objective.Kind.denoising
-      package var likelihood = Likelihood.laplace
-      package var variance = Objective.Variance.channel
-      /// Weight of the divergence; `nil` for 1.
-      package var beta: Float?
-      /// Nats a latent channel has for nothing; `nil` for the objective's own.
-      package var freeNats: Double?
-      package var warmUpSteps = 300
+  /// What is learned.
+  package struct ObjectiveSettings: Sendable {
+    package var kind = Objective.Kind.denoising
+    package var likelihood = Likelihood.laplace
+    package var variance = Objective.Variance.channel
+    /// Weight of the divergence; `nil` for 1.
+    package var beta: Float?
+    /// Nats a latent channel has for nothing; `nil` for the objective's own.
+    package var freeNats: Double?
+    package var warmUpSteps = 300
 
-      package init() {}
+    package init() {}
 
-      /// - Parameter stages: of the network.
-      package func objective(stages: Int) -> Objective {
-        var result = Objective(stages: stages)
-        result.kind = kind
-        result.likelihood = likelihood
-        result.variance = variance
-        result.divergenceWeights = result.divergenceWeights.map { $0 * (beta ?? 1) }
-        result.freeNats = freeNats ?? (kind == .elbo ? 0 : result.freeNats)
-        result.warmUpSteps = warmUpSteps
-        return result
-      }
-    }
-
-    package init(study: String, output: String, preset: Preset = .generic) {
-      self.study = study
-      self.output = output
-      self.preset = preset.values
-      scans.normalization = self.preset.normalization
-      scans.tissueAppearance = self.preset.tissueAppearance
-      scans.reduction = self.preset.reduction
-      scans.localContrast = self.preset.localContrast
-    }
-
-    package func architecture(channels: Int, patchSize: Int) -> VAE.Architecture {
-      var result = VAE.Architecture(channels: channels, patchSize: patchSize)
-      if let latents { result.latents = latents }
-      result.suit(objective.objective(stages: result.widths.count))
+    /// - Parameter stages: of the network.
+    package func objective(stages: Int) -> Objective {
+      var result = Objective(stages: stages)
+      result.kind = kind
+      result.likelihood = likelihood
+      result.variance = variance
+      result.divergenceWeights = result.divergenceWeights.map { $0 * (beta ?? 1) }
+      result.freeNats = freeNats ?? (kind == .elbo ? 0 : result.freeNats)
+      result.warmUpSteps = warmUpSteps
       return result
     }
+  }
 
-    /// The settings of the trainer for a network of so many stages.
-    func trainer(stages: Int) -> Trainer.Settings {
-      var settings = Trainer.Settings(objective: objective.objective(stages: stages), rule: preset.rule)
-      settings.budget = budget.part(1 - scoreShare)
-      if scoreShare > 0 {
-        settings.score = ScoreTrainer.Settings(
-          budget: budget.part(scoreShare), radii: preset.radii, contrast: preset.contrast, kinds: preset.kinds,
-          borders: preset.borders)
-      }
-      settings.inference = preset.inference
-      settings.seed = seed
-      settings.batchSize = batchSize
-      settings.learningRate = learningRate
-      settings.augmentation = preset.augmentation
-      settings.patience = patience
-      return settings
-    }
+  package init(study: String, output: String, preset: Preset = .generic) {
+    self.study = study
+    self.output = output
+    self.preset = preset.values
+    scans.normalization = self.preset.normalization
+    scans.tissueAppearance = self.preset.tissueAppearance
+    scans.reduction = self.preset.reduction
+    scans.localContrast = self.preset.localContrast
+  }
 
-    /// The settings of the training set, with what is chosen once for all of the training.
-    func trainingSet() -> TrainingSet.Settings {
-      var settings = scans
-      settings.localContrast = settings.localContrast.flatMap { $0 > 0 ? $0 : nil }
-      settings.memory = memory
-      settings.seed = seed
-      settings.channelWeights = preset.rule.channelWeights
-      return settings
+  package func architecture(channels: Int, patchSize: Int) -> VAE.Architecture {
+    var result = VAE.Architecture(channels: channels, patchSize: patchSize)
+    if let latents { result.latents = latents }
+    result.suit(objective.objective(stages: result.widths.count))
+    return result
+  }
+
+  /// The settings of the trainer for a network of so many stages.
+  func trainer(stages: Int) -> Trainer.Settings {
+    var settings = Trainer.Settings(objective: objective.objective(stages: stages), rule: preset.rule)
+    settings.budget = budget.part(1 - scoreShare)
+    if scoreShare > 0 {
+      settings.score = ScoreTrainer.Settings(
+        budget: budget.part(scoreShare), radii: preset.radii, contrast: preset.contrast, kinds: preset.kinds,
+        borders: preset.borders)
     }
+    settings.inference = preset.inference
+    settings.seed = seed
+    settings.batchSize = batchSize
+    settings.learningRate = learningRate
+    settings.augmentation = preset.augmentation
+    settings.patience = patience
+    return settings
+  }
+
+  /// The settings of the training set, with what is chosen once for all of the training.
+  func trainingSet() -> TrainingSet.Settings {
+    var settings = scans
+    settings.localContrast = settings.localContrast.flatMap { $0 > 0 ? $0 : nil }
+    settings.memory = memory
+    settings.seed = seed
+    settings.channelWeights = preset.rule.channelWeights
+    return settings
   }
 }
 

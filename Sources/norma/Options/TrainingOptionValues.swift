@@ -10,34 +10,6 @@ enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
   case opticalDensity = "optical-density"
 }
 
-extension TrainingOptions {
-  /// What the options say, or else the preset.
-  var chosenNormalization: Normalization {
-    var result = preset.values.normalization
-    if let method = method(normalization ?? (window == nil ? nil : .window)) {
-      result.method = method
-      // A window is the same for all scans; what else is chosen goes by the preset's scope only if that was no window's.
-      if preset.values.normalization.scope == .trainingSet { result.scope = .scan }
-    }
-    if let normalizationScope { result.scope = normalizationScope }
-    return result
-  }
-
-  private func method(_ name: NormalizationName?) -> Normalization.Method? {
-    switch name {
-    case nil: nil
-    case .robust: .robust
-    case .percentile: .percentile(99)
-    case .zscore: .standardScore
-    case .histogram: .histogram
-    case .window: window.map { .window(low: $0.low, high: $0.high) }
-    case .some(.none): Normalization.Method.none
-    case .macenko: .macenko
-    case .opticalDensity: .opticalDensity
-    }
-  }
-}
-
 extension Normalization.Scope: ExpressibleByArgument {}
 extension TissueMask.Look: ExpressibleByArgument {}
 

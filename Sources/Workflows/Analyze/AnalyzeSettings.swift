@@ -1,0 +1,52 @@
+import Anomaly
+import Compute
+import Foundation
+import Imaging
+import Reporting
+
+/// How a study is analyzed.
+package struct AnalyzeSettings: Sendable {
+  /// Folder of the scans.
+  package var study: String
+  /// File of the model.
+  package var model: String
+  /// Folder of the report.
+  package var output: String
+  /// `nil` for the whole study.
+  package var shard: Shard?
+  /// Share of healthy cases that may be flagged, in 0...1.
+  package var falsePositiveRate = 0.05
+  package var score = Score.ensemble
+  /// Writes the calibrated reconstruction error of every scan to a file of its own.
+  package var keepsResidual = false
+  /// Keeps what scans say in words in the index and on the pages.
+  package var keepsMetadata = false
+  /// `nil` for the precision that the model was trained in, where this processor has it.
+  package var precision: Precision?
+  /// `nil` for what the model was calibrated with.
+  package var minimumRegionArea: RegionArea?
+  package var limits = TIFFLimits.default
+  package var memory = MemoryBudget.unlimited
+  package var resolution = Resolution()
+
+  package init(study: String, model: String, output: String) {
+    self.study = study
+    self.model = model
+    self.output = output
+  }
+
+  /// `Reports/` and the study's name.
+  package static func defaultOutput(_ study: String) -> String {
+    "Reports/" + URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent
+  }
+}
+
+extension AnalyzeSettings {
+  /// How the scans of the study are read for a model.
+  func reading(for model: Model, by scorer: Scorer) -> ScanReading {
+    var reading = model.preparation.reading(limits: limits)
+    reading.keepsMetadata = keepsMetadata
+    if model.preparation.localContrast == nil { reading.largestWhole = memory.largestWhole(for: scorer) }
+    return reading
+  }
+}
