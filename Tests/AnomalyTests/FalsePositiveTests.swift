@@ -181,7 +181,7 @@ struct PhantomFalsePositiveTests {
     let count = try flags(rate: rate, seed: 3) { item, calibration in
       let heat = item[1].heat
       let found = heat.regions(above: Double(RegionMasses.level), minimumArea: 1, pixelSize: nil)
-      let regions = calibration.withPValues(found, in: heat, of: heat, factor: 1)
+      let regions = calibration.withPValues(found, of: heat, factor: 1)
       return regions.contains { $0.pValue! <= rate + 1e-12 }
     } scans: {
       [$0[1]]

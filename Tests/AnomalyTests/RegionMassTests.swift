@@ -14,38 +14,65 @@ struct RegionMassTests {
       1, 2, 0, 0, 0, 0,
     ])
 
+  /// Its peak is its first pixel.
   private func region(_ x: Int, _ y: Int, _ width: Int, _ height: Int, peak: Double) -> Region {
     Region(
       rank: 1, x: x, y: y, width: width, height: height, areaPixels: width * height, areaSquareMillimeters: nil,
-      peak: peak, mean: peak)
+      peak: peak, mean: peak, peakX: x, peakY: y)
   }
 
   @Test func `mass is what a group has above the level`() {
     let masses = RegionMasses(of: heat)
     #expect(abs(masses.largest - (9 - Self.z)) < 1e-5)
-    #expect(abs(masses.mass(of: region(1, 0, 2, 1, peak: 5), in: heat, factor: 1) - (12 - 3 * Self.z)) < 1e-5)
-    #expect(abs(masses.mass(of: region(5, 1, 1, 1, peak: 9), in: heat, factor: 1) - (9 - Self.z)) < 1e-5)
-    #expect(masses.mass(of: region(0, 2, 2, 1, peak: 2), in: heat, factor: 1) == 0)
+    #expect(abs(masses.mass(of: region(1, 0, 2, 1, peak: 5), factor: 1) - (12 - 3 * Self.z)) < 1e-5)
+    #expect(abs(masses.mass(of: region(5, 1, 1, 1, peak: 9), factor: 1) - (9 - Self.z)) < 1e-5)
+    #expect(masses.mass(of: region(1, 2, 1, 1, peak: 2), factor: 1) == 0)
     #expect(RegionMasses(of: Heatmap(width: 1, height: 1, values: [0])).largest == 0)
   }
 
-  @Test(arguments: [2, 3, 5]) func `regions of an enlarged map have the mass of their group on the grid`(factor: Int) {
+  @Test(arguments: [2, 3, 5]) func `regions of an enlarged map have the mass of their group on the grid`(factor: Int)
+    throws
+  {
     let image = Image(width: 6, height: 3, channels: 1, samples: heat.values)
     let large = image.resized(width: 6 * factor, height: 3 * factor)
     let map = Heatmap(width: large.width, height: large.height, values: large.samples)
     let masses = RegionMasses(of: heat)
-    let found = map.regions(above: 3.2, minimumArea: 1, pixelSize: nil).map {
-      masses.mass(of: $0, in: map, factor: factor)
+    let regions = map.regions(above: 3.2, minimumArea: 1, pixelSize: nil)
+    for region in regions {
+      let (x, y) = (try #require(region.peakX), try #require(region.peakY))
+      #expect(Double(map.values[y * map.width + x]) == region.peak)
+    }
+    let found = regions.map {
+      masses.mass(of: $0, factor: factor)
     }
     #expect(found.count == 2)
     #expect(abs(found[0] - (9 - Self.z)) < 1e-5)
     #expect(abs(found[1] - (12 - 3 * Self.z)) < 1e-5)
   }
 
+  /// Two groups whose boxes overlap have the same peak; each has the mass of its own.
+  @Test func `a region's mass is its own where another with the same peak reaches into its box`() {
+    let heat = Heatmap(
+      width: 5, height: 3,
+      values: [
+        5, 0, 5, 0, 4,
+        0, 0, 0, 0, 4,
+        4, 4, 4, 4, 5,
+      ])
+    let regions = heat.regions(above: 3, minimumArea: 1, pixelSize: nil)
+    let masses = RegionMasses(of: heat)
+    #expect(regions.map(\.areaPixels) == [7, 1, 1])
+    #expect(regions.map { [$0.peakX, $0.peakY] } == [[4, 2], [0, 0], [2, 0]])
+    let expected = [29 - 7 * Self.z, 5 - Self.z, 5 - Self.z]
+    for (region, mass) in zip(regions, expected) {
+      #expect(abs(masses.mass(of: region, factor: 1) - mass) < 1e-5)
+    }
+  }
+
   @Test func `a region's p-value counts the healthy scans with as massive a group`() throws {
     let calibration = try Calibration.sample(caseScores: [1], regionMasses: [0, 0, 1, 6, 8])
     let regions = heat.regions(above: 3, minimumArea: 1, pixelSize: nil)
-    let tested = calibration.withPValues(regions, in: heat, of: heat, factor: 1)
+    let tested = calibration.withPValues(regions, of: heat, factor: 1)
     // Masses 6.67 and 5.02; one and two healthy scans have as much.
     #expect(tested.map(\.peak) == [9, 5])
     #expect(tested.map(\.pValue) == [2.0 / 6, 3.0 / 6])
@@ -54,7 +81,7 @@ struct RegionMassTests {
   @Test func `a model without masses gives no p-value`() throws {
     let regions = heat.regions(above: 3, minimumArea: 1, pixelSize: nil)
     let calibration = try Calibration.sample(caseScores: [1])
-    #expect(calibration.withPValues(regions, in: heat, of: heat, factor: 1) == regions)
+    #expect(calibration.withPValues(regions, of: heat, factor: 1) == regions)
   }
 
   @Test(

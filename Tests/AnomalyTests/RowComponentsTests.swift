@@ -37,6 +37,17 @@ struct RowComponentsTests {
     }
   }
 
+  @Test(
+    arguments: [
+      ([3, 0, 3, 1, 1, 1], (0, 0)), ([0, 0, 3, 3, 0, 1, 1, 1, 1], (0, 2)), ([1, 0, 3, 1, 1, 3], (0, 2)),
+      ([0, 1, 3, 3, 1, 1], (0, 2)),
+    ] as [([Float], (Int, Int))])
+  func `of equal peaks the first in reading order is kept`(values: [Float], place: (Int, Int)) {
+    let groups = components(of: values, width: 3, level: 1).groups
+    #expect(groups.map { [$0.peakPlace.y, $0.peakPlace.x] } == [[place.0, place.1]])
+    #expect(groups.first?.peakTag == place.0 * 3 + place.1)
+  }
+
   @Test func `a label of the last row names the group it ends up in`() {
     // A comb whose teeth are joined below: the second tooth's label is given up.
     let level: Float = 1

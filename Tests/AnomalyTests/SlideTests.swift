@@ -129,6 +129,8 @@ struct SlideTests {
     let peaks = Heatmap(width: 300, height: 260, values: heat).regions(
       above: model.calibrations[.learned]!.regionThreshold(rate: 0.3), minimumArea: 12, pixelSize: nil)
     #expect(peaks.map(\.areaPixels) == result.findings.regions.map(\.areaPixels))
+    #expect(peaks.map(\.peakX) == result.findings.regions.map(\.peakX))
+    #expect(peaks.map(\.peakY) == result.findings.regions.map(\.peakY))
     #expect(abs(Heatmap(width: 300, height: 260, values: heat).score - result.findings.score) < 0.01)
   }
 
@@ -163,6 +165,36 @@ struct SlideTests {
       #expect(result.findings.downsample == 2 && count == 250 * 200)
       #expect(result.findings.width == 500 && result.findings.pixelSize == PixelSize(x: 2, y: 2))
       #expect(prepared.pixelSize == PixelSize(x: 4, y: 4))
+    }
+  }
+
+  /// A level that is smaller than the slide by no whole number, and a grid that is smaller by another two.
+  @Test(arguments: [1, 2]) func `a slide's peaks lead back to the pixels of its heatmap`(reduction: Int) throws {
+    var model = try TinyStudy.model.get()
+    (model.preparation.level, model.preparation.reduction) = (1, reduction)
+    var image = Self.picture(width: 701, height: 503, seed: 3)
+    for y in 230..<272 { for x in 260..<301 { image[x, y] += 120 } }
+    try TIFFWriter.write(
+      [image, image.reduced(by: 2)].map { TIFFWriter.Page($0, as: .float32) }, tileSize: 64,
+      to: try folder.write([UInt8](), as: "study/case/slide.tif"))
+    var reading = model.preparation.reading()
+    reading.largestWhole = 100
+    let study = try Study(path: folder.path + "/study")
+    guard case .slide(let slide) = try study.scans(of: study.cases[0], reading: reading)[0].content.get() else {
+      Issue.record("it was held whole")
+      return
+    }
+    let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+    var heat: [Float] = []
+    let found = try Scorer(model, path: "", engine: Engine()).analyze(
+      prepared, rate: 0.3, longestEdge: 100, take: { heat += $0.heat }
+    ).findings
+    #expect(found.downsample == Double(reduction) * 701 / 351 && found.downsampleY == Double(reduction) * 503 / 252)
+    #expect(!found.regions.isEmpty)
+    for region in found.regions {
+      let x = Region.heatmapPixel(of: try #require(region.peakX), downsample: found.downsample)
+      let y = Region.heatmapPixel(of: try #require(region.peakY), downsample: found.downsampleY)
+      #expect(Double(heat[y * prepared.width + x]) == region.peak)
     }
   }
 

@@ -264,7 +264,16 @@ class Postgres(unittest.TestCase):
         self.change(self.report, "UPDATE runs SET status = 'stopped'")
         self.load(self.report)
         self.compare(self.report)
-        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "2")
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "3")
+
+    def test_tables_of_an_older_norma_take_the_pixels_of_peaks(self):
+        self.load(self.report)
+        sql("DROP VIEW norma.region_overview, norma.largest_regions; "
+            "ALTER TABLE norma.regions DROP COLUMN peak_x, DROP COLUMN peak_y; "
+            "ALTER TABLE norma.scans DROP COLUMN downsample_y; UPDATE norma.schema_version SET version = 2")
+        self.load(self.report)
+        self.compare(self.report)
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "3")
 
     def test_a_schema_of_a_newer_norma_is_left_alone(self):
         self.load(self.report)

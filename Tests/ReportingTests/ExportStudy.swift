@@ -1,5 +1,6 @@
 import Anomaly
 import Foundation
+import GRDB
 import Imaging
 import Reporting
 
@@ -51,15 +52,23 @@ struct ExportStudy {
         var region = region
         (region.x, region.y) = (region.x * factor, region.y * factor)
         (region.width, region.height) = (region.width * factor, region.height * factor)
+        (region.peakX, region.peakY) = (region.peakX.map { $0 * factor }, region.peakY.map { $0 * factor })
         region.areaPixels *= factor * factor
         region.areaSquareMillimeters = region.areaSquareMillimeters.map { $0 * Double(factor * factor) }
         region.pValue = 0.05
         return region
       })
-    findings.downsample = Double(factor)
+    (findings.downsample, findings.downsampleY) = (Double(factor), Double(factor))
     return ScanResult(
       name: drawn.name, path: drawn.path ?? "\(caseName)/\(drawn.name).tif", page: drawn.page,
       sha256: "digest of \(drawn.name)", outcome: .done(findings))
+  }
+
+  /// Makes the index one of a norma that recorded no peaks' pixels.
+  func forgetPeaks() throws {
+    try DatabaseQueue(path: "\(path)/cases.sqlite").write {
+      try $0.execute(sql: "UPDATE regions SET peak_x = NULL, peak_y = NULL; UPDATE scans SET downsample_y = NULL")
+    }
   }
 
   /// - Returns: what was written and the sentences about what was not.

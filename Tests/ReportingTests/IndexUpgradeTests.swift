@@ -11,11 +11,11 @@ struct IndexUpgradeTests {
 
   init() throws { folder = try TemporaryFolder() }
 
-  private func writeOlder() throws {
+  private func writeOlder(upTo migration: String = "5: heatmaps smaller than their scans") throws {
     var configuration = Configuration()
     configuration.journalMode = .wal
     let queue = try DatabaseQueue(path: path, configuration: configuration)
-    try IndexSchema.migrator.migrate(queue, upTo: "5: heatmaps smaller than their scans")
+    try IndexSchema.migrator.migrate(queue, upTo: migration)
     try queue.write { database in
       try database.execute(
         sql: """
@@ -53,6 +53,39 @@ struct IndexUpgradeTests {
     #expect(old == ["old"])
     _ = try CaseIndex(writingTo: path)
     #expect(try files.filter { $0.contains("before") } == ["cases.sqlite.before-migration-6"])
+  }
+
+  @Test func `an older index knows no pixels of peaks, in tables and views, and is written to`() throws {
+    try writeOlder(upTo: "11: runs that were stopped")
+    for isWritten in [false, true] {
+      let index = try isWritten ? CaseIndex(writingTo: path) : CaseIndex(readingFrom: path)
+      let regions = try index.regions(of: 1)
+      #expect(regions.map(\.peak) == [5.5])
+      #expect(regions[0].peakX == nil && regions[0].peakY == nil)
+      let scan = try #require(try index.scans(of: 1).first)
+      #expect(scan.downsample == nil && scan.downsampleY == nil && scan.missingShare == nil)
+      var query = CaseQuery(.regions)
+      try query.filter("peak_x is missing and peak_y is missing")
+      #expect(try index.table(of: query).count == 1)
+    }
+    #expect(try files == ["cases.sqlite", "cases.sqlite.before-migration-12"])
+    do {
+      let index = try CaseIndex(updating: path)
+      let run = try index.beginRun(SampleStudy.context(), toolVersion: "1", modelSHA256: "m", studyPath: "S")
+      try index.record(
+        SampleStudy.result("new", [SampleStudy.scan("s")]), run: run, scoring: "s", reportPath: "cases/new/index.html",
+        heatmapPath: { "cases/new/\($0.name)" })
+    }
+    let rows = try DatabaseQueue(path: path).read { database in
+      try ["region_overview", "largest_regions"].map { view in
+        try Row.fetchAll(database, sql: "SELECT case_name, peak_x, peak_y FROM \(view) ORDER BY case_name DESC")
+          .map(\.description)
+      }
+    }
+    let expected = [
+      #"[case_name:"old" peak_x:NULL peak_y:NULL]"#, #"[case_name:"new" peak_x:10 peak_y:12]"#,
+    ]
+    #expect(rows == [expected, expected])
   }
 
   @Test func `a copy that is there already is not overwritten`() throws {

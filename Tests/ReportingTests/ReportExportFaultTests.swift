@@ -51,6 +51,20 @@ struct ReportExportFaultTests {
       ])
   }
 
+  @Test func `a heatmap with another peak at that pixel is of another analysis`() throws {
+    let study = try ExportStudy()
+    try study.add("a", [.init(name: "s", rows: [".#."])])
+    let heatmap = "\(study.path)/cases/a/s.heatmap.tif"
+    for samples in [[0, 7.5, 0], [7.25, 7, 0]] as [[Float]] {
+      try TIFFWriter.write(Image(width: 3, height: 1, channels: 1, samples: samples), as: .float32, to: heatmap)
+      #expect(
+        try study.export(.geojson).sentences == [
+          "left out: \(heatmap): region 1, which the index has at 1, 0 with 1x1 pixels, is not in it at z 3.0. "
+            + "Run norma analyze on this folder again."
+        ])
+    }
+  }
+
   @Test func `a file that is cut short leaves nothing behind`() throws {
     let study = try ExportStudy()
     try study.add("a", [.init(name: "s", rows: [String](repeating: String(repeating: "#", count: 90), count: 90))])
@@ -119,13 +133,24 @@ struct ReportExportFaultTests {
     try database.write { database in
       try database.execute(
         sql: """
-          UPDATE scans SET width = 8200, height = 8200, downsample = 2;
+          UPDATE scans SET width = 8200, height = 8200, downsample = 2, downsample_y = NULL;
           DELETE FROM regions;
           INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, peak, mean) VALUES
             (1, 1, 6000, 4000, 2, 6, 12, 9, 9), (1, 2, 0, 0, 8200, 8200, 32796, 5, 5)
           """)
     }
     _ = try study.export(.geojson)
+    let older = try study.text("a/s.geojson")
+    try database.write { database in
+      try database.execute(
+        sql: """
+          UPDATE scans SET downsample_y = 2;
+          UPDATE regions SET peak_x = 6000, peak_y = 4000 WHERE rank = 1;
+          UPDATE regions SET peak_x = 0, peak_y = 0 WHERE rank = 2
+          """)
+    }
+    _ = try study.export(.geojson)
+    #expect(try study.text("a/s.geojson") == older)
     let features = try #require(try study.object("a/s.geojson")["features"] as? [[String: Any]])
     let rings = features.map { ($0["geometry"] as? [String: Any])?["coordinates"] as? [[[Double]]] }
     #expect(

@@ -121,7 +121,7 @@ struct ReportTests {
     try SampleStudy.write(SampleStudy.result("b", [scans[0], SampleStudy.failedScan("2")]), to: report)
     let digests = ["case/1.tif": "digest of 1", "case/2.tif": "digest of 2"]
     #expect(try report.isCurrent(caseNamed: "a", digests: digests))
-    #expect(try report.finishedScans(ofCase: "a") == scans)
+    #expect(try report.finishedScans(ofCase: "a").map(\.name) == scans.map(\.name))
     #expect(try !report.isCurrent(caseNamed: "a", digests: ["case/1.tif": "digest of 1", "case/2.tif": "other"]))
     #expect(try !report.isCurrent(caseNamed: "a", digests: ["case/1.tif": "digest of 1"]))
     #expect(try !report.isCurrent(caseNamed: "b", digests: digests))
@@ -133,7 +133,7 @@ struct ReportTests {
 
     try FileManager.default.removeItem(atPath: report.folder.file("cases/a/2.heatmap.tif"))
     #expect(try !report.isCurrent(caseNamed: "a", digests: digests))
-    #expect(try report.finishedScans(ofCase: "a") == [scans[0]])
+    #expect(try report.finishedScans(ofCase: "a").map(\.name) == [scans[0].name])
   }
 
   @Test func `files of a scan that left its case are removed, others stay`() throws {

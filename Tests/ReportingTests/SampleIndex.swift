@@ -18,7 +18,7 @@ struct SampleIndex {
     func region(_ rank: Int, peak: Double, area: Int, _ squareMillimeters: Double?) -> Region {
       Region(
         rank: rank, x: rank, y: 2, width: 3, height: 4, areaPixels: area, areaSquareMillimeters: squareMillimeters,
-        peak: peak, mean: 3.5, pValue: 0.02, qValue: 0.04)
+        peak: peak, mean: 3.5, peakX: rank + 1, peakY: 3, pValue: 0.02, qValue: 0.04)
     }
     let severe = [region(1, peak: 9, area: 30, 6), region(2, peak: 5, area: 80, 16), region(3, peak: 4, area: 3, nil)]
     let results = [

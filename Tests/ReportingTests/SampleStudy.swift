@@ -35,7 +35,8 @@ enum SampleStudy {
 
   static func region(rank: Int = 1, peak: Double = 7.25) -> Region {
     Region(
-      rank: rank, x: 10, y: 12, width: 6, height: 5, areaPixels: 24, areaSquareMillimeters: 0.5, peak: peak, mean: 4.5)
+      rank: rank, x: 10, y: 12, width: 6, height: 5, areaPixels: 24, areaSquareMillimeters: 0.5, peak: peak, mean: 4.5,
+      peakX: 10, peakY: 12)
   }
 
   static func scan(

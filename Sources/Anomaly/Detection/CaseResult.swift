@@ -1,61 +1,12 @@
 import Imaging
 
-/// A connected group of pixels above the calibrated threshold, in scan pixels.
-package struct Region: Sendable, Equatable, Codable {
-  /// One-based, by peak.
-  package var rank: Int
-  /// Bounding box, top left corner and size.
-  package var x: Int
-  package var y: Int
-  package var width: Int
-  package var height: Int
-  package var areaPixels: Int
-  /// `nil` where the pixel size is unknown.
-  package var areaSquareMillimeters: Double?
-  /// Largest and mean heatmap value inside, as `z`.
-  package var peak: Double
-  package var mean: Double
-  /// Share of held-out healthy scans that show as massive a region anywhere, in 0...1; `nil` where the model cannot tell.
-  package var pValue: Double?
-  /// `pValue` adjusted for all scans of the report, in 0...1; `nil` until they are all known.
-  package var qValue: Double?
-
-  package init(
-    rank: Int, x: Int, y: Int, width: Int, height: Int, areaPixels: Int, areaSquareMillimeters: Double?,
-    peak: Double, mean: Double, pValue: Double? = nil, qValue: Double? = nil
-  ) {
-    self.rank = rank
-    self.x = x
-    self.y = y
-    self.width = width
-    self.height = height
-    self.areaPixels = areaPixels
-    self.areaSquareMillimeters = areaSquareMillimeters
-    self.peak = peak
-    self.mean = mean
-    self.pValue = pValue
-    self.qValue = qValue
-  }
-}
-
-extension Region {
-  /// The same in pixels that are smaller by these factors.
-  func scaled(x: Double, y: Double) -> Region {
-    var scaled = self
-    (scaled.x, scaled.y) = (Int(Double(self.x) * x), Int(Double(self.y) * y))
-    scaled.width = Int((Double(self.x + width) * x).rounded(.up)) - scaled.x
-    scaled.height = Int((Double(self.y + height) * y).rounded(.up)) - scaled.y
-    scaled.areaPixels = Int((Double(areaPixels) * x * y).rounded())
-    return scaled
-  }
-}
-
 extension ScanResult.Findings {
   /// What was found on a smaller level of a scan, in pixels of the scan at its full size.
   package func scaled(to base: ScanLevel) -> Self {
     let (x, y) = (Double(base.width) / Double(width), Double(base.height) / Double(height))
     var result = self
-    (result.width, result.height, result.pixelSize, result.downsample) = (base.width, base.height, base.pixelSize, x)
+    (result.width, result.height, result.pixelSize) = (base.width, base.height, base.pixelSize)
+    (result.downsample, result.downsampleY) = (x, y)
     result.regions = regions.map { $0.scaled(x: x, y: y) }
     return result
   }
@@ -79,6 +30,8 @@ package struct ScanResult: Sendable, Equatable {
     package var missingShare = 0.0
     /// Pixels of the scan that one of its heatmap's is wide; 1 but for slides and smaller levels of pyramids.
     package var downsample = 1.0
+    /// The same for its height. Levels are rounded to whole pixels along each axis, so that the two can differ a bit.
+    package var downsampleY = 1.0
 
     package init(
       width: Int, height: Int, channels: Int, pixelSize: PixelSize?, score: Double, pValue: Double, regions: [Region],

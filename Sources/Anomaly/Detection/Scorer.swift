@@ -90,8 +90,7 @@ package final class Scorer {
       let leastArea = max(
         calibration.minimumRegionArea * factor * factor, minimumArea?.pixels(ofSize: image.pixelSize) ?? 0)
       let regions = calibration.withPValues(
-        full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize), in: full, of: heat,
-        factor: factor)
+        full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize), of: heat, factor: factor)
       var findings = ScanResult.Findings(
         width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: worst,
         pValue: Calibration.pValue(worst, among: calibration.scanScores), regions: regions,
@@ -165,7 +164,7 @@ extension Scorer {
       appearance: Appearance(
         of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(maps: $1, latents: latents) }))
     findings.missingShare = stream.missingShare
-    findings.downsample = downsample.x
+    (findings.downsample, findings.downsampleY) = downsample
     return (pictures.layers(weights: book.rule.channelWeights), findings)
   }
 }
@@ -188,7 +187,8 @@ extension Calibration {
       var region = Region(
         rank: rank + 1, x: group.left, y: group.top, width: group.right - group.left + 1,
         height: group.bottom - group.top + 1, areaPixels: group.pixels, areaSquareMillimeters: nil,
-        peak: Double(group.peak), mean: group.sum / Double(group.pixels),
+        peak: Double(group.peak), mean: group.sum / Double(group.pixels), peakX: group.peakPlace.x,
+        peakY: group.peakPlace.y,
         pValue: regionMasses.map { Self.pValue(extremes.mass(of: group.peakTag), among: $0) }
       ).scaled(x: downsample.x, y: downsample.y)
       region.areaSquareMillimeters = pixelSize.map { Double(region.areaPixels) * $0.squareMillimeters }

@@ -120,15 +120,15 @@ extension Calibration {
   /// doi:10.1191/0962280203sm341ra (maximum statistic); Vovk et al. 2005 (conformal p-value).
   ///
   /// - Parameters:
-  ///   - map: where the regions were found, `heat` enlarged by `factor`.
+  ///   - regions: found on `heat` enlarged by `factor`.
   ///   - heat: on the model's grid.
   /// - Returns: the regions as they were where the model holds no masses.
-  package func withPValues(_ regions: [Region], in map: Heatmap, of heat: Heatmap, factor: Int) -> [Region] {
+  package func withPValues(_ regions: [Region], of heat: Heatmap, factor: Int) -> [Region] {
     guard let healthy = regionMasses, !regions.isEmpty else { return regions }
     let masses = RegionMasses(of: heat)
     return regions.map { region in
       var region = region
-      region.pValue = Self.pValue(masses.mass(of: region, in: map, factor: factor), among: healthy)
+      region.pValue = Self.pValue(masses.mass(of: region, factor: factor), among: healthy)
       return region
     }
   }

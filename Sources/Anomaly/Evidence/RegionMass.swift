@@ -31,19 +31,16 @@ package struct RegionMasses: Sendable {
 
   /// Mass of the group that a region's peak belongs to; 0 where the peak lies below the level.
   ///
-  /// - Parameters:
-  ///   - map: where the region was found, this heatmap enlarged by `factor`.
-  package func mass(of region: Region, in map: Heatmap, factor: Int) -> Double {
+  /// - Parameter region: found on this heatmap enlarged by `factor`, with the pixel of its peak.
+  package func mass(of region: Region, factor: Int) -> Double {
+    guard let x = region.peakX, let y = region.peakY else {
+      preconditionFailure("region \(region.rank) does not know the pixel of its peak")
+    }
     var hottest = (pixel: 0, value: -Float.infinity)
-    search: for y in region.y..<region.y + region.height {
-      for x in region.x..<region.x + region.width where Double(map.values[y * map.width + x]) == region.peak {
-        // The pixels of the grid between which the peak was interpolated.
-        for row in neighbours(y, factor, heat.height) {
-          for column in neighbours(x, factor, heat.width) where heat.values[row * heat.width + column] > hottest.value {
-            hottest = (row * heat.width + column, heat.values[row * heat.width + column])
-          }
-        }
-        break search
+    // The pixels of the grid between which the peak was interpolated.
+    for row in neighbours(y, factor, heat.height) {
+      for column in neighbours(x, factor, heat.width) where heat.values[row * heat.width + column] > hottest.value {
+        hottest = (row * heat.width + column, heat.values[row * heat.width + column])
       }
     }
     let label = Int(groups.labels[hottest.pixel])

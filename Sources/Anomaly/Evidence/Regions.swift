@@ -1,30 +1,39 @@
 import Imaging
 
 extension Heatmap {
+  /// Which pixels belong to regions: those at or above the threshold, compared with the precision that heatmaps have.
+  package static func isInRegion(_ values: [Float], threshold: Double) -> [Bool] {
+    let level = Float(threshold)
+    return values.map { $0 >= level }
+  }
+
   /// Connected groups of pixels at or above a level, the highest peak first.
   ///
   /// - Parameters:
   ///   - threshold: a `z`.
   ///   - minimumArea: smaller groups are left out, in pixels of this heatmap.
   package func regions(above threshold: Double, minimumArea: Int, pixelSize: PixelSize?) -> [Region] {
-    let level = Float(threshold)
-    let groups = ConnectedComponents(of: values.map { $0 >= level }, width: width, height: height)
-    var peaks = [Float](repeating: -.infinity, count: groups.components.count)
+    let groups = ConnectedComponents(
+      of: Self.isInRegion(values, threshold: threshold), width: width, height: height)
+    var peaks = [(value: Float, pixel: Int)](repeating: (-.infinity, 0), count: groups.components.count)
     var sums = [Double](repeating: 0, count: groups.components.count)
     for (pixel, label) in groups.labels.enumerated() where label > 0 {
       let k = Int(label) - 1
-      peaks[k] = max(peaks[k], values[pixel])
+      if values[pixel] > peaks[k].value { peaks[k] = (values[pixel], pixel) }
       sums[k] += Double(values[pixel])
     }
     let kept = groups.components.indices.filter { groups.components[$0].pixels >= minimumArea }
-      .sorted { (peaks[$0], groups.components[$0].pixels) > (peaks[$1], groups.components[$1].pixels) }
+      .sorted {
+        (peaks[$0].value, groups.components[$0].pixels) > (peaks[$1].value, groups.components[$1].pixels)
+      }
     return kept.enumerated().map { rank, k in
       let group = groups.components[k]
       return Region(
         rank: rank + 1, x: group.bounds.x, y: group.bounds.y, width: group.bounds.width, height: group.bounds.height,
         areaPixels: group.pixels,
         areaSquareMillimeters: pixelSize.map { Double(group.pixels) * $0.squareMillimeters },
-        peak: Double(peaks[k]), mean: sums[k] / Double(group.pixels))
+        peak: Double(peaks[k].value), mean: sums[k] / Double(group.pixels), peakX: peaks[k].pixel % width,
+        peakY: peaks[k].pixel / width)
     }
   }
 

@@ -114,6 +114,9 @@ package struct CentralIndex {
         IF (SELECT max(version) < 2 FROM schema_version) THEN
           \(CentralSchema.stoppedRuns)
         END IF;
+        IF (SELECT max(version) < 3 FROM schema_version) THEN
+          \(CentralSchema.peaks)
+        END IF;
       END $$;
 
       """

@@ -3,7 +3,7 @@
 ///
 /// A released version is never edited; another is added after it.
 package enum CentralSchema {
-  package static let version = 2
+  package static let version = 3
 
   struct Table {
     let name: String
@@ -29,6 +29,44 @@ package enum CentralSchema {
     ALTER TABLE runs DROP CONSTRAINT runs_status_check,
       ADD CONSTRAINT runs_status_check CHECK (status IN ('running', 'done', 'failed', 'stopped'));
     UPDATE schema_version SET version = 2;
+    """
+
+  /// Version 3: pixels of peaks. Views are replaced, so that rights to them and what others built on them stay; columns
+  /// can then come at their end only.
+  package static let peaks = """
+    ALTER TABLE scans ADD COLUMN IF NOT EXISTS downsample_y double precision;
+    ALTER TABLE regions ADD COLUMN IF NOT EXISTS peak_x integer, ADD COLUMN IF NOT EXISTS peak_y integer;
+
+    CREATE OR REPLACE VIEW region_overview AS
+      SELECT cases.report, cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan,
+        scans.path, scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
+        regions.area_mm2, regions.peak, regions.mean, regions.p_value, regions.q_value,
+        scans.score AS scan_score, scans.p_value AS scan_p_value, scans.sha256, scans.width AS scan_width,
+        scans.height AS scan_height, scans.channels, scans.micrometers_per_pixel, scans.missing_share,
+        scans.downsample, scans.heatmap_path,
+        cases.run_id, cases.status, cases.score, cases.p_value AS case_p_value, cases.flagged, cases.scan_count,
+        cases.failed_scan_count, cases.region_count, cases.region_area_px, cases.region_area_mm2,
+        cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
+        cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
+        cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring,
+        regions.peak_x, regions.peak_y
+      FROM regions
+        JOIN scans ON scans.report = regions.report AND scans.id = regions.scan_id
+        JOIN case_overview AS cases ON cases.report = scans.report AND cases.id = scans.case_id;
+
+    CREATE OR REPLACE VIEW largest_regions AS
+      SELECT cases.report, cases.id AS case_id, cases.name AS case_name, largest.scan, largest.path, largest.page,
+        largest.rank, largest.x, largest.y, largest.width, largest.height, largest.area_px, largest.area_mm2,
+        largest.peak, largest.p_value, largest.q_value, largest.peak_x, largest.peak_y
+      FROM cases
+        CROSS JOIN LATERAL (
+          SELECT scans.name AS scan, scans.path, scans.page, regions.*
+          FROM scans JOIN regions ON regions.report = scans.report AND regions.scan_id = scans.id
+          WHERE scans.report = cases.report AND scans.case_id = cases.id
+          ORDER BY area_mm2 DESC NULLS LAST, area_px DESC, peak DESC, scan_id, rank LIMIT 1) AS largest
+      ORDER BY largest.area_mm2 DESC NULLS LAST, largest.area_px DESC, cases.name COLLATE "C";
+
+    UPDATE schema_version SET version = 3;
     """
 
   /// Version 1.

@@ -23,9 +23,9 @@ struct COCOExport: ScanExport {
     var annotations: [Annotation] = []
     if !scan.regions.isEmpty {
       let heatmap = try ScanHeatmap(of: scan, in: report)
-      let finder = try RegionFinder(in: heatmap, threshold: scan.threshold)
+      let found = try HeatmapRegions(in: heatmap, threshold: scan.threshold)
       for region in scan.regions {
-        let shape = RegionShape(of: region, try finder.pixels(of: region), on: heatmap, of: scan, hasHoles: false)
+        let shape = RegionShape(of: region, try found.pixels(of: region), on: heatmap, of: scan, hasHoles: false)
         annotations.append(Annotation(region, shape, id: lastRegion + annotations.count + 1, image: images.count + 1))
       }
     }
@@ -120,6 +120,8 @@ private struct Annotation: Encodable {
   let segmentation: [[Double]]
   let rank: Int
   let peak: Double?
+  let peakX: Int?
+  let peakY: Int?
   let mean: Double?
   let pValue: Double?
   let qValue: Double?
@@ -131,6 +133,8 @@ private struct Annotation: Encodable {
     case category = "category_id"
     case isCrowd = "iscrowd"
     case box = "bbox"
+    case peakX = "peak_x"
+    case peakY = "peak_y"
     case pValue = "p_value"
     case qValue = "q_value"
   }
@@ -146,6 +150,7 @@ private struct Annotation: Encodable {
     )
     box = [low.x, low.y, high.x - low.x, high.y - low.y]
     (rank, peak, mean) = (region.rank, region.peak.finite, region.mean.finite)
+    (peakX, peakY) = (region.peakX, region.peakY)
     (pValue, qValue) = (region.pValue?.finite, region.qValue?.finite)
     outline = shape.source.rawValue
   }

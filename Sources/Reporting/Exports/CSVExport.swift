@@ -6,8 +6,7 @@ struct CSVExport: ScanExport {
 
   private static let columns = [
     "case", "scan", "path", "page", "rank", "x", "y", "width", "height", "area_px", "area_mm2", "peak", "mean",
-    "p_value",
-    "q_value", "micrometers_per_pixel",
+    "p_value", "q_value", "micrometers_per_pixel", "peak_x", "peak_y",
   ]
 
   init(in folder: ExportFolder) throws {
@@ -24,7 +23,8 @@ struct CSVExport: ScanExport {
         region.areaSquareMillimeters, region.peak, region.mean, region.pValue, region.qValue,
         scan.row.micrometersPerPixel,
       ].map(number)
-      try file.write(Self.line(place + counts + values))
+      let peak = [region.peakX, region.peakY].map { $0.map { "\($0)" } ?? "" }
+      try file.write(Self.line(place + counts + values + peak))
     }
     return ExportTally(regions: scan.regions.count)
   }

@@ -16,8 +16,6 @@ struct ExportScan: Sendable {
   /// Of the scan at its full size, in pixels.
   let width: Int
   let height: Int
-  /// Pixels of the scan that one of its heatmap's is wide; `nil` where the index does not say.
-  let downsample: Double?
   /// Pixels at or above this `z` were grouped into regions.
   let threshold: Double
 }
@@ -25,21 +23,10 @@ struct ExportScan: Sendable {
 extension CaseIndex {
   /// - Parameter threshold: of the run that the case was scored in.
   func exportCase(_ row: CaseRow, threshold: Double) throws(NormaError) -> ExportCase {
-    let (record, downsamples) = try read { database in
-      let sizes = try Row.fetchAll(
-        database, sql: "SELECT id, downsample FROM scans WHERE case_id = ?", arguments: [row.id])
-      return (
-        try Self.record(of: row.id, in: database),
-        try sizes.reduce(into: [Int64: Double]()) { sizes, row in
-          sizes[try row.decode(forColumn: "id")] = try row.decode(Double?.self, forColumn: "downsample")
-        }
-      )
-    }
-    let scans = record.scans.compactMap { scan, regions -> ExportScan? in
+    let scans = try record(of: row.id).scans.compactMap { scan, regions -> ExportScan? in
       guard scan.status == .done, let width = scan.width, let height = scan.height else { return nil }
       return ExportScan(
-        caseName: row.name, row: scan, regions: regions, width: width, height: height, downsample: downsamples[scan.id],
-        threshold: threshold)
+        caseName: row.name, row: scan, regions: regions, width: width, height: height, threshold: threshold)
     }
     return ExportCase(row: row, scans: scans)
   }

@@ -28,18 +28,18 @@ struct GeoJSONExport: ScanExport {
   private struct Features {
     let scan: ExportScan
     let heatmap: ScanHeatmap?
-    let finder: RegionFinder?
+    let found: HeatmapRegions?
 
     init(of scan: ExportScan, from report: ReportFolder) throws(ScanFault) {
       self.scan = scan
       heatmap = scan.regions.isEmpty ? nil : try ScanHeatmap(of: scan, in: report)
-      finder = try heatmap.map { heatmap throws(ScanFault) in
-        try RegionFinder(in: heatmap, threshold: scan.threshold)
+      found = try heatmap.map { heatmap throws(ScanFault) in
+        try HeatmapRegions(in: heatmap, threshold: scan.threshold)
       }
     }
 
     func feature(of region: Region) throws(ScanFault) -> Feature {
-      let shape = RegionShape(of: region, try finder!.pixels(of: region), on: heatmap!, of: scan)
+      let shape = RegionShape(of: region, try found!.pixels(of: region), on: heatmap!, of: scan)
       return Feature(region, shape, of: scan)
     }
   }

@@ -1,3 +1,4 @@
+import Anomaly
 import Imaging
 
 /// Heatmaps cut off at the level of regions: 255 where a pixel reaches it, 0 elsewhere.
@@ -9,8 +10,9 @@ struct MaskExport: ScanExport {
   func write(_ scan: ExportScan, from report: ReportFolder) throws -> ExportTally {
     try folder.write(named: scan.row.name, ending: ".mask.tif", ofCase: scan.caseName) { path in
       let heatmap = try ScanHeatmap(of: scan, in: report)
-      let level = Float(scan.threshold)
-      func marks(_ rows: Range<Int>) throws -> [Float] { try heatmap.rows(rows).map { $0 >= level ? 255 : 0 } }
+      func marks(_ rows: Range<Int>) throws -> [Float] {
+        Heatmap.isInRegion(try heatmap.rows(rows), threshold: scan.threshold).map { $0 ? 255 : 0 }
+      }
       let bands = try heatmap.bands()
       if bands.count == 1 {
         // Strips, which more programs read than tiles.

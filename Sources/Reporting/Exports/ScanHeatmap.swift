@@ -37,15 +37,17 @@ final class ScanHeatmap {
       throw .heatmap(path, "its first page is no heatmap: a gray picture of z values was expected")
     }
     (width, height) = (page.width, page.height)
-    let x = scan.downsample ?? Double(scan.width) / Double(width)
+    let x = scan.row.downsample ?? Double(scan.width) / Double(width)
     guard Self.covers(width, by: x, scan.width) else {
       throw .heatmap(
         path,
         "it is \(width) pixels wide; as many were expected as cover \(scan.width) pixels of the scan, \(x) at a time")
     }
-    // The index has the scale along x. Levels are rounded to whole pixels along each axis, so that the other may differ a bit.
-    let y = Self.covers(height, by: x, scan.height) ? x : Double(scan.height) / Double(height)
-    guard abs(y / x - 1) < 0.25 || min(width, height) < 16 else {
+    // An older norma recorded the scale along x alone. Levels are rounded to whole pixels along each axis, so that the
+    // other may differ a bit.
+    let y =
+      scan.row.downsampleY ?? (Self.covers(height, by: x, scan.height) ? x : Double(scan.height) / Double(height))
+    guard Self.covers(height, by: y, scan.height), abs(y / x - 1) < 0.25 || min(width, height) < 16 else {
       throw .heatmap(
         path, "it has \(width)x\(height) pixels, which is not the shape of its scan of \(scan.width)x\(scan.height)")
     }
@@ -55,6 +57,12 @@ final class ScanHeatmap {
     } else {
       pixelSize = nil
     }
+  }
+
+  /// The pixel that a pixel of the scan belongs to; `nil` where there is none.
+  func pixel(atX x: Int, y: Int) -> (x: Int, y: Int)? {
+    guard Double(x) / scale.x < Double(width), Double(y) / scale.y < Double(height) else { return nil }
+    return (Region.heatmapPixel(of: x, downsample: scale.x), Region.heatmapPixel(of: y, downsample: scale.y))
   }
 
   /// Whether so many steps reach the end, and the last one is needed for it.

@@ -111,19 +111,16 @@ extension CaseIndex {
   /// again; empty where anything but the scans themselves has changed.
   package func finishedScans(
     ofCase name: String, modelSHA256: String, scoring: String
-  ) throws(NormaError) -> [ScanResult] {
+  ) throws(NormaError) -> [ScanRow] {
     try read { database in
-      let rows = try Row.fetchAll(
+      try Row.fetchAll(
         database,
         sql: """
           SELECT scans.* FROM scans JOIN cases ON cases.id = scans.case_id
           WHERE cases.name = ? AND cases.model_sha256 = ? AND cases.scoring = ? AND scans.status = 'done'
           ORDER BY scans.id
-          """, arguments: [name, modelSHA256, scoring])
-      return try rows.map { row in
-        let scan = try row.scan()
-        return scan.result(regions: try Self.regions(of: scan.id, in: database))
-      }
+          """, arguments: [name, modelSHA256, scoring]
+      ).map { try $0.scan() }
     }
   }
 
@@ -185,10 +182,12 @@ extension CaseIndex {
     let region = Region(
       rank: try value("rank"), x: try value("x"), y: try value("y"), width: try value("width"),
       height: try value("height"), areaPixels: try value("area_px"), areaSquareMillimeters: try value("area_mm2"),
-      peak: try value("peak"), mean: try value("mean"), pValue: try value("p_value"), qValue: try value("q_value"))
+      peak: try value("peak"), mean: try value("mean"), peakX: try value("peak_x"), peakY: try value("peak_y"),
+      pValue: try value("p_value"), qValue: try value("q_value"))
+    let places = [region.rank, region.x, region.y, region.width, region.height, region.peakX, region.peakY]
     try IndexFault.check(
-      [region.rank, region.x, region.y, region.width, region.height].allSatisfy(IndexFault.counts.contains)
-        && IndexFault.areas.contains(region.areaPixels), "a region has a place or size that no scan has")
+      places.compactMap { $0 }.allSatisfy(IndexFault.counts.contains) && IndexFault.areas.contains(region.areaPixels),
+      "a region has a place or size that no scan has")
     return region
   }
 }

@@ -89,14 +89,14 @@ extension CaseIndex {
       sql: """
         INSERT INTO scans (case_id, name, path, page, sha256, width, height, channels, micrometers_per_pixel,
           micrometers_per_pixel_y, status, error, score, p_value, heatmap_path, missing_share,
-          downsample, heatmap_sha256)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          downsample, downsample_y, heatmap_sha256)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       id, scan.name, scan.path, scan.page, scan.sha256, found?.width, found?.height, found?.channels,
       found?.pixelSize?.x, found?.pixelSize?.y, (found == nil ? Status.failed : .done).rawValue, scan.failure,
       found?.score, found?.pValue, found == nil ? nil : heatmapPath, found?.missingShare,
-      found?.downsample, found == nil ? nil : heatmapSHA256,
+      found?.downsample, found?.downsampleY, found == nil ? nil : heatmapSHA256,
     ])
     let scanID = database.lastInsertedRowID
     for (name, value) in scan.metadata {
@@ -105,13 +105,15 @@ extension CaseIndex {
     }
     let statement = try database.cachedStatement(
       sql: """
-        INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, area_mm2, peak, mean, p_value, q_value)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO regions (scan_id, rank, x, y, width, height, area_px, area_mm2, peak, mean, peak_x, peak_y, p_value,
+          q_value)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     for region in found?.regions ?? [] {
       try statement.execute(arguments: [
         scanID, region.rank, region.x, region.y, region.width, region.height, region.areaPixels,
-        region.areaSquareMillimeters, region.peak, region.mean, region.pValue, region.qValue,
+        region.areaSquareMillimeters, region.peak, region.mean, region.peakX, region.peakY,
+        region.pValue, region.qValue,
       ])
     }
   }

@@ -138,6 +138,7 @@ package enum IndexSchema {
       try database.execute(sql: "INSERT INTO report (id) VALUES (?)", arguments: [try identity(in: database)])
     }
     registerRunsThatWereStopped(in: &migrator)
+    migrator.registerMigration("12: pixels of peaks") { database in try database.execute(sql: peaks) }
     return migrator
   }
 
@@ -179,6 +180,41 @@ package enum IndexSchema {
     let digest = Array(SHA256.hash(data: Data(text.utf8)))
     return digest.withUnsafeBytes { UUID(uuid: $0.load(as: uuid_t.self)) }.uuidString.lowercased()
   }
+
+  /// The columns of the views are in the order of a central index, which can only add some at the end.
+  private static let peaks = """
+    ALTER TABLE scans ADD COLUMN downsample_y REAL;
+    ALTER TABLE regions ADD COLUMN peak_x INTEGER;
+    ALTER TABLE regions ADD COLUMN peak_y INTEGER;
+
+    DROP VIEW region_overview;
+    CREATE VIEW region_overview AS
+      SELECT cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan, scans.path,
+        scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
+        regions.area_mm2, regions.peak, regions.mean, regions.p_value, regions.q_value,
+        scans.score AS scan_score, scans.p_value AS scan_p_value, scans.sha256, scans.width AS scan_width,
+        scans.height AS scan_height, scans.channels, scans.micrometers_per_pixel, scans.missing_share,
+        scans.downsample, scans.heatmap_path,
+        cases.run_id, cases.status, cases.score, cases.p_value AS case_p_value, cases.flagged, cases.scan_count,
+        cases.failed_scan_count, cases.region_count, cases.region_area_px, cases.region_area_mm2,
+        cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
+        cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
+        cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring,
+        regions.peak_x, regions.peak_y
+      FROM regions JOIN scans ON scans.id = regions.scan_id JOIN case_overview AS cases ON cases.id = scans.case_id;
+
+    DROP VIEW largest_regions;
+    CREATE VIEW largest_regions AS
+      SELECT cases.id AS case_id, cases.name AS case_name, scans.name AS scan, scans.path, scans.page, regions.rank,
+        regions.x, regions.y, regions.width, regions.height, regions.area_px, regions.area_mm2, regions.peak,
+        regions.p_value, regions.q_value, regions.peak_x, regions.peak_y
+      FROM cases
+        JOIN regions ON regions.rowid = (
+          SELECT regions.rowid FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id
+          ORDER BY area_mm2 DESC, area_px DESC, peak DESC, scan_id, rank LIMIT 1)
+        JOIN scans ON scans.id = regions.scan_id
+      ORDER BY regions.area_mm2 DESC, regions.area_px DESC, cases.name;
+    """
 
   /// Indexes for what `norma cases` sorts by, and the views it reads. Without an order of their own the overviews are
   /// merged into a query on them, which then goes by the indexes of their tables.

@@ -1,6 +1,4 @@
-import Anomaly
 import GRDB
-import Imaging
 
 /// A scan as the index holds it: a file, or one page of a stack.
 package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
@@ -24,15 +22,22 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   package var heatmapPath: String?
   /// Of that file, hexadecimal; `nil` where an older norma recorded the scan.
   package var heatmapSHA256: String?
+  /// Share of the file's strips or tiles that were missing or broken, in 0...1; `nil` as above.
+  package var missingShare: Double?
+  /// Pixels of the scan that one of its heatmap's is wide and high; `nil` as above.
+  package var downsample: Double?
+  package var downsampleY: Double?
 
   enum CodingKeys: String, CodingKey {
-    case id, name, path, page, sha256, width, height, channels, status, error, score
+    case id, name, path, page, sha256, width, height, channels, status, error, score, downsample
     case caseID = "case_id"
     case micrometersPerPixel = "micrometers_per_pixel"
     case micrometersPerPixelY = "micrometers_per_pixel_y"
     case pValue = "p_value"
     case heatmapPath = "heatmap_path"
     case heatmapSHA256 = "heatmap_sha256"
+    case missingShare = "missing_share"
+    case downsampleY = "downsample_y"
   }
 }
 
@@ -52,23 +57,5 @@ extension Row {
       scan.heatmapPath.map(ReportFolder.holds) ?? true,
       "scan \(scan.id) has a heatmap that lies elsewhere than in the report's cases")
     return scan
-  }
-}
-
-extension ScanRow {
-  /// The result this row was made from, so that an unchanged scan need not be computed again.
-  func result(regions: [Region]) -> ScanResult {
-    let outcome: ScanResult.Outcome
-    if status == .done, let width, let height, let channels, let score, let pValue {
-      var pixelSize: PixelSize?
-      if let x = micrometersPerPixel { pixelSize = PixelSize(x: x, y: micrometersPerPixelY ?? x) }
-      outcome = .done(
-        .init(
-          width: width, height: height, channels: channels, pixelSize: pixelSize, score: score, pValue: pValue,
-          regions: regions))
-    } else {
-      outcome = .failed(reason: error ?? "The reason was not recorded.")
-    }
-    return ScanResult(name: name, path: path, page: page, sha256: sha256, outcome: outcome)
   }
 }

@@ -73,6 +73,8 @@ package struct IndexField: Sendable, Equatable {
     IndexField("q_value", .probability, title: "q"),
   ]
 
+  private static let otherRegionFields = [IndexField("peak_x", .count), IndexField("peak_y", .count)]
+
   /// Of a case: its own, and those that each of its scans has.
   static let ofCases: [IndexField] =
     caseDefaults + otherCaseFields + [IndexField("id", .count)]
@@ -86,7 +88,8 @@ package struct IndexField: Sendable, Equatable {
       ["p_value", "peak"].contains(field.name) ? IndexField("case_\(field.name)", field.kind) : field
     }
     let own = Set(regionDefaults.map(\.name))
-    return regionDefaults + scanFields.filter { !own.contains($0.name) }.map { IndexField($0.name, $0.kind) } + fromCase
+    let fromScan = scanFields.filter { !own.contains($0.name) }.map { IndexField($0.name, $0.kind) }
+    return regionDefaults + otherRegionFields + fromScan + fromCase
   }()
 
   /// Shorter words, and those the report's pages use.

@@ -41,9 +41,10 @@ package struct Report: Sendable {
   /// Scans of a case that an earlier run finished with the same model and settings and whose files are still there.
   ///
   /// A scan may be taken over where its `path` and `sha256` are those of the file in the study.
-  package func finishedScans(ofCase name: String) throws(NormaError) -> [ScanResult] {
+  package func finishedScans(ofCase name: String) throws(NormaError) -> [ScanRow] {
     try index.finishedScans(ofCase: name, modelSHA256: modelSHA256, scoring: context.scoring).filter { scan in
-      files(of: scan, inCase: name).allSatisfy { FileManager.default.fileExists(atPath: folder.file($0)) }
+      files(ofScan: scan.name, channels: scan.channels, inCase: name)
+        .allSatisfy { FileManager.default.fileExists(atPath: folder.file($0)) }
     }
   }
 
@@ -187,19 +188,21 @@ package struct Report: Sendable {
     try folder.write(page.data, to: ReportFolder.studyPage)
   }
 
-  private func files(of scan: ScanResult, inCase name: String) -> [String] {
-    Self.files(of: scan, inCase: name, folder: folder, context: context)
+  private func files(ofScan scan: String, channels: Int?, inCase name: String) -> [String] {
+    Self.files(ofScan: scan, channels: channels, inCase: name, folder: folder, context: context)
   }
 
   /// What the page of a scan needs, tiles aside.
+  ///
+  /// - Parameter channels: of the scan; `nil` where it was not scored, which needs no files.
   static func files(
-    of scan: ScanResult, inCase name: String, folder: ReportFolder, context: StudyContext
+    ofScan scan: String, channels: Int?, inCase name: String, folder: ReportFolder, context: StudyContext
   ) -> [String] {
-    guard let findings = scan.findings else { return [] }
-    let pictures = ScanPictures.names(channels: findings.channels, context.display)
-    let residual = context.keepsResidual ? [folder.residual(ofScan: scan.name, inCase: name)] : []
-    return [folder.heatmap(ofScan: scan.name, inCase: name), folder.values(ofScan: scan.name, inCase: name)] + residual
-      + pictures.map { folder.picture($0, ofScan: scan.name, inCase: name) }
+    guard let channels else { return [] }
+    let pictures = ScanPictures.names(channels: channels, context.display)
+    let residual = context.keepsResidual ? [folder.residual(ofScan: scan, inCase: name)] : []
+    return [folder.heatmap(ofScan: scan, inCase: name), folder.values(ofScan: scan, inCase: name)] + residual
+      + pictures.map { folder.picture($0, ofScan: scan, inCase: name) }
   }
 
   /// What a slide has beside the files of every scan.
@@ -212,8 +215,8 @@ package struct Report: Sendable {
   private func removeFiles(notOf result: CaseResult, in caseFolder: String) {
     let kept = Set(
       result.scans.flatMap { scan -> [String] in
-        guard scan.findings != nil else { return [] }
-        return files(of: scan, inCase: result.name)
+        guard let findings = scan.findings else { return [] }
+        return files(ofScan: scan.name, channels: findings.channels, inCase: result.name)
           + Self.tileFiles(ofScan: scan.name, inCase: result.name, folder: folder)
           + [folder.picture(.original, ofScan: scan.name, inCase: result.name)]
       })

@@ -92,7 +92,8 @@ package struct ReportCheck: Sendable {
     known.insert(folder.picture(.original, ofScan: scan.name, inCase: name))
     // Pictures of an older norma have other names.
     guard let context, context.pictures == ResultSettings.currentPictures else { return }
-    let files = Report.files(of: scan.result(regions: []), inCase: name, folder: folder, context: context)
+    let files = Report.files(
+      ofScan: scan.name, channels: scan.channels, inCase: name, folder: folder, context: context)
     known.formUnion(files)
     for file in files where file != scan.heatmapPath && !exists(file) {
       faults.append("\(folder.file(file)): the file is missing, its scan's page shows it. Run norma analyze again.")

@@ -79,8 +79,12 @@ extension CaseIndex {
   }
 
   private static func copy(_ part: ShardPart, run: Int64, in database: Database) throws {
+    // A shard that an older norma wrote lacks the latest.
     func columns(_ table: String, but others: Set<String>) throws -> [String] {
-      try database.columns(in: table).map(\.name).filter { !others.contains($0) }
+      let known = Set(try database.columns(in: table, in: "shard").map(\.name))
+      return try database.columns(in: table, in: "main").map(\.name).filter {
+        known.contains($0) && !others.contains($0)
+      }
     }
     func list(_ columns: [String], of table: String) -> String {
       columns.map { "\(table).\($0)" }.joined(separator: ", ")

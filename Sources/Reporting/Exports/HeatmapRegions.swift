@@ -1,0 +1,133 @@
+import Anomaly
+import Imaging
+
+/// The pixels of a region on its heatmap.
+struct RegionPixels: Sendable {
+  /// Within the heatmap.
+  let bounds: PixelRectangle
+  /// `[bounds.height, bounds.width]`
+  let isSet: [Bool]
+}
+
+/// The regions of a heatmap, each the connected group of pixels that holds its peak.
+///
+/// A heatmap that is held whole is grouped once; of a larger one only the surroundings of each region are read.
+struct HeatmapRegions {
+  private let heatmap: ScanHeatmap
+  private let threshold: Double
+  private let whole: Window?
+  /// Pixels by which a box may miss its group where the heatmap is smaller than its scan: an older norma recorded the scale
+  /// along x alone.
+  private let margin: Double
+
+  private struct Window {
+    let area: PixelRectangle
+    let values: [Float]
+    let groups: ConnectedComponents
+  }
+
+  /// - Parameter threshold: the `z` that regions were grouped above.
+  init(in heatmap: ScanHeatmap, threshold: Double) throws(ScanFault) {
+    self.heatmap = heatmap
+    self.threshold = threshold
+    margin = heatmap.scale == SIMD2(1, 1) ? 0 : 1
+    let area = PixelRectangle(x: 0, y: 0, width: heatmap.width, height: heatmap.height)
+    whole =
+      heatmap.width * heatmap.height <= ScanHeatmap.largestWhole
+      ? try Self.window(area, of: heatmap, threshold) : nil
+  }
+
+  private static func window(
+    _ area: PixelRectangle, of heatmap: ScanHeatmap, _ threshold: Double
+  ) throws(ScanFault) -> Window {
+    let values = try heatmap.values(in: area)
+    return Window(
+      area: area, values: values,
+      groups: ConnectedComponents(
+        of: Heatmap.isInRegion(values, threshold: threshold), width: area.width, height: area.height))
+  }
+
+  /// - Returns: `nil` where the region is too large to be held.
+  /// - Throws: `ScanFault` where its peak is not there, so that index and heatmap are not of one analysis.
+  func pixels(of region: Region) throws(ScanFault) -> RegionPixels? {
+    let window: Window
+    if let whole {
+      window = whole
+    } else {
+      let area = surroundings(of: region)
+      guard area.width > 0, area.height > 0 else { throw absence(of: region) }
+      guard area.width * area.height <= ScanHeatmap.largestWhole else { return nil }
+      window = try Self.window(area, of: heatmap, threshold)
+    }
+    guard let peak = peak(of: region, in: window), Double(window.values[peak]) == region.peak,
+      window.groups.labels[peak] > 0
+    else { throw absence(of: region) }
+    return Self.pixels(ofGroup: window.groups.labels[peak], in: window)
+  }
+
+  /// The region's box in pixels of the heatmap, with the margin.
+  private func surroundings(of region: Region) -> PixelRectangle {
+    func span(_ first: Int, _ length: Int, _ scale: Double, _ count: Int) -> (first: Int, length: Int) {
+      let limit = Double(count)
+      let begin = min(max(0, (Double(first) / scale).rounded(.down) - margin), limit)
+      let end = min((Double(first + length) / scale).rounded(.up) + margin, limit)
+      return (Int(begin), Int(end - begin))
+    }
+    let (x, y) = (
+      span(region.x, region.width, heatmap.scale.x, heatmap.width),
+      span(region.y, region.height, heatmap.scale.y, heatmap.height)
+    )
+    return PixelRectangle(x: x.first, y: y.first, width: x.length, height: y.length)
+  }
+
+  /// The place of the region's peak among the values of a window.
+  private func peak(of region: Region, in window: Window) -> Int? {
+    let area = window.area
+    if let x = region.peakX, let y = region.peakY {
+      guard let pixel = heatmap.pixel(atX: x, y: y), area.x..<area.x + area.width ~= pixel.x,
+        area.y..<area.y + area.height ~= pixel.y
+      else { return nil }
+      return (pixel.y - area.y) * area.width + pixel.x - area.x
+    }
+    // An older norma recorded the value and the box alone.
+    let box = surroundings(of: region)
+    for y in box.y..<box.y + box.height {
+      for x in box.x..<box.x + box.width {
+        let place = (y - area.y) * area.width + x - area.x
+        let label = Int(window.groups.labels[place])
+        guard label > 0, Double(window.values[place]) == region.peak else { continue }
+        if box.holds(window.groups.components[label - 1].bounds, at: area) { return place }
+      }
+    }
+    return nil
+  }
+
+  private static func pixels(ofGroup label: Int32, in window: Window) -> RegionPixels {
+    let bounds = window.groups.components[Int(label) - 1].bounds
+    var isSet: [Bool] = []
+    isSet.reserveCapacity(bounds.width * bounds.height)
+    for y in bounds.y..<bounds.y + bounds.height {
+      let first = y * window.area.width + bounds.x
+      isSet += window.groups.labels[first..<first + bounds.width].map { $0 == label }
+    }
+    return RegionPixels(
+      bounds: PixelRectangle(
+        x: bounds.x + window.area.x, y: bounds.y + window.area.y, width: bounds.width, height: bounds.height),
+      isSet: isSet)
+  }
+
+  private func absence(of region: Region) -> ScanFault {
+    .heatmap(
+      heatmap.path,
+      "region \(region.rank), which the index has at \(region.x), \(region.y) with \(region.width)x\(region.height) "
+        + "pixels, is not in it at z \(Float(threshold))")
+  }
+}
+
+extension PixelRectangle {
+  /// - Parameter origin: what the other's place is counted from.
+  fileprivate func holds(_ other: PixelRectangle, at origin: PixelRectangle) -> Bool {
+    let (left, top) = (other.x + origin.x, other.y + origin.y)
+    return left >= x && top >= y && left + other.width <= x + width && top + other.height <= y + height
+  }
+}
