@@ -61,6 +61,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
   /// Fills with what so many calls of `normal` would give, on all threads.
   package mutating func fillNormals(_ values: UnsafeMutableBufferPointer<Float>) {
     let (parts, start) = (min(Parallel.threads, max(1, values.count / 1024)), self)
+    let values = SplitBuffer(values)
     let last = Parallel.map(parts) { part in
       let range = values.count * part / parts..<values.count * (part + 1) / parts
       var generator = start

@@ -59,8 +59,7 @@ extension Preparation {
     let masks = sample.fieldAreas.map { sample.tissue.mask(of: $0) }
     // Fields lie in tissue: what the background looks like, only the overview shows.
     let parameters = normalization.parameters(
-      of: sample.fields + [sample.overview], tissue: masks.map(\.mask) + [sample.overviewMask],
-      loop: .onAllThreads)
+      of: sample.fields + [sample.overview], tissue: masks.map(\.mask) + [sample.overviewMask])
     let fields = Parallel.map(sample.fields.count) { i in
       PreparedScan(
         image: normalization.apply(parameters, to: sample.fields[i]), tissue: masks[i].mask, depth: masks[i].depth,

@@ -4,7 +4,7 @@ import Numerics
 import Threads
 
 /// Cuts, augments and corrupts patches, batch after batch.
-package final class PatchSource {
+package final class PatchSource: Sendable {
   private let scans: [PreparedScan]
   private let edge: Int
   private let channels: Int
@@ -47,11 +47,10 @@ package final class PatchSource {
     using random: inout RandomGenerator
   ) {
     let seeds = Self.seeds(share ?? BatchShare(of: clean.shape.n), using: &random)
-    let values = edge * edge * channels
-    Parallel.run(chunks: clean.shape.n) { k in
+    let (patches, targets, inputs) = (clean.shape.n, clean.split, corrupted.split)
+    Parallel.run(chunks: patches) { k in
       var random = RandomGenerator(seed: seeds[k])
-      let target = UnsafeMutableBufferPointer(rebasing: clean.values[k * values..<(k + 1) * values])
-      let input = UnsafeMutableBufferPointer(rebasing: corrupted.values[k * values..<(k + 1) * values])
+      let (target, input) = (targets.part(k, of: patches), inputs.part(k, of: patches))
       let tissue = self.cut(into: target, using: &random)
       _ = input.update(fromContentsOf: target)
       if corrupting {

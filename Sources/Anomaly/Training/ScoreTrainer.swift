@@ -184,12 +184,12 @@ package final class ScoreTrainer {
     _ logits: Tensor, lesions: [Float], gradient: Tensor, ranks: Ranks? = nil
   ) throws -> Double {
     let (patches, pixels) = (logits.shape.n, logits.shape.count / logits.shape.n)
-    let (x, g) = (logits.values.baseAddress!, gradient.values.baseAddress!)
+    let (x, g) = (logits.split, gradient.split)
     // Cross-entropy, lesion found, found, lesion: a sum each for every patch, so that threads change no bit.
     var sums = [SIMD4<Double>](repeating: .zero, count: patches)
     return try lesions.withUnsafeBufferPointer { lesions throws in
-      sums.withUnsafeMutableBufferPointer { sums in
-        nonisolated(unsafe) let sums = sums
+      let lesions = ReadBuffer(lesions)
+      sums.withSplitBuffer { sums in
         Parallel.run(chunks: patches) { n in
           var sum = SIMD4<Double>.zero
           for i in n * pixels..<(n + 1) * pixels {
@@ -237,16 +237,14 @@ extension PatchSource {
     _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter, share: BatchShare,
     using random: inout RandomGenerator
   ) {
-    let shape = scans.shape
+    let (shape, patches) = (scans.shape, scans.split)
     let pixels = shape.h * shape.w
     let seeds = Self.seeds(share, using: &random)
-    lesions.withUnsafeMutableBufferPointer { lesions in
-      depth.withUnsafeMutableBufferPointer { depth in
-        nonisolated(unsafe) let (lesions, depth) = (lesions, depth)
+    lesions.withSplitBuffer { lesions in
+      depth.withSplitBuffer { depth in
         Parallel.run(chunks: shape.n) { k in
           var random = RandomGenerator(seed: seeds[k])
-          let values = pixels * shape.c
-          let patch = UnsafeMutableBufferPointer(rebasing: scans.values[k * values..<(k + 1) * values])
+          let patch = patches.part(k, of: shape.n)
           var tissue = self.cut(into: patch, using: &random)
           for pixel in 0..<pixels where (0..<shape.c).contains(where: { patch[pixel * shape.c + $0].isNaN }) {
             tissue[pixel] = 0
