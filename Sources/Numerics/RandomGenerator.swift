@@ -5,8 +5,8 @@ import Threads
 ///
 /// Source: Blackman & Vigna 2021, "Scrambled linear pseudorandom number generators", arXiv:1805.01407.
 package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equatable {
-  private var state: [UInt64]
-  private var spare: Float?
+  @usableFromInline var state: [UInt64]
+  @usableFromInline var spare: Float?
 
   package init(seed: UInt64) {
     var x = seed
@@ -22,7 +22,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
   /// Whether a generator that was read from a file can go on.
   package var isSound: Bool { state.count == 4 && state.contains { $0 != 0 } }
 
-  package mutating func next() -> UInt64 {
+  @inlinable package mutating func next() -> UInt64 {
     state.withUnsafeMutableBufferPointer { s in
       let product = s[1] &* 5
       let result = ((product << 7) | (product >> 57)) &* 9
@@ -38,16 +38,16 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
   }
 
   /// Uniform in 0..<1.
-  package mutating func uniform() -> Float { Float(next() >> 40) * 0x1p-24 }
+  @inlinable package mutating func uniform() -> Float { Float(next() >> 40) * 0x1p-24 }
 
-  package mutating func uniform(_ low: Float, _ high: Float) -> Float { low + (high - low) * uniform() }
+  @inlinable package mutating func uniform(_ low: Float, _ high: Float) -> Float { low + (high - low) * uniform() }
 
-  package mutating func integer(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+  @inlinable package mutating func integer(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 
-  package mutating func chance(_ probability: Float) -> Bool { uniform() < probability }
+  @inlinable package mutating func chance(_ probability: Float) -> Bool { uniform() < probability }
 
   /// Standard normal. Source: Box & Muller 1958, two values a call.
-  package mutating func normal() -> Float {
+  @inlinable package mutating func normal() -> Float {
     if let value = spare {
       spare = nil
       return value
@@ -61,6 +61,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
   /// Fills with what so many calls of `normal` would give, on all threads.
   package mutating func fillNormals(_ values: UnsafeMutableBufferPointer<Float>) {
     let (parts, start) = (min(Parallel.threads, max(1, values.count / 1024)), self)
+    let values = SplitBuffer(values)
     let last = Parallel.map(parts) { part in
       let range = values.count * part / parts..<values.count * (part + 1) / parts
       var generator = start

@@ -39,14 +39,14 @@ package enum Parallel {
     if let set = dlsym(nil, "omp_set_num_threads") { unsafeBitCast(set, to: Set.self)(Int32(count)) }
   }
 
-  private final class Work {
+  private final class Work: Sendable {
     let chunks: Int
     let order: Order
-    let body: (Int) -> Void
+    let body: @Sendable (Int) -> Void
     let runtime: Runtime
     private let next = Atomic(0)
 
-    init(chunks: Int, order: Order, body: @escaping (Int) -> Void, runtime: Runtime) {
+    init(chunks: Int, order: Order, body: @escaping @Sendable (Int) -> Void, runtime: Runtime) {
       self.chunks = chunks
       self.order = order
       self.body = body
@@ -70,7 +70,7 @@ package enum Parallel {
   }
 
   /// Which thread gets which chunk.
-  private enum Order {
+  @usableFromInline enum Order {
     /// Neighbours the same, as oneDNN divides maps: what a thread has just computed is in its cache.
     case near
     /// Whichever is free takes the next, for chunks that take unlike time.
@@ -78,9 +78,13 @@ package enum Parallel {
   }
 
   /// Calls `body` once for every chunk in `0..<chunks`, all about as much work, in no order; returns when all are done.
-  package static func run(chunks: Int, _ body: (Int) -> Void) { run(chunks: chunks, .near, body) }
+  ///
+  /// A loop within a chunk of another runs on the thread of that chunk.
+  ///
+  /// - Parameter body: writes to memory by `SplitBuffer`.
+  package static func run(chunks: Int, _ body: @Sendable (Int) -> Void) { run(chunks: chunks, .near, body) }
 
-  private static func run(chunks: Int, _ order: Order, _ body: (Int) -> Void) {
+  @usableFromInline static func run(chunks: Int, _ order: Order, _ body: @Sendable (Int) -> Void) {
     guard chunks > 1, let runtime else { return (0..<chunks).forEach(body) }
     withoutActuallyEscaping(body) { body in
       let work = Work(chunks: chunks, order: order, body: body, runtime: runtime)
@@ -97,14 +101,27 @@ extension Parallel {
   /// `body` of every index in `0..<count`, on all threads, in the order of the indices; one may take longer than another.
   ///
   /// - Throws: of several errors that of the lowest index.
-  package static func map<T, E: Error>(_ count: Int, _ body: (Int) throws(E) -> T) throws(E) -> [T] {
+  @inlinable package static func map<T: Sendable, E: Error>(
+    _ count: Int, _ body: @Sendable (Int) throws(E) -> T
+  ) throws(E) -> [T] {
     var results = [Result<T, E>?](repeating: nil, count: count)
-    results.withUnsafeMutableBufferPointer { results in
-      nonisolated(unsafe) let results = results
+    results.withSplitBuffer { results in
       run(chunks: count, .free) { index in
         do throws(E) { results[index] = .success(try body(index)) } catch { results[index] = .failure(error) }
       }
     }
     return try results.map { result throws(E) in try result!.get() }
+  }
+
+  /// Changes two values at once, a thread each; returns when both are done.
+  package static func both<A: Sendable, B: Sendable>(
+    _ a: inout A, _ b: inout B, _ first: @Sendable (inout A) -> Void, _ second: @Sendable (inout B) -> Void
+  ) {
+    withUnsafeMutablePointer(to: &a) { a in
+      withUnsafeMutablePointer(to: &b) { b in
+        let (a, b) = (SplitBuffer(a, count: 1), SplitBuffer(b, count: 1))
+        run(chunks: 2) { side in if side == 0 { first(&a.start.pointee) } else { second(&b.start.pointee) } }
+      }
+    }
   }
 }

@@ -24,12 +24,7 @@ private enum Phantoms {
   static func appearance(_ images: [Image]) -> Appearance { Appearance(of: preparation.prepare(images).map(\.scan)) }
 
   static func appearances(_ seeds: Range<UInt64>, _ change: @escaping @Sendable (UInt64) -> [Image]) -> [Appearance] {
-    var result = [Appearance](repeating: Appearance(values: []), count: seeds.count)
-    result.withUnsafeMutableBufferPointer { result in
-      nonisolated(unsafe) let result = result
-      Parallel.run(chunks: seeds.count) { result[$0] = appearance(change(seeds.lowerBound + UInt64($0))) }
-    }
-    return result
+    Parallel.map(seeds.count) { appearance(change(seeds.lowerBound + UInt64($0))) }
   }
 
   static let healthy = appearances(0..<UInt64(count)) { scans(seed: $0) }

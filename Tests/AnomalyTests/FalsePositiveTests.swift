@@ -110,15 +110,9 @@ private enum BlurredPhantoms {
   static let cases: [[Scan]] = {
     let preparation = Preparation(
       normalization: Normalization(method: .robust, scope: .scan), reduction: 1, channels: 1)
-    var result = [[Scan]](repeating: [], count: 60)
-    result.withUnsafeMutableBufferPointer { result in
-      nonisolated(unsafe) let result = result
-      Parallel.run(chunks: result.count) { k in
-        let slices = Phantom(seed: UInt64(7000 + k), hasLesions: false).slices
-        result[k] = preparation.prepare(slices.map(\.image)).map { scan($0.scan) }
-      }
+    return Parallel.map(60) { k in
+      preparation.prepare(Phantom(seed: UInt64(7000 + k), hasLesions: false).slices.map(\.image)).map { scan($0.scan) }
     }
-    return result
   }()
 
   private static func scan(_ prepared: PreparedScan) -> Scan {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Imaging
+import Threads
 
 struct MutantsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -34,21 +35,22 @@ struct MutantsCommand: ParsableCommand {
     }
     if material.corpusFolder == nil { say("skipped: mutants of real files; set NORMA_DATA or give --corpus") }
     say("\(count) mutants of \(seeds.count) files, seed \(material.seed), from number \(material.first)")
-    let lanes = (0..<min(workers, count)).map { lane in
+    var lanes = (0..<min(workers, count)).map { lane in
       MutantLane(
         material, seeds: seeds, first: material.first + lane, until: material.first + count, step: workers, keep: keep)
     }
     // Each lane has a thread to itself and spends its time waiting, so that there may be more of them than cores.
-    let group = DispatchGroup()
-    for lane in lanes {
-      nonisolated(unsafe) let lane = lane
-      group.enter()
-      Thread.detachNewThread {
-        lane.run()
-        group.leave()
+    lanes.withSplitBuffer { lanes in
+      let group = DispatchGroup()
+      for k in 0..<lanes.count {
+        group.enter()
+        Thread.detachNewThread {
+          lanes[k].run()
+          group.leave()
+        }
       }
+      group.wait()
     }
-    group.wait()
     if let failure = lanes.compactMap(\.failure).first { throw ValidationError(failure) }
     let tally = lanes.map(\.tally).reduce(into: MutantTally()) { $0.add($1) }
     say(tally.table)

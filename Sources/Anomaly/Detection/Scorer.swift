@@ -53,7 +53,7 @@ package final class Scorer {
     by scores: [Score], of images: [Image], prepared: [PreparedImage]
   ) throws -> [[Score: Heatmap]] {
     let maps = try inference.maps(of: prepared.map(\.scan))
-    return Parallel.map(prepared.count) { i in
+    return Parallel.map(prepared.count) { [book] i in
       book.heatmaps(scores, of: prepared[i].scan, maps: maps[i]).mapValues {
         $0.enlarged(by: prepared[i].factor, over: images[i])
       }
@@ -74,7 +74,7 @@ package final class Scorer {
     let preparation = inference.preparation
     let maps = try inference.maps(of: prepared.map(\.scan))
     let threshold = calibration.regionThreshold(rate: rate)
-    return Parallel.map(prepared.count) { i in
+    return Parallel.map(prepared.count) { [book, calibration, latents, score, shownScores] i in
       let factor = prepared[i].factor
       let image = preparation.normalized(images[i], as: prepared[i])
       let heats = book.heatmaps(shownScores, of: prepared[i].scan, maps: maps[i])
@@ -113,11 +113,12 @@ extension Scorer {
     _ slide: PreparedSlide, rate: Double, minimumArea: RegionArea? = nil, longestEdge: Int,
     take: (SlideBand) throws -> Void, progress: (Double) -> Void = { _ in }
   ) throws -> (layers: ScanLayers, findings: ScanResult.Findings) {
-    let scorer = SlideScorer(inference: inference, book: book, scores: shownScores)
+    let scorer = SlideScorer(book: book, scores: shownScores)
     let fieldMaps = try inference.maps(of: slide.fields)
     let centers = scorer.centers(of: slide, fieldMaps)
-    var extremes = SlideExtremes()
-    var regions = RowComponents(level: Float(calibration.regionThreshold(rate: rate)))
+    let score = score
+    var found = SlideFindings(
+      extremes: SlideExtremes(), regions: RowComponents(level: Float(calibration.regionThreshold(rate: rate))))
     var pictures = SlidePictures(of: slide, longestEdge: longestEdge)
     let stream = try SlideStream(slide, by: inference)
     try stream.run { block in
@@ -129,19 +130,14 @@ extension Scorer {
     } take: { rows, blocks in
       let heat = SlideScorer.assemble(
         blocks.map { ($0.heats[score]!.area, $0.heats[score]!.core) }, rows: rows, width: slide.width)
-      Parallel.run(chunks: 2) { side in
-        if side == 0 {
-          heat.forEachRow { row in
-            extremes.addMasses(ofRow: row)
-            regions.add(row: row) { extremes.massLabel(atX: $0) }
-          }
-          for block in blocks { extremes.add(block.heats[score]!) }
-        } else {
-          for block in blocks {
-            pictures.add(block.heats[score]!, residual: block.heats[.residual]!)
-            pictures.add(
-              block.reconstruction, depth: block.heats[score]!.depth, at: block.heats[score]!.area)
-          }
+      Parallel.both(&found, &pictures) { found in
+        heat.forEachRow { found.add(row: $0) }
+        for block in blocks { found.extremes.add(block.heats[score]!) }
+      } _: { pictures in
+        for block in blocks {
+          pictures.add(block.heats[score]!, residual: block.heats[.residual]!)
+          pictures.add(
+            block.reconstruction, depth: block.heats[score]!.depth, at: block.heats[score]!.area)
         }
       }
       try take(
@@ -155,17 +151,29 @@ extension Scorer {
       progress(Double(rows.upperBound) / Double(slide.height))
     }
     let full = slide.slide.levels[0]
-    let (worst, downsample) = (extremes.score, slide.downsample)
+    let (worst, downsample) = (found.extremes.score, slide.downsample)
     var findings = ScanResult.Findings(
       width: full.width, height: full.height, channels: slide.channels, pixelSize: full.pixelSize, score: worst,
       pValue: Calibration.pValue(worst, among: calibration.scanScores),
       regions: calibration.regions(
-        of: regions, extremes, downsample: downsample, pixelSize: full.pixelSize, minimumArea: minimumArea),
+        of: found.regions, found.extremes, downsample: downsample, pixelSize: full.pixelSize, minimumArea: minimumArea),
       appearance: Appearance(
         of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(maps: $1, latents: latents) }))
     findings.missingShare = stream.missingShare
     (findings.downsample, findings.downsampleY) = downsample
     return (pictures.layers(weights: book.rule.channelWeights), findings)
+  }
+}
+
+/// What is found on a slide while it streams by.
+private struct SlideFindings: Sendable {
+  var extremes: SlideExtremes
+  var regions: RowComponents
+
+  /// - Parameter row: of the whole slide, in turn.
+  mutating func add(row: UnsafeBufferPointer<Float>) {
+    extremes.addMasses(ofRow: row)
+    regions.add(row: row) { [extremes] in extremes.massLabel(atX: $0) }
   }
 }
 

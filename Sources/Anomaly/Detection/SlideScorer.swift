@@ -3,15 +3,16 @@ import Foundation
 import Imaging
 
 /// Scores a slide while it streams by.
-struct SlideScorer {
-  let inference: Inference
+struct SlideScorer: Sendable {
   let book: ScoreBook
   let scores: [Score]
 
   /// How abnormal the slide is at its worst, by each score.
   ///
   /// - Parameter fieldMaps: of the slide's fields.
-  func extremes(of slide: PreparedSlide, fieldMaps: [Inference.Maps]) throws -> [Score: ScanExtremes] {
+  func extremes(
+    of slide: PreparedSlide, fieldMaps: [Inference.Maps], by inference: Inference
+  ) throws -> [Score: ScanExtremes] {
     var found = scores.reduce(into: [Score: SlideExtremes]()) { $0[$1] = SlideExtremes() }
     let centers = centers(of: slide, fieldMaps)
     // The smallest region that counts may go on beyond its block.

@@ -38,14 +38,9 @@ package struct SlideBlock: Sendable {
 /// Patches lie as on a scan that is held whole, and are stitched as there; those without tissue are left out.
 package final class SlideStream {
   private let inference: Inference
-  private let prepared: PreparedSlide
-  private let grid: PatchGrid
   private let reader: ReducedRows
-  /// Normalized rows from `firstRow` on.
-  private var rows: [Row] = []
-  private var firstRow = 0
+  private var window: Window
   private var stitchers: [Place: PatchStitcher] = [:]
-  private var stitched: [Place: Image] = [:]
 
   /// What was read of a row: stretches of `[pixels, channels + 1]`, intensities and depth.
   private struct Row {
@@ -75,18 +70,16 @@ package final class SlideStream {
   private static let (blockColumns, blockRows) = (8, 1)
   /// What the evidence of a pixel depends on: Gaussians over 9 pixels (structural similarity), 9 (smoothing) and 3.
   static let reach = 21
-  /// Of a block, `reach` and what was asked for besides.
-  private let margin: Int
 
   /// - Parameter room: pixels around a block that are known for certain too.
   package init(_ prepared: PreparedSlide, by inference: Inference, room: Int = 0) throws(ScanFault) {
     self.inference = inference
-    margin = Self.reach + room
-    self.prepared = prepared
     let size = inference.network.architecture.patchSize
-    grid = PatchGrid(
-      width: prepared.width, height: prepared.height, patchSize: size,
-      overlapShare: inference.settings.overlap)
+    window = Window(
+      prepared: prepared,
+      grid: PatchGrid(
+        width: prepared.width, height: prepared.height, patchSize: size, overlapShare: inference.settings.overlap),
+      layout: inference.layout, margin: Self.reach + room)
     let (tissue, slide) = (prepared.tissue, prepared.slide)
     // A patch with tissue shows what lies around it too.
     do throws(NormaError) {
@@ -107,7 +100,10 @@ package final class SlideStream {
   /// - Parameters:
   ///   - score: what is made of a block with tissue; called on all threads.
   ///   - take: takes that of all blocks of a row of blocks, and which rows of the grid it covers.
-  package func run<T>(score: (SlideBlock) -> T, take: (Range<Int>, [T]) throws -> Void) throws {
+  package func run<T: Sendable>(
+    score: @Sendable (SlideBlock) -> T, take: (Range<Int>, [T]) throws -> Void
+  ) throws {
+    let grid = window.grid
     var next = 0
     for row in grid.rows.indices {
       try read(upTo: min(grid.rows[row] + grid.patchSize, grid.height))
@@ -115,35 +111,46 @@ package final class SlideStream {
       guard row % Self.blockRows == Self.blockRows - 1 || row == grid.rows.count - 1 else { continue }
       let first = row - row % Self.blockRows
       let whole = stitchers.keys.filter { $0.row == first }
-      let images = Parallel.map(whole.count) { stitchers[whole[$0]]!.image() }
-      for (place, image) in zip(whole, images) {
+      for (place, image) in zip(whole, images(of: whole)) {
         stitchers[place] = nil
-        stitched[place] = image
+        window.stitched[place] = image
       }
-      let known = extent(ofRow: first).upperBound
-      while next <= first, known == grid.height || known >= extent(ofRow: next).upperBound + margin {
-        let rows = extent(ofRow: next)
-        let places = grid.columns.indices.compactMap { column in
-          let place = Place(row: next, column: column)
-          return stitched[place] == nil ? nil : place
-        }
-        try take(rows, Parallel.map(places.count) { score(block(places[$0])) })
+      let known = window.extent(ofRow: first).upperBound
+      while next <= first, known == grid.height || known >= window.extent(ofRow: next).upperBound + window.margin {
+        try take(window.extent(ofRow: next), scores(ofRow: next, by: score))
         next += Self.blockRows
-        forget(before: (next < grid.rows.count ? extent(ofRow: next).lowerBound : grid.height) - margin)
+        window.forget(
+          before: (next < grid.rows.count ? window.extent(ofRow: next).lowerBound : grid.height) - window.margin)
       }
     }
-    let slide = prepared.slide
+    let slide = window.prepared.slide
     guard FileState(ofFile: slide.path) == slide.state else { throw ScanFault.changed(slide.path) }
+  }
+
+  private func images(of places: [Place]) -> [Image] {
+    let stitchers = places.map { self.stitchers[$0]! }
+    return Parallel.map(stitchers.count) { stitchers[$0].image() }
+  }
+
+  /// What is made of all blocks of a row of blocks.
+  private func scores<T: Sendable>(ofRow row: Int, by score: @Sendable (SlideBlock) -> T) -> [T] {
+    let window = window
+    let places = window.grid.columns.indices.compactMap { column in
+      let place = Place(row: row, column: column)
+      return window.stitched[place] == nil ? nil : place
+    }
+    return Parallel.map(places.count) { score(window.block(places[$0])) }
   }
 
   // MARK: Rows of the slide
 
   private func read(upTo end: Int) throws(ScanFault) {
-    while firstRow + rows.count < end {
+    let prepared = window.prepared
+    while window.firstRow + window.rows.count < end {
       let next: ReducedRows.Band?
       do throws(NormaError) { next = try reader.next() } catch { throw ScanFault(error) }
       guard let band = next else { return }
-      rows += Parallel.map(band.height) { y in
+      window.rows += Parallel.map(band.height) { y in
         var row = Row()
         for part in band.parts {
           let (width, c) = (part.image.width, part.image.channels)
@@ -166,19 +173,13 @@ package final class SlideStream {
     }
   }
 
-  private func forget(before row: Int) {
-    let count = min(max(0, row - firstRow), rows.count)
-    rows.removeFirst(count)
-    firstRow += count
-    stitched = stitched.filter { extent(ofRow: $0.key.row).upperBound > row }
-  }
-
   // MARK: Patches
 
   /// Patches that the networks run over.
-  package var patchesWithTissue: Int { grid.rows.indices.reduce(0) { $0 + columnsWithTissue(inRow: $1).count } }
+  package var patchesWithTissue: Int { window.grid.rows.indices.reduce(0) { $0 + columnsWithTissue(inRow: $1).count } }
 
   private func columnsWithTissue(inRow row: Int) -> [Int] {
+    let (grid, prepared) = (window.grid, window.prepared)
     let size = grid.patchSize
     return grid.columns.indices.filter {
       prepared.tissue.hasTissue(in: PixelRectangle(x: grid.columns[$0], y: grid.rows[row], width: size, height: size))
@@ -186,59 +187,22 @@ package final class SlideStream {
   }
 
   private func addPatches(ofRow row: Int) throws {
-    let top = grid.rows[row]
-    let columns = columnsWithTissue(inRow: row)
-    try inference.run(count: columns.count) { k, patch in
-      cut(into: patch, left: grid.columns[columns[k]], top: top)
+    let (grid, columns) = (window.grid, columnsWithTissue(inRow: row))
+    try inference.run(count: columns.count) { [window] k, patch in
+      window.cut(into: patch, left: grid.columns[columns[k]], top: grid.rows[row])
     } add: { k, values, _ in
       let patch = row * grid.columns.count + columns[k]
       for place in places(ofPatchAt: columns[k], row) {
         stitchers[
-          place, default: PatchStitcher(grid: grid, channels: inference.layout.count, area: area(of: place))
-        ].add(values, patch: patch, loop: .onAllThreads)
+          place, default: PatchStitcher(grid: grid, channels: inference.layout.count, area: window.area(of: place))
+        ].add(values, patch: patch)
       }
     }
-  }
-
-  private func cut(into patch: UnsafeMutableBufferPointer<Float>, left: Int, top: Int) {
-    let size = grid.patchSize
-    let k = prepared.channels + 1
-    let width = min(size, grid.width - left)
-    for y in 0..<size {
-      let line = patch.baseAddress! + y * size * k
-      rows[PatchGrid.reflected(top + y, in: grid.height) - firstRow].copy(left..<left + width, samples: k, to: line)
-      for x in 0..<width {
-        let hasData = (0..<k - 1).allSatisfy { !line[x * k + $0].isNaN }
-        for channel in 0..<k - 1 where line[x * k + channel].isNaN { line[x * k + channel] = 0 }
-        if !hasData { line[x * k + k - 1] = 0 }
-      }
-      for x in width..<max(size, width) {
-        (line + x * k).update(from: line + (PatchGrid.reflected(left + x, in: grid.width) - left) * k, count: k)
-      }
-    }
-  }
-
-  // MARK: Blocks
-
-  /// Rows of the grid from where a row of patches begins to where the next row of blocks does.
-  private func extent(ofRow row: Int) -> Range<Int> {
-    let last = row + Self.blockRows
-    return grid.rows[row]..<(last < grid.rows.count ? grid.rows[last] : grid.height)
-  }
-
-  private func extent(ofColumn column: Int) -> Range<Int> {
-    let last = column + Self.blockColumns
-    return grid.columns[column]..<(last < grid.columns.count ? grid.columns[last] : grid.width)
-  }
-
-  /// Blocks are named by the row and the column of their first patch.
-  private func area(of place: Place) -> PixelRectangle {
-    let (xs, ys) = (extent(ofColumn: place.column), extent(ofRow: place.row))
-    return PixelRectangle(x: xs.lowerBound, y: ys.lowerBound, width: xs.count, height: ys.count)
   }
 
   /// Blocks with tissue that a patch reaches into.
   private func places(ofPatchAt column: Int, _ row: Int) -> [Place] {
+    let grid = window.grid
     let (right, bottom) = (grid.columns[column] + grid.patchSize, grid.rows[row] + grid.patchSize)
     var result: [Place] = []
     for r in stride(from: row - row % Self.blockRows, to: grid.rows.count, by: Self.blockRows)
@@ -247,55 +211,114 @@ package final class SlideStream {
         from: column - column % Self.blockColumns, to: grid.columns.count, by: Self.blockColumns)
       where grid.columns[first] < right {
         let place = Place(row: r, column: first)
-        if stitchers[place] != nil || prepared.tissue.hasTissue(in: area(of: place)) { result.append(place) }
+        if stitchers[place] != nil || window.prepared.tissue.hasTissue(in: window.area(of: place)) {
+          result.append(place)
+        }
       }
     }
     return result
   }
+}
 
-  /// A block with what its neighbours know of its margin.
-  private func block(_ place: Place) -> SlideBlock {
-    let area = area(of: place)
-    let left = max(0, area.x - margin)
-    let top = max(0, area.y - margin)
-    let wide = PixelRectangle(
-      x: left, y: top, width: min(grid.width, area.x + area.width + margin) - left,
-      height: min(grid.height, area.y + area.height + margin) - top)
-    var all = Image(width: wide.width, height: wide.height, channels: inference.layout.count, filledWith: .nan)
-    for (other, image) in stitched {
-      guard let common = self.area(of: other).intersection(wide) else { continue }
-      let origin = self.area(of: other)
-      all.paste(
-        image,
-        from: PixelRectangle(
-          x: common.x - origin.x, y: common.y - origin.y, width: common.width, height: common.height),
-        atX: common.x - wide.x, y: common.y - wide.y)
+extension SlideStream {
+  /// What is held of the slide at a time; all threads read it.
+  private struct Window: Sendable {
+    let prepared: PreparedSlide
+    let grid: PatchGrid
+    let layout: Inference.Layout
+    /// Of a block, `reach` and what was asked for besides.
+    let margin: Int
+    /// Normalized rows from `firstRow` on.
+    var rows: [Row] = []
+    var firstRow = 0
+    var stitched: [Place: Image] = [:]
+
+    mutating func forget(before row: Int) {
+      let count = min(max(0, row - firstRow), rows.count)
+      rows.removeFirst(count)
+      firstRow += count
+      stitched = stitched.filter { extent(ofRow: $0.key.row).upperBound > row }
     }
-    let maps = inference.layout.maps(in: all)
-    let c = prepared.channels
-    var image = Image(width: wide.width, height: wide.height, channels: c)
-    var depth = [Float](repeating: 0, count: wide.width * wide.height)
-    var line = [Float](repeating: 0, count: wide.width * (c + 1))
-    image.samples.withUnsafeMutableBufferPointer { samples in
-      maps.reconstruction.samples.withUnsafeBufferPointer { reconstruction in
-        line.withUnsafeMutableBufferPointer { line in
-          for y in 0..<wide.height {
-            rows[wide.y + y - firstRow].copy(wide.x..<wide.x + wide.width, samples: c + 1, to: line.baseAddress!)
-            for x in 0..<wide.width {
-              let (pixel, from) = (y &* wide.width &+ x, x &* (c + 1))
-              for channel in 0..<c { samples[pixel &* c &+ channel] = line[from &+ channel] }
-              // Where no patch lies nothing is known.
-              let isKnown = !reconstruction[pixel &* c].isNaN && !line[from &+ c].isNaN
-              depth[pixel] = isKnown ? line[from &+ c] : 0
+
+    /// Rows of the grid from where a row of patches begins to where the next row of blocks does.
+    func extent(ofRow row: Int) -> Range<Int> {
+      let last = row + SlideStream.blockRows
+      return grid.rows[row]..<(last < grid.rows.count ? grid.rows[last] : grid.height)
+    }
+
+    func extent(ofColumn column: Int) -> Range<Int> {
+      let last = column + SlideStream.blockColumns
+      return grid.columns[column]..<(last < grid.columns.count ? grid.columns[last] : grid.width)
+    }
+
+    /// Blocks are named by the row and the column of their first patch.
+    func area(of place: Place) -> PixelRectangle {
+      let (xs, ys) = (extent(ofColumn: place.column), extent(ofRow: place.row))
+      return PixelRectangle(x: xs.lowerBound, y: ys.lowerBound, width: xs.count, height: ys.count)
+    }
+
+    func cut(into patch: UnsafeMutableBufferPointer<Float>, left: Int, top: Int) {
+      let size = grid.patchSize
+      let k = prepared.channels + 1
+      let width = min(size, grid.width - left)
+      for y in 0..<size {
+        let line = patch.baseAddress! + y * size * k
+        rows[PatchGrid.reflected(top + y, in: grid.height) - firstRow].copy(left..<left + width, samples: k, to: line)
+        for x in 0..<width {
+          let hasData = (0..<k - 1).allSatisfy { !line[x * k + $0].isNaN }
+          for channel in 0..<k - 1 where line[x * k + channel].isNaN { line[x * k + channel] = 0 }
+          if !hasData { line[x * k + k - 1] = 0 }
+        }
+        for x in width..<max(size, width) {
+          (line + x * k).update(from: line + (PatchGrid.reflected(left + x, in: grid.width) - left) * k, count: k)
+        }
+      }
+    }
+
+    /// A block with what its neighbours know of its margin.
+    func block(_ place: Place) -> SlideBlock {
+      let area = area(of: place)
+      let left = max(0, area.x - margin)
+      let top = max(0, area.y - margin)
+      let wide = PixelRectangle(
+        x: left, y: top, width: min(grid.width, area.x + area.width + margin) - left,
+        height: min(grid.height, area.y + area.height + margin) - top)
+      var all = Image(width: wide.width, height: wide.height, channels: layout.count, filledWith: .nan)
+      for (other, image) in stitched {
+        guard let common = self.area(of: other).intersection(wide) else { continue }
+        let origin = self.area(of: other)
+        all.paste(
+          image,
+          from: PixelRectangle(
+            x: common.x - origin.x, y: common.y - origin.y, width: common.width, height: common.height),
+          atX: common.x - wide.x, y: common.y - wide.y)
+      }
+      let maps = layout.maps(in: all)
+      let c = prepared.channels
+      var image = Image(width: wide.width, height: wide.height, channels: c)
+      var depth = [Float](repeating: 0, count: wide.width * wide.height)
+      var line = [Float](repeating: 0, count: wide.width * (c + 1))
+      image.samples.withUnsafeMutableBufferPointer { samples in
+        maps.reconstruction.samples.withUnsafeBufferPointer { reconstruction in
+          line.withUnsafeMutableBufferPointer { line in
+            for y in 0..<wide.height {
+              rows[wide.y + y - firstRow].copy(wide.x..<wide.x + wide.width, samples: c + 1, to: line.baseAddress!)
+              for x in 0..<wide.width {
+                let (pixel, from) = (y &* wide.width &+ x, x &* (c + 1))
+                for channel in 0..<c { samples[pixel &* c &+ channel] = line[from &+ channel] }
+                // Where no patch lies nothing is known.
+                let isKnown = !reconstruction[pixel &* c].isNaN && !line[from &+ c].isNaN
+                depth[pixel] = isKnown ? line[from &+ c] : 0
+              }
             }
           }
         }
       }
+      let mask = TissueMask(width: wide.width, height: wide.height, isTissue: depth.map { $0 > 0 })
+      return SlideBlock(
+        area: area, margin: (area.x - wide.x, area.y - wide.y),
+        scan: PreparedScan(image: image, tissue: mask, depth: depth), maps: maps)
     }
-    let mask = TissueMask(width: wide.width, height: wide.height, isTissue: depth.map { $0 > 0 })
-    return SlideBlock(
-      area: area, margin: (area.x - wide.x, area.y - wide.y),
-      scan: PreparedScan(image: image, tissue: mask, depth: depth), maps: maps)
   }
 }
 

@@ -152,7 +152,7 @@ package final class Inference {
     } add: { k, values, encoding in
       let job = jobs[k]
       stitchers[job.scan, default: PatchStitcher(grid: grids[job.scan], channels: layout.count)]
-        .add(values, patch: job.patch, loop: .onAllThreads)
+        .add(values, patch: job.patch)
       encodings[job.scan].add(encoding)
       left[job.scan] -= 1
       guard left[job.scan] == 0, let whole = stitchers.removeValue(forKey: job.scan) else { return }
@@ -183,11 +183,12 @@ package final class Inference {
   /// Runs the networks over patches, as many at once as there are, in batches.
   ///
   /// - Parameters:
-  ///   - cut: writes a patch, `[size, size, channels + 1]`: intensities, 0 where there is no data, and depth.
+  ///   - cut: writes a patch, `[size, size, channels + 1]`: intensities, 0 where there is no data, and depth. Called on all
+  ///     threads.
   ///   - add: takes what the networks say of a patch, `[size, size, layout.count]`, and its encoding; called more than once
   ///     for each, where it is sampled or mirrored.
   func run(
-    count: Int, cut: (Int, UnsafeMutableBufferPointer<Float>) -> Void,
+    count: Int, cut: @Sendable (Int, UnsafeMutableBufferPointer<Float>) -> Void,
     add: (Int, UnsafeBufferPointer<Float>, PatchEncoding) -> Void
   ) throws {
     let size = network.architecture.patchSize
@@ -197,13 +198,13 @@ package final class Inference {
       try Interruption.check()
       let n = Self.batchSizes.first { $0 <= count - next }!
       let batch = try batch(of: n)
+      let (patches, scans, depths, first) = (
+        SplitBuffer(batch.patches), batch.scan.split, SplitBuffer(batch.depth), next
+      )
       for isMirrored in settings.flips ? [false, true] : [false] {
         Parallel.run(chunks: n) { k in
-          let values = size * size * (c + 1)
-          let patch = UnsafeMutableBufferPointer(rebasing: batch.patches[k * values..<(k + 1) * values])
-          cut(next + k, patch)
-          let scan = batch.scan.values.baseAddress! + k * size * size * c
-          let depth = batch.depth.baseAddress! + k * size * size
+          let (patch, scan, depth) = (patches.part(k, of: n), scans.part(k, of: n), depths.part(k, of: n))
+          cut(first + k, patch)
           for row in stride(from: 0, to: size * size, by: size) {
             for x in 0..<size {
               let from = (row &+ (isMirrored ? size &- 1 &- x : x)) &* (c + 1)
@@ -263,31 +264,33 @@ package final class Inference {
       ? try network.backwardToInput(
         batch.zero, scaleGradient: scales == nil ? nil : batch.zero,
         divergenceWeights: [Float](repeating: 1, count: network.architecture.widths.count), freeNats: 0) : nil
-    let (shape, layout) = (batch.scan.shape, layout)
+    let (shape, layout, output) = (batch.scan.shape, layout, SplitBuffer(batch.output))
+    let (reconstructed, spreads, logOdds, slopes) = (y.split, scales?.split, logits?.split, gradient?.split)
+    let cells = maps.map { (values: $0.split, shape: $0.shape) }
     Parallel.run(chunks: shape.n) { n in
       for row in n * shape.h..<(n + 1) * shape.h {
-        let target = batch.output.baseAddress! + row * shape.w * layout.count
+        let target = output.start + row * shape.w * layout.count
         func put(_ samples: Int, from source: UnsafePointer<Float>, to first: Int) {
           for column in 0..<shape.w {
             let x = isMirrored ? shape.w &- 1 &- column : column
             for c in 0..<samples { target[column &* layout.count &+ first &+ c] = source[x &* samples &+ c] }
           }
         }
-        func line(of map: Tensor) -> UnsafePointer<Float> {
-          UnsafePointer(map.values.baseAddress! + row * shape.w * map.shape.c)
+        func put(_ samples: Int, of map: SplitBuffer<Float>, to first: Int) {
+          put(samples, from: map.start + row * shape.w * samples, to: first)
         }
-        put(shape.c, from: line(of: y), to: layout.reconstruction.lowerBound)
-        if let scales { put(shape.c, from: line(of: scales), to: layout.scales.lowerBound) }
-        if let logits { put(1, from: line(of: logits), to: layout.logit.lowerBound) }
-        if let gradient {
-          put(shape.c, from: line(of: gradient), to: layout.gradient.lowerBound)
+        put(shape.c, of: reconstructed, to: layout.reconstruction.lowerBound)
+        if let spreads { put(shape.c, of: spreads, to: layout.scales.lowerBound) }
+        if let logOdds { put(1, of: logOdds, to: layout.logit.lowerBound) }
+        if let slopes {
+          put(shape.c, of: slopes, to: layout.gradient.lowerBound)
           for column in 0..<shape.w {
             for c in layout.gradient { target[column * layout.count + c] = abs(target[column * layout.count + c]) }
           }
         }
-        for (stage, map) in maps.enumerated() where stage < layout.divergence.count {
+        for (stage, map) in cells.enumerated() where stage < layout.divergence.count {
           let (h, w) = (map.shape.h, map.shape.w)
-          let cells = map.values.baseAddress! + (n * h + (row - n * shape.h) * h / shape.h) * w
+          let cells = map.values.start + (n * h + (row - n * shape.h) * h / shape.h) * w
           for column in 0..<shape.w {
             let x = isMirrored ? shape.w - 1 - column : column
             target[column * layout.count + layout.divergence.lowerBound + stage] =

@@ -59,17 +59,18 @@ package struct Restoration: Sendable {
       try fillSlope(at: x, by: network, in: workspace)
       let size = Self.firstStep * (1 - 0.75 * Float(step) / Float(Self.steps - 1))
       let shape = scan.shape
+      let (original, restored, slopes) = (scan.split, x.split, workspace.slope.split)
       Parallel.run(chunks: shape.n) { n in
         // The total variation looks at the change before this step, so that the order of pixels does not matter.
         let first = n * shape.h * shape.w * c
-        let change = (first..<first + shape.h * shape.w * c).map { x.values[$0] - scan.values[$0] }
+        let change = (first..<first + shape.h * shape.w * c).map { restored[$0] - original[$0] }
         for i in change.indices {
           let k = first + i
           let pull = Self.variationSlope(of: change, at: i, width: shape.w, height: shape.h, channels: c)
-          let slope = workspace.slope.values[k] + Self.variationWeight / spread[k % c] * pull
+          let slope = slopes[k] + Self.variationWeight / spread[k % c] * pull
           // One value far out of range must not take a whole patch along.
           let move = min(max(spread[k % c] * slope, -3), 3)
-          x.values[k] = range.clip(x.values[k] - size * move)
+          restored[k] = range.clip(restored[k] - size * move)
         }
       }
     }

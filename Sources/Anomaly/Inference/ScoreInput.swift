@@ -34,10 +34,12 @@ struct ScoreInput: Sendable {
     precondition(divergences.count == stages && depth.count == scan.shape.pixels, "a score input of other sizes")
     let shape = scan.shape
     let (c, k) = (channels, count)
-    let target = result.values.baseAddress!
+    let (scan, reconstruction, result) = (scan.split, reconstruction.split, result.split)
+    let depth = ReadBuffer(depth)
+    let maps = divergences.map { (values: $0.split, shape: $0.shape) }
     Parallel.run(chunks: shape.n) { n in
       let pixels = shape.h * shape.w
-      let (values, expected) = (scan.values.baseAddress!, reconstruction.values.baseAddress!)
+      let (values, expected, target) = (scan.start, reconstruction.start, result.start)
       for pixel in n * pixels..<(n + 1) * pixels {
         let output = target + pixel * k
         guard depth[pixel] > 0 else {
@@ -51,7 +53,7 @@ struct ScoreInput: Sendable {
         }
         output[2 * c] = min(depth[pixel] / Self.depthScale, 2)
       }
-      for (stage, map) in divergences.enumerated() {
+      for (stage, map) in maps.enumerated() {
         let (rows, columns) = (shape.h / map.shape.h, shape.w / map.shape.w)
         for cell in 0..<map.shape.h * map.shape.w {
           let surprise = 0.25 * log1p(max(map.values[n * map.shape.h * map.shape.w + cell], 0))

@@ -52,7 +52,7 @@ final class GaussianLatent {
     let plan = try plans.plan(for: statistics.shape) { shape throws in try Plan(shape, engine: engine) }
     current = (plan, statistics)
     let k = channels
-    let s = statistics.values
+    let s = statistics.split
     if generator == nil {
       plan.noise.values.update(repeating: 0)
     } else {
@@ -61,7 +61,7 @@ final class GaussianLatent {
       generator!.fillNormals(plan.noise.values)
       if let share { generator!.skipNormals(perPatch * (share.batch - share.patches.upperBound)) }
     }
-    let (z, noise, map) = (plan.z.values, plan.noise.values, plan.map.values)
+    let (z, noise, map) = (plan.z.split, plan.noise.split, plan.map.split)
     let pixels = statistics.shape.h * statistics.shape.w
     let sums = Parallel.map(statistics.shape.n) { patch in
       var sums = [Double](repeating: 0, count: k)
@@ -93,9 +93,9 @@ final class GaussianLatent {
   func backward(_ gradient: Tensor, weight: Float, freeNats: Double) -> Tensor {
     guard let (plan, statistics) = current else { preconditionFailure("latent: backward before forward") }
     let k = channels
-    let s = statistics.values
+    let s = statistics.split
     let weights = divergences.map { $0 > freeNats ? weight : 0 }
-    let (incoming, noise, result) = (gradient.values, plan.noise.values, plan.gradient.values)
+    let (incoming, noise, result) = (gradient.split, plan.noise.split, plan.gradient.split)
     let pixels = statistics.shape.h * statistics.shape.w
     Parallel.run(chunks: statistics.shape.n) { patch in
       for pixel in patch * pixels..<(patch + 1) * pixels {

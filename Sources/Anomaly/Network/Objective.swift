@@ -161,14 +161,15 @@ package struct Objective: Codable, Sendable, Equatable {
   ) throws -> Double {
     let c = x.shape.c
     let pixels = x.shape.h * x.shape.w
+    let (clean, made) = (x.split, reconstruction.split)
     // Of every channel the sum of its differences, then of every channel how many there are.
     let byPatch = Parallel.map(x.shape.n) { patch in
       var sums = [Double](repeating: 0, count: 2 * c)
       for pixel in patch * pixels..<(patch + 1) * pixels {
         for channel in 0..<c {
-          let value = x.values[pixel * c + channel]
+          let value = clean[pixel * c + channel]
           guard !value.isNaN else { continue }
-          let difference = reconstruction.values[pixel * c + channel] - value
+          let difference = made[pixel * c + channel] - value
           sums[c + channel] += 1
           sums[channel] += Double(likelihood == .laplace ? abs(difference) : difference * difference)
         }
@@ -218,7 +219,7 @@ package struct Objective: Codable, Sendable, Equatable {
       return result
     }
     let isLaplace = likelihood == .laplace
-    @inline(__always) func slope(_ value: Eight, _ expected: Eight, _ factor: Eight) -> Eight {
+    @Sendable @inline(__always) func slope(_ value: Eight, _ expected: Eight, _ factor: Eight) -> Eight {
       let difference = (expected - value) * factor
       var slope = isLaplace ? Eight() : difference
       if isLaplace {
@@ -229,10 +230,11 @@ package struct Objective: Codable, Sendable, Equatable {
       return slope * factor * scale
     }
     let patch = x.shape.count / x.shape.n
+    let (clean, made, slopes) = (x.split, reconstruction.split, gradient.split)
     Parallel.run(chunks: x.shape.n) { k in
-      let values = UnsafeRawPointer(x.values.baseAddress! + k * patch)
-      let expected = UnsafeRawPointer(reconstruction.values.baseAddress! + k * patch)
-      let target = UnsafeMutableRawPointer(gradient.values.baseAddress! + k * patch)
+      let values = UnsafeRawPointer(clean.start + k * patch)
+      let expected = UnsafeRawPointer(made.start + k * patch)
+      let target = UnsafeMutableRawPointer(slopes.start + k * patch)
       let whole = patch / (size * c) * size * c
       for start in stride(from: 0, to: whole, by: size * c) {
         for v in 0..<c {
@@ -245,10 +247,8 @@ package struct Objective: Codable, Sendable, Equatable {
         }
       }
       for i in k * patch + whole..<(k + 1) * patch {
-        gradient.values[i] =
-          slope(
-            Eight(repeating: x.values[i]), Eight(repeating: reconstruction.values[i]),
-            Eight(repeating: inverse[i % c]))[0]
+        slopes[i] =
+          slope(Eight(repeating: clean[i]), Eight(repeating: made[i]), Eight(repeating: inverse[i % c]))[0]
       }
     }
   }
@@ -263,22 +263,23 @@ package struct Objective: Codable, Sendable, Equatable {
     try ranks?.sum(&values)
     let share = 1 / Float(max(1, values[0]))
     let patch = x.shape.count / x.shape.n
+    let (clean, made, slopes) = (x.split, reconstruction.split, gradient.split)
+    let (spreads, spreadSlopes) = (scales?.split, scaleGradient?.split)
     var sums = [Double](repeating: 0, count: x.shape.n)
-    sums.withUnsafeMutableBufferPointer { sums in
+    sums.withSplitBuffer { sums in
       Parallel.run(chunks: x.shape.n) { k in
         var sum = 0.0
         for i in k * patch..<(k + 1) * patch {
-          let value = x.values[i]
+          let value = clean[i]
           if value.isNaN {
-            gradient.values[i] = 0
-            scaleGradient?.values[i] = 0
+            slopes[i] = 0
+            spreadSlopes?[i] = 0
             continue
           }
-          let cost = likelihood.cost(
-            of: value, reconstruction: reconstruction.values[i], spread: scales?.values[i] ?? 1)
+          let cost = likelihood.cost(of: value, reconstruction: made[i], spread: spreads?[i] ?? 1)
           sum += Double(cost.nats)
-          gradient.values[i] = cost.slope * share
-          scaleGradient?.values[i] = cost.slopeByLogSpread * share
+          slopes[i] = cost.slope * share
+          spreadSlopes?[i] = cost.slopeByLogSpread * share
         }
         sums[k] = sum
       }

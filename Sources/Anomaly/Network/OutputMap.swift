@@ -37,14 +37,14 @@ enum OutputMap {
 
   private static func logistic(_ x: Float) -> Float { 1 / (1 + exp(-x)) }
 
-  private static func change(_ x: Tensor, _ map: (Float) -> Float) {
+  private static func change(_ x: Tensor, _ map: @Sendable (Float) -> Float) {
     change(x, with: x) { value, _ in map(value) }
   }
 
-  private static func change(_ x: Tensor, with other: Tensor, _ map: (Float, Float) -> Float) {
-    let patch = x.shape.count / x.shape.n
+  private static func change(_ x: Tensor, with other: Tensor, _ map: @Sendable (Float, Float) -> Float) {
+    let (patch, values, others) = (x.shape.count / x.shape.n, x.split, other.split)
     Parallel.run(chunks: x.shape.n) { k in
-      for i in k * patch..<(k + 1) * patch { x.values[i] = map(x.values[i], other.values[i]) }
+      for i in k * patch..<(k + 1) * patch { values[i] = map(values[i], others[i]) }
     }
   }
 }

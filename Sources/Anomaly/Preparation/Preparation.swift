@@ -94,7 +94,7 @@ extension Preparation {
   func prepare(reduced images: [Image], by factors: [Int]) -> [PreparedImage] {
     var reduced = images
     let masks = Normalization.tissue(
-      of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright, loop: .onAllThreads)
+      of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
     let depths = Parallel.map(masks.count) { masks[$0].depth }
     let appearances = Parallel.map(reduced.count) { [reduced] in
       Appearance(of: reduced[$0], tissue: masks[$0], depth: depths[$0])
@@ -114,7 +114,7 @@ extension Preparation {
         normalization.parameters(of: [reduced[$0]], tissue: [masks[$0]])
       }
     case .wholeCase, .trainingSet:
-      let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks, loop: .onAllThreads)
+      let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks)
       parameters = reduced.map { _ in shared! }
     }
     return Parallel.map(reduced.count) { [reduced, backgrounds] i in

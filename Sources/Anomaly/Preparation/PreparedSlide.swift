@@ -59,8 +59,7 @@ extension Preparation {
     let masks = survey.fieldAreas.map { survey.tissue.mask(of: $0) }
     // Fields lie in tissue: what the background looks like, only the overview shows.
     let parameters = normalization.parameters(
-      of: survey.fields + [survey.overview], tissue: masks.map(\.mask) + [survey.overviewMask],
-      loop: .onAllThreads)
+      of: survey.fields + [survey.overview], tissue: masks.map(\.mask) + [survey.overviewMask])
     let fields = Parallel.map(survey.fields.count) { i in
       PreparedScan(
         image: normalization.apply(parameters, to: survey.fields[i]), tissue: masks[i].mask, depth: masks[i].depth,

@@ -75,8 +75,9 @@ struct HeldOutCalibration {
         next += 1
       }
       for slide in member.slides {
-        let scorer = SlideScorer(inference: inference, book: book, scores: book.available)
-        let found = try scorer.extremes(of: slide, fieldMaps: Array(maps[next..<next + slide.fields.count]))
+        let scorer = SlideScorer(book: book, scores: book.available)
+        let found = try scorer.extremes(
+          of: slide, fieldMaps: Array(maps[next..<next + slide.fields.count]), by: inference)
         for score in book.available { extremes[score]![k].append(found[score]!) }
         next += slide.fields.count
         try progress(k + 1, heldOut.count)

@@ -4,7 +4,7 @@ import Numerics
 import Threads
 
 /// Cuts, augments and corrupts patches, batch after batch.
-package final class PatchSource {
+package final class PatchSource: Sendable {
   private let scans: [PreparedScan]
   private let edge: Int
   private let channels: Int
@@ -47,11 +47,10 @@ package final class PatchSource {
     using random: inout RandomGenerator
   ) {
     let seeds = Self.seeds(share ?? BatchShare(of: clean.shape.n), using: &random)
-    let values = edge * edge * channels
-    Parallel.run(chunks: clean.shape.n) { k in
+    let (patches, targets, inputs) = (clean.shape.n, clean.split, corrupted.split)
+    Parallel.run(chunks: patches) { k in
       var random = RandomGenerator(seed: seeds[k])
-      let target = UnsafeMutableBufferPointer(rebasing: clean.values[k * values..<(k + 1) * values])
-      let input = UnsafeMutableBufferPointer(rebasing: corrupted.values[k * values..<(k + 1) * values])
+      let (target, input) = (targets.part(k, of: patches), inputs.part(k, of: patches))
       let tissue = self.cut(into: target, using: &random)
       _ = input.update(fromContentsOf: target)
       if corrupting {
@@ -78,16 +77,14 @@ package final class PatchSource {
     _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter, share: BatchShare,
     using random: inout RandomGenerator
   ) {
-    let shape = scans.shape
+    let (shape, patches) = (scans.shape, scans.split)
     let pixels = shape.h * shape.w
     let seeds = Self.seeds(share, using: &random)
-    lesions.withUnsafeMutableBufferPointer { lesions in
-      depth.withUnsafeMutableBufferPointer { depth in
-        nonisolated(unsafe) let (lesions, depth) = (lesions, depth)
+    lesions.withSplitBuffer { lesions in
+      depth.withSplitBuffer { depth in
         Parallel.run(chunks: shape.n) { k in
           var random = RandomGenerator(seed: seeds[k])
-          let values = pixels * shape.c
-          let patch = UnsafeMutableBufferPointer(rebasing: scans.values[k * values..<(k + 1) * values])
+          let patch = patches.part(k, of: shape.n)
           var tissue = self.cut(into: patch, using: &random)
           for pixel in 0..<pixels where (0..<shape.c).contains(where: { patch[pixel * shape.c + $0].isNaN }) {
             tissue[pixel] = 0

@@ -183,12 +183,12 @@ package final class ScoreTrainer {
     _ logits: Tensor, lesions: [Float], gradient: Tensor, ranks: Ranks? = nil
   ) throws -> Double {
     let (patches, pixels) = (logits.shape.n, logits.shape.count / logits.shape.n)
-    let (x, g) = (logits.values.baseAddress!, gradient.values.baseAddress!)
+    let (x, g) = (logits.split, gradient.split)
     // Cross-entropy, lesion found, found, lesion: a sum each for every patch, so that threads change no bit.
     var sums = [SIMD4<Double>](repeating: .zero, count: patches)
     return try lesions.withUnsafeBufferPointer { lesions throws in
-      sums.withUnsafeMutableBufferPointer { sums in
-        nonisolated(unsafe) let sums = sums
+      let lesions = ReadBuffer(lesions)
+      sums.withSplitBuffer { sums in
         Parallel.run(chunks: patches) { n in
           var sum = SIMD4<Double>.zero
           for i in n * pixels..<(n + 1) * pixels {

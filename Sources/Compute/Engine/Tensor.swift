@@ -69,6 +69,9 @@ package final class Tensor {
 
   deinit { munmap(values.baseAddress, values.count * MemoryLayout<Float>.stride) }
 
+  /// The values, for the chunks of a parallel loop, which holds on to the tensor meanwhile.
+  package var split: SplitBuffer<Float> { SplitBuffer(values) }
+
   /// Pages come from the system zeroed, one by one when they are first written to.
   private static func pages<Value>(
     _ count: Int, areTouched: Bool = true
@@ -85,8 +88,8 @@ package final class Tensor {
   package func copy(from other: Tensor) {
     precondition(shape == other.shape, "shapes \(shape) and \(other.shape) differ")
     guard rounded == nil else { return fill(from: other, { value, _ in value }, rest: { value, _ in value }) }
-    let (target, source) = (values.baseAddress!, other.values.baseAddress!)
-    forEachChunk { (target + $0.lowerBound).update(from: source + $0.lowerBound, count: $0.count) }
+    let (target, source) = (split, other.split)
+    forEachChunk { (target.start + $0.lowerBound).update(from: source.start + $0.lowerBound, count: $0.count) }
   }
 
   package func add(_ other: Tensor) { set(self, plus: other) }
@@ -94,9 +97,9 @@ package final class Tensor {
   /// Sum of two tensors, either of which may be this one.
   package func set(_ a: Tensor, plus b: Tensor) {
     precondition(shape == a.shape && shape == b.shape, "shapes \(shape), \(a.shape) and \(b.shape) differ")
-    let other = b.values.baseAddress!
+    let other = b.split
     fill(from: a) {
-      $0 + UnsafeRawPointer(other + $1).loadUnaligned(as: Lanes.self)
+      $0 + UnsafeRawPointer(other.start + $1).loadUnaligned(as: Lanes.self)
     } rest: {
       $0 + other[$1]
     }
@@ -104,11 +107,11 @@ package final class Tensor {
 
   /// Sets every value, and what is rounded of it, by a function of another tensor's and of its place.
   @inline(__always) private func fill(
-    from other: Tensor, _ vector: (Lanes, Int) -> Lanes, rest scalar: (Float, Int) -> Float
+    from other: Tensor, _ vector: @Sendable (Lanes, Int) -> Lanes, rest scalar: @Sendable (Float, Int) -> Float
   ) {
-    let (source, target) = (other.values.baseAddress!, values.baseAddress!)
-    let rounded = rounded?.bits.baseAddress
+    let (source, target, rounded) = (other.split, split, rounded.map { SplitBuffer($0.bits) })
     forEachChunk { chunk in
+      let (source, target, rounded) = (source.start, target.start, rounded?.start)
       var place = chunk.lowerBound
       while place &+ Lanes.scalarCount <= chunk.upperBound {
         let value = vector(UnsafeRawPointer(source + place).loadUnaligned(as: Lanes.self), place)
@@ -128,7 +131,7 @@ package final class Tensor {
 
   private static let chunkSize = 1 << 14
 
-  private func forEachChunk(_ body: (Range<Int>) -> Void) {
+  private func forEachChunk(_ body: @Sendable (Range<Int>) -> Void) {
     let (count, size) = (shape.count, Self.chunkSize)
     Parallel.run(chunks: (count + size - 1) / size) { body($0 * size..<min(count, ($0 + 1) * size)) }
   }

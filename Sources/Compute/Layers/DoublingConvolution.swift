@@ -63,18 +63,23 @@ package final class DoublingConvolution: Layer {
 
   private var outputs: Int { weights.shape[0] }
 
-  /// Calls `body` for every weight of the four convolutions and every weight of the kernel that is part of it.
+  /// Calls `body` for every weight of the four convolutions and every weight of the kernel that is part of it, on all
+  /// threads; no two chunks have an output in common.
   ///
-  /// - Parameters:
-  ///   - output: of the kernel.
-  ///   - body: takes their places.
-  @inline(__always) private func forEachPart(ofOutput output: Int, _ body: (_ small: Int, _ kernel: Int) -> Void) {
-    let inputs = weights.shape[1]
+  /// - Parameter body: takes their places.
+  @inline(__always) private func forEachPart(_ body: @Sendable (_ small: Int, _ kernel: Int) -> Void) {
+    let (outputs, inputs) = (outputs, weights.shape[1])
+    Parallel.run(chunks: outputs) { Self.forEachPart(ofOutput: $0, of: outputs, inputs: inputs, body) }
+  }
+
+  @inline(__always) private static func forEachPart(
+    ofOutput output: Int, of outputs: Int, inputs: Int, _ body: (_ small: Int, _ kernel: Int) -> Void
+  ) {
     for kind in 0..<4 {
       for tap in 0..<4 {
         let small = (kind &* outputs &+ output) &* inputs &* 4 &+ tap
-        for row in Self.taps[kind / 2][tap / 2] {
-          for column in Self.taps[kind % 2][tap % 2] {
+        for row in taps[kind / 2][tap / 2] {
+          for column in taps[kind % 2][tap % 2] {
             let kernel = output &* inputs &* 9 &+ row &* 3 &+ column
             for input in 0..<inputs { body(small &+ input &* 4, kernel &+ input &* 9) }
           }
@@ -86,9 +91,9 @@ package final class DoublingConvolution: Layer {
   private func spreadParameters() {
     if version.weights != weights.version {
       convolution.weights.update { small in
-        nonisolated(unsafe) let small = small
         small.update(repeating: 0)
-        Parallel.run(chunks: outputs) { output in forEachPart(ofOutput: output) { small[$0] += weights.value[$1] } }
+        let (small, kernel) = (SplitBuffer(small), SplitBuffer(weights.value))
+        forEachPart { small[$0] += kernel[$1] }
       }
     }
     if version.bias != bias.version {
@@ -99,9 +104,8 @@ package final class DoublingConvolution: Layer {
 
   private func gatherWeightGradient() {
     weights.gradient.update(repeating: 0)
-    Parallel.run(chunks: outputs) { output in
-      forEachPart(ofOutput: output) { weights.gradient[$1] += convolution.weights.gradient[$0] }
-    }
+    let (small, kernel) = (SplitBuffer(convolution.weights.gradient), SplitBuffer(weights.gradient))
+    forEachPart { kernel[$1] += small[$0] }
   }
 
   private func gatherBiasGradient() {

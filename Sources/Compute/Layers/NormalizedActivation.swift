@@ -46,8 +46,8 @@ package final class NormalizedActivation: Layer {
     /// Where the output's pixels lie in the input; `nil` where they lie as in the output.
     let doubled: DoubledMap?
     /// Of every pixel, with room for a last group of eight.
-    let means: UnsafeMutablePointer<Float>
-    let inverseDeviations: UnsafeMutablePointer<Float>
+    let means: SplitBuffer<Float>
+    let inverseDeviations: SplitBuffer<Float>
     /// Gradients by scale and shift of every chunk.
     let sums: Tensor
     /// Of every chunk, what eight pixels have on their way backwards: two sums each, and a gradient each.
@@ -58,17 +58,18 @@ package final class NormalizedActivation: Layer {
       let shape = doubled?.shape ?? input
       output = try Tensor(shape, engine: engine, readBy: readers)
       inputGradient = try Tensor(input, engine: engine, readBy: .convolutions)
-      means = .allocate(capacity: shape.pixels + Lanes.scalarCount)
-      inverseDeviations = .allocate(capacity: shape.pixels + Lanes.scalarCount)
-      inverseDeviations.initialize(repeating: 0, count: shape.pixels + Lanes.scalarCount)
+      let room = shape.pixels + Lanes.scalarCount
+      means = SplitBuffer(.allocate(capacity: room))
+      inverseDeviations = SplitBuffer(.allocate(capacity: room))
+      inverseDeviations.start.initialize(repeating: 0, count: room)
       sums = try Tensor(Shape(NormalizedActivation.chunks, 1, 2, shape.c), engine: engine)
       workspace = try Tensor(
         Shape(NormalizedActivation.chunks, 1, Lanes.scalarCount, 2 * Lanes.scalarCount + shape.c), engine: engine)
     }
 
     deinit {
-      means.deallocate()
-      inverseDeviations.deallocate()
+      means.start.deallocate()
+      inverseDeviations.start.deallocate()
     }
   }
 
@@ -83,6 +84,7 @@ package final class NormalizedActivation: Layer {
     // Both cases written out, here and backwards: a place handed on through a loop of both costs 3 % of scoring.
     if let doubled = plan.doubled {
       doubled.places.withUnsafeBufferPointer { places in
+        let places = ReadBuffer(places)
         forEachChunk(plan.output.shape.pixels) { _, pixels, vectors in
           pass.forward(pixels, vectors: vectors) { Int(places[$0]) }
         }
@@ -100,16 +102,16 @@ package final class NormalizedActivation: Layer {
   }
 
   /// What either direction reads and writes.
-  private struct Pass {
+  private struct Pass: Sendable {
     /// The layer's input.
-    let source: UnsafePointer<Lanes>
+    let source: SplitBuffer<Lanes>
     /// Its output, or the gradient by its input.
-    let target: UnsafeMutablePointer<Lanes>?
-    let rounded: UnsafeMutablePointer<SIMD8<UInt16>>?
-    let means: UnsafeMutablePointer<Float>
-    let inverseDeviations: UnsafeMutablePointer<Float>
-    let scale: UnsafePointer<Lanes>
-    let shift: UnsafePointer<Lanes>
+    let target: SplitBuffer<Lanes>?
+    let rounded: SplitBuffer<SIMD8<UInt16>>?
+    let means: SplitBuffer<Float>
+    let inverseDeviations: SplitBuffer<Float>
+    let scale: SplitBuffer<Lanes>
+    let shift: SplitBuffer<Lanes>
 
     /// - Parameters:
     ///   - pixels: of the output.
@@ -120,7 +122,7 @@ package final class NormalizedActivation: Layer {
       for first in stride(from: pixels.lowerBound, to: pixels.upperBound, by: 8 * Lanes.scalarCount) {
         let group = first..<min(first &+ 8 &* Lanes.scalarCount, pixels.upperBound)
         for pixel in group {
-          let row = source + place(pixel) &* vectors
+          let row = source.start + place(pixel) &* vectors
           var sum = Lanes.zero
           for v in 0..<vectors { sum += row[v] }
           let mean = sum.total * share
@@ -133,7 +135,7 @@ package final class NormalizedActivation: Layer {
           inverseDeviations[pixel] = squares.total * share + NormalizedActivation.epsilon
         }
         for pixel in stride(from: first, to: group.upperBound, by: Lanes.scalarCount) {
-          let roots = UnsafeMutableRawPointer(inverseDeviations + pixel)
+          let roots = UnsafeMutableRawPointer(inverseDeviations.start + pixel)
           roots.storeBytes(of: roots.loadUnaligned(as: Lanes.self).reciprocalRoot, as: Lanes.self)
         }
         for pixel in group {
@@ -188,7 +190,7 @@ package final class NormalizedActivation: Layer {
           plainSums[pixel &- first] = plain
           projectedSums[pixel &- first] = projected
         }
-        let inverses = UnsafeRawPointer(inverseDeviations + first).loadUnaligned(as: Lanes.self)
+        let inverses = UnsafeRawPointer(inverseDeviations.start + first).loadUnaligned(as: Lanes.self)
         let a = Lanes(totalsOf: plainSums) * share
         let b = Lanes(totalsOf: projectedSums) * share * inverses
         plainSums[0] = a
@@ -217,18 +219,19 @@ package final class NormalizedActivation: Layer {
     let pixels = plan.output.shape.pixels
     if let doubled = plan.doubled {
       doubled.places.withUnsafeBufferPointer { places in
+        let places = ReadBuffer(places)
         forEachChunk(pixels) { chunk, pixels, vectors in
           pass.backward(
-            pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, workspace: workspace + chunk * room,
-            vectors: vectors
+            pixels, incoming: incoming.start, byScale: sums.start + chunk * 2 * vectors,
+            workspace: workspace.start + chunk * room, vectors: vectors
           ) { Int(places[$0]) }
         }
       }
     } else {
       forEachChunk(pixels) { chunk, pixels, vectors in
         pass.backward(
-          pixels, incoming: incoming, byScale: sums + chunk * 2 * vectors, workspace: workspace + chunk * room,
-          vectors: vectors
+          pixels, incoming: incoming.start, byScale: sums.start + chunk * 2 * vectors,
+          workspace: workspace.start + chunk * room, vectors: vectors
         ) { $0 }
       }
     }
@@ -251,7 +254,7 @@ package final class NormalizedActivation: Layer {
   /// Chunks begin at multiples of eight pixels: no two threads write to the same vector of roots.
   ///
   /// - Parameter body: takes the number of the chunk, its pixels, and how many vectors a pixel has.
-  @inline(__always) private func forEachChunk(_ pixels: Int, _ body: (Int, Range<Int>, Int) -> Void) {
+  @inline(__always) private func forEachChunk(_ pixels: Int, _ body: @Sendable (Int, Range<Int>, Int) -> Void) {
     let (size, vectors) = (Lanes.scalarCount, channels / Lanes.scalarCount)
     let groups = (pixels + size - 1) / size
     Parallel.run(chunks: Self.chunks) { chunk in
@@ -269,19 +272,22 @@ package final class NormalizedActivation: Layer {
 }
 
 extension Tensor {
-  fileprivate var lanes: UnsafeMutablePointer<Lanes> {
-    UnsafeMutableRawPointer(values.baseAddress!).assumingMemoryBound(to: Lanes.self)
-  }
+  fileprivate var lanes: SplitBuffer<Lanes> { values.vectors() }
 }
 
 extension Parameter {
-  fileprivate var lanes: UnsafeMutablePointer<Lanes> {
-    UnsafeMutableRawPointer(value.baseAddress!).assumingMemoryBound(to: Lanes.self)
-  }
+  fileprivate var lanes: SplitBuffer<Lanes> { value.vectors() }
 }
 
 extension Tensor.Rounded {
-  fileprivate var lanes: UnsafeMutablePointer<SIMD8<UInt16>> {
-    UnsafeMutableRawPointer(bits.baseAddress!).assumingMemoryBound(to: SIMD8<UInt16>.self)
+  fileprivate var lanes: SplitBuffer<SIMD8<UInt16>> { bits.vectors() }
+}
+
+extension UnsafeMutableBufferPointer where Element: SIMDScalar {
+  /// Eight elements at a time; what is left is not among them.
+  fileprivate func vectors() -> SplitBuffer<SIMD8<Element>> {
+    SplitBuffer(
+      UnsafeMutableRawPointer(baseAddress!).assumingMemoryBound(to: SIMD8<Element>.self),
+      count: count / SIMD8<Element>.scalarCount)
   }
 }

@@ -4,18 +4,20 @@ import Threads
 /// block row first, then block column, then channel. Source: Shi et al. 2016, arXiv:1609.05158, backwards.
 package enum SpaceToDepth {
   package static func forward(_ x: Tensor, factor: Int, into result: Tensor) {
+    let (source, target) = (x.split, result.split)
     move(fine: x.shape, factor: factor) { fine, coarse, count in
-      (result.values.baseAddress! + coarse).update(from: x.values.baseAddress! + fine, count: count)
+      (target.start + coarse).update(from: source.start + fine, count: count)
     }
   }
 
   package static func inverse(_ x: Tensor, factor: Int, into result: Tensor) {
+    let (source, target) = (x.split, result.split)
     move(fine: result.shape, factor: factor) { fine, coarse, count in
-      (result.values.baseAddress! + fine).update(from: x.values.baseAddress! + coarse, count: count)
+      (target.start + fine).update(from: source.start + coarse, count: count)
     }
   }
 
-  private static func move(fine: Shape, factor: Int, _ copy: (Int, Int, Int) -> Void) {
+  private static func move(fine: Shape, factor: Int, _ copy: @Sendable (Int, Int, Int) -> Void) {
     precondition(fine.h % factor == 0 && fine.w % factor == 0, "\(fine) does not divide into blocks of \(factor)")
     let run = factor * fine.c  // a block's row lies together in both layouts
     let coarsePixel = factor * run

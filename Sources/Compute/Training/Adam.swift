@@ -31,11 +31,14 @@ package final class Adam {
   private let pieces: [Piece]
 
   /// Part of a parameter that a thread updates at once.
-  private struct Piece {
-    let parameter: Parameter
+  private struct Piece: Sendable {
+    let value: SplitBuffer<Float>
+    let gradient: SplitBuffer<Float>
     let range: Range<Int>
     /// Where it begins among all parameters.
     let start: Int
+    /// Whether its weights decay.
+    let decays: Bool
   }
 
   private static let pieceSize = 1 << 12
@@ -47,7 +50,10 @@ package final class Adam {
     for parameter in parameters {
       for low in stride(from: 0, to: parameter.count, by: Self.pieceSize) {
         let range = low..<min(low + Self.pieceSize, parameter.count)
-        pieces.append(Piece(parameter: parameter, range: range, start: total))
+        pieces.append(
+          Piece(
+            value: SplitBuffer(parameter.value), gradient: SplitBuffer(parameter.gradient), range: range, start: total,
+            decays: parameter.shape.count > 1))
         total += range.count
       }
     }
@@ -75,7 +81,8 @@ package final class Adam {
   /// - Returns: the gradients' norm before clipping; where it is not finite, nothing was changed.
   @discardableResult
   package func update(learningRate: Float) -> Float {
-    let squares = Parallel.map(pieces.count) { Self.sumOfSquares(pieces[$0].parameter.gradient, pieces[$0].range) }
+    let pieces = pieces
+    let squares = Parallel.map(pieces.count) { Self.sumOfSquares(pieces[$0].gradient[pieces[$0].range]) }
     let norm = squares.reduce(0, +).squareRoot()
     guard norm.isFinite else { return Float(norm) }
     step += 1
@@ -85,16 +92,18 @@ package final class Adam {
     let rate = learningRate / correction1
     let keep = min(settings.averaging, Float(1 + step) / Float(10 + step))
     let s = settings
-    first.withUnsafeMutableBufferPointer { first in
-      second.withUnsafeMutableBufferPointer { second in
-        average.withUnsafeMutableBufferPointer { average in
-          let (first, second, average) = (first.baseAddress!, second.baseAddress!, average.baseAddress!)
+    first.withSplitBuffer { first in
+      second.withSplitBuffer { second in
+        average.withSplitBuffer { average in
           Parallel.run(chunks: pieces.count) { k in
             let piece = pieces[k]
-            let decay = piece.parameter.shape.count > 1 ? learningRate * s.weightDecay : 0
-            let value = piece.parameter.value.baseAddress! + piece.range.lowerBound
-            let gradient = piece.parameter.gradient.baseAddress! + piece.range.lowerBound
-            let (m, v, mean) = (first + piece.start, second + piece.start, average + piece.start)
+            let decay = piece.decays ? learningRate * s.weightDecay : 0
+            let (value, gradient) = (
+              piece.value.start + piece.range.lowerBound, piece.gradient.start + piece.range.lowerBound
+            )
+            let (m, v, mean) = (
+              first.start + piece.start, second.start + piece.start, average.start + piece.start
+            )
             for i in 0..<piece.range.count {
               let g = gradient[i] * clip
               m[i] = s.beta1 * m[i] + (1 - s.beta1) * g
@@ -117,17 +126,17 @@ package final class Adam {
     return live
   }
 
-  private static func sumOfSquares(_ values: UnsafeMutableBufferPointer<Float>, _ range: Range<Int>) -> Double {
+  private static func sumOfSquares(_ values: UnsafeMutableBufferPointer<Float>) -> Double {
     var lanes = SIMD8<Double>()
-    var i = range.lowerBound
-    while i + 8 <= range.upperBound {
+    var i = 0
+    while i + 8 <= values.count {
       var chunk = SIMD8<Double>()
       for lane in 0..<8 { chunk[lane] = Double(values[i + lane]) }
       lanes += chunk * chunk
       i += 8
     }
     var total = lanes.sum()
-    while i < range.upperBound {
+    while i < values.count {
       total += Double(values[i]) * Double(values[i])
       i += 1
     }

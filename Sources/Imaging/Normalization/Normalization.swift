@@ -107,9 +107,8 @@ package struct Normalization: Sendable, Equatable, Codable {
   ///
   /// - Parameters:
   ///   - tissue: masks of the images, for `robust` alone; worked out where they are not given.
-  ///   - loop: over channels.
   package func parameters(
-    of images: [Image], tissue: [TissueMask]? = nil, loop: Loop = .serial
+    of images: [Image], tissue: [TissueMask]? = nil
   ) -> NormalizationParameters {
     let channels = images.first?.channels ?? 0
     precondition(images.allSatisfy { $0.channels == channels }, "images of one scope differ in their channels")
@@ -122,7 +121,7 @@ package struct Normalization: Sendable, Equatable, Codable {
     case .percentile(let percent):
       precondition((0...100).contains(percent), "percentile \(percent)")
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
-      let scales = loop.map(channels) { channel in
+      let scales = Parallel.map(channels) { channel in
         let sample = ChannelSample(of: images, channel: channel)
         return (sample.darkest, Self.usable(sample.foreground.quantile(percent / 100) - sample.darkest))
       }
@@ -130,11 +129,11 @@ package struct Normalization: Sendable, Equatable, Codable {
       return result
     case .robust:
       return robustParameters(
-        of: images, tissue: tissue ?? Self.tissue(of: images, loop: loop), channels: channels, loop: loop)
+        of: images, tissue: tissue ?? Self.tissue(of: images), channels: channels)
     case .histogram:
       guard let standard else { preconditionFailure("a histogram's standard was not learned") }
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
-      result.curves = loop.map(channels) { standard.curve(of: images, channel: $0) }
+      result.curves = Parallel.map(channels) { standard.curve(of: images, channel: $0) }
       return result
     case .opticalDensity, .macenko:
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
@@ -143,7 +142,7 @@ package struct Normalization: Sendable, Equatable, Codable {
       return result
     case .standardScore:
       var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
-      let moments = loop.map(channels) { ChannelSample(of: images, channel: $0).foreground.moments }
+      let moments = Parallel.map(channels) { ChannelSample(of: images, channel: $0).foreground.moments }
       for (channel, (mean, deviation)) in moments.enumerated() {
         result.scale[channel] = Self.usable(deviation / Self.deviation)
         result.offset[channel] = mean - Self.middle * result.scale[channel]
@@ -157,25 +156,24 @@ package struct Normalization: Sendable, Equatable, Codable {
   ///
   /// - Parameters:
   ///   - channels: those that show tissue; `nil` for all.
-  ///   - loop: over channels and over images.
   package static func tissue(
-    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Look = .bright, loop: Loop = .serial
+    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Look = .bright
   ) -> [TissueMask] {
     guard !images.isEmpty else { return [] }
-    if look == .stained { return loop.map(images.count) { TissueMask(of: images[$0].stainedness) } }
+    if look == .stained { return Parallel.map(images.count) { TissueMask(of: images[$0].stainedness) } }
     let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
     let seen = images.map { image in channels.map { image.channels($0) } ?? image }
-    let shared = coarse.parameters(of: seen, loop: loop)
-    return loop.map(seen.count) { TissueMask(of: coarse.apply(shared, to: seen[$0])) }
+    let shared = coarse.parameters(of: seen)
+    return Parallel.map(seen.count) { TissueMask(of: coarse.apply(shared, to: seen[$0])) }
   }
 
   /// Median and median absolute deviation over the tissue of all images.
   private func robustParameters(
-    of images: [Image], tissue masks: [TissueMask], channels: Int, loop: Loop
+    of images: [Image], tissue masks: [TissueMask], channels: Int
   ) -> NormalizationParameters {
     var result = NormalizationParameters(channels: channels, offset: 0, scale: 1, range: range)
-    let reach = Normalization(method: .percentile(99)).parameters(of: images, loop: loop).scale
-    let spreads = loop.map(channels) { channel -> (median: Float, spread: Float)? in
+    let reach = Normalization(method: .percentile(99)).parameters(of: images).scale
+    let spreads = Parallel.map(channels) { channel -> (median: Float, spread: Float)? in
       var values: [Float] = []
       for (image, mask) in zip(images, masks) {
         for pixel in mask.isTissue.indices where mask.isTissue[pixel] {

@@ -28,12 +28,10 @@ package struct PatchStitcher: Sendable {
     weights = [Float](repeating: 0, count: self.area.width * self.area.height)
   }
 
-  /// - Parameters:
-  ///   - values: the patch, `[h, w, c]`; what lies outside the area is left out.
-  ///   - loop: over stripes of rows.
-  package mutating func add(
-    _ values: UnsafeBufferPointer<Float>, patch: Int, loop: Loop = .serial
-  ) {
+  /// Adds a patch, stripes of its rows on all threads.
+  ///
+  /// - Parameter values: the patch, `[h, w, c]`; what lies outside the area is left out.
+  package mutating func add(_ values: UnsafeBufferPointer<Float>, patch: Int) {
     let size = grid.patchSize
     precondition(values.count >= size * size * channels, "\(values.count) samples for a patch")
     let (left, top) = grid.origin(of: patch)
@@ -41,19 +39,20 @@ package struct PatchStitcher: Sendable {
     let columns = max(0, area.x - left)..<max(0, area.x - left, min(size, area.x + area.width - left))
     guard !columns.isEmpty else { return }
     let (channels, area, window, sampleWindow) = (channels, area, window, sampleWindow)
-    sums.withUnsafeMutableBufferPointer { sums in
-      weights.withUnsafeMutableBufferPointer { weights in
+    let values = ReadBuffer(values)
+    sums.withSplitBuffer { sums in
+      weights.withSplitBuffer { weights in
         let stripes = (rows.count + Self.stripe - 1) / Self.stripe
-        loop(stripes) { stripe in
+        Parallel.run(chunks: stripes) { stripe in
           let first = rows.lowerBound + stripe * Self.stripe
           for y in first..<min(first + Self.stripe, rows.upperBound) {
             let pixel = (top + y - area.y) * area.width + left + columns.lowerBound - area.x
             let weight = window[y]
             for (k, x) in columns.enumerated() { weights[pixel + k] += weight * window[x] }
             Self.addRow(
-              values.baseAddress! + (y * size + columns.lowerBound) * channels, count: columns.count * channels,
+              values.start + (y * size + columns.lowerBound) * channels, count: columns.count * channels,
               weight: weight, window: sampleWindow, from: columns.lowerBound * channels,
-              to: sums.baseAddress! + pixel * channels)
+              to: sums.start + pixel * channels)
           }
         }
       }

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Threads
 
 /// What a file says about itself and what its pixels hold: the answer of `norma inspect`.
 package struct ScanInspection: Sendable, Equatable, Codable {
@@ -107,18 +108,14 @@ package struct ScanInspection: Sendable, Equatable, Codable {
 
     static func add(_ image: Image, to totals: inout [RunningStatistics]) {
       let channels = image.channels
+      let pixels = image.samples.count / channels
+      let parts = pixels < 1 << 16 ? 1 : parts
       var found = [RunningStatistics](repeating: RunningStatistics(), count: parts * channels)
-      found.withUnsafeMutableBufferPointer { found in
-        image.samples.withUnsafeBufferPointer { samples in
-          let pixels = samples.count / channels
-          nonisolated(unsafe) let (found, samples) = (found, samples)
-          let parts = pixels < 1 << 16 ? 1 : parts
-          DispatchQueue.concurrentPerform(iterations: parts) { part in
-            let range = pixels * part / parts..<pixels * (part + 1) / parts
-            let own = UnsafeMutableBufferPointer(rebasing: found[part * channels..<(part + 1) * channels])
-            add(
-              UnsafeBufferPointer(rebasing: samples[range.lowerBound * channels..<range.upperBound * channels]), to: own
-            )
+      found.withSplitBuffer { found in
+        Parallel.run(chunks: parts) { part in
+          let range = pixels * part / parts * channels..<pixels * (part + 1) / parts * channels
+          image.samples.withUnsafeBufferPointer { samples in
+            add(UnsafeBufferPointer(rebasing: samples[range]), to: found.part(part, of: parts))
           }
         }
       }

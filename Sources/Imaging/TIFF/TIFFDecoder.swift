@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Threads
 
 /// Decodes regions of one page.
 struct TIFFDecoder {
@@ -69,7 +70,7 @@ struct TIFFDecoder {
   func workers(for region: PixelRectangle) -> Int {
     guard !isReadByRow, region.width.multipliedReportingOverflow(by: region.height).partialValue >= Self.worthSharing
     else { return 1 }
-    return min(grid(of: region).count, ProcessInfo.processInfo.activeProcessorCount)
+    return min(grid(of: region).count, Parallel.threads)
   }
 
   /// Rows of the upright page, from the top, that can be decoded one range after the other at hardly more cost than all at
@@ -186,25 +187,20 @@ struct TIFFDecoder {
     _ region: PixelRectangle, with helpers: [TIFFDecoder], into output: UnsafeMutablePointer<Float>
   ) throws(NormaError) -> Double {
     let grid = grid(of: region)
-    let workers = [self] + helpers
+    var workers = [self] + helpers
     let total = grid.count * planes.count
     if workers.count == 1 {
       return Double(try decode(region, part: 0..<grid.count, of: grid, into: output)) / Double(total)
     }
-    var results = [Result<Int, NormaError>](repeating: .success(0), count: workers.count)
-    results.withUnsafeMutableBufferPointer { results in
-      // Every worker has its own handle, its own part and its own result.
-      nonisolated(unsafe) let (results, workers, output) = (results, workers, output)
-      DispatchQueue.concurrentPerform(iterations: workers.count) { k in
+    let output = SplitBuffer(output, count: region.width * region.height * rendering.channels)
+    // Every worker has its own handle and its own part. Of several errors the first in the file counts, as if one worker
+    // had met them in turn.
+    let missing = try workers.withSplitBuffer { workers throws(NormaError) in
+      try Parallel.map(workers.count) { k throws(NormaError) in
         let part = grid.count * k / workers.count..<grid.count * (k + 1) / workers.count
-        do throws(NormaError) {
-          results[k] = .success(try workers[k].decode(region, part: part, of: grid, into: output))
-        } catch { results[k] = .failure(error) }
+        return try workers[k].decode(region, part: part, of: grid, into: output.start)
       }
-    }
-    var missing = 0
-    // Of several errors the first in the file counts, as if one worker had met them in turn.
-    for result in results { missing += try result.get() }
+    }.reduce(0, +)
     guard Double(missing) <= limits.toleratedMissing * Double(total) else {
       throw failure(
         .malformed, "\(missing) of its \(total) \(unit)s are missing or broken",

@@ -12,7 +12,6 @@ package final class TIFFTileWriter {
   package let height: Int
   private let file: AtomicFile
   private let samples: TIFFWriter.Samples
-  private let loop: Loop
   /// A tile of nothing but 0, packed.
   private let blank: [UInt8]?
   private let log = TIFFLog()
@@ -27,13 +26,11 @@ package final class TIFFTileWriter {
   /// Fastest: the values of a heatmap are too noisy for a better search to pay.
   private static let deflateLevel: UInt16 = 1
 
-  /// - Parameter loop: in which tiles are packed.
   /// - Throws: `NormaError` where the file cannot be created.
   package init(
-    path: String, width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples = .float32,
-    loop: Loop = .serial
+    path: String, width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples = .float32
   ) throws(NormaError) {
-    (self.width, self.height, self.samples, self.loop) = (width, height, samples, loop)
+    (self.width, self.height, self.samples) = (width, height, samples)
     blank = Self.packed(as: samples) { _ in nil }
     pending = [Float](repeating: 0, count: Self.edge * width)
     file = try AtomicFile(path: path)
@@ -73,17 +70,13 @@ package final class TIFFTileWriter {
     let rows = pendingRows
     pendingRows = 0
     let (across, width, edge, pending) = ((width + Self.edge - 1) / Self.edge, width, Self.edge, pending)
-    var packed = [[UInt8]?](repeating: nil, count: across)
-    packed.withUnsafeMutableBufferPointer { packed in
-      nonisolated(unsafe) let packed = packed
-      loop(across) { [samples, blank] column in
-        let xs = column * edge..<min((column + 1) * edge, width)
-        func row(_ y: Int) -> ArraySlice<Float>? {
-          y < rows ? pending[y * width + xs.lowerBound..<y * width + xs.upperBound] : nil
-        }
-        let isBlank = (0..<rows).allSatisfy { row($0)!.allSatisfy { $0 == 0 } }
-        packed[column] = isBlank ? blank : Self.packed(as: samples, row: row)
+    let packed = Parallel.map(across) { [samples, blank] column in
+      let xs = column * edge..<min((column + 1) * edge, width)
+      func row(_ y: Int) -> ArraySlice<Float>? {
+        y < rows ? pending[y * width + xs.lowerBound..<y * width + xs.upperBound] : nil
       }
+      let isBlank = (0..<rows).allSatisfy { row($0)!.allSatisfy { $0 == 0 } }
+      return isBlank ? blank : Self.packed(as: samples, row: row)
     }
     for (column, bytes) in packed.enumerated() {
       guard var bytes else { throw file.failure(code: ENOMEM) }

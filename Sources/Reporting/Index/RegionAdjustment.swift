@@ -14,7 +14,7 @@ extension CaseIndex {
   ///
   /// - Parameter beforeCommit: writes what shows the q-values of a case; all stay as they were where that throws. Called on
   ///   all threads.
-  func adjustRegions(beforeCommit: (CaseRecord) throws -> Void) throws(NormaError) {
+  func adjustRegions(beforeCommit: @Sendable (CaseRecord) throws -> Void) throws(NormaError) {
     do {
       try queue.write { database in
         let changed = try Self.adjust(in: database)

@@ -101,7 +101,7 @@ package struct TileTree {
       }
       finished.sort { ($0.row, $0.column) < ($1.row, $1.column) }
       if level > 0 {
-        let halves = Parallel.map(finished.count) { [channels, keepsLargest] k in
+        let halves = Parallel.map(finished.count) { [channels, finished, keepsLargest] k in
           Self.reduced(finished[k], channels: channels, keepsLargest: keepsLargest)
         }
         for (tile, half) in zip(finished, halves) { add(half, of: tile, blank: blank) }

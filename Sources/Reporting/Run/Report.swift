@@ -113,8 +113,7 @@ package struct Report: Sendable {
     func open(_ relative: String) throws(NormaError) -> TIFFTileWriter {
       do {
         return try TIFFTileWriter(
-          path: folder.file(relative), width: slide.width, height: slide.height, pixelSize: slide.pixelSize,
-          loop: .onAllThreads)
+          path: folder.file(relative), width: slide.width, height: slide.height, pixelSize: slide.pixelSize)
       } catch { throw .writing(folder.file(relative), error) }
     }
     return SlideMaps(

@@ -59,7 +59,7 @@ package struct ReportCheck: Sendable {
     let all = try index.scans(of: row.id)
     scans += all.count
     let done = all.filter { $0.status == .done }
-    let digests = Parallel.map(done.count) { k in
+    let digests = Parallel.map(done.count) { [folder] k in
       done[k].heatmapPath.flatMap { Study.digest(ofFile: folder.file($0)) }
     }
     for (scan, digest) in zip(done, digests) {

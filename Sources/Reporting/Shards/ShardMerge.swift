@@ -136,7 +136,7 @@ package struct ShardMerge {
     let isComplete = try complete(index, &context)
     try folder.makeFolder("assets")
     try Report.writeAssets(in: folder)
-    try index.adjustRegions { record in
+    try index.adjustRegions { [context] record in
       // A page that is gone with its pictures is not made up again.
       guard FileManager.default.fileExists(atPath: folder.file(record.row.reportPath)) else { return }
       let page = CasePage(record, context: context, folder: folder)

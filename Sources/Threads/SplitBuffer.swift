@@ -1,0 +1,69 @@
+/// Memory that the chunks of a parallel loop share, each writing its own part of it.
+///
+/// A pointer is not `Sendable`, since nothing keeps two threads from writing to the same place. This type says that the
+/// loop keeps them from it: an element that one chunk writes, no other chunk reads or writes, and an element that none
+/// writes, all may read. A loop whose parts depend on the number of the chunk alone keeps that by its arithmetic, and this
+/// is the only place where its word is taken for it. `Parallel` returns after all chunks are done, so that no chunk
+/// outlives the memory, and what they wrote is seen by the caller. Elements that are not `Sendable` themselves, such as
+/// open files, are for one chunk each.
+@usableFromInline package struct SplitBuffer<Element>: Sendable {
+  @usableFromInline nonisolated(unsafe) let buffer: UnsafeMutableBufferPointer<Element>
+
+  /// - Parameter buffer: memory that outlives the loop.
+  @inlinable package init(_ buffer: UnsafeMutableBufferPointer<Element>) { self.buffer = buffer }
+
+  /// - Parameter start: of memory that outlives the loop.
+  @inlinable package init(_ start: UnsafeMutablePointer<Element>, count: Int) {
+    buffer = UnsafeMutableBufferPointer(start: start, count: count)
+  }
+
+  @inlinable package var count: Int { buffer.count }
+
+  @inlinable package subscript(index: Int) -> Element {
+    @inline(__always) get { buffer[index] }
+    @inline(__always) nonmutating set { buffer[index] = newValue }
+  }
+
+  /// A part of the memory, its places counted from 0.
+  @inlinable package subscript(range: Range<Int>) -> UnsafeMutableBufferPointer<Element> {
+    UnsafeMutableBufferPointer(rebasing: buffer[range])
+  }
+
+  /// One of as many parts as there are chunks, all of the same size, its places counted from 0.
+  @inlinable package func part(_ chunk: Int, of chunks: Int) -> UnsafeMutableBufferPointer<Element> {
+    let size = buffer.count / chunks
+    precondition(size * chunks == buffer.count, "\(buffer.count) elements do not divide into \(chunks) parts")
+    return self[chunk * size..<(chunk + 1) * size]
+  }
+
+  /// Where the first element lies, of memory that is not empty.
+  @inlinable package var start: UnsafeMutablePointer<Element> {
+    @inline(__always) get { buffer.baseAddress.unsafelyUnwrapped }
+  }
+}
+
+/// Memory that all chunks of a parallel loop read and that nobody writes while they do.
+@usableFromInline package struct ReadBuffer<Element: Sendable>: Sendable {
+  @usableFromInline let memory: SplitBuffer<Element>
+
+  /// - Parameter buffer: memory that outlives the loop.
+  @inlinable package init(_ buffer: UnsafeBufferPointer<Element>) {
+    memory = SplitBuffer(UnsafeMutableBufferPointer(mutating: buffer))
+  }
+
+  @inlinable package var count: Int { memory.count }
+
+  @inlinable package subscript(index: Int) -> Element { @inline(__always) get { memory[index] } }
+
+  /// Where the first element lies, of memory that is not empty.
+  @inlinable package var start: UnsafePointer<Element> { @inline(__always) get { UnsafePointer(memory.start) } }
+}
+
+extension Array {
+  /// Calls `body` with the array's elements, for the chunks of a parallel loop to write to.
+  @inlinable package mutating func withSplitBuffer<Result, Failure: Error>(
+    _ body: (SplitBuffer<Element>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try withUnsafeMutableBufferPointer { buffer throws(Failure) in try body(SplitBuffer(buffer)) }
+  }
+}
