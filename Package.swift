@@ -102,6 +102,9 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
       ], swiftSettings: strict),
     .testTarget(
+      name: "WorkflowTests",
+      dependencies: ["Anomaly", "Imaging", "Numerics", "Workflows"], swiftSettings: strict),
+    .testTarget(
       name: "CommandTests",
       dependencies: [
         "Anomaly", "Compute", "Files", "Imaging", "Numerics", "Reporting", "Threads", "norma",

@@ -184,7 +184,7 @@ struct SlideTests {
       Issue.record("it was held whole")
       return
     }
-    let prepared = model.preparation.prepare(try model.preparation.sample(slide))
+    let prepared = model.preparation.prepare(try model.preparation.survey(slide))
     var heat: [Float] = []
     let found = try Scorer(model, path: "", engine: Engine()).analyze(
       prepared, rate: 0.3, longestEdge: 100, take: { heat += $0.heat }

@@ -53,7 +53,10 @@ struct House {
             "Layout", "Index", "Queries", "Pictures", "Site", "Run", "Shards", "Reviews", "Exports", "Central",
           ])
       ],
-      [Module(name: "Workflows", folders: ["Base", "Analyze", "Train", "Evaluate", "Report", "Cluster", "Generate", "Demo"])],
+      [
+        Module(
+          name: "Workflows", folders: ["Base", "Analyze", "Train", "Evaluate", "Report", "Cluster", "Generate", "Demo"])
+      ],
       [Module(name: "norma", folders: ["Terminal", "Options", "Commands"])],
     ],
     importers: [

@@ -6,6 +6,10 @@ import Threads
 
 /// Turns scans into heatmaps with a trained model.
 package final class Scorer {
+  /// Stands for how norma scores. It is raised by hand whenever the same scan, model and settings give another score,
+  /// heatmap or region than before, so that a new norma does not keep the results of an old one as current.
+  package static let algorithm = 1
+
   private let inference: Inference
   private let book: ScoreBook
   /// Of the score that heatmaps show.

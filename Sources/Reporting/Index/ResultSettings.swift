@@ -6,13 +6,11 @@ import Foundation
 /// What the results of a case depend on beside its files and the model's file. A case that was recorded with other
 /// settings is computed again.
 package struct ResultSettings: Codable, Sendable, Equatable {
-  /// Stands for how norma computes. It is raised by hand whenever the same scan, model and settings give another score,
-  /// heatmap or region than before, so that a new norma does not keep the results of an old one as current.
-  package static let currentAlgorithm = 1
   /// Stands for the pictures that are written beside the pages.
   package static let currentPictures = 2
 
-  package var algorithm = Self.currentAlgorithm
+  /// See `Scorer.algorithm`.
+  package var algorithm = Scorer.algorithm
   package var score: Score
   package var precision: Precision
   /// Share of healthy cases that may be flagged, as asked for, in 0...1.

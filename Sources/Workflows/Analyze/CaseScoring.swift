@@ -52,7 +52,7 @@ struct CaseScoring {
         try Interruption.check()
         let results = try scorer.analyze(
           images, prepared: prepared, rate: settings.falsePositiveRate, minimumArea: settings.minimumRegionArea)
-        _ = try Parallel.map(results.count) { k in
+        _ = try Parallel.map(results.count) { [report] k in
           try report.writeScan(results[k].layers, name: sources[members[k]].name, inCase: item.name)
         }
         for (member, result) in zip(members, results) {

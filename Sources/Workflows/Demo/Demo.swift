@@ -59,7 +59,7 @@ package struct Demo {
       study: "\(settings.study)/\(PhantomStudy.Group.patients)", model: model, output: settings.output)
     try done(.analyzed(try Analyze(analysis, observe: observe).run()))
     let evaluation = Evaluate.Settings(report: settings.output, masks: masks)
-    try done(.evaluated(try Evaluate(evaluation, observe: observe).run()))
+    try done(.evaluated(try Evaluate(evaluation).run()))
   }
 
   /// Whether an earlier demo left the model that this one would train, so that its analysis can be gone on with.

@@ -44,7 +44,6 @@ package struct Evaluate {
   }
 
   private let settings: Settings
-  private let observe: WorkflowObserver
   private let index: CaseIndex
   private let folder: ReportFolder
   private let study: String
@@ -54,9 +53,8 @@ package struct Evaluate {
   private let scorer: Scorer?
 
   /// Opens the report and the model it was made with.
-  package init(_ settings: Settings, observe: @escaping WorkflowObserver = { _ in }) throws {
+  package init(_ settings: Settings) throws {
     self.settings = settings
-    self.observe = observe
     folder = ReportFolder(settings.report)
     index = try CaseIndex(readingFrom: folder.index)
     guard let run = try index.latestRun() else {
@@ -89,9 +87,7 @@ package struct Evaluate {
     var masked = 0
     let study = try Study(path: self.study)
     let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
-    let rows = try index.cases(sort: .name)
-    for (number, row) in rows.enumerated() {
-      observe(.beginning(row.name, number, of: rows.count))
+    for row in try index.cases(sort: .name) {
       let sources =
         files[row.name].map { study.scans(of: $0, reading: model.preparation.reading(limits: settings.limits)) } ?? []
       let images = sources.compactMap(\.image)

@@ -50,7 +50,7 @@ struct EvaluateCommand: LoggedCommand {
     settings.resamples = resamples
     settings.limits = loader.limits
     let console = Console()
-    let result = try Evaluate(settings, observe: console.show).run()
+    let result = try Evaluate(settings).run()
     guard json else { return console.show(result) }
     for note in result.notes { console.show(.notice(note)) }
     console.print(try result.json())

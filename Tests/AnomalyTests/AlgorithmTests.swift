@@ -1,0 +1,40 @@
+import Anomaly
+import Compute
+import Imaging
+import Testing
+
+/// Results of an older norma count as current while the algorithm number is the same, so that the number has to be raised
+/// when scores change.
+struct AlgorithmTests {
+  /// Case scores by every score of a model, in the order of their names, by the algorithm number that gave them. A
+  /// change of scores takes a new number in `Scorer.algorithm` and a new line here.
+  private static let known: [Int: [Double]] = [
+    1: []
+  ]
+
+  /// What processors and versions of oneDNN may differ by after a short training in f32.
+  private static let tolerance = 0.02
+
+  @Test func `scores of a fixed phantom change only together with the algorithm number`() throws {
+    let folder = try TemporaryFolder()
+    try TinyStudy.write(to: folder)
+    let set = try TinyStudy.trainingSet(in: folder)
+    let engine = try Engine(precision: .float32)
+    let trainer = try Trainer(
+      set, architecture: TinyStudy.architecture, settings: TinyStudy.settings(epochs: 1), engine: engine)
+    let model = try trainer.run(toolVersion: "1.0") { _ in }
+    var scan = TinyStudy.scan(seed: 99)
+    for y in 18..<28 { for x in 20..<30 { scan[x, y, 0] += 40 } }
+    let found = try model.book.available.sorted { $0.rawValue < $1.rawValue }.map { score in
+      let scorer = try Scorer(model, path: "", score: score, engine: engine)
+      let prepared = model.preparation.prepare([scan])
+      return try scorer.analyze([scan], prepared: prepared, rate: 0.3)[0].findings.score
+    }
+    let expected = try #require(
+      Self.known[Scorer.algorithm], "no scores are known for algorithm \(Scorer.algorithm); these were found: \(found)")
+    try #require(expected.count == found.count, "these were found: \(found)")
+    for (a, b) in zip(found, expected) {
+      #expect(abs(a - b) < Self.tolerance * max(1, abs(b)), "\(found) where \(expected) was expected")
+    }
+  }
+}
