@@ -24,7 +24,7 @@ struct AlgorithmTests {
       set, architecture: TinyStudy.architecture, settings: TinyStudy.settings(epochs: 1), engine: engine)
     let model = try trainer.run(toolVersion: "1.0") { _ in }
     var scan = TinyStudy.scan(seed: 99)
-    for y in 18..<28 { for x in 20..<30 { scan[x, y, 0] += 40 } }
+    for y in 18..<28 { for x in 20..<30 { scan[x, y, 0] += 15 } }
     let found = try model.book.available.sorted { $0.rawValue < $1.rawValue }.map { score in
       let scorer = try Scorer(model, path: "", score: score, engine: engine)
       let prepared = model.preparation.prepare([scan])

@@ -94,11 +94,15 @@ package struct Report: Sendable {
     fileprivate let heatmap: TIFFTileWriter
     fileprivate let residual: TIFFTileWriter?
     fileprivate let tiles: SlideTiles
+    /// The heatmap's file, for messages.
+    fileprivate let path: String
 
-    package func append(_ band: SlideBand) throws {
-      try heatmap.append(band.heat)
-      try residual?.append(band.residual)
-      try tiles.append(band)
+    package func append(_ band: SlideBand) throws(NormaError) {
+      do {
+        try heatmap.append(band.heat)
+        try residual?.append(band.residual)
+        try tiles.append(band)
+      } catch { throw .writing(path, error) }
     }
   }
 
@@ -121,7 +125,8 @@ package struct Report: Sendable {
       residual: context.keepsResidual ? try open(folder.residual(ofScan: name, inCase: caseName)) : nil,
       tiles: SlideTiles(
         of: slide, to: { folder.file(folder.tiles($0, ofScan: name, inCase: caseName)) },
-        presence: folder.file(folder.tilePresence(ofScan: name, inCase: caseName)), context: context))
+        presence: folder.file(folder.tilePresence(ofScan: name, inCase: caseName)), context: context),
+      path: folder.file(folder.heatmap(ofScan: name, inCase: caseName)))
   }
 
   /// Completes the maps of a slide and writes its pictures.
