@@ -56,7 +56,7 @@ package final class TrainingStep {
     return (terms, terms.loss.isFinite ? adam.update(learningRate: learningRate) : .nan)
   }
 
-  /// What is free of divergence is so by the mean of the whole batch.
+  /// Replaces the divergences of this process by the means over the whole batch, since free nats apply to those.
   private func shareDivergences() throws {
     guard let ranks else { return }
     let own = network.divergences
