@@ -1,13 +1,13 @@
 import Foundation
 
-/// Places points of many dimensions in a plane so that neighbours stay neighbours.
+/// Places points with many dimensions in a plane so that neighbours stay neighbours.
 ///
 /// Source: van der Maaten & Hinton 2008, "Visualizing data using t-SNE", Journal of Machine Learning Research 9, exact.
 package enum NeighbourEmbedding {
   private static let steps = 1000
   private static let exaggeration = 12.0
   private static let exaggeratedSteps = 250
-  /// Learning rate per point: the pulls on a point grow in number with the points, but each is a share of the whole.
+  /// Learning rate, multiplied by the number of points, because each point has only its share of the whole slope.
   private static let learningRate = 0.2
 
   /// - Parameters:

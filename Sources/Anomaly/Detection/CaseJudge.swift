@@ -15,7 +15,7 @@ package struct CaseJudge: Sendable {
     self.shift = shift
   }
 
-  /// - Parameter scans: all scans of the case, failed ones too.
+  /// - Parameter scans: all scans of the case, including failed ones.
   package func verdict(on name: String, scans: [ScanResult]) -> CaseResult {
     let findings = scans.compactMap { scan in
       if case .done(let findings) = scan.outcome { findings } else { nil }

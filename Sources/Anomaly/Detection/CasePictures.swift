@@ -98,7 +98,7 @@ package struct CasePictures {
   /// Calls `body` with one group of scans after another. Its arguments are the scans' indices in `sources`, their
   /// pictures as read, and the prepared scans.
   ///
-  /// - Throws: what `body` throws, and `ScanFault` where a file has changed since it was first read.
+  /// - Throws: the errors of `body`, and `ScanFault` where a file has changed since it was first read.
   package func forEachGroup(_ body: ([Int], [Image], [PreparedImage]) throws -> Void) throws {
     var group: [Image] = []
     var (first, bytes) = (0, 0)

@@ -90,7 +90,7 @@ package struct CaseResult: Sendable, Equatable {
   package var pValue: Double?
   /// Whether `pValue` is at most the stated false-positive rate.
   package var flagged: Bool
-  /// `nil` where every scan failed.
+  /// Measured appearance of the case; `nil` where every scan failed.
   package var appearance: Appearance?
   /// Share of held-out healthy cases that look at least as unusual, in 0...1; `nil` where the model cannot tell.
   package var domainShiftP: Double?

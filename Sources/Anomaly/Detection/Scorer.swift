@@ -71,7 +71,7 @@ package final class Scorer {
   ///   - prepared: the same scans from `Preparation.prepare`.
   ///   - rate: the false-positive rate that sets the threshold of regions.
   ///   - minimumArea: smaller regions are left out. Regions below the calibration's own minimum are always left out.
-  /// - Returns: one pair a scan, all layers at the scan's own size.
+  /// - Returns: one pair per scan, with all layers at the scan's own size.
   package func analyze(
     _ images: [Image], prepared: [PreparedImage], rate: Double, minimumArea: RegionArea? = nil
   ) throws -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
@@ -111,8 +111,8 @@ extension Scorer {
   /// - Parameters:
   ///   - take: called with the slide's rows, one band after the other.
   ///   - progress: called with the share of the slide that is done, in 0...1.
-  /// - Returns: all layers of the same size, up to `longestEdge` along the longer edge; positions and areas in pixels of
-  ///   the scan at its full size.
+  /// - Returns: all layers in the same size, with up to `longestEdge` pixels along the longer edge; positions and areas
+  ///   in pixels of the scan at its full size.
   package func analyze(
     _ slide: PreparedSlide, rate: Double, minimumArea: RegionArea? = nil, longestEdge: Int,
     take: (SlideBand) throws -> Void, progress: (Double) -> Void = { _ in }

@@ -79,7 +79,7 @@ package struct SlideBand: Sendable {
 
   package let rows: Range<Int>
   let width: Int
-  /// `[rows, width]` of the whole slide; 0 outside tissue.
+  /// Heatmap of the band, `[rows, width]`, over the whole width of the slide; 0 outside tissue.
   package let heat: [Float]
   package let parts: [Part]
 
@@ -92,7 +92,7 @@ package struct SlideBand: Sendable {
 /// Whole rows of a slide's heatmap.
 struct SlideRows: Sendable {
   let width: Int
-  /// `[rows, width]`; 0 outside tissue.
+  /// Heatmap of the rows, `[rows, width]`; 0 outside tissue.
   let heat: [Float]
 
   func forEachRow(_ body: (UnsafeBufferPointer<Float>) -> Void) {

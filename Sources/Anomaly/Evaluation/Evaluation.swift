@@ -93,7 +93,7 @@ package struct Evaluation: Sendable {
     Metrics.Ranking(scores: pairs.map { Float($0.score) }, truth: pairs.map(\.truth))
   }
 
-  /// A case is as abnormal as its most abnormal scan.
+  /// Scores of cases: a case is as abnormal as its most abnormal scan.
   private static func caseScores(_ scans: [Scan]) -> [(score: Double, truth: Bool)] {
     Dictionary(grouping: scans, by: \.caseName).sorted { $0.key < $1.key }.map { _, scans in
       (scans.map(\.score).max()!, scans.contains(where: \.hasLesion))

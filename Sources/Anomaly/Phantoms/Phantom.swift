@@ -7,8 +7,8 @@ import Numerics
 ///
 /// Scalp, skull and fluid around two hemispheres with a folded cortex, white matter, deep nuclei, ventricles, a midline
 /// fissure and vessels. Every case has its own shape, contrast, coil bias and noise. Intensities are like those of a
-/// FLAIR image: fluid dark, gray matter a little brighter than white, scalp and vessels brightest. A lesion's intensity
-/// occurs in healthy tissue too, only elsewhere.
+/// FLAIR image: fluid is dark, gray matter a little brighter than white, scalp and vessels are brightest. The intensity
+/// of a lesion also occurs in healthy tissue, but elsewhere.
 ///
 /// Sources: the layout of Collins et al. 1998, doi:10.1109/42.712135 (BrainWeb); noise as in Gudbjartsson & Patz 1995,
 /// doi:10.1002/mrm.1910340618.
@@ -163,7 +163,7 @@ private struct Head {
       let (x, y) = (i % edge, i / edge)
       let dx = field[y * edge + min(x + 1, edge - 1)] - field[y * edge + max(x - 1, 0)]
       let dy = field[min(y + 1, edge - 1) * edge + x] - field[max(y - 1, 0) * edge + x]
-      // The lower bound of the gradient keeps flat parts of the field far from any line.
+      // The lower bound of the gradient keeps the distance finite where the field is flat.
       return abs(field[i]) / max((dx * dx + dy * dy).squareRoot() / 2, 0.06)
     }
   }
@@ -204,7 +204,7 @@ private struct Head {
       let b = (dy * cos(tilt) - dx * sin(tilt)) / height
       return (1 - (a * a + b * b).squareRoot()) * min(width * halfWidth, height * halfHeight)
     }
-    let deep = max(0, 1 - t * t / 0.3)  // nuclei and third ventricle show in the middle slices alone
+    let deep = max(0, 1 - t * t / 0.3)  // nuclei and third ventricle show only in the middle slices
     paint(gray * 0.97 * (1 + 0.03 * grain), inside(pair(0.17, 0.1, 0.11 * nuclei, 0.13 * nuclei, tilt: 0.3)) * deep)
     paint(gray * 1.04 * (1 + 0.03 * grain), inside(pair(0.36, -0.02, 0.08 * nuclei, 0.17 * nuclei, tilt: -0.2)) * deep)
     let open = ventricle * max(0.35, 1 - t * t)

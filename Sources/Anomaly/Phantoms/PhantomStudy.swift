@@ -12,7 +12,7 @@ import Numerics
 /// masks/patient-01/slice-1_mask.tif ...   255 is lesion; all 0 where there is none
 /// ```
 ///
-/// Odd cases are stored in 8 bits, even ones in 16, each with a gain of its own. The same seed gives the same bytes.
+/// Odd cases are stored in 8 bits, even ones in 16, each with its own gain. The same seed gives the same bytes.
 package struct PhantomStudy: Sendable {
   package struct Case: Sendable {
     package var name: String
@@ -70,7 +70,7 @@ package struct PhantomStudy: Sendable {
 
   /// Writes the study. A folder that holds an earlier study of phantoms is overwritten.
   ///
-  /// - Parameter progress: called with the number of cases written and of all cases.
+  /// - Parameter progress: called with the number of cases written and the number of all cases.
   /// - Throws: `NormaError` where the folder holds something else or cannot be made, or where a file cannot be written.
   package func write(to path: String, progress: (Int, Int) -> Void = { _, _ in }) throws {
     try claim(path)

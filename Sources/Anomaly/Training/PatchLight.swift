@@ -3,7 +3,7 @@ import Foundation
 import Imaging
 import Numerics
 
-/// Varies how a healthy patch was lit and focused, so that a network does not take light for a lesion.
+/// Varies how a healthy patch was lit and focused, so that a network does not mistake light for a lesion.
 enum PatchLight {
   /// Intensity about which contrast is varied: roughly the middle of tissue.
   private static let middle: Float = 0.5

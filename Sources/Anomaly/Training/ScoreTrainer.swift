@@ -185,8 +185,8 @@ package final class ScoreTrainer {
   ) throws -> Double {
     let (patches, pixels) = (logits.shape.n, logits.shape.count / logits.shape.n)
     let (x, g) = (logits.split, gradient.split)
-    // Cross-entropy, lesion found, found, lesion. Each patch has its own sums, so that threads do not change a bit of
-    // the result.
+    // Sums of cross-entropy, lesion times probability, probability, and lesion. Each patch has its own, so that the
+    // number of threads does not change a bit of the result.
     var sums = [SIMD4<Double>](repeating: .zero, count: patches)
     return try lesions.withUnsafeBufferPointer { lesions throws in
       let lesions = ReadBuffer(lesions)

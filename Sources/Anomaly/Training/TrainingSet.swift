@@ -6,7 +6,7 @@ import Imaging
 import Numerics
 import Threads
 
-/// The healthy scans of a study on the model's grid, and batches of corrupted and clean patches cut from them.
+/// The healthy scans of a study, prepared on the model's grid and divided into training and held-out cases.
 package struct TrainingSet: Sendable {
   package struct Member: Sendable {
     package var name: String
@@ -69,7 +69,7 @@ package struct TrainingSet: Sendable {
   private static let grid = 128
   /// Least shorter edge of a reduced slide: on a grid of 128 pixels, nothing of a slide would be left to see.
   private static let slideGrid = 2048
-  /// Networks, planted lesions and learning rates are made for intensities of about 0 to 1.
+  /// Largest intensity allowed: networks, planted lesions and learning rates are made for intensities of about 0 to 1.
   private static let largestIntensity: Float = 10
 
   /// Reads and prepares all scans of a study.
@@ -247,7 +247,7 @@ package struct TrainingSet: Sendable {
     var isEmpty: Bool { images.isEmpty && slides.isEmpty }
   }
 
-  /// The largest whole factor that leaves the shorter edge of half the scans long enough.
+  /// The largest whole factor that leaves the shorter edge of half the scans at least as long as its grid's least edge.
   private static func reduction(for sources: [Source]) -> Int {
     let edges =
       sources.flatMap(\.images).map { (min($0.width, $0.height), grid) }

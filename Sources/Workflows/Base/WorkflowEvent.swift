@@ -6,9 +6,9 @@ package enum WorkflowEvent: Sendable {
   /// A sentence that may interest the user.
   case notice(String)
   case warning(String)
-  /// A scan that is not used, while the work goes on with the others.
+  /// A scan that is not used; the workflow continues with the others.
   case leftOut(ScanFault)
-  /// A scan or file that failed, while the work goes on with the others.
+  /// A scan or file that failed; the workflow continues with the others.
   case failed(any Error, caseName: String? = nil, scan: String? = nil)
 
   package struct Progress: Sendable {

@@ -31,8 +31,8 @@ enum WritingRight {
 }
 
 extension WriterLock {
-  /// How SQLite must treat the index that this lock guards. Several hosts share an index of shards; one host writes a
-  /// whole report.
+  /// How SQLite must treat the index that this lock guards. Several hosts share the folder of a report with shards;
+  /// only one host writes a whole report.
   func sharing(of shard: Shard?) -> CaseIndex.Sharing {
     if warning != nil { return .networkWithoutLocks }
     return shard == nil ? .host : .network

@@ -75,7 +75,7 @@ package enum Slurm {
 
   /// The waiting and running tasks of some jobs.
   static func queue(of jobs: Jobs) throws -> [QueuedTask] {
-    // All jobs are listed, because `squeue` fails when asked for the number of a job that has ended.
+    // All jobs of the user are listed, because `squeue` fails when asked for the number of a job that has ended.
     let text = try run("squeue", ["--noheader", "--array", "--me", "--format=%F %K %T"])
     return text.split(separator: "\n").compactMap { line in
       let parts = line.split(separator: " ")

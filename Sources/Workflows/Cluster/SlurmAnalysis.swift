@@ -10,7 +10,7 @@ package struct SlurmAnalysis {
     /// Folder of scans, which every node can read.
     package var study: String
     package var model: String
-    /// Folder of the report, which every node can write.
+    /// Folder of the report, to which every node can write.
     package var output: String
     /// Most shards that run at once.
     package var nodes: Int

@@ -69,7 +69,7 @@ struct SlurmScripts {
     """
   }
 
-  /// Job names of Slurm have no spaces and no slashes.
+  /// Name of the report's jobs. Job names of Slurm have no spaces and no slashes.
   private var name: String {
     let title = (output as NSString).lastPathComponent
     return "norma-" + String(title.unicodeScalars.map { CharacterSet.alphanumerics.contains($0) ? Character($0) : "-" })

@@ -37,7 +37,7 @@ package struct Distribution {
   func together<T>(_ body: () throws -> T) throws -> T {
     guard let ranks else { return try body() }
     let result = Result { try body() }
-    var failures = [0.0, 0.0]  // of the first process, of all
+    var failures = [0.0, 0.0]  // number of failures in the first process, and in all
     if case .failure = result { failures = [ranks.isFirst ? 1 : 0, 1] }
     do { try ranks.sum(&failures) } catch {
       if case .failure(let own) = result, ranks.isFirst { throw own }

@@ -17,7 +17,7 @@ enum Terminal {
     }
   }
 
-  /// Writes a whole line, below the one that was being rewritten.
+  /// Writes a whole line below the line that was being rewritten.
   static func writeLine(_ line: String) {
     isRewriting.withLock {
       write(($0 ? "\n" : "") + line + "\n")
