@@ -5,22 +5,23 @@ import Numerics
 
 /// A direction in latent space that leads from one group of patches to another.
 package struct Attribute: Sendable, Equatable, Codable {
-  /// Mean of the second group's posterior means less that of the first, a number a latent channel, stage by stage.
+  /// Difference of the groups' mean posterior means, second minus first: one number per latent channel, stage by stage.
   /// Source: Larsen et al. 2016, arXiv:1512.09300, section 4.
   package var direction: [[Double]]
-  /// The linear discriminant of the groups, of length 1, all channels in turn. Source: Fisher 1936,
+  /// The linear discriminant of the groups, of length 1, with the channels of all stages in order. Source: Fisher 1936,
   /// doi:10.1111/j.1469-1809.1936.tb02137.x.
   package var discriminant: [Double]
-  /// How far the groups lie apart along the discriminant, in its standard deviations within a group.
+  /// Distance between the groups along the discriminant, in standard deviations within a group.
   package var separation: Double
   package var patches: [Int]
 
-  /// Weight of the identity in the scatter within groups, as a share of its mean: few patches leave it singular.
+  /// Weight of the identity that is added to the scatter within groups, as a share of the scatter's mean. Without it,
+  /// few patches would leave the scatter singular.
   private static let ridge = 0.05
 
   /// - Parameters:
-  ///   - first: latents of the patches without the attribute, two or more.
-  ///   - second: latents of those with it, two or more.
+  ///   - first: latents of the patches without the attribute, at least two.
+  ///   - second: latents of the patches with the attribute, at least two.
   package init(from first: LatentCode, to second: LatentCode, architecture: VAE.Architecture) {
     let groups = [first, second].map { code in
       (0..<code.count).map { Array(code.channelMeans(ofPatch: $0, architecture).joined()) }
@@ -44,7 +45,7 @@ package struct Attribute: Sendable, Equatable, Codable {
 
   private static func inner(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
 
-  /// Covariance within the groups.
+  /// Pooled covariance within the groups.
   private static func scatter(of groups: [[[Double]]], means: [[Double]]) -> [[Double]] {
     let d = means[0].count
     var result = [[Double]](repeating: [Double](repeating: 0, count: d), count: d)
@@ -60,12 +61,12 @@ package struct Attribute: Sendable, Equatable, Codable {
     return result
   }
 
-  /// Whether it belongs to a model of this architecture.
+  /// Whether the attribute fits a model of this architecture.
   package func fits(_ architecture: VAE.Architecture) -> Bool {
     direction.map(\.count) == architecture.latents && discriminant.count == architecture.latents.reduce(0, +)
       && (direction.joined() + discriminant).allSatisfy(\.isFinite)
   }
 
-  /// What to add to latents for so much of the attribute: 1 goes from one group to the other.
+  /// The shift of latents for an amount of the attribute: 1 goes from the first group to the second.
   package func shift(by amount: Double) -> [[Float]] { direction.map { $0.map { Float(amount * $0) } } }
 }

@@ -3,15 +3,15 @@ import Compute
 import Imaging
 import Numerics
 
-/// Makes new healthy scans of known ones: draws around their latents, or between those of two.
+/// Makes new healthy scans from known ones: by draws around the latents of one scan, or between those of two scans.
 ///
-/// Sources: Kingma & Welling 2014, arXiv:1312.6114 (draws from the posterior); Verma et al. 2019, arXiv:1806.05236 (mixing
-/// of hidden representations).
+/// Sources: Kingma & Welling 2014, arXiv:1312.6114 (draws from the posterior); Verma et al. 2019, arXiv:1806.05236
+/// (mixing of hidden representations).
 package struct Augmenter {
   private let generator: PatchGenerator
   private let coder: ScanCoder
 
-  /// How much of another scan a mixture takes.
+  /// The share of the other scan in a mixture.
   private static let shares: ClosedRange<Float> = 0.2...0.5
   private static let mixed: Float = 0.5
 
@@ -24,7 +24,7 @@ package struct Augmenter {
   ///
   /// - Parameters:
   ///   - scan: normalized; `NaN` counts as 0.
-  ///   - other: of the same size, to be mixed in half of the time; `nil` where there is none.
+  ///   - other: a scan of the same size that is mixed in half of the time; `nil` if there is none.
   package func scan(
     like scan: Image, mixing other: Image?, using random: inout RandomGenerator
   ) throws -> Image {

@@ -2,26 +2,27 @@ import Foundation
 import Imaging
 import Numerics
 
-/// How like real patches a set of patches is.
+/// Measures how similar a set of patches is to real patches.
 package struct Fidelity: Sendable, Equatable, Codable {
-  /// Between Gaussians fitted to both sets, 0 where they agree. Source: Heusel et al. 2017, arXiv:1706.08500, equation 6,
-  /// on `PatchFeatures` in units of the real patches' deviations.
+  /// Fréchet distance between Gaussians fitted to both sets, 0 where they agree. Source: Heusel et al. 2017,
+  /// arXiv:1706.08500, equation 6, here on `PatchFeatures` in units of the real patches' deviations.
   package var frechetDistance: Double
   /// Unbiased squared maximum mean discrepancy with the kernel `(x'y / d + 1)^3`; around 0 where they agree. Source:
   /// Bińkowski et al. 2018, arXiv:1801.01401, section 3.
   package var kernelDistance: Double
-  /// Share of the patches that lie among the real ones, in 0...1. Source: Kynkäänniemi et al. 2019, arXiv:1904.06991,
-  /// equation 2, with the 3 nearest neighbours.
+  /// Share of the patches that lie among the real patches, in 0...1. Source: Kynkäänniemi et al. 2019,
+  /// arXiv:1904.06991, equation 2, with the 3 nearest neighbours.
   package var precision: Double
-  /// Share of the real patches that lie among these, in 0...1.
+  /// Share of the real patches that lie among the patches, in 0...1.
   package var recall: Double
-  /// Median distance to the nearest training patch: root mean square difference of intensities at a quarter of the size.
+  /// Median distance to the nearest training patch: root mean square difference of intensities at a quarter of the
+  /// size.
   package var nearestTraining: Double?
 
   /// - Parameters:
-  ///   - patches: to be judged, two or more.
-  ///   - real: held-out healthy patches, two or more.
-  ///   - training: what a generator could have learned by heart.
+  ///   - patches: patches to judge, at least two.
+  ///   - real: held-out healthy patches, at least two.
+  ///   - training: training patches, which a generator could have memorized.
   package init(of patches: [Image], real: [Image], training: [Image]) {
     let scaled = Self.standardized(real.map(PatchFeatures.values), others: patches.map(PatchFeatures.values))
     frechetDistance = Self.frechet(scaled.others, scaled.real)
@@ -31,7 +32,7 @@ package struct Fidelity: Sendable, Equatable, Codable {
     nearestTraining = Self.nearest(to: patches, in: training)
   }
 
-  /// See `nearestTraining`; `nil` where there is nothing to be near to.
+  /// See `nearestTraining`; `nil` where there are no training patches.
   package static func nearest(to patches: [Image], in training: [Image]) -> Double? {
     let known = training.map(small)
     guard !known.isEmpty else { return nil }
@@ -40,7 +41,8 @@ package struct Fidelity: Sendable, Equatable, Codable {
 
   // MARK: Features
 
-  /// A feature that hardly varies among real patches, such as an empty corner, is not blown up beyond what can be seen.
+  /// Least deviation that a feature is divided by. It keeps features that hardly vary among real patches, such as an
+  /// empty corner, from being enlarged beyond what can be seen.
   private static let leastDeviation = 0.02
 
   private static func standardized(
@@ -61,7 +63,7 @@ package struct Fidelity: Sendable, Equatable, Codable {
   private static func frechet(_ a: [[Double]], _ b: [[Double]]) -> Double {
     let (ga, gb) = (Gaussian(a), Gaussian(b))
     let shift = zip(ga.mean, gb.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    // The trace of the root of the product is that of a symmetric matrix: root(a) b root(a).
+    // The trace of the root of the product equals the trace of the root of a symmetric matrix, root(a) b root(a).
     let root = SquareMatrix.squareRoot(ga.covariance)
     let product = SquareMatrix.product(SquareMatrix.product(root, gb.covariance), root)
     let cross = SquareMatrix.eigenvalues(product).reduce(0) { $0 + max($1, 0).squareRoot() }
@@ -103,7 +105,8 @@ package struct Fidelity: Sendable, Equatable, Codable {
 
   private static let neighbours = 3
 
-  /// Share of points that lie no further from some point of a set than its third nearest neighbour in that set.
+  /// Share of the points within the radius of some point of the set; the radius reaches to its third nearest neighbour
+  /// in the set.
   private static func coverage(of points: [[Double]], by set: [[Double]]) -> Double {
     let radii = set.indices.map { i in
       let distances = set.indices.filter { $0 != i }.map { distance(set[i], set[$0]) }.sorted()

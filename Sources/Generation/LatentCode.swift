@@ -3,9 +3,9 @@ import Compute
 import Foundation
 import Numerics
 
-/// Latents of some patches, stage by stage, finest first.
+/// Latents of one or more patches, stage by stage, finest first.
 package struct LatentCode: Sendable, Equatable {
-  /// Patches.
+  /// Number of patches.
   package let count: Int
   /// `[count, h, w, k]` of each stage; empty where a stage has no latent.
   package var stages: [[Float]]
@@ -15,14 +15,14 @@ package struct LatentCode: Sendable, Equatable {
     self.stages = stages
   }
 
-  /// All zero, which is the prior's mean.
+  /// Latents that are all zero, the prior's mean.
   package init(zero architecture: VAE.Architecture, count: Int) {
     self.init(
       count: count,
       stages: architecture.latentShapes(patches: count).map { [Float](repeating: 0, count: $0?.count ?? 0) })
   }
 
-  /// One patch's latents.
+  /// The latents of one patch.
   package subscript(patch: Int) -> LatentCode {
     LatentCode(
       count: 1,
@@ -38,7 +38,7 @@ package struct LatentCode: Sendable, Equatable {
       stages: (codes.first?.stages ?? []).indices.map { stage in codes.flatMap { $0.stages[stage] } })
   }
 
-  /// The same with one dimension moved everywhere by so many standard deviations of the prior.
+  /// This code with one dimension moved at all positions by `step` standard deviations of the prior.
   package func moved(_ dimension: LatentDimension, by step: Float, of architecture: VAE.Architecture) -> LatentCode {
     var result = self
     let k = architecture.latents[dimension.stage]
@@ -48,9 +48,9 @@ package struct LatentCode: Sendable, Equatable {
     return result
   }
 
-  /// The same with a number added to each channel, everywhere alike.
+  /// This code with a number added to each channel at all positions.
   ///
-  /// - Parameter shift: a number a channel of each stage.
+  /// - Parameter shift: one number per channel of each stage.
   package func shifted(by shift: [[Float]]) -> LatentCode {
     var result = self
     for (stage, channels) in shift.enumerated() where !channels.isEmpty {
@@ -70,14 +70,14 @@ package struct LatentCode: Sendable, Equatable {
     }
   }
 
-  /// Draws from the prior: every value independent and normal.
+  /// Draws latents from the prior: every value is independent and normally distributed.
   ///
   /// - Parameter temperature: standard deviation; 1 is the prior itself.
   package static func prior(
     of architecture: VAE.Architecture, count: Int, temperature: Float, using random: inout RandomGenerator
   ) -> LatentCode {
     var patches: [LatentCode] = []
-    // Patch by patch: the first draws do not depend on how many follow.
+    // Drawn patch by patch, so that the first draws do not depend on the number of patches.
     for _ in 0..<count {
       var code = LatentCode(zero: architecture, count: 1)
       for stage in code.stages.indices.reversed() {
@@ -88,10 +88,10 @@ package struct LatentCode: Sendable, Equatable {
     return joined(patches)
   }
 
-  /// Between two patches: spherical, so that what lies between has as much norm as its ends, or linear.
+  /// Latents between this code and another: spherical, so that those between have as large a norm as the ends, or
+  /// linear. Source: Shoemake 1985, doi:10.1145/325165.325242; White 2016, arXiv:1609.04468.
   ///
   /// - Parameter share: 0 gives this code, 1 the other.
-  /// Source: Shoemake 1985, doi:10.1145/325165.325242; White 2016, arXiv:1609.04468.
   package func interpolated(to other: LatentCode, share: Float, isSpherical: Bool) -> LatentCode {
     var result = self
     for stage in stages.indices {
@@ -101,7 +101,7 @@ package struct LatentCode: Sendable, Equatable {
         let lengths = (Self.norm(a), Self.norm(b))
         let cosine = zip(a, b).reduce(Float(0)) { $0 + $1.0 * $1.1 } / max(lengths.0 * lengths.1, 1e-12)
         let angle = acosf(min(max(cosine, -1), 1))
-        // Nearly parallel, both ways are the same.
+        // Where the codes are nearly parallel, the spherical and the linear way are the same.
         if angle > 1e-3, sinf(angle) > 1e-3 {
           (from, to) = (sinf((1 - share) * angle) / sinf(angle), sinf(share * angle) / sinf(angle))
         }

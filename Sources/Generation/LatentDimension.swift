@@ -1,18 +1,18 @@
 import Anomaly
 
-/// One latent channel of a model: what can be turned while everything else stays.
+/// One latent channel of a model, which can be changed while everything else stays the same.
 package struct LatentDimension: Sendable, Equatable {
-  /// One-based, over all stages, finest first; what a user calls it by.
+  /// Number by which users name the dimension: one-based over all stages, finest first.
   package let number: Int
-  /// Of the network, 0 the finest.
+  /// Stage of the network; 0 is the finest.
   package let stage: Int
-  /// Within its stage.
+  /// Channel within the stage.
   package let channel: Int
-  /// Pixels of a patch that a cell of the latent covers along either edge.
+  /// Edge of a cell of the latent, in pixels of a patch.
   package let cell: Int
-  /// Divergence on held-out healthy scans, in nats a patch.
+  /// Divergence on held-out healthy scans, in nats per patch.
   package let divergence: Double
-  /// Variance of the posterior's mean there; `nil` in models made before it was measured.
+  /// Variance of the posterior's mean on these scans; `nil` in models made before norma measured it.
   package let activity: Double?
 
   /// See `Collapse`.
@@ -36,7 +36,7 @@ extension Model {
     return result
   }
 
-  /// Those that say most about a patch, the most informative first.
+  /// The `count` dimensions with the largest divergence, most informative first.
   package func mostInformative(_ count: Int) -> [LatentDimension] {
     Array(latentDimensions.sorted { ($0.divergence, $1.number) > ($1.divergence, $0.number) }.prefix(count))
   }

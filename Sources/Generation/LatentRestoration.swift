@@ -7,38 +7,42 @@ import Threads
 
 /// Finds the latents of the nearest healthy version of a patch, by gradient steps from the mean of its posterior.
 ///
-/// Minimized over the latents `z` is `-log p(x | z) + sum over stages of weight * |z|^2 / 2`: how badly the healthy patch
-/// explains the one given, and how far it is from the middle of the prior. A lesion must not be explained, so a value
-/// counts as `p = (1 - e) p_model + e / width`: with a small probability it is anything at all, and one that the model finds
-/// unlikely has next to no pull. At the start healthy tissue may be badly explained too, so `e` grows step by step from
-/// less to a tenth. Where whole neighbourhoods are badly explained at the start, which edges are not, a value never counts
-/// for more than those: else fine latents would come to explain a lesion little by little.
+/// The steps minimize `-log p(x | z) + sum over stages of weight * |z|^2 / 2` over the latents `z`. The first term
+/// tells how badly the healthy patch explains the given one, the second how far `z` is from the middle of the prior.
+///
+/// A lesion must not be explained. Therefore a value has the probability `p = (1 - e) p_model + e / width`: with a
+/// small probability it may be anything, so a value that the model finds unlikely has hardly any pull. At the start
+/// healthy tissue may be badly explained too, so `e` grows step by step to a tenth. Where a whole neighbourhood is
+/// badly explained at the start (unlike an edge), a value never pulls more than its neighbourhood's mean cost allows.
+/// Otherwise fine latents would gradually explain a lesion.
+///
 /// Sources: Schlegl et al. 2017, arXiv:1703.05921, section 2.2 (search of the latent space); Huber 1964,
 /// doi:10.1214/aoms/1177703732 (contaminated distributions); Blake & Zisserman 1987, "Visual Reconstruction", chapter 7
 /// (graduated non-convexity); Kingma & Ba 2015, arXiv:1412.6980, algorithm 1 (the steps).
 package struct LatentRestoration: Sendable {
   package struct Result: Sendable {
     package let code: LatentCode
-    /// What is minimized, a patch in the mean, in nats, at the posterior's mean and at what was found.
+    /// `before` and `after` are the minimized function in nats, averaged over patches: at the posterior's mean and at
+    /// the result.
     package let before: Double
     package let after: Double
   }
 
   private let objective: Objective
-  /// Of each channel's reconstruction error.
+  /// Spread of each channel's reconstruction error.
   private let spread: [Float]
-  /// Probability density of a value that is no healthy tissue, one over the range of intensities.
+  /// Probability density of a value that is not healthy tissue: 1 divided by the width of the intensity range.
   private let foreignDensity: Float
   private let steps: Int
 
   private static let foreignShare: Float = 0.1
-  /// Logarithm of what that share is multiplied by at the first step.
+  /// Natural logarithm of the factor of `foreignShare` at the first step.
   private static let firstShare: Float = -3
   private static let firstStep: Float = 0.1
-  /// Pixels to either side that count as a neighbourhood: wider than the blur of an edge.
+  /// Pixels to either side that count as a neighbourhood; wider than the blur of an edge.
   private static let reach = 3
 
-  /// - Parameter steps: 0 leaves the mean of the posterior as it is.
+  /// - Parameter steps: number of gradient steps; 0 keeps the mean of the posterior.
   package init(_ model: Model, steps: Int = 60) {
     let restoration = model.restoration
     objective = restoration.objective
@@ -47,7 +51,7 @@ package struct LatentRestoration: Sendable {
     self.steps = steps
   }
 
-  /// - Parameter patches: normalized, of the model's size and channels; `NaN` counts as 0.
+  /// - Parameter patches: normalized patches of the model's size and channels; `NaN` counts as 0.
   package func restore(_ patches: [Image], by generator: PatchGenerator) throws -> Result {
     var none: RandomGenerator?
     var code = try generator.encode(patches, sampling: &none)
@@ -65,7 +69,7 @@ package struct LatentRestoration: Sendable {
         lowest[patch] = nats[patch]
         best.replace(patch: patch, by: code)
       }
-      // The last quarter of the way goes in ever smaller steps.
+      // Over the last quarter of the steps, their size falls to zero.
       let size = Self.firstStep * min(1, 4 * (1 - progress))
       let correction = (1 - powf(0.9, Float(step + 1)), 1 - powf(0.999, Float(step + 1)))
       for stage in code.stages.indices {
@@ -82,7 +86,7 @@ package struct LatentRestoration: Sendable {
     return Result(code: best, before: before / count, after: lowest.reduce(0, +) / count)
   }
 
-  /// What values cost before the first step, in nats, in the mean of their neighbourhoods.
+  /// Cost of each value before the first step, in nats, averaged over its neighbourhood.
   private func firstCosts(
     at code: LatentCode, of patches: [Image], by generator: PatchGenerator
   ) throws -> [Image] {
@@ -97,7 +101,7 @@ package struct LatentRestoration: Sendable {
     return Parallel.map(costs.count) { [costs] in Self.neighbourhoodMeans(of: costs[$0]) }
   }
 
-  /// Means over squares, cut off at the border.
+  /// Means over square neighbourhoods, which are cut off at the border.
   private static func neighbourhoodMeans(of image: Image) -> Image {
     var result = image
     for y in 0..<image.height {
@@ -114,7 +118,7 @@ package struct LatentRestoration: Sendable {
     return result
   }
 
-  /// What is minimized, of each patch, and its gradient where the foreign share is this.
+  /// The minimized function for each patch in nats, and its gradient at the given foreign share.
   private func slope(
     at code: LatentCode, of patches: [Image], foreignShare: Float, first: [Image], by generator: PatchGenerator
   ) throws -> (nats: [Double], gradient: LatentCode) {
@@ -126,7 +130,8 @@ package struct LatentRestoration: Sendable {
       let density = exp(-one.nats)
       let foreign = Self.foreignShare * foreignDensity
       let nats = -log((1 - Self.foreignShare) * density + foreign)
-      // One far out has no density left that single precision could divide.
+      // The density of a value far out is too small to divide by in single precision, so `exp` of the cost is used
+      // instead.
       let worst = max(one.nats, first[patch].samples[index])
       let share = 1 / (1 + foreignShare * foreignDensity * exp(min(worst, 80)))
       return (nats, share * one.slope, share * one.slopeByLogSpread)

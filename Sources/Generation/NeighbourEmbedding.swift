@@ -1,18 +1,18 @@
 import Foundation
 
-/// Places points of many dimensions in a plane so that neighbours stay neighbours.
+/// Places points with many dimensions in a plane so that neighbours stay neighbours.
 ///
 /// Source: van der Maaten & Hinton 2008, "Visualizing data using t-SNE", Journal of Machine Learning Research 9, exact.
 package enum NeighbourEmbedding {
   private static let steps = 1000
   private static let exaggeration = 12.0
   private static let exaggeratedSteps = 250
-  /// Per point: as many pull as there are, each with a share of the whole.
+  /// Learning rate, multiplied by the number of points, because each point has only its share of the whole slope.
   private static let learningRate = 0.2
 
   /// - Parameters:
-  ///   - points: of the same number of dimensions, four or more; time grows with the square of their number.
-  ///   - start: where each begins, such as its first two principal components; decides which way is up.
+  ///   - points: four or more points with the same number of dimensions; time grows with the square of their number.
+  ///   - start: the place where each point begins, such as its first two principal components; decides the orientation.
   /// - Returns: places about the origin, in the order of the points; the same every time.
   package static func places(of points: [[Double]], from start: [SIMD2<Double>]) -> [SIMD2<Double>] {
     let n = points.count
@@ -52,7 +52,7 @@ package enum NeighbourEmbedding {
     return places
   }
 
-  /// How likely each pair are neighbours, `[n, n]`, symmetric; 1 in sum.
+  /// Probabilities that two points are neighbours, `[n, n]`, symmetric; their sum is 1.
   private static func jointProbabilities(_ points: [[Double]], perplexity: Double) -> [Double] {
     let n = points.count
     var joint = [Double](repeating: 0, count: n * n)
@@ -67,12 +67,12 @@ package enum NeighbourEmbedding {
     return joint
   }
 
-  /// Gaussian weights of one point's neighbours, of the width that gives them this entropy, found by halving.
+  /// Gaussian weights of one point's neighbours. Bisection finds the width that gives them this entropy.
   private static func neighbours(of i: Int, squares: [Double], entropy: Double) -> [Double] {
     let mean = max(squares.reduce(0, +) / Double(squares.count), 1e-12)
     var (low, high, precision) = (0.0, Double.infinity, 1 / mean)
     var weights: [Double] = []
-    // The nearest is taken off, so that a far point keeps a neighbour.
+    // The smallest square is subtracted, so that a far point keeps at least one neighbour.
     let nearest = squares.indices.filter { $0 != i }.map { squares[$0] }.min() ?? 0
     for _ in 0..<60 {
       weights = squares.indices.map { $0 == i ? 0 : exp(-precision * (squares[$0] - nearest)) }

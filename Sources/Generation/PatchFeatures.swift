@@ -1,17 +1,17 @@
 import Foundation
 import Imaging
 
-/// What a patch looks like, in a few numbers that need no trained network: what samples are compared by.
+/// Describes a patch by a few numbers that need no trained network. Samples are compared with real patches by them.
 ///
-/// For each channel: its mean over each field of a 4 x 4 grid; mean, deviation and the quantiles 5, 50 and 95 % of its
-/// intensities; the root mean square of five bands between Gaussians of 0, 1, 2, 4, 8 and 16 pixels; the mean sizes of the
-/// horizontal and the vertical gradient. For each pair of neighbouring channels their correlation.
+/// The features of each channel are: its mean over each field of a 4 x 4 grid; mean, deviation and the quantiles 5, 50
+/// and 95 % of its intensities; the root mean square of five bands between Gaussians of 0, 1, 2, 4, 8 and 16 pixels;
+/// the mean sizes of the horizontal and the vertical gradient. Each pair of neighbouring channels adds its correlation.
 package struct PatchFeatures: Sendable {
   private static let fields = 4
   private static let scales: [Float] = [1, 2, 4, 8, 16]
   private static let quantiles = [0.05, 0.5, 0.95]
 
-  /// - Parameter patch: normalized, without `NaN`.
+  /// - Parameter patch: a normalized patch without `NaN`.
   package static func values(of patch: Image) -> [Double] {
     let planes = (0..<patch.channels).map { patch.channels([$0]) }
     var result = planes.flatMap(values(ofPlane:))
@@ -41,7 +41,7 @@ package struct PatchFeatures: Sendable {
     return means.map { $0 / perField } + [mean, deviation] + levels + bands + gradients(of: plane)
   }
 
-  /// Mean absolute differences to the right and the lower neighbour.
+  /// Mean absolute differences to the right and to the lower neighbour.
   static func gradients(of plane: Image) -> [Double] {
     let (width, height) = (plane.width, plane.height)
     var across = 0.0

@@ -3,17 +3,17 @@ import Compute
 import Imaging
 import Numerics
 
-/// Runs a trained model's encoder and decoder apart from each other.
+/// Runs a trained model's encoder and decoder separately.
 package final class PatchGenerator {
   package let architecture: VAE.Architecture
   private let network: VAE
   private let input: Tensor
   private let latents: [Tensor?]
 
-  /// Patches at once.
+  /// Number of patches that run at once.
   private static let batch = 8
 
-  /// - Parameter path: of the model's file, for error messages.
+  /// - Parameter path: path of the model's file, for error messages.
   package init(_ model: Model, path: String, engine: Engine) throws {
     architecture = model.architecture
     network = try model.network(engine: engine, path: path)
@@ -25,7 +25,7 @@ package final class PatchGenerator {
   /// Means of the patches' posteriors, or draws from them.
   ///
   /// - Parameters:
-  ///   - patches: normalized, of the architecture's size and channels; `NaN` counts as 0.
+  ///   - patches: normalized patches of the architecture's size and channels; `NaN` counts as 0.
   ///   - generator: source of the draws; `nil` gives the means.
   package func encode(
     _ patches: [Image], sampling generator: inout RandomGenerator?
@@ -54,7 +54,7 @@ package final class PatchGenerator {
     return .joined(codes)
   }
 
-  /// Patches that latents stand for, in normalized units.
+  /// The patches that the latents decode to, in normalized units.
   package func decode(_ code: LatentCode) throws -> [Image] {
     let edge = architecture.patchSize
     var result: [Image] = []
@@ -72,14 +72,15 @@ package final class PatchGenerator {
     return result
   }
 
-  /// What a reconstructed value costs, in nats, with its slopes by the value and by the logarithm of its spread.
+  /// Cost of a reconstructed value in nats, with its derivatives by the value and by the logarithm of its spread.
   package typealias Cost = (
     _ patch: Int, _ index: Int, _ reconstruction: Float, _ spread: Float?
   ) -> (nats: Float, slope: Float, slopeByLogSpread: Float)
 
-  /// A cost of what latents decode to, summed over each patch, and its gradient by the latents.
+  /// Cost of the patches that latents decode to, summed over each patch, and its gradient with respect to the latents.
   ///
-  /// - Parameter cost: asked for every value of every patch, which are numbered as in the code and in the patch's samples.
+  /// - Parameter cost: called for every value of every patch; `patch` counts within the code, `index` within the
+  ///   patch's samples.
   package func gradient(
     at code: LatentCode, of cost: Cost
   ) throws -> (nats: [Double], gradient: LatentCode) {
@@ -115,7 +116,7 @@ package final class PatchGenerator {
     return (nats, .joined(gradients))
   }
 
-  /// Decodes one batch; what lies beyond the patches asked for is of no account.
+  /// Decodes one batch. If it is not full, the results beyond `patches` have no meaning.
   private func decode(_ code: LatentCode, patches: Range<Int>) throws -> Tensor {
     for (stage, latent) in latents.enumerated() {
       guard let latent else { continue }

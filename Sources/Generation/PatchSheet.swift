@@ -2,11 +2,11 @@ import Anomaly
 import Files
 import Imaging
 
-/// Many small pictures on one, in rows.
+/// One picture made of many small pictures in rows.
 package struct PatchSheet: Sendable {
   package let width: Int
   package let height: Int
-  /// 1 gray, 3 color.
+  /// 1 for gray, 3 for color.
   package let channels: Int
   package private(set) var samples: [UInt8]
   private let cell: (width: Int, height: Int)
@@ -14,8 +14,8 @@ package struct PatchSheet: Sendable {
   private static let background: UInt8 = 128
 
   /// - Parameters:
-  ///   - rows: of patches of the same size, normalized; a shorter row is filled with the background.
-  ///   - emphasis: how much each channel counts where one gray picture stands for all; `nil` draws three channels in color.
+  ///   - rows: normalized patches of the same size, row by row; a shorter row is filled with the background.
+  ///   - emphasis: weight of each channel in one gray picture; `nil` draws three channels in color.
   package init(rows: [[Image]], emphasis: [Float]?) {
     cell = (rows.first?.first?.width ?? 1, rows.first?.first?.height ?? 1)
     let columns = rows.map(\.count).max() ?? 1
@@ -49,7 +49,7 @@ package struct PatchSheet: Sendable {
 }
 
 extension Model {
-  /// How much each channel counts in a gray picture; `nil` where scans are shown in color.
+  /// Weight of each channel in a gray picture; `nil` where scans are shown in color.
   package var pictureEmphasis: [Float]? {
     let channels = preparation.channels
     if channels == 3, book.rule.channelWeights == nil { return nil }

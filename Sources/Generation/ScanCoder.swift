@@ -3,7 +3,7 @@ import Compute
 import Imaging
 import Numerics
 
-/// Encodes and decodes whole scans, patch by patch; patches fade into each other as when scoring.
+/// Encodes and decodes whole scans patch by patch. Patches fade into each other as in scoring.
 package struct ScanCoder {
   private let generator: PatchGenerator
   private let overlap: Double
@@ -15,13 +15,13 @@ package struct ScanCoder {
 
   /// Means of the posteriors of all patches.
   ///
-  /// - Parameter scan: normalized; `NaN` counts as 0.
+  /// - Parameter scan: a normalized scan; `NaN` counts as 0.
   package func encode(_ scan: Image) throws -> LatentCode {
     var none: RandomGenerator?
     return try encode(scan, sampling: &none)
   }
 
-  /// Draws from the posteriors of all patches, their means where there is no generator.
+  /// Draws from the posteriors of all patches, or their means where `generator` is `nil`.
   package func encode(
     _ scan: Image, sampling generator: inout RandomGenerator?
   ) throws -> LatentCode {
@@ -43,7 +43,7 @@ package struct ScanCoder {
     }
   }
 
-  /// The scan that the latents of all its patches stand for, in normalized units.
+  /// The scan that the latents of its patches decode to, in normalized units.
   package func decode(_ code: LatentCode, width: Int, height: Int) throws -> Image {
     let grid = grid(width: width, height: height)
     precondition(code.count == grid.count, "latents of \(code.count) patches for \(grid.count)")

@@ -3,16 +3,16 @@ import Compute
 import Imaging
 import Numerics
 
-/// Patches of a healthy study as a model sees them, those of its held-out cases apart.
+/// Patches of a healthy study, prepared for a model; training and held-out cases are kept separate.
 package struct StudyPatches: Sendable {
   package let training: [Image]
   package let heldOut: [Image]
-  /// Scans that could not be used, as sentences.
+  /// Scans that could not be used, each with its reason.
   package let faults: [ScanFault]
 
   /// Draws patches with tissue at their center, the same for the same seed.
   ///
-  /// - Parameter perGroup: of either kind, at most.
+  /// - Parameter perGroup: most patches of each group, training and held-out.
   package init(_ study: Study, model: Model, perGroup: Int, seed: UInt64, limits: TIFFLimits = .default) {
     let heldOutCases = Set(model.record.heldOutCases)
     var faults: [ScanFault] = []
@@ -25,7 +25,7 @@ package struct StudyPatches: Sendable {
       let (scans, found) = Self.views(of: item, in: study, model: model, limits: limits)
       faults += found
       guard !scans.isEmpty else { continue }
-      // A scan no larger than a patch has only one.
+      // A scan that is no larger than a patch has only one patch.
       var seen: Set<[Int]> = []
       for _ in 0..<share {
         let number = random.integer(below: scans.count)
@@ -81,7 +81,7 @@ package struct StudyPatches: Sendable {
 }
 
 extension Image {
-  /// A square part, continued by reflection where it reaches beyond the right or lower edge; no data is 0.
+  /// A square part of the image. Beyond the right or the lower edge it continues by reflection; missing data becomes 0.
   package func patch(atX x: Int, y: Int, edge: Int) -> Image {
     var result = Image(width: edge, height: edge, channels: channels)
     for row in 0..<edge {

@@ -3,9 +3,10 @@ import Compute
 import Foundation
 import Imaging
 
-/// What a latent dimension does: patches with it moved step by step, and which simple properties follow.
+/// Shows the effect of a latent dimension: patches with the dimension moved step by step, and the simple properties
+/// that change with it.
 package struct Traversal: Sendable {
-  /// Something simple that a person sees in a patch.
+  /// A simple property that a person sees in a patch.
   package enum Property: String, Sendable, Codable, CaseIterable {
     case brightness, contrast
     case gradient = "sharpness"
@@ -15,23 +16,24 @@ package struct Traversal: Sendable {
   }
 
   package let dimension: LatentDimension
-  /// Standard deviations of the prior by which it is moved, -3 to 3.
+  /// The steps by which the dimension is moved, in standard deviations of the prior; by default -3 to 3.
   package let steps: [Float]
-  /// The first of the starting points, moved; as many as there are steps.
+  /// The first starting point after each step, one patch per step.
   package let strip: [Image]
-  /// Correlation of each property's change with the step, over all starting points, in -1...1; 0 for one that stays.
+  /// Correlation of each property's change with the step over all starting points, in -1...1; 0 for a property that
+  /// does not change.
   package let correlations: [Property: Double]
-  /// Change of each property from -1 to +1 in units of its spread over the starting points.
+  /// Change of each property from step -1 to +1, in units of its spread over the starting points.
   package let effects: [Property: Double]
   /// Largest root mean square change of a patch, in normalized intensity.
   package let change: Double
 
-  /// Below this nothing changes that anyone could see: half a gray level of 256.
+  /// Least visible change: half a gray level of 256. Nobody could see a smaller one.
   package static let visibleChange = 0.002
   private static let leastCorrelation = 0.7
   private static let leastEffect = 0.1
 
-  /// - Parameter starts: latents to start from, one or more; many make the properties' correlations mean something.
+  /// - Parameter starts: latents to start from, at least one; the correlations are meaningful only with many.
   package init(
     of dimension: LatentDimension, from starts: LatentCode, steps: [Float] = [-3, -2, -1, 0, 1, 2, 3],
     by generator: PatchGenerator
@@ -68,10 +70,10 @@ package struct Traversal: Sendable {
     change = largest
   }
 
-  /// Whether turning it changes anything that could be seen.
+  /// Whether moving the dimension changes anything visible.
   package var isVisible: Bool { change >= Self.visibleChange }
 
-  /// The dimension in a person's words.
+  /// Plain description of the dimension.
   package var name: String {
     guard isVisible else { return "changes nothing: collapsed" }
     let moving = Property.allCases.filter {
@@ -81,7 +83,7 @@ package struct Traversal: Sendable {
     return moving.prefix(2).map { (effects[$0]! > 0 ? "more " : "less ") + $0.rawValue }.joined(separator: ", ")
   }
 
-  /// Brighter than a tenth of full intensity.
+  /// Least intensity of tissue: a tenth of full intensity.
   private static let tissueLevel: Float = 0.1
 
   static func properties(of patch: Image) -> [Property: Double] {

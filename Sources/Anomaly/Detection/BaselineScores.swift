@@ -1,16 +1,16 @@
 import Imaging
 
-/// What detects lesions without any training, to be printed beside the model.
+/// Two baselines that detect lesions without any training. They are reported next to the model's own figures.
 ///
-/// `plain`: channels divided by the 99th percentile of the case's foreground, weighted, smoothed; what a reader would try
-/// first. `standardized`: the model's own chain from standardization on, fed with the scan instead of the residual, so
-/// that the difference to the model is what the network adds.
+/// `plain`: channels divided by the 99th percentile of the case's foreground, weighted, summed and smoothed; a reader
+/// would try this first. `standardized`: the model's own chain from standardization on, applied to the scan instead of
+/// the residual. The difference between it and the model is what the network adds.
 package struct BaselineScores: Sendable {
   private let model: Model
   private let weights: [Float]
   private static let smoothing: Float = 4
 
-  /// - Parameter weights: of the plain baseline's channels; `nil` takes the model's, or all alike.
+  /// - Parameter weights: channel weights of the plain baseline; `nil` takes the model's weights, or equal ones.
   package init(model: Model, weights: [Float]?) {
     self.model = model
     self.weights =
@@ -18,8 +18,8 @@ package struct BaselineScores: Sendable {
       ?? [Float](repeating: 1, count: model.preparation.channels)
   }
 
-  /// - Parameter images: of one case, as read.
-  /// - Returns: maps of the scans' own sizes; `standardized` in `z`, `plain` in shares of the 99th percentile.
+  /// - Parameter images: the scans of one case, as read.
+  /// - Returns: heatmaps of the scans' own sizes; `standardized` in `z`, `plain` in shares of the 99th percentile.
   package func scores(of images: [Image]) -> (plain: [Heatmap], standardized: [Heatmap]) {
     let rule = model.book.rule
     guard !images.isEmpty else { return ([], []) }

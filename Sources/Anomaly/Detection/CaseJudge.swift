@@ -1,12 +1,12 @@
-/// Judges cases by what was found in their scans: score, p-value, flag, and whether a case looks like those the model was
-/// trained on.
+/// Judges a case by the findings in its scans: score, p-value, flag, and whether the case looks like the training
+/// cases.
 package struct CaseJudge: Sendable {
   private let calibration: Calibration
   private let rate: Double
   private let shift: DomainShift?
 
   /// - Parameters:
-  ///   - calibration: says how the case's score is spread over healthy cases.
+  ///   - calibration: holds the scores of healthy cases.
   ///   - rate: share of healthy cases that may be flagged, in 0...1.
   ///   - shift: the comparison with the training cases; `nil` where the model cannot make one.
   package init(_ calibration: Calibration, rate: Double, shift: DomainShift?) {
@@ -15,7 +15,7 @@ package struct CaseJudge: Sendable {
     self.shift = shift
   }
 
-  /// - Parameter scans: all scans of the case, failed ones too.
+  /// - Parameter scans: all scans of the case, including failed ones.
   package func verdict(on name: String, scans: [ScanResult]) -> CaseResult {
     let findings = scans.compactMap { scan in
       if case .done(let findings) = scan.outcome { findings } else { nil }

@@ -1,12 +1,12 @@
 import Files
 import Imaging
 
-/// The scans of a case, prepared together; those that are held whole come group by group to be scored.
+/// The scans of a case, prepared together. Scans that are held whole are passed on group by group to be scored.
 ///
-/// Where all pictures as they were read would take more than there is room for, each is let go once it is on the model's
-/// grid and read a second time when its turn comes.
+/// Where the pictures as read would take too much memory together, each one is released once it is on the model's grid,
+/// and read a second time when it is scored.
 package struct CasePictures {
-  /// All that were read, in their order, without their pictures.
+  /// All scans of the case in the order they were read, without their pictures.
   package let sources: [Source]
   private let readable: [Int]
   private let prepared: [PreparedImage]
@@ -19,9 +19,9 @@ package struct CasePictures {
   /// A scan of the case without its picture.
   package struct Source {
     package enum Content {
-      /// Comes in a group.
+      /// The scan's picture is passed on in a group.
       case picture
-      /// Is to be scored by itself.
+      /// The slide is scored by itself.
       case slide(Slide)
       case failed(ScanFault)
     }
@@ -46,7 +46,7 @@ package struct CasePictures {
     }
   }
 
-  /// Scans scored at once: enough to fill the network's batches, few enough to hold their layers in memory.
+  /// Most scans scored at once: enough to fill the network's batches, few enough to hold their layers in memory.
   private static let largestGroup = 16
 
   package init(
@@ -64,7 +64,7 @@ package struct CasePictures {
         readable.append(sources.count - 1)
         bytes += 4 * image.samples.count
         bytesPrepared += MemoryBudget.bytesPrepared(image, reducedBy: preparation.factor(for: image.pixelSize))
-        // Of what is too much nothing need be kept.
+        // A case over the budget fails, so none of its scans are kept.
         guard bytesPrepared <= budget.prepared else { return (held, reduced) = ([], []) }
         if held != nil, bytes <= budget.pictures { return held!.append(image) }
         for picture in (held ?? []) + [image] {
@@ -95,9 +95,10 @@ package struct CasePictures {
     studyPath = study.path
   }
 
-  /// Calls `body` with some scans at a time until all were there: which of `sources`, as read, and prepared.
+  /// Calls `body` with one group of scans after another. Its arguments are the scans' indices in `sources`, their
+  /// pictures as read, and the prepared scans.
   ///
-  /// - Throws: what `body` throws, and `ScanFault` where a file has changed since it was first read.
+  /// - Throws: the errors of `body`, and `ScanFault` where a file has changed since it was first read.
   package func forEachGroup(_ body: ([Int], [Image], [PreparedImage]) throws -> Void) throws {
     var group: [Image] = []
     var (first, bytes) = (0, 0)

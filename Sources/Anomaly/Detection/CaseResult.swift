@@ -1,7 +1,7 @@
 import Imaging
 
 extension ScanResult.Findings {
-  /// What was found on a smaller level of a scan, in pixels of the scan at its full size.
+  /// The findings on a smaller level of a scan, converted to pixels of the scan at its full size.
   package func scaled(to base: ScanLevel) -> Self {
     let (x, y) = (Double(base.width) / Double(width), Double(base.height) / Double(height))
     var result = self
@@ -12,7 +12,7 @@ extension ScanResult.Findings {
   }
 }
 
-/// What was found in one scan: a file, or one page of a stack.
+/// The outcome of one scan: a file, or one page of a stack.
 package struct ScanResult: Sendable, Equatable {
   package struct Findings: Sendable, Equatable {
     package var width: Int
@@ -24,13 +24,14 @@ package struct ScanResult: Sendable, Equatable {
     /// Share of held-out healthy scans that score at least as high (split conformal), in 0...1.
     package var pValue: Double
     package var regions: [Region]
-    /// What the case's appearance is made from; not kept once there is one.
+    /// Measured appearance of this scan, from which the case's appearance is made; not kept after that.
     package var appearance: Appearance?
     /// Share of the file's strips or tiles that were missing or broken, in 0...1.
     package var missingShare = 0.0
-    /// Pixels of the scan that one of its heatmap's is wide; 1 but for slides and smaller levels of pyramids.
+    /// Width of one heatmap pixel in pixels of the scan; 1 except for slides and smaller levels of pyramids.
     package var downsample = 1.0
-    /// The same for its height. Levels are rounded to whole pixels along each axis, so that the two can differ a bit.
+    /// Height of one heatmap pixel in pixels of the scan. Levels are rounded to whole pixels along each axis, so
+    /// `downsample` and `downsampleY` can differ a little.
     package var downsampleY = 1.0
 
     package init(
@@ -50,20 +51,20 @@ package struct ScanResult: Sendable, Equatable {
 
   package enum Outcome: Sendable, Equatable {
     case done(Findings)
-    /// One sentence a user can act on.
+    /// The reason is one sentence that a user can act on.
     case failed(reason: String)
   }
 
-  /// File name without its ending; `-p001` and so on for the pages of a stack. Unique within its case.
+  /// File name without its extension, with `-p001` and so on added for the pages of a stack. Unique within its case.
   package var name: String
-  /// Relative to the study folder.
+  /// Path relative to the study folder.
   package var path: String
   /// One-based page of a stack; `nil` where the file is one scan.
   package var page: Int?
   /// Digest of the whole file, hexadecimal; `nil` where it could not be read.
   package var sha256: String?
   package var outcome: Outcome
-  /// What the file says in words, by the names of its tags; empty unless asked for.
+  /// The file's text metadata, keyed by tag name; empty unless asked for.
   package var metadata: [String: String]
 
   package init(
@@ -80,20 +81,20 @@ package struct ScanResult: Sendable, Equatable {
 
 /// The verdict on a case: a patient, an examination, a slide.
 package struct CaseResult: Sendable, Equatable {
-  /// Folder relative to the study, or the file's name without its ending where a file is a case.
+  /// Path of the case's folder relative to the study, or the file's name without its extension where a file is a case.
   package var name: String
   package var scans: [ScanResult]
   /// Largest scan score; `nil` where every scan failed.
   package var score: Double?
   /// Share of held-out healthy cases that score at least as high, in 0...1.
   package var pValue: Double?
-  /// `pValue` is at most the stated false-positive rate.
+  /// Whether `pValue` is at most the stated false-positive rate.
   package var flagged: Bool
-  /// `nil` where every scan failed.
+  /// Measured appearance of the case; `nil` where every scan failed.
   package var appearance: Appearance?
-  /// Share of held-out healthy cases that look as strange, in 0...1; `nil` where the model cannot tell.
+  /// Share of held-out healthy cases that look at least as unusual, in 0...1; `nil` where the model cannot tell.
   package var domainShiftP: Double?
-  /// Why the case's score may mean nothing; `nil` where the case looks like those the model was trained on.
+  /// Why the case's score may mean nothing; `nil` where the case looks like the training cases.
   package var domainShift: String?
 
   package init(

@@ -6,21 +6,21 @@ import Threads
 
 /// Turns scans into heatmaps with a trained model.
 package final class Scorer {
-  /// Stands for how norma scores. It is raised by hand whenever the same scan, model and settings give another score,
-  /// heatmap or region than before, so that a new norma does not keep the results of an old one as current.
+  /// Version number of norma's scoring. Raise it by hand whenever the same scan, model and settings give another score,
+  /// heatmap or region than before, so that a new norma does not treat the results of an old one as current.
   package static let algorithm = 1
 
   private let inference: Inference
   private let book: ScoreBook
-  /// Of the score that heatmaps show.
+  /// Calibration of the score that heatmaps show.
   package let calibration: Calibration
   private let score: Score
   private let latents: LatentReference?
 
   /// - Parameters:
-  ///   - path: of the model's file, for error messages.
-  ///   - score: what heatmaps show; one of `model.book.available`.
-  ///   - others: scores that `heatmaps` may be asked for beside it.
+  ///   - path: path of the model's file, for error messages.
+  ///   - score: the score that heatmaps show; one of `model.book.available`.
+  ///   - others: further scores that `heatmaps` may be asked for.
   package init(
     _ model: Model, path: String, score: Score = .ensemble, others: [Score] = [], engine: Engine
   ) throws(NormaError) {
@@ -44,15 +44,15 @@ package final class Scorer {
 
   var preparation: Preparation { inference.preparation }
 
-  /// Numbers that the networks say of a pixel of the model's grid.
+  /// How many numbers the networks give for each pixel of the model's grid.
   var mapsPerPixel: Int { inference.layout.count }
 
-  /// What an analysis shows: its score, and what could not be reconstructed.
+  /// The scores that an analysis shows: the chosen score, and the residual (what could not be reconstructed).
   private var shownScores: [Score] { score == .residual ? [score] : [score, .residual] }
 
-  /// Heatmaps by several scores, at the scans' own size.
+  /// Heatmaps of several scores, at the scans' own size.
   ///
-  /// - Parameter scores: among those the scorer was made for.
+  /// - Parameter scores: scores to compute; each must be among those the scorer was made for.
   package func heatmaps(
     by scores: [Score], of images: [Image], prepared: [PreparedImage]
   ) throws -> [[Score: Heatmap]] {
@@ -64,14 +64,14 @@ package final class Scorer {
     }
   }
 
-  /// Heatmap and findings of scans of one case.
+  /// Layers and findings of some scans of one case.
   ///
   /// - Parameters:
-  ///   - images: as read, at their own size.
-  ///   - prepared: what `Preparation.prepare` makes of them.
-  ///   - rate: the false-positive rate that decides the threshold of regions.
-  ///   - minimumArea: smaller regions are left out; never less than what the calibration left out.
-  /// - Returns: one pair a scan, all layers at the scan's own size.
+  ///   - images: the scans as read, at their own size.
+  ///   - prepared: the same scans from `Preparation.prepare`.
+  ///   - rate: the false-positive rate that sets the threshold of regions.
+  ///   - minimumArea: smaller regions are left out. Regions below the calibration's own minimum are always left out.
+  /// - Returns: one pair per scan, with all layers at the scan's own size.
   package func analyze(
     _ images: [Image], prepared: [PreparedImage], rate: Double, minimumArea: RegionArea? = nil
   ) throws -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
@@ -106,13 +106,13 @@ package final class Scorer {
 }
 
 extension Scorer {
-  /// Findings of a slide, and pictures of it as a whole; its heatmap is written while it is scored.
+  /// Findings of a slide and pictures of it as a whole. `take` receives its heatmap while the slide is scored.
   ///
   /// - Parameters:
-  ///   - take: takes the slide's rows, one band after the other.
-  ///   - progress: called with the share that is done.
-  /// - Returns: all layers of the same size, up to `longestEdge` along the longer edge; positions and areas in pixels of
-  ///   the scan at its full size.
+  ///   - take: called with the slide's rows, one band after the other.
+  ///   - progress: called with the share of the slide that is done, in 0...1.
+  /// - Returns: all layers in the same size, with up to `longestEdge` pixels along the longer edge; positions and areas
+  ///   in pixels of the scan at its full size.
   package func analyze(
     _ slide: PreparedSlide, rate: Double, minimumArea: RegionArea? = nil, longestEdge: Int,
     take: (SlideBand) throws -> Void, progress: (Double) -> Void = { _ in }
@@ -169,12 +169,12 @@ extension Scorer {
   }
 }
 
-/// What is found on a slide while it streams by.
+/// Collects the findings of a slide while it streams by.
 private struct SlideFindings: Sendable {
   var extremes: SlideExtremes
   var regions: RowComponents
 
-  /// - Parameter row: of the whole slide, in turn.
+  /// - Parameter row: the next row of the whole slide; rows must come in order.
   mutating func add(row: UnsafeBufferPointer<Float>) {
     extremes.addMasses(ofRow: row)
     regions.add(row: row) { [extremes] in extremes.massLabel(atX: $0) }
@@ -182,7 +182,7 @@ private struct SlideFindings: Sendable {
 }
 
 extension Calibration {
-  /// Of a slide no more are recorded, the highest peaks first.
+  /// Most regions recorded for one slide; those with the highest peaks are kept.
   static let mostRegions = 1000
 
   /// Regions in pixels of the scan at its full size, with their p-values.
@@ -210,7 +210,7 @@ extension Calibration {
 }
 
 extension Heatmap {
-  /// The heatmap at the scan's own size; what is less abnormal than half of healthy tissue is 0.
+  /// The heatmap at the scan's own size. Negative values (less abnormal than half of healthy tissue) become 0.
   func enlarged(by factor: Int, over scan: Image) -> Heatmap {
     let grid = Image(width: width, height: height, channels: 1, samples: values.map { max($0, 0) })
     return Heatmap(width: scan.width, height: scan.height, values: grid.enlarged(by: factor, over: scan).samples)
@@ -218,7 +218,8 @@ extension Heatmap {
 }
 
 extension TissueMask {
-  /// `[height, width]` of the scan that this mask was found on when it was smaller by `factor`.
+  /// This mask enlarged by `factor` to the size of `scan`, `[height, width]`. The mask was found on that scan reduced
+  /// by `factor`.
   fileprivate func enlarged(by factor: Int, over scan: Image) -> [Bool] {
     (0..<scan.height).flatMap { y in (0..<scan.width).map { x in isTissue[y / factor * width + x / factor] } }
   }

@@ -1,9 +1,9 @@
 import Imaging
 
-/// What the pages show of a slide as a whole, put together while it streams by.
+/// The pictures of a whole slide that the pages show, put together while the slide streams by.
 struct SlidePictures {
   private let slide: PreparedSlide
-  /// Pixels of the model's grid that a pixel of the pictures covers, along either edge.
+  /// Pixels of the model's grid along one edge of a picture's pixel.
   private let factor: Int
   private let width: Int
   private let height: Int
@@ -23,9 +23,11 @@ struct SlidePictures {
     residual = counts
   }
 
-  /// The maximum of every cell: a mean would hide a small finding.
+  /// Raises every cell to the highest value of the block within it: a mean would hide a small finding.
   ///
-  /// - Parameter other: the residual's, of the same block.
+  /// - Parameters:
+  ///   - block: heatmap of a block.
+  ///   - other: heatmap of the residual for the same block.
   mutating func add(_ block: SlideScorer.BlockHeat, residual other: SlideScorer.BlockHeat) {
     let place = cells(of: block.area)
     Self.raise(&heat, to: block.core, at: place)
@@ -45,14 +47,17 @@ struct SlidePictures {
     }
   }
 
-  /// The first cell of the row of cells that each of its rows lies in, and the column that each of its columns does.
+  /// For each row of `area`, the index of the first cell in the row of cells that it lies in; for each column of
+  /// `area`, the column of cells that it lies in.
   private func cells(of area: PixelRectangle) -> (rows: [Int], columns: [Int]) {
     ((0..<area.height).map { (area.y + $0) / factor * width }, (0..<area.width).map { (area.x + $0) / factor })
   }
 
+  /// Adds the tissue pixels of a block's reconstruction to the mean of their cells.
+  ///
   /// - Parameters:
-  ///   - depth: of the reconstruction's pixels; those outside tissue do not count.
-  ///   - area: where they belong on the model's grid.
+  ///   - depth: depth of the reconstruction's pixels; pixels outside tissue (depth 0) do not count.
+  ///   - area: where the block lies on the model's grid.
   mutating func add(_ reconstruction: Image, depth: Image, at area: PixelRectangle) {
     let c = reconstruction.channels
     let place = cells(of: area)
@@ -71,7 +76,7 @@ struct SlidePictures {
     }
   }
 
-  /// Where nothing was reconstructed the scan stands in.
+  /// The finished pictures. Where nothing was reconstructed, the reconstruction shows the scan.
   func layers(weights: [Float]?) -> ScanLayers {
     let c = slide.channels
     var scan = (slide.overview ?? sums).resized(width: width, height: height)

@@ -7,15 +7,15 @@ struct SlideScorer: Sendable {
   let book: ScoreBook
   let scores: [Score]
 
-  /// How abnormal the slide is at its worst, by each score.
+  /// Extremes of each score over the slide.
   ///
-  /// - Parameter fieldMaps: of the slide's fields.
+  /// - Parameter fieldMaps: the networks' maps of the slide's fields.
   func extremes(
     of slide: PreparedSlide, fieldMaps: [Inference.Maps], by inference: Inference
   ) throws -> [Score: ScanExtremes] {
     var found = scores.reduce(into: [Score: SlideExtremes]()) { $0[$1] = SlideExtremes() }
     let centers = centers(of: slide, fieldMaps)
-    // The smallest region that counts may go on beyond its block.
+    // The smallest region that counts may extend beyond its block.
     try SlideStream(slide, by: inference, room: Calibration.defaultRegionArea).run { block in
       heatmaps(of: block, centers)
     } take: { rows, blocks in
@@ -34,9 +34,9 @@ struct SlideScorer: Sendable {
   /// One block's heatmap.
   struct BlockHeat: Sendable {
     let area: PixelRectangle
-    /// With as much of the block's margin as is known for certain.
+    /// Heatmap of the block and of the part of its margin that is known for certain.
     let wide: Heatmap
-    /// Without it.
+    /// Heatmap of the block without its margin.
     let core: Image
     let depth: Image
   }
@@ -55,7 +55,7 @@ struct SlideScorer: Sendable {
     }
   }
 
-  /// Whole rows of the slide, 0 where there is no block.
+  /// Assembles blocks into whole rows of the slide, 0 where there is no block.
   static func assemble(
     _ blocks: [(area: PixelRectangle, core: Image)], rows: Range<Int>, width: Int
   ) -> SlideRows {
@@ -65,25 +65,25 @@ struct SlideScorer: Sendable {
   }
 }
 
-/// Some rows of a slide as it was scored, on the model's grid.
+/// Some rows of a slide's results, on the model's grid.
 package struct SlideBand: Sendable {
-  /// What was looked at; the rest has no tissue.
+  /// A part of the band that was scored; the rest of the band has no tissue.
   package struct Part: Sendable {
     package let area: PixelRectangle
     /// Normalized intensities; `NaN` where the file has none.
     package let scan: Image
     package let heat: Image
-    /// The same for `Score.residual`.
+    /// Heatmap of `Score.residual`.
     package let residual: Image
   }
 
   package let rows: Range<Int>
   let width: Int
-  /// `[rows, width]` of the whole slide; 0 outside tissue.
+  /// Heatmap of the band, `[rows, width]`, over the whole width of the slide; 0 outside tissue.
   package let heat: [Float]
   package let parts: [Part]
 
-  /// As `heat`, for `Score.residual`; put together where it is asked for.
+  /// Like `heat`, for `Score.residual`; assembled on each access.
   package var residual: [Float] {
     SlideScorer.assemble(parts.map { ($0.area, $0.residual) }, rows: rows, width: width).heat
   }
@@ -92,7 +92,7 @@ package struct SlideBand: Sendable {
 /// Whole rows of a slide's heatmap.
 struct SlideRows: Sendable {
   let width: Int
-  /// `[rows, width]`; 0 outside tissue.
+  /// Heatmap of the rows, `[rows, width]`; 0 outside tissue.
   let heat: [Float]
 
   func forEachRow(_ body: (UnsafeBufferPointer<Float>) -> Void) {
@@ -104,9 +104,9 @@ struct SlideRows: Sendable {
   }
 }
 
-/// `ScanExtremes` of a slide, row by row.
+/// `ScanExtremes` of a slide, collected row by row.
 ///
-/// The score is the mean of the highest 0.3 % of the tissue's pixels: how much glass there is says nothing.
+/// The score is the mean of the highest 0.3 % of the tissue's pixels. Pixels of bare glass are not counted.
 struct SlideExtremes {
   private var histogram = HeatHistogram()
   private var masses = RowComponents(level: RegionMasses.level)
@@ -118,17 +118,17 @@ struct SlideExtremes {
     block.core.samples.withUnsafeBufferPointer { histogram.add($0) }
   }
 
-  /// - Parameter row: of the whole slide, in turn.
+  /// - Parameter row: the next row of the whole slide; rows must come in order.
   mutating func addMasses(ofRow row: UnsafeBufferPointer<Float>) { masses.add(row: row) }
 
-  /// A region as small as counts lies within a block and its margin.
+  /// Raises the region level to that of the block. The smallest region that counts lies within a block and its margin.
   mutating func addLevel(of block: SlideScorer.BlockHeat) {
     let above = Float(level + 0.01)
     guard block.wide.values.count(where: { $0 > above }) >= Calibration.defaultRegionArea else { return }
     level = max(level, block.wide.highestLevel(withRegionOf: Calibration.defaultRegionArea))
   }
 
-  /// The mass of the group at a pixel of the row that was added last.
+  /// Label of the mass group at a pixel of the row that was added last; pass it to `mass(of:)`.
   func massLabel(atX x: Int) -> Int { masses.label(atX: x) }
 
   func mass(of label: Int) -> Double { label < 0 ? 0 : Self.mass(of: masses.group(of: label)) }
@@ -146,12 +146,12 @@ struct SlideExtremes {
   }
 }
 
-/// Values of a heatmap, counted in bins of a hundredth.
+/// Histogram of a heatmap's values, in bins of width 0.01.
 package struct HeatHistogram {
   package init() {}
 
   private static let scale: Float = 100
-  /// A `z` from here on counts as this.
+  /// Index of the last bin; values from `top / scale` (`z` = 64) on are counted there.
   private static let top = 6400
   private var counts = [Int](repeating: 0, count: top + 1)
   private var sums = [Double](repeating: 0, count: top + 1)
@@ -164,7 +164,7 @@ package struct HeatHistogram {
     }
   }
 
-  /// Values of 0 fill up where there are fewer above it.
+  /// Mean of the `count` highest values. Where fewer values are above 0, zeros fill up.
   package func meanOfHighest(_ count: Int) -> Double {
     var (left, sum) = (count, 0.0)
     for bin in counts.indices.reversed() where counts[bin] > 0 && left > 0 {

@@ -3,21 +3,21 @@ import Files
 import Imaging
 import Threads
 
-/// Part of a slide with all that is known of it, a margin around it included.
+/// Part of a slide with everything known about it, including a margin around it.
 package struct SlideBlock: Sendable {
-  /// On the model's grid, without the margin.
+  /// The block's area on the model's grid, without the margin.
   package let area: PixelRectangle
-  /// Where `area` begins within the following, which reach beyond it.
+  /// Offset of `area` within `scan` and `maps`, which include the margin.
   package let margin: (x: Int, y: Int)
   package let scan: PreparedScan
   package let maps: Inference.Maps
 
-  /// The block with that part of its margin that does not depend on what lies beyond.
+  /// The block with the part of its margin that does not depend on anything beyond the margin.
   func certain(of heat: Heatmap) -> Heatmap {
     let (right, bottom) = (
       heat.width - margin.x - area.width, heat.height - margin.y - area.height
     )
-    // At the slide's edge there is nothing beyond.
+    // At the slide's edge there is nothing beyond, and the margin is 0.
     func cut(_ margin: Int) -> Int { min(margin, SlideStream.reach) }
     let part = PixelRectangle(
       x: cut(margin.x), y: cut(margin.y), width: heat.width - cut(margin.x) - cut(right),
@@ -33,20 +33,21 @@ package struct SlideBlock: Sendable {
   }
 }
 
-/// Runs the networks over a slide from top to bottom. What is held at any time is a few rows of patches.
+/// Runs the networks over a slide from top to bottom, and holds only a few rows of patches at a time.
 ///
-/// Patches lie as on a scan that is held whole, and are stitched as there; those without tissue are left out.
+/// Patches lie at the same places, and are stitched in the same way, as on a scan that is held whole. Patches without
+/// tissue are left out.
 package final class SlideStream {
   private let inference: Inference
   private let reader: ReducedRows
   private var window: Window
   private var stitchers: [Place: PatchStitcher] = [:]
 
-  /// What was read of a row: stretches of `[pixels, channels + 1]`, intensities and depth.
+  /// The parts of a row that were read: stretches of `[pixels, channels + 1]`, intensities and depth.
   private struct Row {
     var stretches: [(xs: Range<Int>, values: [Float])] = []
 
-    /// - Parameter target: `NaN` where nothing was read.
+    /// - Parameter target: set to `NaN` where nothing was read.
     func copy(_ xs: Range<Int>, samples k: Int, to target: UnsafeMutablePointer<Float>) {
       for i in 0..<xs.count * k { target[i] = .nan }
       for (known, values) in stretches where known.overlaps(xs) {
@@ -59,19 +60,20 @@ package final class SlideStream {
     }
   }
 
-  /// A row and a column of blocks.
+  /// A block, given by its row and column.
   private struct Place: Hashable {
     let row: Int
     let column: Int
   }
 
-  /// Columns and rows of patches that a block covers: with more of them less is computed twice, for the margins, and more
-  /// is held.
+  /// Columns and rows of patches that a block covers. With more of them, less is computed twice for the margins, but
+  /// more is held in memory.
   private static let (blockColumns, blockRows) = (8, 1)
-  /// What the evidence of a pixel depends on: Gaussians over 9 pixels (structural similarity), 9 (smoothing) and 3.
+  /// How far, in pixels, the evidence of a pixel reaches: the sum of the radii of Gaussians over 9 pixels (structural
+  /// similarity), 9 (smoothing) and 3.
   static let reach = 21
 
-  /// - Parameter room: pixels around a block that are known for certain too.
+  /// - Parameter room: further pixels around each block, beyond `reach`, that are to be known for certain too.
   package init(_ prepared: PreparedSlide, by inference: Inference, room: Int = 0) throws(ScanFault) {
     self.inference = inference
     let size = inference.network.architecture.patchSize
@@ -81,7 +83,7 @@ package final class SlideStream {
         width: prepared.width, height: prepared.height, patchSize: size, overlapShare: inference.settings.overlap),
       layout: inference.layout, margin: Self.reach + room)
     let (tissue, slide) = (prepared.tissue, prepared.slide)
-    // A patch with tissue shows what lies around it too.
+    // A patch with tissue also covers the pixels around the tissue.
     do throws(NormaError) {
       reader = try ReducedRows(
         of: slide.level, inFile: slide.path, limits: slide.limits, reducedBy: prepared.factor
@@ -93,13 +95,13 @@ package final class SlideStream {
     } catch { throw ScanFault(error) }
   }
 
-  /// Share of the slide that was missing or broken, in 0...1, so far.
+  /// Share of the rows read so far that was missing or broken, in 0...1.
   var missingShare: Double { reader.missingShare }
 
   /// - Throws: `ScanFault` where the slide cannot be read.
   /// - Parameters:
-  ///   - score: what is made of a block with tissue; called on all threads.
-  ///   - take: takes that of all blocks of a row of blocks, and which rows of the grid it covers.
+  ///   - score: computes the result of a block with tissue; called on all threads.
+  ///   - take: called for each row of blocks with the rows of the grid it covers and the results of its blocks.
   package func run<T: Sendable>(
     score: @Sendable (SlideBlock) -> T, take: (Range<Int>, [T]) throws -> Void
   ) throws {
@@ -132,7 +134,7 @@ package final class SlideStream {
     return Parallel.map(stitchers.count) { stitchers[$0].image() }
   }
 
-  /// What is made of all blocks of a row of blocks.
+  /// The results of `score` for all blocks in a row of blocks.
   private func scores<T: Sendable>(ofRow row: Int, by score: @Sendable (SlideBlock) -> T) -> [T] {
     let window = window
     let places = window.grid.columns.indices.compactMap { column in
@@ -175,7 +177,7 @@ package final class SlideStream {
 
   // MARK: Patches
 
-  /// Patches that the networks run over.
+  /// Number of patches that the networks run over.
   package var patchesWithTissue: Int { window.grid.rows.indices.reduce(0) { $0 + columnsWithTissue(inRow: $1).count } }
 
   private func columnsWithTissue(inRow row: Int) -> [Int] {
@@ -200,7 +202,7 @@ package final class SlideStream {
     }
   }
 
-  /// Blocks with tissue that a patch reaches into.
+  /// Blocks with tissue that a patch overlaps.
   private func places(ofPatchAt column: Int, _ row: Int) -> [Place] {
     let grid = window.grid
     let (right, bottom) = (grid.columns[column] + grid.patchSize, grid.rows[row] + grid.patchSize)
@@ -221,12 +223,12 @@ package final class SlideStream {
 }
 
 extension SlideStream {
-  /// What is held of the slide at a time; all threads read it.
+  /// The part of the slide that is held at a time; all threads read it.
   private struct Window: Sendable {
     let prepared: PreparedSlide
     let grid: PatchGrid
     let layout: Inference.Layout
-    /// Of a block, `reach` and what was asked for besides.
+    /// Margin of a block in pixels: `reach` and the room that was asked for.
     let margin: Int
     /// Normalized rows from `firstRow` on.
     var rows: [Row] = []
@@ -240,7 +242,7 @@ extension SlideStream {
       stitched = stitched.filter { extent(ofRow: $0.key.row).upperBound > row }
     }
 
-    /// Rows of the grid from where a row of patches begins to where the next row of blocks does.
+    /// Rows of the grid from the start of a row of patches to the start of the next row of blocks.
     func extent(ofRow row: Int) -> Range<Int> {
       let last = row + SlideStream.blockRows
       return grid.rows[row]..<(last < grid.rows.count ? grid.rows[last] : grid.height)
@@ -251,7 +253,7 @@ extension SlideStream {
       return grid.columns[column]..<(last < grid.columns.count ? grid.columns[last] : grid.width)
     }
 
-    /// Blocks are named by the row and the column of their first patch.
+    /// Area of a block on the grid. A block is named by the row and the column of its first patch.
     func area(of place: Place) -> PixelRectangle {
       let (xs, ys) = (extent(ofColumn: place.column), extent(ofRow: place.row))
       return PixelRectangle(x: xs.lowerBound, y: ys.lowerBound, width: xs.count, height: ys.count)
@@ -275,7 +277,7 @@ extension SlideStream {
       }
     }
 
-    /// A block with what its neighbours know of its margin.
+    /// A block with its margin, filled as far as neighbouring blocks are known.
     func block(_ place: Place) -> SlideBlock {
       let area = area(of: place)
       let left = max(0, area.x - margin)
@@ -306,7 +308,7 @@ extension SlideStream {
               for x in 0..<wide.width {
                 let (pixel, from) = (y &* wide.width &+ x, x &* (c + 1))
                 for channel in 0..<c { samples[pixel &* c &+ channel] = line[from &+ channel] }
-                // Where no patch lies nothing is known.
+                // Nothing is known where no patch lies.
                 let isKnown = !reconstruction[pixel &* c].isNaN && !line[from &+ c].isNaN
                 depth[pixel] = isKnown ? line[from &+ c] : 0
               }

@@ -7,10 +7,10 @@ package struct Evaluation: Sendable {
   /// One scan with its ground truth.
   package struct Scan: Sendable {
     package var caseName: String
-    /// Heat of every pixel and whether it is lesion, `[height, width]` both.
+    /// `heat` holds the heat of every pixel, `truth` whether the pixel is lesion; both `[height, width]`.
     package var heat: [Float]
     package var truth: [Bool]
-    /// The scan's one number; higher is more abnormal.
+    /// Score of the whole scan; higher is more abnormal.
     package var score: Double
 
     package init(caseName: String, heat: [Float], truth: [Bool], score: Double) {
@@ -24,14 +24,14 @@ package struct Evaluation: Sendable {
     var hasLesion: Bool { truth.contains(true) }
   }
 
-  /// A figure and the interval that holds its bootstrap distribution's middle 95 %.
+  /// A figure and the interval that holds the middle 95 % of its bootstrap distribution.
   package struct Figure: Sendable, Codable, Equatable {
     package var value: Double
     package var low: Double?
     package var high: Double?
   }
 
-  /// `nil` where a figure is not defined: no lesion, or nothing but lesions.
+  /// A figure is `nil` where it is not defined: where there is no lesion, or nothing but lesions.
   package struct Figures: Sendable, Codable, Equatable {
     package var pixelAP: Figure?
     package var bestDice: Figure?
@@ -57,7 +57,7 @@ package struct Evaluation: Sendable {
   }
 
   /// - Parameters:
-  ///   - threshold: calibrated; `nil` leaves out the Dice there.
+  ///   - threshold: calibrated threshold of heatmaps; `nil` leaves out the Dice at the threshold.
   ///   - resamples: how many times cases are drawn with replacement; 0 for no intervals.
   package static func figures(
     of scans: [Scan], threshold: Double?, resamples: Int = 200, seed: UInt64 = 0
@@ -74,7 +74,7 @@ package struct Evaluation: Sendable {
     func figure(_ value: Double?, _ key: KeyPath<Bootstrap.Draw, Double?>) -> Figure? {
       guard let value else { return nil }
       let draws = resampled.compactMap { $0[keyPath: key] }.sorted()
-      // Too few defined resamples say nothing about the spread.
+      // With too few defined resamples the spread is unknown.
       guard draws.count >= 20 else { return Figure(value: value, low: nil, high: nil) }
       func quantile(_ p: Double) -> Double { draws[Int((Double(draws.count - 1) * p).rounded())] }
       return Figure(value: value, low: quantile(0.025), high: quantile(0.975))
@@ -93,15 +93,15 @@ package struct Evaluation: Sendable {
     Metrics.Ranking(scores: pairs.map { Float($0.score) }, truth: pairs.map(\.truth))
   }
 
-  /// A case is as abnormal as its most abnormal scan.
+  /// Scores of cases: a case is as abnormal as its most abnormal scan.
   private static func caseScores(_ scans: [Scan]) -> [(score: Double, truth: Bool)] {
     Dictionary(grouping: scans, by: \.caseName).sorted { $0.key < $1.key }.map { _, scans in
       (scans.map(\.score).max()!, scans.contains(where: \.hasLesion))
     }
   }
 
-  /// Resamples cases. Pixels are counted in a few thousand bins of equal frequency, since sorting them all again for each
-  /// resample would take minutes; the point estimates above are exact.
+  /// Resamples cases. Pixels are counted in a few thousand bins of equal frequency, because sorting all pixels again
+  /// for each resample would take minutes. The point estimates above are exact.
   private struct Bootstrap {
     struct Draw {
       var pixelAP: Double?
@@ -162,7 +162,7 @@ package struct Evaluation: Sendable {
     private let hasThreshold: Bool
 
     init(_ scans: [Scan], heat: [Float], threshold: Double?) {
-      // Edges at ranks that grow geometrically from the top: the rare high scores decide the figures.
+      // Bin edges lie at ranks that grow geometrically from the top, because the few high scores decide the figures.
       let sorted = heat.sorted(by: >)
       var edges: [Float] = []
       var rank = 1.0

@@ -3,11 +3,11 @@ import Foundation
 import Imaging
 import Numerics
 
-/// Plants the lesions that the score network learns from, into healthy patches.
+/// Plants lesions into healthy patches; the score network learns from them.
 ///
-/// Inside, tissue is shifted by an offset with some texture, or flattened towards its mean first, or blurred first. Where
-/// the user has told what lesions look like (`EvidenceRule`), the offset follows the weighted channels and the sign, and
-/// the other channels change at random; else every channel does.
+/// Inside a lesion, tissue is shifted by an offset with some texture; in some lesions it is first flattened towards its
+/// mean, or blurred. If the user described what lesions look like (`EvidenceRule`), the offset follows the weighted
+/// channels and the sign, and the other channels change at random. Otherwise every channel changes.
 /// Source of the idea: Zavrtanik et al. 2021, arXiv:2108.07610 (DRAEM).
 package struct LesionPlanter: Sendable {
   /// Radii in pixels of the model's grid.
@@ -18,10 +18,10 @@ package struct LesionPlanter: Sendable {
   /// Edge of a patch in pixels.
   package let edge: Int
   package let channels: Int
-  /// The most kinds of lesions that a patch gets; each has its own size, direction and contents.
+  /// The most kinds of lesions in one patch; each kind has its own size, direction and contents.
   package let kinds: Int
-  /// Most lesions whose direction was not told shift the channels as healthy tissue varies: brighter tissue is brighter in
-  /// most channels. `nil` draws all channels on their own.
+  /// Covariance of healthy tissue. Where the user gave no direction, most lesions shift the channels together as
+  /// healthy tissue varies (brighter tissue is brighter in most channels). `nil` draws every channel independently.
   package let healthy: ChannelCovariance?
   /// See `LesionShape.borders`.
   package let borders: ClosedRange<Float>?
@@ -42,9 +42,10 @@ package struct LesionPlanter: Sendable {
 
   /// Share of the patches that get a lesion.
   private static let share: Float = 0.75
-  /// Share of the untold lesions that shift channels as healthy tissue varies: those that no color gives away.
+  /// Share of the lesions without a given direction that shift channels as healthy tissue varies, and so have no
+  /// unusual color.
   private static let healthyShare: Float = 0.8
-  /// A change below this is not called a lesion, in normalized intensity: a sixth of the spread of tissue.
+  /// A smaller change is not marked as a lesion; in normalized intensity, a sixth of the spread of tissue.
   private static let leastChange: Float = 0.02
 
   private enum Content: CaseIterable { case offset, flattened, blurred }
@@ -52,7 +53,7 @@ package struct LesionPlanter: Sendable {
   /// - Parameters:
   ///   - patch: `[edge, edge, channels]`, changed in place; `NaN` stays.
   ///   - tissue: `[edge, edge]`, 1 where lesions may be.
-  /// - Returns: 1 where at least half of the full change was made and something has changed, `[edge, edge]`.
+  /// - Returns: `[edge, edge]`, 1 where more than half of the full change was made and a channel has changed visibly.
   package func plant(
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
     using random: inout RandomGenerator
@@ -65,14 +66,16 @@ package struct LesionPlanter: Sendable {
       for i in lesions.indices where strength[i] > 0.5 { lesions[i] = 1 }
     }
     for i in lesions.indices where lesions[i] > 0 {
-      // Nobody could learn to see what changed nothing: texture can undo an offset.
+      // Texture can undo an offset. No network could learn to see a pixel that did not change.
       let values = i * channels..<(i + 1) * channels
       if !values.contains(where: { abs(patch[$0] - before[$0]) > Self.leastChange }) { lesions[i] = 0 }
     }
     return lesions
   }
 
-  /// - Returns: share of the full change, `[edge, edge]`.
+  /// Plants one kind of lesion.
+  ///
+  /// - Returns: share of the full change at every pixel, `[edge, edge]`.
   private func plantKind(
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
     using random: inout RandomGenerator
@@ -107,7 +110,7 @@ package struct LesionPlanter: Sendable {
     return strength
   }
 
-  /// Direction of the change over the channels; its largest part is about 1.
+  /// Direction of the change over the channels; its largest component is about 1.
   private func direction(using random: inout RandomGenerator) -> [Float] {
     if let weights = rule.channelWeights {
       let largest = weights.map(abs).max() ?? 1

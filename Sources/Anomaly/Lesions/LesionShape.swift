@@ -2,17 +2,17 @@ import Compute
 import Foundation
 import Numerics
 
-/// Where a planted lesion lies and how strongly: warped ellipses, alone or in groups, or clouds of specks.
+/// Draws the shape and the strength of a planted lesion: warped ellipses, alone or in groups, or clouds of specks.
 ///
-/// The sizes are spread evenly on a logarithmic scale; small lesions come in larger numbers.
+/// Sizes are spread evenly on a logarithmic scale. Small lesions come in larger numbers.
 package struct LesionShape: Sendable {
   /// Radii in pixels of the model's grid.
   package let radii: ClosedRange<Float>
   /// Edge of a patch in pixels.
   package let edge: Int
-  /// How far a lesion's border reaches, in pixels: the scale of a logistic function of the distance to it, at most a third
-  /// of the lesion's radius, so that its middle is changed in full. `nil` makes the borders of large lesions softer than
-  /// those of small ones.
+  /// Width of a lesion's border in pixels: the scale of a logistic function of the distance to the border. It is at
+  /// most a third of the lesion's radius, so that the lesion's middle is changed in full. `nil` makes the borders of
+  /// large lesions softer than those of small ones.
   package let borders: ClosedRange<Float>?
 
   package init(radii: ClosedRange<Float>, edge: Int, borders: ClosedRange<Float>? = nil) {
@@ -23,7 +23,7 @@ package struct LesionShape: Sendable {
 
   private static let mostMasses: Float = 12
   private static let leastStrength: Float = 0.01
-  /// Of a cloud's reach.
+  /// Distance at which a cloud ends, in units of its reach.
   private static let cloudEnd: Float = 2.5
 
   /// Strength of the change at every pixel, in 0...1, `[edge, edge]`; 0 outside tissue.
@@ -66,9 +66,10 @@ package struct LesionShape: Sendable {
       let aspect = exp(random.uniform(-0.5, 0.5))
       let angle = random.uniform(0, .pi)
       let (c, s) = (cos(angle), sin(angle))
-      // As far out as the strength still counts where the warps, normal deviates, push the border out by three deviations.
+      // The warps are normal deviates. The reach covers every pixel whose strength still counts where the warps push
+      // the border out by three deviations.
       let farthest = 1 + log(1 / Self.leastStrength) / sharpness + 3 * (coarseWarp + fineWarp)
-      // Soft lesions of the default end at three radii: with their faint rims left on, networks learned worse.
+      // By default, soft lesions end at three radii: networks learned worse when the faint rims beyond were kept.
       let reach = (borders == nil ? 3 : farthest) * size * max(aspect, 1 / aspect) + 2
       for py in within(y - reach, y + reach) {
         for px in within(x - reach, x + reach) {
@@ -100,14 +101,14 @@ package struct LesionShape: Sendable {
         guard distance < Self.cloudEnd else { continue }
         let outside = 1 / (1 + exp(4 * (1 - distance)))
         let i = py * edge + px
-        // Where the noise is highest it would reach beyond the end.
+        // Without fading, the highest noise would reach beyond the end of the cloud.
         let fading = borders == nil ? 1 : min(1, 2 * (Self.cloudEnd - distance))
         strength[i] = fading / (1 + exp((level + 2 * outside - field[i]) * sharpness))
       }
     }
   }
 
-  /// Pixels between two places, as far as they lie in the patch; none where both lie on one side of it.
+  /// Pixels of the patch between two positions along an axis; empty where both lie on the same side of the patch.
   private func within(_ low: Float, _ high: Float) -> Range<Int> {
     let first = Int(min(max(low, 0), Float(edge)))
     return first..<max(first, Int(min(max(high + 1, 0), Float(edge))))
@@ -117,10 +118,11 @@ package struct LesionShape: Sendable {
     borders.map { Self.sharpness(radius: radius, borders: $0, softness: softness) }
   }
 
-  /// Slope of the logistic function by the distance to a border, in units of the lesion's radius; for smooth noise, which
-  /// falls by about its deviation over a radius, by its deviation.
+  /// Slope of the logistic function of the distance to a border, with the distance in units of the lesion's radius. For
+  /// smooth noise, the distance is in units of the noise's deviation, because the noise falls by about one deviation
+  /// over a radius.
   ///
-  /// - Parameter softness: where in `borders`, in 0...1.
+  /// - Parameter softness: position within `borders`, in 0...1.
   package static func sharpness(radius: Float, borders: ClosedRange<Float>, softness: Float) -> Float {
     let border = borders.lowerBound + softness * (borders.upperBound - borders.lowerBound)
     return max(3, radius / border)

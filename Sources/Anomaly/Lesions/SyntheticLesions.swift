@@ -2,17 +2,18 @@ import Compute
 import Foundation
 import Numerics
 
-/// Lesions planted in healthy patches: to corrupt what the encoder sees, and to choose a checkpoint without labels.
+/// Lesions planted in healthy patches. They corrupt the encoder's input, and serve to choose a checkpoint without
+/// labels.
 ///
-/// Shapes are smooth noise above a level, from a few large blobs to many small ones, with edges from soft to sharp. Inside,
+/// Shapes are smooth noise above a level, from a few large blobs to many small ones, with soft to sharp edges. Inside,
 /// every channel is offset by its own amount and sign and gets some texture, or tissue from elsewhere in the patch is
-/// blended in. Source: the idea as in Zavrtanik et al. 2021, arXiv:2108.07610 (DRAEM); Kascenas et al. 2022 for coarse
-/// noise.
+/// blended in. Sources: the idea follows Zavrtanik et al. 2021, arXiv:2108.07610 (DRAEM), the coarse noise Kascenas et
+/// al. 2022.
 package struct SyntheticLesions: Sendable {
   /// Edge of a patch in pixels.
   package let edge: Int
   package let channels: Int
-  /// Cells of the noise along an edge, of which one is drawn a lesion: few give large blobs.
+  /// Possible numbers of noise cells along an edge; one is drawn for each lesion. Few cells give large blobs.
   private let cells: [Int]
   /// See `LesionShape.borders`.
   private let borders: ClosedRange<Float>?
@@ -20,8 +21,8 @@ package struct SyntheticLesions: Sendable {
 
   /// - Parameters:
   ///   - range: see `Normalization.range`.
-  ///   - radii: of the blobs, in pixels; `nil` goes from a fifth to about a twentieth of the edge.
-  ///   - borders: how far their borders reach, in pixels; `nil` lets them grow with the blob.
+  ///   - radii: radii of the blobs in pixels; `nil` goes from a fifth to about a twentieth of the edge.
+  ///   - borders: width of the blobs' borders in pixels; `nil` lets it grow with the blob.
   package init(
     edge: Int, channels: Int, range: ClosedRange<Float>, radii: ClosedRange<Float>? = nil,
     borders: ClosedRange<Float>? = nil
@@ -44,9 +45,10 @@ package struct SyntheticLesions: Sendable {
   /// - Parameters:
   ///   - patch: `[edge, edge, channels]`, changed in place; `NaN` stays.
   ///   - tissue: `[edge, edge]`, 1 where lesions may be.
-  ///   - rule: where it gives a direction, lesions shift the channels that have a weight along it; the others at random.
-  ///   - healthy: where no direction is told, half of the lesions shift the channels as healthy tissue varies.
-  /// - Returns: which pixels are lesion, `[edge, edge]`: at least half strength and a visible change.
+  ///   - rule: if it gives a direction, lesions shift the channels with a weight in that direction and the others at
+  ///     random.
+  ///   - healthy: where no direction is given, half of the lesions shift the channels as healthy tissue varies.
+  /// - Returns: `[edge, edge]`, which pixels are lesion: more than half of the full strength and a visible change.
   @discardableResult
   package func plant(
     into patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>,
@@ -108,7 +110,8 @@ package struct SyntheticLesions: Sendable {
     return lesion
   }
 
-  /// Adds coarse noise of standard deviation `deviation` within tissue, the same grain in all channels' own draws.
+  /// Adds coarse noise of standard deviation `deviation` within tissue; every channel gets its own draw with the same
+  /// grain size.
   /// Source: Kascenas et al. 2022, "Denoising autoencoders for unsupervised anomaly detection in brain MRI".
   package func addCoarseNoise(
     to patch: UnsafeMutableBufferPointer<Float>, tissue: UnsafeBufferPointer<UInt8>, deviation: Float,

@@ -3,12 +3,12 @@ import Foundation
 import Imaging
 import Numerics
 
-/// A made-up head, a few slices of it, with or without lesions.
+/// A few slices of a synthetic head, with or without lesions.
 ///
 /// Scalp, skull and fluid around two hemispheres with a folded cortex, white matter, deep nuclei, ventricles, a midline
 /// fissure and vessels. Every case has its own shape, contrast, coil bias and noise. Intensities are like those of a
-/// FLAIR image: fluid dark, gray matter a little brighter than white, scalp and vessels brightest. A lesion's intensity
-/// occurs in healthy tissue too, only elsewhere.
+/// FLAIR image: fluid is dark, gray matter a little brighter than white, scalp and vessels are brightest. The intensity
+/// of a lesion also occurs in healthy tissue, but elsewhere.
 ///
 /// Sources: the layout of Collins et al. 1998, doi:10.1109/42.712135 (BrainWeb); noise as in Gudbjartsson & Patz 1995,
 /// doi:10.1002/mrm.1910340618.
@@ -16,7 +16,8 @@ package struct Phantom: Sendable {
   package struct Slice: Sendable {
     /// Signal with bias and noise, about 0...1, one channel.
     package var image: Image
-    /// `[edge, edge]` each: lesion at half strength or more, and brain without its ventricles.
+    /// `lesion` marks pixels where a lesion has half its strength or more, `brain` the brain without its ventricles;
+    /// `[edge, edge]` each.
     package var lesion: [Bool]
     package var brain: [Bool]
   }
@@ -25,12 +26,12 @@ package struct Phantom: Sendable {
   package static let edge = 128
   package static let slicesPerCase = 4
   package static let pixelSize = PixelSize(x: 1700, y: 1700)
-  /// Distance of neighbouring slices, in pixels.
+  /// Distance between neighbouring slices, in pixels.
   package static let spacing: Float = 5
 
   package let slices: [Slice]
 
-  /// - Parameter hasLesions: with the same seed the head and its noise are the same with and without lesions.
+  /// - Parameter hasLesions: the head and its noise depend only on the seed, not on this.
   package init(seed: UInt64, hasLesions: Bool) {
     var random = RandomGenerator(seed: seed)
     let head = Head(using: &random)
@@ -43,7 +44,7 @@ package struct Phantom: Sendable {
       var mask = [Bool](repeating: false, count: signal.count)
       for lesion in lesions { lesion.grow(in: &signal, mask: &mask, brain: anatomy.brain, slice: number) }
       for i in signal.indices {
-        // Magnitude of a complex signal with noise in both parts.
+        // The magnitude of a complex signal with noise in both parts.
         let real = signal[i] * head.bias[i] + head.noise * noise.normal()
         let imaginary = head.noise * noise.normal()
         signal[i] = (real * real + imaginary * imaginary).squareRoot()
@@ -55,7 +56,7 @@ package struct Phantom: Sendable {
   }
 }
 
-/// What a slice shows before bias and noise.
+/// A slice before bias and noise.
 private struct Anatomy {
   var signal: [Float]
   var brain: [Bool]
@@ -83,7 +84,8 @@ private struct Head {
   let scalp: Float
   let noise: Float
   let bias: [Float]
-  /// Pairs of fields; turning from one to the other gives slices that resemble their neighbours.
+  /// Fields in pairs. Turning from one field of a pair to the other from slice to slice makes neighbouring slices
+  /// resemble each other.
   private let folds: [[Float]]
   private let grain: [[Float]]
   private let warps: [[Float]]
@@ -134,7 +136,7 @@ private struct Head {
     var result = Anatomy(
       signal: [Float](repeating: 0, count: edge * edge), brain: [Bool](repeating: false, count: edge * edge))
     for i in 0..<edge * edge {
-      // Position in the head's own frame, warped a little so that no two halves are alike.
+      // Position in the head's own frame, warped a little so that the two halves differ.
       let warp = SIMD2(turned(warps[0...1], by: turn / 4, i), turned(warps[2...3], by: turn / 4, i))
       let place = SIMD2(Float(i % edge), Float(i / edge)) - center + 1.2 * warp
       let u = (cos(tilt) * place.x + sin(tilt) * place.y) / scale
@@ -161,16 +163,16 @@ private struct Head {
       let (x, y) = (i % edge, i / edge)
       let dx = field[y * edge + min(x + 1, edge - 1)] - field[y * edge + max(x - 1, 0)]
       let dy = field[min(y + 1, edge - 1) * edge + x] - field[max(y - 1, 0) * edge + x]
-      // Where the field is flat there is no line to be near to.
+      // The lower bound of the gradient keeps the distance finite where the field is flat.
       return abs(field[i]) / max((dx * dx + dy * dy).squareRoot() / 2, 0.06)
     }
   }
 
-  /// Paints from the outside in.
+  /// Paints the tissues at a place, from the outside in.
   ///
   /// - Parameters:
   ///   - p: place in the head's frame, in pixels from its center, upright.
-  ///   - depth: below the skin, in pixels.
+  ///   - depth: depth below the skin, in pixels.
   ///   - fold: distance to the nearest furrow, in pixels.
   private func tissue(
     at p: SIMD2<Float>, depth: Float, level t: Float, fold: Float, grain: Float
@@ -194,7 +196,7 @@ private struct Head {
     let fissure = inside(0.8 - abs(p.x)) * ends
     paint(fluid, fissure)
 
-    /// Signed distance to a pair of mirrored ellipses, roughly.
+    /// Approximate signed distance to a pair of mirrored ellipses.
     func pair(_ x: Float, _ y: Float, _ width: Float, _ height: Float, tilt: Float) -> Float {
       let dx = abs(q.x) - x
       let dy = q.y - y
@@ -202,7 +204,7 @@ private struct Head {
       let b = (dy * cos(tilt) - dx * sin(tilt)) / height
       return (1 - (a * a + b * b).squareRoot()) * min(width * halfWidth, height * halfHeight)
     }
-    let deep = max(0, 1 - t * t / 0.3)  // nuclei and third ventricle show in the middle slices alone
+    let deep = max(0, 1 - t * t / 0.3)  // nuclei and third ventricle show only in the middle slices
     paint(gray * 0.97 * (1 + 0.03 * grain), inside(pair(0.17, 0.1, 0.11 * nuclei, 0.13 * nuclei, tilt: 0.3)) * deep)
     paint(gray * 1.04 * (1 + 0.03 * grain), inside(pair(0.36, -0.02, 0.08 * nuclei, 0.17 * nuclei, tilt: -0.2)) * deep)
     let open = ventricle * max(0.35, 1 - t * t)
@@ -221,15 +223,15 @@ private struct Head {
 /// A growth with a lobed outline that replaces the tissue it lies in.
 private struct Lesion {
   let center: SIMD2<Float>
-  /// Slice of its largest extent.
+  /// The slice in which the lesion is largest.
   let slice: Int
   let radius: Float
   let elongation: SIMD2<Float>
   let lobes: [(amplitude: Float, phase: Float)]
-  /// Half the width of its rim, in pixels.
+  /// Half the width of the lesion's rim, in pixels.
   let softness: Float
   let intensity: Float
-  /// How much of the tissue it lies in still shows, in 0...1.
+  /// How much of the tissue beneath the lesion still shows, in 0...1.
   let transparency: Float
 
   /// One to three lesions at random places of the brain, the first in one of the inner slices.
@@ -239,7 +241,7 @@ private struct Lesion {
       let places = anatomies[slice].brain.indices.filter { anatomies[slice].brain[$0] }
       let place = places[random.integer(below: places.count)]
       let shape = random.uniform(0.75, 1.3)
-      // Brighter than white matter: from gray matter to vessels; or darker, down to fluid.
+      // The lesion is brighter than white matter, from gray matter to vessels, or darker, down to fluid.
       let intensity =
         random.chance(0.5)
         ? head.white + random.uniform(0.17, 0.38) : max(head.fluid, head.white - random.uniform(0.14, 0.36))
@@ -251,7 +253,7 @@ private struct Lesion {
     }
   }
 
-  /// Grows in the brain alone, and in neighbouring slices as far as a ball would reach.
+  /// Draws the lesion, in the brain only, and in neighbouring slices as far as a ball of its radius would reach.
   func grow(in signal: inout [Float], mask: inout [Bool], brain: [Bool], slice: Int) {
     let away = Phantom.spacing * Float(slice - self.slice)
     let reach = (max(0, radius * radius - away * away)).squareRoot()

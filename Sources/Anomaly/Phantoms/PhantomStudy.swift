@@ -12,15 +12,15 @@ import Numerics
 /// masks/patient-01/slice-1_mask.tif ...   255 is lesion; all 0 where there is none
 /// ```
 ///
-/// Odd cases are stored in 8 bits, even ones in 16, each with a gain of its own. The same seed gives the same bytes.
+/// Odd cases are stored in 8 bits, even ones in 16, each with its own gain. The same seed gives the same bytes.
 package struct PhantomStudy: Sendable {
   package struct Case: Sendable {
     package var name: String
     package var slices: [Phantom.Slice]
     package var samples: TIFFWriter.Samples
-    /// What a signal of 1 is stored as.
+    /// The stored value of a signal of 1.
     package var gain: Float
-    /// One file of many pages instead of a file a slice.
+    /// Whether the case is one file of many pages instead of one file per slice.
     package var isStack: Bool
   }
 
@@ -32,7 +32,7 @@ package struct PhantomStudy: Sendable {
   package let healthyCount: Int
   package let patientCount: Int
 
-  /// The first line of a file that says who made the folder.
+  /// The first line of the marker file, which says who made the folder.
   package static let mark = "norma phantom study, synthetic"
   package static let markFile = "PHANTOMS.txt"
 
@@ -49,9 +49,9 @@ package struct PhantomStudy: Sendable {
 
   package func count(of group: Group) -> Int { group == .healthy ? healthyCount : patientCount }
 
-  /// - Parameter number: from 1.
+  /// - Parameter number: number of the case, from 1.
   package func phantomCase(_ number: Int, of group: Group) -> Case {
-    // A generator a case, so that one can be made without those before it.
+    // Every case has its own generator, so that one case can be made without those before it.
     var random = RandomGenerator(seed: seed &* 0x1_0000_0001 ^ UInt64(number) << 8 ^ (group == .healthy ? 1 : 2))
     let hasLesions = group == .patients && patientsWithLesions.contains(number)
     let phantom = Phantom(seed: random.next(), hasLesions: hasLesions)
@@ -62,17 +62,16 @@ package struct PhantomStudy: Sendable {
       gain: samples == .uint8 ? random.uniform(130, 210) : random.uniform(500, 9000), isStack: number.isMultiple(of: 5))
   }
 
-  /// Which patients have lesions; in no order that their names would tell.
+  /// The numbers of the patients with lesions, shuffled so that names do not tell.
   private var patientsWithLesions: Set<Int> {
     var random = RandomGenerator(seed: seed ^ 0x1E51_0115)
     return Set((1...patientCount).shuffled(using: &random).prefix(patientCount / 2))
   }
 
-  /// Writes the study. A folder that an earlier study of phantoms lies in is written anew.
+  /// Writes the study. A folder that holds an earlier study of phantoms is overwritten.
   ///
-  /// - Parameter progress: called with the number of cases written and of all cases.
-  /// - Throws: `NormaError` where the folder holds something else or cannot be made, `NormaError` where a file cannot
-  ///   be written.
+  /// - Parameter progress: called with the number of cases written and the number of all cases.
+  /// - Throws: `NormaError` where the folder holds something else or cannot be made, or where a file cannot be written.
   package func write(to path: String, progress: (Int, Int) -> Void = { _, _ in }) throws {
     try claim(path)
     let all = Group.allCases.flatMap { group in (1...count(of: group)).map { (group, $0) } }
@@ -82,7 +81,7 @@ package struct PhantomStudy: Sendable {
     }
   }
 
-  /// Makes the folder and marks it as one that may be written over.
+  /// Makes the folder and marks it as one that may be overwritten.
   private func claim(_ path: String) throws(NormaError) {
     let files = FileManager.default
     let mark = path + "/" + Self.markFile

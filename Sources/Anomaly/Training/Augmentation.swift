@@ -3,18 +3,19 @@ import Foundation
 import Imaging
 import Numerics
 
-/// How healthy patches are varied, so that a network does not learn their poses and gains by heart.
+/// How healthy patches are varied, so that a network does not memorize their poses and gains.
 package enum Augmentation: String, Codable, Sendable, CaseIterable {
-  /// Mirrored left to right or not, every channel's gain 0.85 to 1.15.
+  /// Patches may be mirrored left to right; every channel's gain is 0.85 to 1.15.
   case mirror
-  /// The same, and turned by up to 8 degrees and scaled by up to 10 % about the patch's center. Never upside down:
-  /// anatomy is not.
+  /// Like `mirror`; patches are also turned by up to 8 degrees and scaled by up to 10 % about their center. They are
+  /// never turned upside down, because anatomy has an upright pose.
   case mild
-  /// For photographs, which have no upright pose and uneven light: turned by any angle, scaled by up to a quarter,
-  /// brightness that drifts over the patch, contrast and color cast, sometimes out of focus.
+  /// For photographs, which have no upright pose and uneven light: patches are turned by any angle and scaled by up to
+  /// a quarter; brightness drifts over the patch, contrast and color cast vary, and some patches are out of focus.
   case photograph
 
-  /// How far a patch is turned either way, in radians, and by what share it is scaled; `nil` where it keeps its pose.
+  /// The largest angle by which a patch is turned either way, in radians, and the largest share by which it is scaled;
+  /// `nil` where the patch keeps its pose.
   var pose: (angle: Float, scaling: Float)? {
     switch self {
     case .mirror: nil
@@ -23,27 +24,27 @@ package enum Augmentation: String, Codable, Sendable, CaseIterable {
     }
   }
 
-  /// Whether `PatchLight` varies how a patch was lit; its gains are then the only ones.
+  /// Whether `PatchLight` varies how a patch was lit. If so, only its gains apply.
   var variesLight: Bool { self == .photograph }
 
-  /// What every channel is multiplied by.
+  /// Factor of every channel.
   func gains(channels: Int, using random: inout RandomGenerator) -> [Float] {
     let gains = (0..<channels).map { _ in random.uniform(0.85, 1.15) }
     return variesLight ? [Float](repeating: 1, count: channels) : gains
   }
 }
 
-/// Where the pixels of a patch are taken from: the patch mirrored, turned and scaled about its center.
+/// Maps pixels of a patch to places in the scan: the patch is mirrored, turned and scaled about its center.
 struct PatchPose {
-  /// Column by column: where one pixel to the right, and one down, leads in the scan.
+  /// `right` is the step in the scan for one pixel to the right in the patch, `down` the step for one pixel down.
   private let right: SIMD2<Float>
   private let down: SIMD2<Float>
   private let center: SIMD2<Float>
   private let middle: Float
 
   /// - Parameters:
-  ///   - origin: the patch's upper left corner in the scan were it not turned, in pixels.
-  ///   - edge: of the patch in pixels.
+  ///   - origin: the upper left corner in the scan of the unturned patch, in pixels.
+  ///   - edge: edge of the patch in pixels.
   ///   - limits: see `Augmentation.pose`.
   init(
     origin: (x: Int, y: Int), edge: Int, flips: Bool, limits: (angle: Float, scaling: Float),

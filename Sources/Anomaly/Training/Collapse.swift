@@ -1,25 +1,25 @@
-/// Whether a network's latents still carry anything about the scans.
+/// Tells whether a network's latents still carry anything about the scans.
 ///
 /// A latent channel is active where the mean of its posterior varies over held-out data by more than `leastActivity`,
-/// and its divergence is above `leastNats`. Where hardly any is, the posterior has collapsed onto the prior: the decoder
-/// has learned to do without, and every reconstruction looks alike.
+/// and its divergence is above `leastNats`. Where hardly any channel is active, the posterior has collapsed onto the
+/// prior: the decoder has learned to ignore the latents, and every reconstruction looks alike.
 /// Source: Burda et al. 2016, arXiv:1509.00519, section 5.2 (active units); Bowman et al. 2016, arXiv:1511.06349.
 package enum Collapse {
-  /// Variance of a posterior mean, where the prior's variance is 1.
+  /// Least variance of an active channel's posterior mean; the prior's variance is 1.
   package static let leastActivity = 0.01
-  /// Nats a patch.
+  /// Least divergence of an active channel, in nats per patch.
   package static let leastNats = 0.1
-  /// Share of the channels below which a network counts as collapsed.
+  /// Least share of active channels; a network with a smaller share counts as collapsed.
   package static let leastShare = 0.25
 
   /// - Parameters:
-  ///   - divergences: of each latent channel, in nats a patch, stage by stage.
+  ///   - divergences: divergence of each latent channel, in nats per patch, stage by stage.
   ///   - activity: variance of each channel's posterior mean, in the same order.
   package static func activeChannels(divergences: [[Double]], activity: [[Double]]) -> Int {
     zip(divergences.joined(), activity.joined()).count { $0 > leastNats && $1 > leastActivity }
   }
 
-  /// What to tell the user; `nil` where the latents are in use, or nothing was measured.
+  /// The warning for the user; `nil` where the latents are in use, or nothing was measured.
   package static func warning(divergences: [[Double]], activity: [[Double]]) -> String? {
     let channels = activity.joined().count
     let active = activeChannels(divergences: divergences, activity: activity)

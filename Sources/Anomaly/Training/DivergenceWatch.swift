@@ -1,11 +1,12 @@
-/// Tells from the losses whether training has left the way down and will not come back by itself.
+/// Tells from the losses whether training has diverged and will not recover by itself.
 ///
-/// One bad step is none: its gradient is not followed where it is not finite, and clipped where it is. What counts is
-/// several in a row.
+/// A single bad step does not count: its gradient is skipped where it is not finite, and clipped where it is. Several
+/// bad steps in a row count.
 package struct DivergenceWatch: Codable, Sendable, Equatable {
-  /// Running mean of the loss's size, in nats a value; a loss may be below zero, since it is of a density.
+  /// Running mean of the loss's absolute value, in nats per value. A loss may be negative, since it comes from a
+  /// density.
   private var mean: Double?
-  /// The lowest it has been: a mean that climbs along would hide a slow explosion.
+  /// The lowest running mean so far. A mean that rises along with the loss would hide a slow explosion.
   private var lowestMean = Double.greatestFiniteMagnitude
   private var failures = 0
   private var explosions = 0
@@ -17,19 +18,19 @@ package struct DivergenceWatch: Codable, Sendable, Equatable {
 
   package init() {}
 
-  /// Whether the last step was as it should be.
+  /// Whether the last step was neither a failure nor an explosion.
   package var isCalm: Bool { failures == 0 && explosions == 0 }
 
-  /// Whether a loss is out of all proportion to one that has been reached, both in nats a value.
+  /// Whether a loss is far too large compared with one reached before; both in nats per value.
   package static func isExplosion(_ loss: Double, after reached: Double) -> Bool {
-    // Near zero a loss is no measure; a nat a value is.
+    // A reached loss near zero is no measure, so 1 nat per value is used instead.
     loss > explosion * max(1, abs(reached))
   }
 
   /// - Parameters:
-  ///   - loss: of a step, in nats a value, comparable between steps.
-  ///   - gradientNorm: of the same step.
-  /// - Returns: why training has to go back, as a clause; `nil` where it may go on.
+  ///   - loss: loss of a step in nats per value, comparable between steps.
+  ///   - gradientNorm: norm of the same step's gradient.
+  /// - Returns: why training has to go back, as a clause; `nil` where it may continue.
   package mutating func reasonToGoBack(loss: Double, gradientNorm: Float) -> String? {
     guard loss.isFinite, gradientNorm.isFinite else {
       failures += 1
@@ -51,11 +52,11 @@ package struct DivergenceWatch: Codable, Sendable, Equatable {
   }
 }
 
-/// The loss left the way down, and going back to the last good state with smaller steps did not help.
+/// Training diverged, and going back to the last good state with smaller steps did not help.
 package struct TrainingDiverged: Error, Sendable, CustomStringConvertible {
   package let step: Int
   package let recoveries: Int
-  /// As a clause.
+  /// Why training diverged, as a clause.
   package let reason: String
 
   package var description: String {

@@ -3,31 +3,32 @@ import Foundation
 import Numerics
 import Threads
 
-/// What a network that has been trained says of the held-out healthy cases: what its scores mean, and what it is used to.
+/// Calibrates a trained network on the held-out healthy cases: the meaning of its scores, and references for latents
+/// and for the appearance of cases.
 struct HeldOutCalibration {
   let book: ScoreBook
-  /// Of every score in `book`.
+  /// Calibrations of all scores in `book`.
   let calibrations: [Score: Calibration]
   let latents: LatentReference
   let domain: DomainReference
-  /// Divergence of each latent channel on the last held-out patches that were seen, in nats a patch, stage by stage.
+  /// Divergence of each latent channel on the last held-out patches that were run, in nats per patch, stage by stage.
   let divergences: [[Double]]
   private let cases: Int
 
-  /// With fewer no case can be flagged at a false-positive rate of 5 %.
+  /// With fewer held-out cases, no case can be flagged at a false-positive rate of 5 %.
   private static let fewestCases = 19
 
   /// - Parameters:
-  ///   - network: with the weights that were chosen.
-  ///   - scoreNetwork: of the learned score, where there is one.
-  ///   - spread: the likelihood's, as training estimated it, a number a channel.
-  ///   - planted: by which the scores of the ensemble are chosen.
-  ///   - progress: called after every held-out slide with the number of its case and of all cases.
+  ///   - network: the network with the chosen weights.
+  ///   - scoreNetwork: network of the learned score, if the model has one.
+  ///   - spread: the likelihood's spread as estimated in training, one number per channel.
+  ///   - planted: planted lesions, by which the scores of the ensemble are chosen.
+  ///   - progress: called after every held-out slide with the number of its case and the number of all cases.
   init(
     of network: VAE, scoreNetwork: ScoreNetwork?, on set: TrainingSet, settings: TrainingSettings, spread: [Float],
     planted: PlantedScans, progress: (Int, Int) throws -> Void
   ) throws {
-    // Over a slide gradients would take longer than the training did.
+    // Computing gradients over a slide would take longer than the training did.
     let hasSlides = set.heldOut.contains { !$0.slides.isEmpty }
     let inference = Inference(
       network: network, scoreNetwork: scoreNetwork, preparation: set.preparation, settings: settings.inference,
@@ -50,7 +51,7 @@ struct HeldOutCalibration {
     cases = set.heldOut.count
   }
 
-  /// What to tell the user, as a sentence; `nil` where enough cases are held out.
+  /// The warning for the user, as a sentence; `nil` where enough cases are held out.
   var warning: String? {
     guard cases < Self.fewestCases else { return nil }
     let smallest = (100 / Double(cases + 1)).rounded()
@@ -58,7 +59,7 @@ struct HeldOutCalibration {
       + "\(Int(smallest)) %. \(Self.fewestCases) held-out cases are needed for 5 %."
   }
 
-  /// - Parameter maps: of all views of the held-out cases in turn.
+  /// - Parameter maps: the network's maps of all views of the held-out cases, in order.
   private static func calibrations(
     of heldOut: [TrainingSet.Member], by book: ScoreBook, inference: Inference, maps: [Inference.Maps],
     progress: (Int, Int) throws -> Void
@@ -89,9 +90,9 @@ struct HeldOutCalibration {
 }
 
 extension DomainReference {
-  /// How the cases of a training set look.
+  /// Measures how the cases of a training set look.
   ///
-  /// - Parameter maps: of the held-out cases' views, by the trained network, one after the other.
+  /// - Parameter maps: the trained network's maps of the held-out cases' views, in order.
   fileprivate init(of set: TrainingSet, heldOutMaps maps: [Inference.Maps], latents: LatentReference) {
     var next = 0
     let heldOut = set.heldOut.map { member in

@@ -2,16 +2,17 @@ import Compute
 import Imaging
 import Numerics
 
-/// The loss on held-out healthy patches, and what the latents carry of them; the same patches and noise every time.
+/// Measures the loss on held-out healthy patches, and how much the latents carry of them. Patches and noise are the
+/// same every time.
 struct HeldOutCheck {
   struct Result: Codable, Sendable, Equatable {
-    /// `Objective.heldOutLoss`, one sample a latent, in nats a value.
+    /// `Objective.heldOutLoss` with one sample per latent, in nats per value.
     var loss: Double
-    /// Its part without the divergence.
+    /// The loss without the divergence.
     var reconstruction: Double?
-    /// Divergence of each latent channel, in nats a patch, stage by stage.
+    /// Divergence of each latent channel, in nats per patch, stage by stage.
     var divergences: [[Double]]
-    /// Variance of each latent channel's posterior mean; every position of every patch is a draw of the data.
+    /// Variance of each latent channel's posterior mean over all positions of all patches.
     var activity: [[Double]]
 
     /// False where the network has diverged.
@@ -19,7 +20,7 @@ struct HeldOutCheck {
   }
 
   private let objective: Objective
-  /// Patches as cut, `[n, edge, edge, c]`, `NaN` where there is no data; batches of one size.
+  /// Patches as cut, `[n, edge, edge, c]`, `NaN` where there is no data. All batches have the same size.
   private let batches: [Tensor]
   private let input: Tensor
 
@@ -51,7 +52,7 @@ struct HeldOutCheck {
     self.batches = batches
   }
 
-  /// - Parameter spread: each channel's, as training estimates it.
+  /// - Parameter spread: spread of each channel as estimated in training.
   func measure(_ network: VAE, spread: [Float]) throws -> Result {
     var loss = 0.0
     var charge = 0.0
@@ -65,7 +66,7 @@ struct HeldOutCheck {
       loss += objective.heldOutLoss(
         of: batch, reconstruction: sampled, scales: network.scales, divergences: network.divergences, spread: spread)
       charge += objective.charge(for: network.divergences, values: batch.shape.count / batch.shape.n)
-      // Activity asks for the mean's path through the stages, which sampling above would blur.
+      // Activity is measured with the means passed through the stages; the sampling above would blur it.
       _ = try network.forward(input, sampling: &none)
       let found = network.divergences
       divergences = divergences.isEmpty ? found : zip(divergences, found).map { zip($0, $1).map(+) }

@@ -1,13 +1,13 @@
-/// What the first of several processes has the others do; they do nothing but wait for it.
+/// An instruction from the first of several processes to the others, which only wait for instructions.
 ///
-/// The first alone looks at the clock, at held-out scans and at signals, so that no two of them ever disagree on what comes
-/// next.
+/// Only the first process looks at the clock, at held-out scans and at signals, so that the processes never disagree on
+/// the next step.
 enum Instruction: BitwiseCopyable {
-  /// Take over all that training changes, which follows.
+  /// Take over the training state, which follows.
   case state
-  /// A step of the network that is being trained, with the patches that are their share of the batch.
+  /// Run a step of the network in training on this process's share of the batch's patches.
   case step(rate: Float)
-  /// From here on the steps are those of the learned score.
+  /// From here on, steps train the learned score.
   case score
   case end
 }

@@ -3,9 +3,9 @@ import Foundation
 import Imaging
 import Numerics
 
-/// Varies how a healthy patch was lit and focused, so that a network does not take light for a lesion.
+/// Varies how a healthy patch was lit and focused, so that a network does not mistake light for a lesion.
 enum PatchLight {
-  /// Intensity about which contrast is varied: nominally the middle of tissue.
+  /// Intensity about which contrast is varied: roughly the middle of tissue.
   private static let middle: Float = 0.5
   private static let largestDrift: Float = 0.25
   private static let largestCast: Float = 0.08
@@ -13,7 +13,7 @@ enum PatchLight {
 
   /// - Parameters:
   ///   - patch: normalized intensities, `[edge, edge, channels]`, changed in place; `NaN` stays.
-  ///   - range: see `Normalization.range`; what is brought out of it is clipped.
+  ///   - range: see `Normalization.range`; values beyond it are clipped.
   static func vary(
     _ patch: UnsafeMutableBufferPointer<Float>, edge: Int, channels: Int, range: ClosedRange<Float>,
     using random: inout RandomGenerator

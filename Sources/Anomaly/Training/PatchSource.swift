@@ -3,19 +3,19 @@ import Imaging
 import Numerics
 import Threads
 
-/// Cuts, augments and corrupts patches, batch after batch.
+/// Cuts, augments and corrupts batches of patches.
 package final class PatchSource: Sendable {
   private let scans: [PreparedScan]
   private let edge: Int
   private let channels: Int
-  /// Running sum of how many patches each scan is worth, so that a large scan is drawn from more often.
+  /// Running sum of the number of patches that each scan counts for, so that larger scans are drawn more often.
   private let worth: [Float]
   private let lesions: SyntheticLesions
   private let augmentation: Augmentation
   private let range: ClosedRange<Float>
 
   /// - Parameters:
-  ///   - edge: of a patch, in pixels of the model's grid.
+  ///   - edge: edge of a patch in pixels of the model's grid.
   ///   - range: see `Normalization.range`.
   package init(
     _ scans: [PreparedScan], edge: Int, channels: Int, range: ClosedRange<Float>, augmentation: Augmentation = .mirror
@@ -33,15 +33,15 @@ package final class PatchSource: Sendable {
     lesions = SyntheticLesions(edge: edge, channels: channels, range: range)
   }
 
-  /// Patches that make one pass over the scans.
+  /// Number of patches in one pass over the scans.
   var patchesPerEpoch: Int { max(1, Int(worth.last ?? 1)) }
 
-  /// Fills a batch: `clean` is what is to be reconstructed (`NaN` where there is no data), `corrupted` what the encoder
-  /// sees. Both `[n, edge, edge, c]`.
+  /// Fills a batch: `clean` is the target of reconstruction (`NaN` where there is no data), `corrupted` the encoder's
+  /// input. Both are `[n, edge, edge, c]`.
   ///
   /// - Parameters:
-  ///   - corrupting: whether to corrupt it; without, the encoder sees the clean patch, 0 where there is no data.
-  ///   - share: which patches of a batch to make; `nil` for all. The generator goes on as if all were made.
+  ///   - corrupting: whether to corrupt the input; if not, the encoder gets the clean patch, 0 where there is no data.
+  ///   - share: which patches of the batch to make; `nil` for all. The generator advances as if all were made.
   package func fill(
     clean: Tensor, corrupted: Tensor, corrupting: Bool = true, share: BatchShare? = nil,
     using random: inout RandomGenerator
@@ -72,7 +72,7 @@ package final class PatchSource: Sendable {
   ///   - scans: receives intensities, 0 where there is no data, `[n, edge, edge, c]`.
   ///   - lesions: receives 1 where a pixel is lesion, `[n, edge, edge]`.
   ///   - depth: receives the distance below the surface of the tissue in pixels, 0 outside tissue, `[n, edge, edge]`.
-  ///   - share: which patches of a batch to make; the generator goes on as if all were made.
+  ///   - share: which patches of the batch to make; the generator advances as if all were made.
   func fillPlanted(
     _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter, share: BatchShare,
     using random: inout RandomGenerator
@@ -101,20 +101,20 @@ package final class PatchSource: Sendable {
     }
   }
 
-  /// A seed of every patch of a share.
+  /// Seeds of the patches in a share.
   private static func seeds(_ share: BatchShare, using random: inout RandomGenerator) -> [UInt64] {
     Array((0..<share.batch).map { _ in random.next() }[share.patches])
   }
 
-  /// Cuts a random patch in a random pose, its channels scaled a little.
+  /// Cuts a random patch in a random pose and scales its channels a little.
   ///
   /// - Parameter target: receives the patch, `[edge, edge, c]`; `NaN` where there is no data.
-  /// - Returns: 1 where it is tissue, `[edge, edge]`.
+  /// - Returns: 1 where there is tissue, `[edge, edge]`.
   package func cut(into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator) -> [UInt8] {
     let scan = scans[draw(&random)]
     let (width, height) = (scan.image.width, scan.image.height)
     var origin = (x: 0, y: 0)
-    // Empty patches teach nothing: a few tries for one with tissue at its center.
+    // Empty patches teach nothing, so a few places are tried to find one with tissue at its center.
     for _ in 0..<8 {
       origin = (place(width, &random), place(height, &random))
       let middle = min(max(origin.y + edge / 2, 0), height - 1) * width + min(max(origin.x + edge / 2, 0), width - 1)
@@ -144,8 +144,8 @@ package final class PatchSource: Sendable {
     return tissue
   }
 
-  /// Bilinear for intensities, the nearest pixel for tissue. A value that would take part of its weight from missing data
-  /// is missing too: none is made up.
+  /// Interpolates intensities bilinearly and takes the tissue of the nearest pixel. A value with any weight on missing
+  /// data is missing too.
   private func interpolate(
     _ scan: PreparedScan, in pose: PatchPose, gains: [Float], into target: UnsafeMutableBufferPointer<Float>,
     tissue: inout [UInt8]
@@ -188,7 +188,7 @@ package final class PatchSource: Sendable {
     return min(worth.firstIndex { $0 > wanted } ?? 0, scans.count - 1)
   }
 
-  /// Where a patch starts along one edge: anywhere in a larger scan, up to a sixteenth of a patch aside in a smaller one.
+  /// Start of a patch along one edge: anywhere in a larger scan, up to a sixteenth of a patch off in a smaller one.
   private func place(_ length: Int, _ random: inout RandomGenerator) -> Int {
     let slack = max(length - edge, 0)
     let margin = edge / 16

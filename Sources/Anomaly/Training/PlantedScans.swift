@@ -2,11 +2,12 @@ import Compute
 import Imaging
 import Numerics
 
-/// Lesions planted in held-out healthy patches, the same every time: what checkpoints and scores are chosen by.
+/// Lesions planted in held-out healthy patches, the same every time. Checkpoints and scores are chosen by how well they
+/// find these.
 ///
-/// They are drawn by `SyntheticLesions`, other than those that the score network learns from.
+/// `SyntheticLesions` draws them, so they differ from the lesions that the score network learns from (`LesionPlanter`).
 struct PlantedScans: Sendable {
-  /// The patches before anything was planted.
+  /// The same patches without lesions.
   let clean: [PreparedScan]
   let scans: [PreparedScan]
   /// Which pixels are lesion, `[height, width]` each.
@@ -14,7 +15,7 @@ struct PlantedScans: Sendable {
 
   private static let patches = 64
 
-  /// - Parameter scoring: gives the lesions' radii and borders, where a score is learned.
+  /// - Parameter scoring: gives the lesions' radii and borders if a score is learned.
   init(_ set: TrainingSet, architecture: VAE.Architecture, rule: EvidenceRule, scoring: ScoreTrainer.Settings?) {
     let scans = set.heldOut.flatMap(\.views)
     let edge = architecture.patchSize
@@ -52,7 +53,8 @@ struct PlantedScans: Sendable {
     self.lesions = lesions
   }
 
-  /// The one in the middle where scans are hardly larger than a patch, else one with tissue in it.
+  /// Index of a patch: the middle one where the scan is hardly larger than a patch, otherwise a random one with tissue
+  /// in it.
   private static func patch(of grid: PatchGrid, in scan: PreparedScan, using random: inout RandomGenerator) -> Int {
     guard grid.count > 4 else { return grid.count / 2 }
     for _ in 0..<8 {

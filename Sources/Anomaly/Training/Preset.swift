@@ -1,18 +1,18 @@
 import Imaging
 
-/// Settings that suit a kind of scan, to start from. Every one of them can be set by itself.
+/// Settings to start from for one kind of scan. Each of them can also be set on its own.
 package enum Preset: String, CaseIterable, Sendable {
   /// Makes no assumption about the scan or about what a lesion looks like.
   case generic
-  /// MR slices of any contrast: intensities have no unit, a lesion may be brighter or darker.
+  /// MR slices of any contrast: intensities have no unit, and a lesion may be brighter or darker.
   case mri
   /// Slices with three channels, pre-contrast, FLAIR and post-contrast: lesions are bright in FLAIR.
   case flair
   /// CT slices in Hounsfield units, soft tissue.
   case ct
-  /// Radiographs: the same pose every time, but never quite.
+  /// Radiographs: the pose is nearly, but never exactly, the same.
   case xray
-  /// Stained slides: no pose, colors that differ from batch to batch, bright glass around tissue.
+  /// Stained slides: no fixed pose, colors that differ from batch to batch, bright glass around tissue.
   case histology
   /// Fundus photographs: many small lesions, dark or bright, on a background that varies more than they do.
   case fundus
@@ -23,14 +23,14 @@ package enum Preset: String, CaseIterable, Sendable {
     package var tissueAppearance = TissueMask.Look.bright
     /// Radii of planted lesions, in pixels of the model's grid.
     package var radii: ClosedRange<Float> = 2...32
-    /// Size of their offset, in normalized intensity.
+    /// Size of the planted lesions' offset, in normalized intensity.
     package var contrast: ClosedRange<Float> = 0.1...0.7
     /// See `Preparation.localContrast`.
     package var localContrast: Float?
-    /// `nil` chooses by the scans' size.
+    /// Factor of the reduction; `nil` chooses it by the scans' size.
     package var reduction: Int?
     package var augmentation = Augmentation.mirror
-    /// Kinds of lesions that a patch of training may have at once.
+    /// Most kinds of lesions that a training patch may have at once.
     package var kinds = 1
     /// See `LesionShape.borders`.
     package var borders: ClosedRange<Float>?
@@ -61,7 +61,7 @@ package enum Preset: String, CaseIterable, Sendable {
       values.reduction = 2
       values.augmentation = .photograph
       values.kinds = 4
-      // Exudates and haemorrhages end abruptly; what changes over many pixels is light.
+      // Exudates and haemorrhages have sharp borders; changes over many pixels come from the light.
       values.borders = 0.4...2
       values.inference.flips = true
       values.inference.overlap = 0.5

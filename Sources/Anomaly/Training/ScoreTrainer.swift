@@ -3,7 +3,7 @@ import Foundation
 import Numerics
 import Threads
 
-/// Trains the score network on lesions planted in healthy patches, behind a VAE whose weights stay as they are.
+/// Trains the score network on lesions planted in healthy patches. The weights of the VAE in front of it stay fixed.
 package final class ScoreTrainer {
   package struct Settings: Codable, Sendable, Equatable {
     package var budget: TrainingBudget
@@ -11,11 +11,11 @@ package final class ScoreTrainer {
     package var learningRate: Float = 2e-3
     /// Radii of planted lesions, in pixels of the model's grid.
     package var radii: ClosedRange<Float>
-    /// Size of their offset, in normalized intensity.
+    /// Size of the planted lesions' offset, in normalized intensity.
     package var contrast: ClosedRange<Float>
-    /// Kinds of lesions that a patch may have at once.
+    /// Most kinds of lesions that a patch may have at once.
     package var kinds: Int
-    /// How far the borders of lesions reach, in pixels of the model's grid; `nil` lets them grow with the lesion.
+    /// Width of the lesions' borders, in pixels of the model's grid; `nil` lets it grow with the lesion.
     package var borders: ClosedRange<Float>?
 
     package init(
@@ -38,7 +38,7 @@ package final class ScoreTrainer {
   private let adam: Adam
   private let planter: LesionPlanter
   private let input: ScoreInput
-  /// The processes that share a batch, and which of its patches are this one's.
+  /// `ranks` are the processes that share a batch, `share` the patches that belong to this process.
   private let ranks: Ranks?
   private let share: BatchShare
   private let gradientSum: GradientSum?
@@ -74,14 +74,14 @@ package final class ScoreTrainer {
     package var step: Int
     /// Share of the budget that is used up, in 0...1.
     package var fraction: Double
-    /// Mean loss since the last report, in nats a pixel.
+    /// Mean loss since the last report, in nats per pixel.
     package var loss: Double
     package var patchesPerSecond: Double
   }
 
-  /// Trains until the budget is used up and leaves the averaged weights in the network.
+  /// Trains until the budget is used up, then puts the averaged weights into the network.
   ///
-  /// - Returns: steps taken.
+  /// - Returns: number of steps taken.
   package func run(observe: (Progress) throws -> Void) throws -> Int {
     let n = settings.batchSize
     var batch = try Batch(self)
@@ -119,13 +119,13 @@ package final class ScoreTrainer {
     return adam.step
   }
 
-  /// Computes along with the first process until it says that training has ended.
+  /// Computes its share of every step until the first process says that training has ended.
   func assist() throws {
     var batch = try Batch(self)
     while case .step(let rate)? = try ranks?.broadcast(Instruction.end) { _ = try step(&batch, rate: rate) }
   }
 
-  /// The patches of a step that are this process's, and where they come from.
+  /// This process's patches of a step, with their buffers.
   private struct Batch {
     let clean: Tensor
     let shown: Tensor
@@ -171,20 +171,22 @@ package final class ScoreTrainer {
     return (loss, loss.isFinite ? adam.update(learningRate: rate) : .nan)
   }
 
-  /// Cross-entropy, lesions counting more, plus a soft Dice loss over the batch, which keeps small lesions from being
-  /// outvoted. Source of the latter: Milletari et al. 2016, arXiv:1606.04797, equation 2 (here without squares).
+  /// Cross-entropy with more weight on lesions, plus a soft Dice loss over the batch, so that the many healthy pixels
+  /// do not outweigh small lesions. Source of the Dice loss: Milletari et al. 2016, arXiv:1606.04797, equation 2 (here
+  /// without squares).
   ///
   /// - Parameters:
   ///   - logits: `[n, h, w, 1]`.
   ///   - lesions: 0 or 1, `[n, h, w]`.
-  ///   - gradient: receives the loss's gradient by the logits.
-  ///   - ranks: the processes whose patches are a batch together, where there are several.
+  ///   - gradient: receives the gradient of the loss with respect to the logits.
+  ///   - ranks: the processes that share the batch, if there are several.
   package static func loss(
     _ logits: Tensor, lesions: [Float], gradient: Tensor, ranks: Ranks? = nil
   ) throws -> Double {
     let (patches, pixels) = (logits.shape.n, logits.shape.count / logits.shape.n)
     let (x, g) = (logits.split, gradient.split)
-    // Cross-entropy, lesion found, found, lesion: a sum each for every patch, so that threads change no bit.
+    // Sums of cross-entropy, lesion times probability, probability, and lesion. Each patch has its own, so that the
+    // number of threads does not change a bit of the result.
     var sums = [SIMD4<Double>](repeating: .zero, count: patches)
     return try lesions.withUnsafeBufferPointer { lesions throws in
       let lesions = ReadBuffer(lesions)

@@ -3,15 +3,15 @@ import Files
 import Foundation
 import Threads
 
-/// Trains the network on healthy patches and chooses weights that find planted lesions best and reconstruct well.
+/// Trains the network on healthy patches and chooses the weights that find planted lesions best and reconstruct well.
 ///
-/// A `PatchSource` cuts and corrupts the patches of a batch, a `TrainingStep` updates the network by them. A dozen times
-/// over the budget `HeldOutCheck` and `PlantedScans` measure the averaged weights; `TrainingState` chooses among the checks
-/// and goes back where training diverges. In the end `ScoreTrainer` learns the score, and `HeldOutCalibration` finds what
-/// the scores mean. A `TrainingCheckpoint` keeps all that changes in a file.
+/// A `PatchSource` cuts and corrupts the patches of a batch, and a `TrainingStep` updates the network with them. A
+/// dozen times over the budget, `HeldOutCheck` and `PlantedScans` measure the averaged weights; `TrainingState` chooses
+/// among the checks and goes back where training diverges. At the end, `ScoreTrainer` learns the score, and
+/// `HeldOutCalibration` finds what the scores mean. A `TrainingCheckpoint` saves the training state in a file.
 ///
-/// Several processes may share every batch: the first runs as one process alone does and gives `Instruction`s, the others
-/// `assist`.
+/// Several processes may share every batch: the first runs as a single process would and gives `Instruction`s to the
+/// others, which call `assist`.
 package final class Trainer {
   package typealias Settings = TrainingSettings
   package typealias Progress = TrainingProgress
@@ -29,14 +29,14 @@ package final class Trainer {
   private var state: TrainingState
   /// Weights of the chosen check.
   private var best: [[Float]]
-  /// The processes that share every batch, where there are several; this one is the first unless it only assists.
+  /// The processes that share every batch, if there are several. This process is the first unless it only assists.
   private let ranks: Ranks?
 
   private static let checks = 12
-  /// How much time a training that is killed loses at most.
+  /// The most time, in seconds, that is lost when a training is killed.
   package var secondsBetweenCheckpoints = 60.0
 
-  /// - Parameter architecture: has to suit the settings' objective, see `VAE.Architecture.suit`.
+  /// - Parameter architecture: must suit the settings' objective, see `VAE.Architecture.suit`.
   package init(
     _ set: TrainingSet, architecture: VAE.Architecture, settings: Settings, engine: Engine, ranks: Ranks? = nil
   ) throws {
@@ -63,14 +63,14 @@ package final class Trainer {
 
   // MARK: Run
 
-  /// Trains until the budget is used up, or checks have brought nothing for as long as the settings' patience.
+  /// Trains until the budget is used up, or until checks have brought no gain for as long as the settings' patience.
   ///
-  /// - Parameter observe: hears of progress; what it throws ends the training and is passed on.
+  /// - Parameter observe: called with every event; if it throws, training ends and the error is passed on.
   /// - Returns: the trained model with its calibration.
-  /// - Throws: `TrainingDiverged`, besides what oneDNN reports.
+  /// - Throws: `TrainingDiverged`, the errors of oneDNN, and those of `observe`.
   package func run(toolVersion: String, observe: (Event) throws -> Void) throws -> Model {
     let batch = try Batch(self)
-    // However this ends; where a process is lost nobody can be told.
+    // The others are told of the end in every case. Where a process is lost, they cannot be told.
     defer { _ = try? ranks?.broadcast(Instruction.end) }
     try shareState()
     let start = Date()
@@ -81,7 +81,7 @@ package final class Trainer {
 
     func goBack(_ reason: String) throws {
       let event = try recover(to: good, because: reason)
-      // A budget of epochs has gone back too, and its checks are due again; one of minutes has not.
+      // A budget of epochs goes back too, so its checks are due again. A budget of minutes does not.
       state.checksDone = min(state.checksDone, checksDue)
       meter = ProgressMeter(start: Date(), step: adam.step)
       try shareState()
@@ -135,7 +135,7 @@ package final class Trainer {
 
   private var stepsPerEpoch: Double { Double(source.patchesPerEpoch) / Double(settings.batchSize) }
 
-  /// Share of the budget that is used up; may pass 1.
+  /// Share of the budget that is used up; may exceed 1.
   private var fraction: Double {
     settings.budget.fraction(seconds: state.seconds, steps: adam.step, stepsPerEpoch: stepsPerEpoch)
   }
@@ -158,7 +158,7 @@ package final class Trainer {
 
   /// Goes back to a good state with half the learning rate.
   ///
-  /// - Throws: `TrainingDiverged` where that has been done too often.
+  /// - Throws: `TrainingDiverged` where training has gone back too often.
   private func recover(to good: TrainingSnapshot, because reason: String) throws(TrainingDiverged) -> Event {
     let step = adam.step
     let account = try state.recover(to: good.state, ofStep: good.step, from: step, because: reason)
@@ -169,7 +169,7 @@ package final class Trainer {
 
   // MARK: Step
 
-  /// The patches of a step that are this process's, and what updates the network by them.
+  /// This process's patches of a step, and the step that updates the network with them.
   private final class Batch {
     let clean: Tensor  // [n, edge, edge, c]
     let corrupted: Tensor  // [n, edge, edge, c]
@@ -191,8 +191,8 @@ package final class Trainer {
 
   /// Draws the next batch and takes a step along its gradient.
   ///
-  /// - Returns: as of `TrainingStep.run`.
-  /// - Throws: with nothing changed, so that a checkpoint may be kept.
+  /// - Returns: the result of `TrainingStep.run`.
+  /// - Throws: with the state unchanged, so that a checkpoint can still be saved.
   private func step(_ batch: Batch, rate: Float) throws -> (terms: Objective.Terms, norm: Float) {
     let before = (random: state.random, spread: state.spread)
     source.fill(
@@ -211,7 +211,7 @@ package final class Trainer {
 
   // MARK: Checks
 
-  /// A check that was cut short is due again when training goes on.
+  /// Runs the check that is due. If it is cut short, it is due again when training goes on.
   private func runDueCheck() throws -> Event? {
     let before = state.checksDone
     state.checksDone = checksDue
@@ -221,9 +221,9 @@ package final class Trainer {
     }
   }
 
-  /// Measures the averaged weights, a dozen times over the budget, and keeps the best.
+  /// Measures the averaged weights and keeps the best. Called a dozen times over the budget.
   ///
-  /// - Returns: what is to be told; `nil` where the network has diverged and nothing was kept.
+  /// - Returns: the event to report; `nil` where the network has diverged and nothing was kept.
   private func runCheck() throws -> Event? {
     let live = adam.swapInAverages()
     defer { for (parameter, values) in zip(network.parameters, live) { parameter.set(values) } }
@@ -241,7 +241,7 @@ package final class Trainer {
 
   // MARK: End
 
-  /// Learns the score, calibrates on the held-out cases, and puts the model together.
+  /// Learns the score, calibrates on the held-out cases, and assembles the model.
   private func finish(toolVersion: String, observe: (Event) throws -> Void) throws -> Model {
     for (parameter, values) in zip(network.parameters, best) { parameter.set(values) }
     var scoreNetwork: ScoreNetwork?
@@ -278,7 +278,7 @@ package final class Trainer {
         }))
   }
 
-  /// A score network that knows nothing yet, and what trains it behind the network as it is.
+  /// An untrained score network, and its trainer, which uses the VAE with its present weights.
   private func scoreTraining(_ scoring: ScoreTrainer.Settings) -> (network: ScoreNetwork, trainer: ScoreTrainer) {
     let judge = ScoreNetwork(
       ScoreNetwork.Architecture(inputs: ScoreInput(architecture).count), seed: settings.seed, engine: engine)
@@ -303,13 +303,14 @@ package final class Trainer {
     return try TrainingCheckpoint(setup: setup, snapshot: snapshot).file(of: network.parameters)
   }
 
-  /// Writes everything needed to go on: weights, moments, averages, best weights, random numbers, time used.
+  /// Writes everything needed to continue: weights, moments, averages, best weights, random numbers, time used.
   package func saveCheckpoint(to path: String) throws { try ModelStorage.write(checkpoint(), to: path) }
 
-  /// Goes on where a checkpoint left off. The budget may differ, the study, network and other settings may not.
+  /// Continues from a checkpoint. The budget may differ from the checkpoint's; study, network and other settings may
+  /// not.
   package func resume(from path: String) throws(NormaError) { try resume(ModelStorage.read(path), path: path) }
 
-  /// - Parameter path: where the checkpoint came from, for messages.
+  /// - Parameter path: the checkpoint's path, for error messages.
   private func resume(_ file: Safetensors, path: String) throws(NormaError) {
     let snapshot = try TrainingCheckpoint(file, path: path, for: setup, of: network.parameters).snapshot
     snapshot.restore(adam)
@@ -319,7 +320,7 @@ package final class Trainer {
 
   // MARK: Several processes
 
-  /// Computes along with the first process until it says that training has ended.
+  /// Computes its share of every step until the first process says that training has ended.
   package func assist() throws {
     guard let ranks else { preconditionFailure("nobody to assist") }
     let batch = try Batch(self)
@@ -335,10 +336,10 @@ package final class Trainer {
     }
   }
 
-  /// Gives the other processes all that they need to go on from here.
+  /// Sends the training state to the other processes.
   ///
-  /// They would come to the same numbers by themselves. That no difference between machines or libraries adds up is worth
-  /// a message now and then.
+  /// They would compute the same numbers themselves. Sending the state now and then keeps differences between machines
+  /// or libraries from adding up.
   private func shareState() throws {
     guard let ranks else { return }
     _ = try ranks.broadcast(Instruction.state)

@@ -6,7 +6,7 @@ package enum TrainingBudget: Codable, Sendable, Equatable {
   /// Passes over the training patches.
   case epochs(Double)
 
-  /// Share that is used up; may pass 1.
+  /// Share of the budget that is used up; may exceed 1.
   func fraction(seconds: Double, steps: Int, stepsPerEpoch: Double) -> Double {
     switch self {
     case .minutes(let minutes): seconds / (minutes * 60)
@@ -14,11 +14,12 @@ package enum TrainingBudget: Codable, Sendable, Equatable {
     }
   }
 
-  /// Seconds until it is used up.
+  /// Seconds until the budget is used up.
   ///
   /// - Parameters:
-  ///   - seconds: used so far, as are `steps`.
-  ///   - stepsPerSecond: as fast as training is now.
+  ///   - seconds: seconds used so far.
+  ///   - steps: steps taken so far.
+  ///   - stepsPerSecond: present speed of training.
   func secondsLeft(seconds: Double, steps: Int, stepsPerEpoch: Double, stepsPerSecond: Double) -> Double {
     switch self {
     case .minutes(let minutes): max(0, minutes * 60 - seconds)
@@ -27,13 +28,14 @@ package enum TrainingBudget: Codable, Sendable, Equatable {
   }
 }
 
-/// Linear warm-up, then half a cosine down to nothing. Source: Loshchilov & Hutter 2017, arXiv:1608.03983.
+/// Learning rate: a linear warm-up, then half a cosine down to 1e-6. Source: Loshchilov & Hutter 2017,
+/// arXiv:1608.03983.
 enum LearningRate {
   private static let warmUpSteps: Float = 100
 
   /// - Parameters:
   ///   - peak: the largest rate.
-  ///   - step: updates made so far.
+  ///   - step: number of updates made so far.
   ///   - fraction: share of the budget that is used up.
   static func rate(peak: Float, step: Int, fraction: Double) -> Float {
     let warm = min(1, Float(step + 1) / warmUpSteps)

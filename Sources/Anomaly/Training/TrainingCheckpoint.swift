@@ -2,11 +2,11 @@ import Compute
 import Files
 import Foundation
 
-/// All that training changes, at one step: what it goes back to where it diverges, and what a checkpoint holds.
+/// The training state at one step. Training goes back to it after diverging, and checkpoints store it.
 struct TrainingSnapshot {
-  /// Updates that were made.
+  /// Number of updates made.
   var step: Int
-  /// Values of every parameter, in the order of `Adam.parameters`, as are all that follow.
+  /// Values of every parameter in the order of `Adam.parameters`; the arrays below have the same order.
   var weights: [[Float]]
   var firstMoments: [[Float]]
   var secondMoments: [[Float]]
@@ -15,7 +15,7 @@ struct TrainingSnapshot {
   var best: [[Float]]
   var state: TrainingState
 
-  /// Puts weights, moments and averages in place.
+  /// Restores weights, moments and averages.
   func restore(_ adam: Adam) {
     for (parameter, values) in zip(adam.parameters, weights) { parameter.set(values) }
     adam.restore(step: step, firstMoments: firstMoments, secondMoments: secondMoments, averages: averages)
@@ -30,9 +30,9 @@ extension TrainingSnapshot {
   }
 }
 
-/// A training as it is kept in a file to go on from: what it was made with, and all that it changes.
+/// A training saved in a file, to continue from: its setup and its state.
 struct TrainingCheckpoint {
-  /// What a training was made with.
+  /// The configuration of a training, which does not change.
   struct Setup {
     var architecture: VAE.Architecture
     var preparation: Preparation
@@ -46,7 +46,7 @@ struct TrainingCheckpoint {
 
   private static let version = "3"
 
-  /// - Parameter parameters: of the network, whose names and shapes the file states.
+  /// - Parameter parameters: the network's parameters, whose names and shapes are written to the file.
   func file(of parameters: [Parameter]) throws -> Safetensors {
     var file = Safetensors()
     for (i, parameter) in parameters.enumerated() {
@@ -70,13 +70,13 @@ struct TrainingCheckpoint {
 }
 
 extension TrainingCheckpoint {
-  /// Takes a checkpoint from its file.
+  /// Reads a checkpoint from its file.
   ///
   /// - Parameters:
-  ///   - path: where the file came from, for messages.
-  ///   - setup: of the training that is to go on from it; the budget may be another than the checkpoint's.
-  ///   - parameters: of that training's network.
-  /// - Throws: where it belongs to other scans or other settings, or is damaged.
+  ///   - path: path of the file, for error messages.
+  ///   - setup: setup of the training that is to continue from it; its budget may differ from the checkpoint's.
+  ///   - parameters: parameters of that training's network.
+  /// - Throws: `NormaError` where the checkpoint belongs to other scans or other settings, or is damaged.
   init(_ file: Safetensors, path: String, for setup: Setup, of parameters: [Parameter]) throws(NormaError) {
     try ModelStorage.checkFormat(file, kind: "norma-checkpoint", version: Self.version, path: path)
     guard file.metadata["training_set_sha256"] == setup.trainingSetSHA256 else {
@@ -105,7 +105,7 @@ extension TrainingCheckpoint {
       }
       return result
     }
-    // Far more steps than any training takes, few enough to count on from.
+    // The limit is far more than any training takes, and leaves room to count on from.
     guard let step = file.metadata["step"].flatMap({ Int($0) }), (0..<1 << 48).contains(step) else {
       throw ModelStorage.damaged(path, "its metadata lacks 'step'")
     }

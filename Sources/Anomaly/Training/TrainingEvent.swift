@@ -1,45 +1,45 @@
 import Foundation
 
-/// What the observer of a training hears of.
+/// The events that the observer of a training receives.
 package enum TrainingEvent: Sendable {
   case progress(TrainingProgress)
-  /// The network stands, its score is being learned.
+  /// The network is trained; its score is now being learned.
   case score(ScoreTrainer.Progress)
-  /// The state can be kept now, to resume from.
+  /// The state can be saved now, to resume from.
   case checkpoint
-  /// A check on held-out scans is done; sentences for the user, where there is something to say.
+  /// A check on held-out scans is done. The warnings are sentences for the user; often there are none.
   case checked(Model.Record.Check, warnings: [String])
-  /// Training had diverged and went back to a good state; why, as a clause.
+  /// Training diverged and went back to a good state; the reason is a clause.
   case recovered(step: Int, reason: String)
-  /// The held-out slides of so many cases were scored, which takes as long as analyzing them.
+  /// The held-out slides of this many cases were scored, which takes as long as analyzing them.
   case calibrated(cases: Int, of: Int)
-  /// Checks brought nothing any more.
+  /// Training stopped because checks brought no gain any more.
   case stoppedEarly(step: Int, checks: Int)
 }
 
-/// What a progress display shows.
+/// The values that a progress display shows.
 package struct TrainingProgress: Sendable {
   package var step: Int
   package var epoch: Double
   /// Share of the budget that is used up, in 0...1.
   package var fraction: Double
-  /// Averages since the last report.
+  /// Averages of the loss's terms since the last report.
   package var terms: Objective.Terms
   package var learningRate: Float
   package var patchesPerSecond: Double
   package var secondsLeft: Double
-  /// What the last check found.
+  /// The result of the last check.
   package var lastCheck: Model.Record.Check?
 }
 
-/// What has been added up since the last report of progress.
+/// Sums up the loss's terms since the last report of progress.
 struct ProgressMeter {
   let start: Date
   private let firstStep: Int
   private var terms = Objective.Terms.zero
   private var count = 0
 
-  /// - Parameter step: updates made so far.
+  /// - Parameter step: number of updates made so far.
   init(start: Date, step: Int) {
     self.start = start
     firstStep = step
@@ -60,6 +60,6 @@ struct ProgressMeter {
       settled: terms.settled * scale)
   }
 
-  /// - Parameter step: updates made up to `now`.
+  /// - Parameter step: number of updates made until `now`.
   func stepsPerSecond(step: Int, now: Date) -> Double { Double(step - firstStep) / now.timeIntervalSince(start) }
 }

@@ -6,23 +6,24 @@ import Imaging
 import Numerics
 import Threads
 
-/// The healthy scans of a study on the model's grid, and batches of corrupted and clean patches cut from them.
+/// The healthy scans of a study, prepared on the model's grid and divided into training and held-out cases.
 package struct TrainingSet: Sendable {
   package struct Member: Sendable {
     package var name: String
     package var scans: [PreparedScan]
     package var slides: [PreparedSlide] = []
-    /// Cases that norma made its scans of: such a case is learned from, never held out. `nil` for real scans.
+    /// Names of the cases from which norma made this case's scans; `nil` for real scans. A case with origins is only
+    /// trained on, never held out.
     package var origins: Set<String>?
 
-    /// Scans, each by itself, and slides as fields of them.
+    /// One group per scan, and one group of fields per slide.
     package var groups: [[PreparedScan]] { scans.map { [$0] } + slides.map(\.fields) }
-    /// All of them that patches can be cut from.
+    /// All scans and fields that patches can be cut from.
     package var views: [PreparedScan] { Array(groups.joined()) }
 
     var appearance: Appearance { appearance(of: groups.map { $0.compactMap(\.appearance) }) }
 
-    /// What the case looks like, from what its groups do: every scan counts once, a slide as a whole.
+    /// The appearance of the case from the appearances of its groups: every scan counts once, and so does every slide.
     func appearance(of groups: [[Appearance]]) -> Appearance {
       Appearance(
         of: groups.prefix(scans.count).flatMap { $0 } + groups.dropFirst(scans.count).map { Appearance(of: $0) })
@@ -32,22 +33,23 @@ package struct TrainingSet: Sendable {
   package let preparation: Preparation
   package let training: [Member]
   package let heldOut: [Member]
-  /// SHA-256 over the names and contents of the files that were read.
+  /// SHA-256 of the names and contents of the files that were read.
   package let digest: String
   /// Files that could not be used, each with its reason.
   package let faults: [ScanFault]
-  /// Scans of which a part is missing, as sentences.
+  /// Sentences about scans with missing parts.
   package let incomplete: [String]
 
   /// How the scans of a study are read and divided.
   package struct Settings: Sendable {
     package var normalization = Normalization(method: .percentile(99), scope: .wholeCase)
-    /// `nil` chooses the largest whole factor that leaves the shorter edge of half the scans at least 128 pixels.
+    /// Factor of the reduction. `nil` chooses the largest whole factor that leaves the shorter edge of half the scans
+    /// at least 128 pixels.
     package var reduction: Int?
-    /// Share of the cases that is kept from training, to choose the checkpoint and to calibrate.
+    /// Share of the cases that is held out of training, to choose the checkpoint and to calibrate.
     package var heldOutShare = 0.4
     package var seed: UInt64 = 0
-    /// Direction of a lesion, a number a channel; tissue is read off the channels that have a weight.
+    /// Direction of a lesion, one number per channel. Tissue is found in the channels that have a weight.
     package var channelWeights: [Float]?
     /// See `Preparation.localContrast`.
     package var localContrast: Float?
@@ -65,15 +67,14 @@ package struct TrainingSet: Sendable {
   }
 
   private static let grid = 128
-  /// Of a slide nothing is left to see on as small a grid.
+  /// Least shorter edge of a reduced slide: on a grid of 128 pixels, nothing of a slide would be left to see.
   private static let slideGrid = 2048
-  /// Networks, planted lesions and learning rates are made for intensities of about 0 to 1.
+  /// Largest intensity allowed: networks, planted lesions and learning rates are made for intensities of about 0 to 1.
   private static let largestIntensity: Float = 10
 
   /// Reads and prepares all scans of a study.
-  ///
-  /// - Parameter progress: called with the number of cases read and of all cases.
-  /// - Throws: `NormaError` where too little is left to learn from, `Stopped` where the user ended it.
+  /// - Parameter progress: called with the number of cases read and the number of all cases.
+  /// - Throws: `NormaError` where too little is left to learn from, `Stopped` where the user stopped it.
   package init(
     _ study: Study, settings: Settings, progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
@@ -84,7 +85,7 @@ package struct TrainingSet: Sendable {
     var channels: Int?
     var reading = ScanReading(
       limits: settings.limits, level: settings.level, micrometersPerPixel: settings.micrometersPerPixel)
-    // What looks far around has to see all of a scan.
+    // Local contrast looks far around, so it needs the whole scan.
     reading.largestWhole = settings.localContrast == nil ? settings.largestWhole : settings.limits.maximumPixels
     reading.takesSynthetic = settings.takesSynthetic
     var bytes = 0
@@ -159,7 +160,8 @@ package struct TrainingSet: Sendable {
       tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
       localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance, level: settings.level,
       micrometersPerPixel: settings.micrometersPerPixel)
-    // What has to be learned of all slides has to wait for all; else each is prepared as it is read.
+    // A normalization that is learned from all slides needs all of them first. Otherwise each slide is prepared as it
+    // is read.
     let isLearned = settings.normalization.isLearned
     var surveys: [[SlideSurvey]] = []
     var slides: [[PreparedSlide]] = []
@@ -195,7 +197,7 @@ package struct TrainingSet: Sendable {
     var members: [Member] = []
     for (k, slides) in slides.enumerated() {
       let prepared = preparation.prepare(sources[k].images)
-      // What was read is given up case by case, as what was made of it takes its place.
+      // The images as read are released case by case, as the prepared scans take their place.
       sources[k].images = []
       let member = Member(
         name: sources[k].name, scans: prepared.map(\.scan).filter { $0.tissue.share > 0.02 },
@@ -218,13 +220,14 @@ package struct TrainingSet: Sendable {
         found: "its intensities reach \(reach), which are not normalized; about 0 to 1 was expected",
         remedy: "Choose a --normalization that brings them there, such as robust")
     }
-    // The split must not follow the order of names, which often is that of scanners or dates.
+    // The split must not follow the order of names, which often is the order of scanners or dates.
     var random = RandomGenerator(seed: settings.seed ^ 0x5EED)
     let order = real.shuffled(using: &random)
     let count = min(max(1, Int((Double(real.count) * settings.heldOutShare).rounded())), real.count - 1)
     let chosen = Set(order.prefix(count))
     heldOut = members.indices.filter(chosen.contains).map { members[$0] }
-    // What was made of a held-out case would give it away; so may what does not say what it was made of.
+    // A synthetic case made from a held-out case would reveal it. One without known origins might, so both are left
+    // out.
     let hidden = Set(heldOut.map(\.name))
     training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
       .filter { member in member.origins.map { !$0.isEmpty && hidden.isDisjoint(with: $0) } ?? true }
@@ -234,7 +237,7 @@ package struct TrainingSet: Sendable {
     self.incomplete = incomplete
   }
 
-  /// What was read of a case.
+  /// The scans and slides that were read of a case.
   private struct Source {
     var name: String
     var images: [Image] = []
@@ -244,7 +247,7 @@ package struct TrainingSet: Sendable {
     var isEmpty: Bool { images.isEmpty && slides.isEmpty }
   }
 
-  /// The largest whole factor that leaves the shorter edge of half the scans long enough.
+  /// The largest whole factor that leaves the shorter edge of half the scans at least as long as its grid's least edge.
   private static func reduction(for sources: [Source]) -> Int {
     let edges =
       sources.flatMap(\.images).map { (min($0.width, $0.height), grid) }
@@ -253,7 +256,7 @@ package struct TrainingSet: Sendable {
     return min(max(1, factors[factors.count / 2]), ScanReading.largestReduction)
   }
 
-  /// A patch edge that suits the scans: 128, or less where they are smaller.
+  /// Patch edge for these scans: 128, or less where they are smaller.
   package func patchSize(granularity: Int) -> Int {
     let largest = training.flatMap(\.views).map { max($0.image.width, $0.image.height) }.max() ?? Self.grid
     return min(Self.grid, (largest + granularity - 1) / granularity * granularity)

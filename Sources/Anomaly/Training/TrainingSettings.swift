@@ -1,12 +1,12 @@
-/// How a model is trained. A checkpoint is gone on with under the same settings; the budget alone may differ.
+/// How a model is trained. A checkpoint can be continued only under the same settings, except for the budget.
 package struct TrainingSettings: Codable, Sendable, Equatable {
   package var budget = TrainingBudget.minutes(10)
   package var seed: UInt64 = 0
   package var batchSize = 16
   package var learningRate: Float = 2e-3
   package var augmentation = Augmentation.mirror
-  /// Checks in a row that may bring neither a better planted average precision nor a lower held-out loss before
-  /// training stops; `nil` uses the budget up. Source: Prechelt 1998, "Early stopping - but when?".
+  /// Training stops after this many checks in a row with neither a better planted average precision nor a lower
+  /// held-out loss; `nil` uses up the whole budget. Source: Prechelt 1998, "Early stopping - but when?".
   package var patience: Int?
   package var objective: Objective
   package var rule: EvidenceRule

@@ -1,30 +1,30 @@
 import Numerics
 
-/// All that changes during training beside the weights and their moments.
+/// The part of the training state besides the weights and their moments.
 struct TrainingState: Codable, Sendable, Equatable {
   var random: RandomGenerator
-  /// The likelihood's running spread, a number a channel.
+  /// The likelihood's running spread, one number per channel.
   var spread: [Float]
-  /// Seconds of earlier sessions.
+  /// Training time of earlier sessions, in seconds.
   var seconds = 0.0
   var checksDone = 0
-  /// Checks in a row that brought neither a better planted average precision nor a lower held-out loss.
+  /// Number of checks in a row with neither a better planted average precision nor a lower held-out loss.
   var idleChecks = 0
   /// Highest planted average precision so far.
   var bestPlanted = -1.0
-  /// The check whose weights are kept; `nil` before the first, and in checkpoints of an older norma.
+  /// The check whose weights are kept; `nil` before the first check, and in checkpoints of an older norma.
   var chosen: Model.Record.Check?
   var history: [Model.Record.Check] = []
-  /// What the latents carried at the chosen check.
+  /// What `HeldOutCheck` measured of the latents at the chosen check.
   var bestLatents: HeldOutCheck.Result?
   var watch = DivergenceWatch()
-  /// Halved at every recovery.
+  /// Factor of the learning rate, halved at every recovery.
   var rateScale: Float = 1
   var recoveries = 0
   var warnedOfCollapse = false
-  /// What the last check had to say of the latents.
+  /// The last check's warning about collapsed latents; `nil` where they are in use.
   var collapse: String?
-  /// Sentences for the model's record.
+  /// Warnings for the model's record, as sentences.
   var warnings: [String] = []
 
   init(seed: UInt64, channels: Int) {
@@ -32,20 +32,20 @@ struct TrainingState: Codable, Sendable, Equatable {
     spread = [Float](repeating: 0, count: channels)
   }
 
-  /// Whether a state that was read from a file can be gone on from.
+  /// Whether training can continue from a state that was read from a file.
   func isSound(channels: Int) -> Bool {
     random.isSound && spread.count == channels && rateScale > 0 && rateScale <= 1 && recoveries >= 0
   }
 }
 
 extension TrainingState {
-  /// Latents that have hardly been trained carry as little as collapsed ones.
+  /// Latents that have hardly been trained carry as little as collapsed ones, so the first checks raise no alarm.
   private static let checksBeforeAlarm = 3
   private static let bearableRecoveries = 3
 
-  /// Takes note of a check.
+  /// Records a check.
   ///
-  /// - Returns: whether its weights take the place of those kept so far.
+  /// - Returns: whether its weights replace those kept so far.
   mutating func add(_ check: Model.Record.Check, heldOut: HeldOutCheck.Result) -> Bool {
     let planted = check.plantedAveragePrecision
     let lowest = history.map(\.heldOutLoss).min() ?? .infinity
@@ -61,34 +61,34 @@ extension TrainingState {
     return isPreferred
   }
 
-  /// What to tell the user after a check: that the latents have collapsed, once.
+  /// The warnings for the user after a check: once, that the latents have collapsed.
   mutating func newWarnings() -> [String] {
     guard let collapse, !warnedOfCollapse, history.count >= Self.checksBeforeAlarm else { return [] }
     warnedOfCollapse = true
     return [collapse]
   }
 
-  /// Sentences for the record of a model whose latents have these divergences.
+  /// The warnings for the model's record, given its latents' divergences.
   func finalWarnings(divergences: [[Double]]) -> [String] {
     let kept = Collapse.warning(divergences: divergences, activity: bestLatents?.activity ?? [])
     return warnings + [kept ?? collapse].compactMap { $0 }
   }
 
-  /// Whether the last check's loss is out of all proportion to the lowest.
+  /// Whether the last check's loss is far too large compared with the lowest one.
   var lastCheckExploded: Bool {
     guard let last = history.last?.heldOutLoss, let lowest = history.map(\.heldOutLoss).min() else { return false }
     return DivergenceWatch.isExplosion(last, after: lowest)
   }
 
-  /// Goes back to a good state with half the learning rate. Time and random numbers go on, so that other batches are
+  /// Goes back to a good state with half the learning rate. Time and random numbers continue, so that other batches are
   /// drawn.
   ///
   /// - Parameters:
-  ///   - good: of step `goodStep`.
-  ///   - step: at which training diverged.
-  ///   - reason: as a clause.
+  ///   - good: the state at step `goodStep`.
+  ///   - step: the step at which training diverged.
+  ///   - reason: why training diverged, as a clause.
   /// - Returns: the reason and what was done, as a clause.
-  /// - Throws: `TrainingDiverged` where that has been done too often, with nothing changed.
+  /// - Throws: `TrainingDiverged` where training has gone back too often; the state is then unchanged.
   mutating func recover(
     to good: TrainingState, ofStep goodStep: Int, from step: Int, because reason: String
   ) throws(TrainingDiverged) -> String {
@@ -111,14 +111,14 @@ extension TrainingState {
 }
 
 extension Model.Record.Check {
-  /// Whether this check's weights should take the place of those kept so far.
+  /// Whether this check's weights should replace those kept so far.
   ///
-  /// Checks that find planted lesions nearly as well as the best are told apart by how well they reconstruct healthy
-  /// patches: early weights, which reconstruct nothing, may find bright lesions just as well, and have nothing to show of
-  /// healthy tissue.
+  /// Among checks that find planted lesions nearly as well as the best, the one that reconstructs healthy patches best
+  /// is kept. Early weights reconstruct nothing and may still find bright lesions just as well, but their
+  /// reconstructions show nothing of healthy tissue.
   ///
   /// - Parameters:
-  ///   - chosen: the check whose weights are kept; `nil` where that is not known.
+  ///   - chosen: the check whose weights are kept; `nil` where it is not known.
   ///   - highest: planted average precision of the best check before this one.
   package func isPreferred(to chosen: Self?, highest: Double) -> Bool {
     guard let chosen else { return plantedAveragePrecision > highest }

@@ -1,12 +1,12 @@
 import Compute
 import Numerics
 
-/// One update of the VAE: forwards, loss, backwards, Adam.
+/// One update of the VAE: forward pass, loss, backward pass, Adam.
 package final class TrainingStep {
   private let network: VAE
   private let adam: Adam
   private let objective: Objective
-  /// The processes that share a batch, and which of its patches are this one's.
+  /// `ranks` are the processes that share a batch, `share` the patches that belong to this process.
   private let ranks: Ranks?
   private let share: BatchShare
   private let gradientSum: GradientSum?
@@ -14,8 +14,8 @@ package final class TrainingStep {
   private let scaleGradient: Tensor?
 
   /// - Parameters:
-  ///   - shape: of a batch, `[n, h, w, c]`.
-  ///   - ranks: processes that share every batch, where there are several; all of them run every step.
+  ///   - shape: shape of a batch, `[n, h, w, c]`.
+  ///   - ranks: the processes that share every batch, if there are several; all of them run every step.
   package init(
     network: VAE, adam: Adam, objective: Objective, shape: Shape, ranks: Ranks? = nil
   ) throws {
@@ -31,11 +31,11 @@ package final class TrainingStep {
   }
 
   /// - Parameters:
-  ///   - clean: what is to be reconstructed; `NaN` where there is no data. Of this process's patches.
-  ///   - corrupted: what the encoder sees, without `NaN`.
-  ///   - seed: of the posterior's noise.
-  ///   - spread: the likelihood's running spread, a number a channel, updated.
-  /// - Returns: the loss, and the norm of its gradient; where either is not finite, no weight was changed.
+  ///   - clean: target of the reconstruction for this process's patches; `NaN` where there is no data.
+  ///   - corrupted: input of the encoder, without `NaN`.
+  ///   - seed: seed of the posterior's noise.
+  ///   - spread: the likelihood's running spread, one number per channel; updated.
+  /// - Returns: the loss and the norm of its gradient; where either is not finite, no weight was changed.
   package func run(
     clean: Tensor, corrupted: Tensor, learningRate: Float, seed: UInt64, spread: inout [Float]
   ) throws -> (terms: Objective.Terms, norm: Float) {
@@ -56,7 +56,7 @@ package final class TrainingStep {
     return (terms, terms.loss.isFinite ? adam.update(learningRate: learningRate) : .nan)
   }
 
-  /// What is free of divergence is so by the mean of the whole batch.
+  /// Replaces the divergences of this process by the means over the whole batch, since free nats apply to those.
   private func shareDivergences() throws {
     guard let ranks else { return }
     let own = network.divergences

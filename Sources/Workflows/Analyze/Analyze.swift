@@ -7,8 +7,8 @@ import Threads
 
 /// Scores the cases of a study, or of a shard of it, and writes their report.
 ///
-/// A second run into the same report goes on where the first ended: cases whose files, model and settings have not changed
-/// are not computed again.
+/// A second run into the same report continues where the first ended. Cases whose files, model and settings have not
+/// changed are not computed again.
 package struct Analyze {
   package typealias Settings = AnalyzeSettings
 
@@ -16,7 +16,7 @@ package struct Analyze {
     package var output: String
     package var shard: Shard?
     package var cases = 0
-    /// Cases that were left as an earlier run recorded them.
+    /// Cases kept as an earlier run recorded them.
     package var unchanged = 0
     /// Cases recorded by this run.
     package var recorded = 0
@@ -25,7 +25,7 @@ package struct Analyze {
     package var slides = 0
     package var failedScans = 0
     package var seconds = 0.0
-    /// How the study compares with the training study, a line; `nil` for a shard, which cannot tell.
+    /// How the study compares with the training study, as one line; `nil` for a shard, which does not have all cases.
     package var domain: String?
   }
 
@@ -37,7 +37,8 @@ package struct Analyze {
     self.observe = observe
   }
 
-  /// - Throws: `Stopped` where the user ended it, with all finished cases kept; `NormaError` where it cannot go on.
+  /// - Throws: `Stopped` where the user stopped the run, with all finished cases kept; `NormaError` where it cannot
+  ///   continue.
   package func run() throws -> Outcome {
     let start = Date()
     var trained = try Model(path: settings.model)
@@ -76,7 +77,7 @@ package struct Analyze {
         description: "\(settings.output): stopped by \(Stopped.name(of: stop.signal)) \(done), which are kept. Run the "
           + "same command again to go on.")
     } catch {
-      // What is finished stays readable; on a full disk even this may fail, and the first error says why.
+      // Finished cases stay readable. On a full disk even this may fail, and the first error says why.
       try? report.finish(context, .failed)
       throw error
     }

@@ -12,18 +12,18 @@ package struct AnalyzeSettings: Sendable {
   package var model: String
   /// Folder of the report.
   package var output: String
-  /// `nil` for the whole study.
+  /// The shard to analyze; `nil` for the whole study.
   package var shard: Shard?
   /// Share of healthy cases that may be flagged, in 0...1.
   package var falsePositiveRate = 0.05
   package var score = Score.ensemble
-  /// Writes the calibrated reconstruction error of every scan to a file of its own.
+  /// Whether to write the calibrated reconstruction error of every scan to its own file.
   package var keepsResidual = false
-  /// Keeps what scans say in words in the index and on the pages.
+  /// Whether to keep the text metadata of scans in the index and on the pages.
   package var keepsMetadata = false
-  /// `nil` for the precision that the model was trained in, where this processor has it.
+  /// Precision of the networks; `nil` for the one the model was trained in, if this processor has it.
   package var precision: Precision?
-  /// `nil` for what the model was calibrated with.
+  /// Regions with a smaller area are left out; `nil` for the area that the model was calibrated with.
   package var minimumRegionArea: RegionArea?
   package var limits = TIFFLimits.default
   package var memory = MemoryBudget.unlimited
@@ -35,7 +35,7 @@ package struct AnalyzeSettings: Sendable {
     self.output = output
   }
 
-  /// `Reports/` and the study's name.
+  /// Default folder of the report: `Reports/` and the study's name.
   package static func defaultOutput(_ study: String) -> String {
     "Reports/" + URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent
   }

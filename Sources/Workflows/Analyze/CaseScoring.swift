@@ -27,7 +27,7 @@ struct CaseScoring {
   }
 
   /// - Returns: the verdict, and how many of the case's scans were scored piece by piece.
-  /// - Throws: what ends the run; a scan that fails is part of the result.
+  /// - Throws: errors that end the run; a scan that fails is part of the result.
   func result(of item: Study.Case) throws -> (result: CaseResult, slides: Int) {
     let pictures = CasePictures(
       of: item, in: study, reading: settings.reading(for: model, by: scorer), for: scorer, budget: settings.memory)
@@ -60,7 +60,7 @@ struct CaseScoring {
         }
       }
     } catch let fault as ScanFault {
-      // A file was changed between its two readings: the scans that were not scored by then fail with it.
+      // A file changed between its two readings. The scans that are not scored yet fail with it.
       for (index, source) in sources.enumerated() where outcomes[index] == nil {
         outcomes[index] = failure(of: source.name, in: item, fault)
       }
@@ -80,7 +80,7 @@ struct CaseScoring {
 
   /// Scores a slide while it is read, and writes its maps and pictures.
   ///
-  /// - Throws: `ScanFault` where it cannot be read.
+  /// - Throws: `ScanFault` where the slide cannot be read.
   private func findings(
     in slide: PreparedSlide, named name: String, of item: Study.Case
   ) throws -> ScanResult.Findings {

@@ -6,9 +6,9 @@ struct DomainComparison {
   struct Result {
     /// One line for the terminal and the provenance.
     var summary: String
-    /// Goes above the study's page; `nil` where the study looks like the training study.
+    /// Warning at the top of the study's page; `nil` where the study looks like the training study.
     var warning: String?
-    /// Which cases are far out in a study that as a whole is not; `nil` where none is.
+    /// Which cases look unusual in a study that as a whole does not; `nil` where there are none.
     var strangeCases: String?
   }
 
@@ -21,8 +21,8 @@ struct DomainComparison {
   }
 
   /// - Parameters:
-  ///   - names: of the study's cases.
-  ///   - index: holds what every case of the study looks like, whichever run analyzed it.
+  ///   - names: names of the study's cases.
+  ///   - index: holds the appearance of every case of the study, whichever run analyzed it.
   func compare(_ names: Set<String>, in index: CaseIndex) throws -> Result {
     guard let shift else {
       let reason =

@@ -1,6 +1,6 @@
 import Anomaly
 
-/// A resolution to look at in place of a model's own.
+/// A resolution at which scans are analyzed instead of the model's own.
 package struct Resolution: Sendable {
   package var level: Int?
   package var micrometersPerPixel: Double?
@@ -10,7 +10,7 @@ package struct Resolution: Sendable {
     self.micrometersPerPixel = micrometersPerPixel
   }
 
-  /// - Returns: the preparation with what was chosen here in place of its own.
+  /// - Returns: the preparation with this resolution instead of its own.
   func applied(to preparation: Preparation) -> Preparation {
     var result = preparation
     if let level { (result.level, result.micrometersPerPixel) = (level, nil) }
@@ -18,7 +18,7 @@ package struct Resolution: Sendable {
     return result
   }
 
-  /// Why scores may say little, as a sentence; `nil` where the model looks at the same resolution by itself.
+  /// A sentence that warns of less meaningful scores; `nil` where the model's own resolution is the same.
   func note(on preparation: Preparation) -> String? {
     guard applied(to: preparation) != preparation else { return nil }
     return

@@ -2,19 +2,20 @@ import Anomaly
 import Foundation
 import Reporting
 
-/// What only the end of a study can say of it: how it compares with the training study, and what its readers should know.
+/// Adds the statements on a study that need all its cases: its comparison with the training study, and notes for
+/// readers.
 struct StudyClosing {
-  /// `nil` where the model cannot be read any more.
+  /// The model; `nil` where it cannot be read any more.
   let model: Model?
   let score: Score
-  /// Scans that were looked at piece by piece, and whole.
+  /// Number of scans scored piece by piece (`slides`) and whole (`others`).
   let slides: Int
   let others: Int
   let minimumRegionArea: RegionArea?
   let resolutionNote: String?
   let observe: WorkflowObserver
 
-  /// Adds warnings and facts, and tells the user of them.
+  /// Adds warnings and facts to the context, and reports them to the user.
   ///
   /// - Parameters:
   ///   - index: holds every case, whichever run analyzed it.
@@ -34,7 +35,7 @@ struct StudyClosing {
     return summary
   }
 
-  /// Where areas cannot be told, a least area in square millimeters does nothing.
+  /// A note on scans without a pixel size: a least area in square millimeters has no effect on them.
   private func noteOnPixelSize(_ index: CaseIndex) throws -> String? {
     guard let area = minimumRegionArea, area.unit == .squareMillimeters else { return nil }
     let count = try index.scansWithoutPixelSize()

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// Folders and JSON files that workflows write beside reports and models.
+/// Folders and JSON files that workflows write next to reports and models.
 enum OutputFolder {
   static func make(_ path: String) throws(NormaError) {
     do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {

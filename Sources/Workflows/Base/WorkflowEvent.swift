@@ -1,22 +1,22 @@
 import Anomaly
 
-/// What a workflow tells while it runs. The program that runs it decides what its user sees.
+/// An event that a workflow reports while it runs. The program that runs the workflow decides what its user sees.
 package enum WorkflowEvent: Sendable {
   case progress(Progress)
-  /// A sentence that a user may want to know.
+  /// A sentence that may interest the user.
   case notice(String)
   case warning(String)
-  /// A scan that is not used, while the work goes on with the others.
+  /// A scan that is not used; the workflow continues with the others.
   case leftOut(ScanFault)
-  /// A scan or file that failed, while the work goes on with the others.
+  /// A scan or file that failed; the workflow continues with the others.
   case failed(any Error, caseName: String? = nil, scan: String? = nil)
 
   package struct Progress: Sendable {
-    /// What is being done, in a few words.
+    /// The current activity, in a few words.
     package var text: String
-    /// How much is done, in 0...1.
+    /// The share that is done, in 0...1.
     package var fraction: Double
-    /// The last of its kind: a display says it even where little time has passed.
+    /// Whether this is the last progress of its kind; a display shows it even if little time has passed.
     package var isLast = false
     package var caseName: String?
     package var scan: String?
@@ -28,16 +28,16 @@ package enum WorkflowEvent: Sendable {
     .progress(Progress(text: text, fraction: fraction, isLast: isLast, caseName: caseName, scan: scan))
   }
 
-  /// `case 3 of 16: name`
+  /// Progress with the text `case 3 of 16: name`.
   static func beginning(_ name: String, _ index: Int, of count: Int) -> WorkflowEvent {
     .progress("case \(index + 1) of \(count): \(name)", Double(index) / Double(count), caseName: name)
   }
 }
 
-/// Hears what a workflow tells, on the thread that runs it.
+/// Called with each event of a workflow, on the thread that runs it.
 package typealias WorkflowObserver = (WorkflowEvent) -> Void
 
-/// The command line asks for what cannot be done, which only a look at the inputs could tell.
+/// An error in the command line that only a look at the inputs could reveal.
 package struct UsageError: Error, CustomStringConvertible {
   package let description: String
 }

@@ -1,7 +1,7 @@
 import Files
 import Reporting
 
-/// The right to write a report or a model; whoever holds it keeps other runs of norma from writing there.
+/// The right to write a report or a model. While one run of norma holds it, no other run can write there.
 enum WritingRight {
   private static var command: String { CommandLine.arguments.joined(separator: " ") }
 
@@ -17,7 +17,7 @@ enum WritingRight {
       try WriterLock(
         path: model + ".lock", subject: model, command: command, elsewhere: "choose another file with --output"),
       observe)
-    // What a killed training left behind is as large as a model.
+    // An unfinished file of a killed training is as large as a model, so it is removed.
     let (folder, name) = (FilePath.folder(of: model), FilePath.name(of: model))
     AtomicFile.removeUnfinished(in: folder.isEmpty ? "." : folder, of: name)
     AtomicFile.removeUnfinished(in: folder.isEmpty ? "." : folder, of: name + ".checkpoint")
@@ -31,7 +31,8 @@ enum WritingRight {
 }
 
 extension WriterLock {
-  /// How SQLite has to treat an index that this lock stands for. Hosts share shards, and a whole report is one host's.
+  /// How SQLite must treat the index that this lock guards. Several hosts share the folder of a report with shards;
+  /// only one host writes a whole report.
   func sharing(of shard: Shard?) -> CaseIndex.Sharing {
     if warning != nil { return .networkWithoutLocks }
     return shard == nil ? .host : .network

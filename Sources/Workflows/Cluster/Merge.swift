@@ -2,16 +2,16 @@ import Anomaly
 import Reporting
 import Threads
 
-/// Puts the shards of a report together.
+/// Merges the shards of a report.
 package struct Merge {
   package struct Outcome: Sendable {
     package var report: String
-    /// Shards that were found, of all into which the study was divided.
+    /// `shards` is the number of shards that were found, `count` the number into which the study was divided.
     package var shards: Int
     package var count: Int
     package var cases = 0
     package var flagged = 0
-    /// Whether every case of the study is in it.
+    /// Whether the report has every case of the study.
     package var isComplete = true
   }
 
@@ -19,19 +19,20 @@ package struct Merge {
   private let model: String?
   private let observe: WorkflowObserver
 
-  /// The names in a message; a lost shard has thousands.
+  /// Most names listed in a message; a lost shard has thousands.
   private static let mostNames = 20
 
   /// - Parameters:
   ///   - report: folder of the report.
-  ///   - model: file of the model, where it is not where the shards had it.
+  ///   - model: file of the model, if it has moved since the shards were analyzed.
   package init(report: String, model: String? = nil, observe: @escaping WorkflowObserver = { _ in }) {
     self.report = report
     self.model = model
     self.observe = observe
   }
 
-  /// - Throws: `Stopped` where the user ended it, with nothing changed; `NormaError` where shards do not belong together.
+  /// - Throws: `Stopped` where the user stopped it, with nothing changed; `NormaError` where shards do not belong
+  ///   together.
   package func run() throws -> Outcome {
     let lock = try WritingRight.take(report: report, observe: observe)
     defer { lock.release() }
@@ -69,7 +70,7 @@ package struct Merge {
   ) throws {
     let facts = merge.parts.compactMap(\.context.shard)
     let path = model ?? context.record?.model ?? ""
-    // Domain shift is a warning, not a result: a model that has been moved does not keep shards apart.
+    // Domain shift is a warning, not a result, so shards are merged even if the model has moved.
     let known = Study.digest(ofFile: path) == context.modelSHA256 ? try Model(path: path) : nil
     let closing = StudyClosing(
       model: known, score: context.results?.score ?? .ensemble,
@@ -79,7 +80,7 @@ package struct Merge {
     _ = try closing.add(to: &context, from: index, cases: names)
   }
 
-  /// What is not there, in sentences.
+  /// Sentences about missing shards and cases.
   private func gaps(_ merge: ShardMerge, known: Set<String>) -> [String] {
     let count = merge.parts[0].shard.count
     var gaps: [String] = []

@@ -2,14 +2,14 @@ import Files
 import Foundation
 import Imaging
 
-/// Slurm's own programs, called as a user calls them.
+/// Calls Slurm's own programs as a user would.
 package enum Slurm {
-  /// What was submitted for a report, kept beside its scripts.
+  /// The jobs submitted for a report, recorded next to its scripts.
   package struct Jobs: Codable, Equatable, Sendable {
     package var array: String
     package var merge: String
     package var shards: Int
-    /// Numbers of the shards that the array has.
+    /// Numbers of the shards in the array.
     package var submitted: [Int]
 
     static func read(inFolder folder: String) -> Jobs? {
@@ -31,7 +31,7 @@ package enum Slurm {
 
   /// Runs one of Slurm's programs and returns what it prints.
   ///
-  /// - Throws: `NormaError` with its own words, where it is not there or refuses.
+  /// - Throws: `NormaError` where the program is missing, or with its own words where it fails.
   @discardableResult static func run(_ program: String, _ arguments: [String]) throws -> String {
     guard let path = path(of: program) else {
       throw NormaError(
@@ -45,7 +45,7 @@ package enum Slurm {
     process.standardOutput = output
     process.standardError = errors
     try process.run()
-    // Slurm's programs print little to either: neither pipe fills while the other is read.
+    // Slurm's programs print little, so neither pipe fills while the other is read.
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
@@ -59,22 +59,23 @@ package enum Slurm {
     return text
   }
 
-  /// Submits a script; returns its job's number.
+  /// Submits a script and returns the number of its job.
   static func submit(_ script: String, _ options: [String]) throws -> String {
     let answer = try run("sbatch", ["--parsable"] + options + [script])
     return String(answer.trimmingCharacters(in: .whitespacesAndNewlines).prefix { $0 != ";" })
   }
 
-  /// What waits or runs: the number of the job, that of its array's task, and the state, such as `RUNNING`.
+  /// A waiting or running task: the number of its job, its number within the job's array, and its state, such as
+  /// `RUNNING`.
   struct QueuedTask: Equatable {
     let job: String
     let task: Int?
     let state: String
   }
 
-  /// What waits or runs of some jobs.
+  /// The waiting and running tasks of some jobs.
   static func queue(of jobs: Jobs) throws -> [QueuedTask] {
-    // Asked for by its number, a job that has ended is an error.
+    // All jobs of the user are listed, because `squeue` fails when asked for the number of a job that has ended.
     let text = try run("squeue", ["--noheader", "--array", "--me", "--format=%F %K %T"])
     return text.split(separator: "\n").compactMap { line in
       let parts = line.split(separator: " ")
@@ -83,7 +84,7 @@ package enum Slurm {
     }
   }
 
-  /// States of an array's tasks by their numbers; only of those that wait or run.
+  /// States of an array's tasks, by task number; only tasks that wait or run.
   static func states(ofArray job: String, in queue: [QueuedTask]) -> [Int: String] {
     queue.filter { $0.job == job }.reduce(into: [:]) { states, entry in
       if let task = entry.task { states[task] = entry.state }

@@ -4,21 +4,21 @@ import Foundation
 import Reporting
 import Threads
 
-/// Analyzes a study over a Slurm cluster: a job array with a shard a task, and a job that merges them.
+/// Analyzes a study on a Slurm cluster: a job array with one task per shard, and a job that merges the shards.
 package struct SlurmAnalysis {
   package struct Settings: Sendable {
     /// Folder of scans, which every node can read.
     package var study: String
     package var model: String
-    /// Folder of the report, which every node can write.
+    /// Folder of the report, to which every node can write.
     package var output: String
-    /// Shards that run at once.
+    /// Most shards that run at once.
     package var nodes: Int
-    /// Shards of the study.
+    /// Number of shards of the study.
     package var shards: Int
-    /// Submits shards that are done too.
+    /// Whether to submit shards that are done too.
     package var takesAll = false
-    /// Options for `sbatch`, and for `norma analyze`.
+    /// `sbatch` holds further options of `sbatch`, `analysis` those of `norma analyze`.
     package var sbatch: [String] = []
     package var analysis: [String] = []
 
@@ -33,13 +33,13 @@ package struct SlurmAnalysis {
 
   private let settings: Settings
   private let scripts: SlurmScripts
-  /// Numbers of the shards to run: those that are not done, or all.
+  /// Numbers of the shards to run: the shards that are not done, or all.
   package let chosen: [Int]
   private let observe: WorkflowObserver
 
-  /// Looks at study, model and what has been done; submits nothing.
+  /// Checks the study, the model and the progress so far; submits nothing.
   ///
-  /// - Parameter ignoresQueue: whether jobs of an earlier submission may still wait or run.
+  /// - Parameter ignoresQueue: whether jobs of an earlier submission may still be waiting or running.
   package init(
     _ settings: Settings, ignoresQueue: Bool = false, observe: @escaping WorkflowObserver = { _ in }
   ) throws {
@@ -61,7 +61,7 @@ package struct SlurmAnalysis {
       + ["--array=\(Self.ranges(chosen))" + (settings.nodes < chosen.count ? "%\(settings.nodes)" : "")]
   }
 
-  /// The scripts and what would be submitted.
+  /// The scripts and the submissions that `submit` would make.
   package var plan: String {
     let merge = settings.sbatch + ["--dependency=afterany:ARRAY"]
     return [
@@ -90,7 +90,7 @@ package struct SlurmAnalysis {
     return numbers.filter { !done.contains($0) }
   }
 
-  /// Submits the array and the merge that waits for it.
+  /// Submits the array, and the merge job that waits for it.
   package func submit() throws -> Slurm.Jobs {
     try OutputFolder.make(scripts.folder)
     try AtomicFile.write(Array(scripts.shard.utf8), to: scripts.shardFile)
@@ -102,19 +102,19 @@ package struct SlurmAnalysis {
       try jobs.write(inFolder: scripts.folder)
       return jobs
     } catch {
-      // Shards that nobody merges, and nobody knows the number of, are of no use.
+      // Shards without a merge job, and whose job number nobody knows, are of no use.
       _ = try? Slurm.run("scancel", [array])
       throw error
     }
   }
 
-  /// How often in a row Slurm may not answer, two seconds apart.
+  /// How many times in a row Slurm may fail to answer; the tries are two seconds apart.
   private static let patience = 60
 
   /// Waits until the jobs have ended.
   ///
-  /// - Parameter cancels: whether a signal cancels the jobs; else it ends the waiting alone.
-  /// - Returns: how far the shards are.
+  /// - Parameter cancels: whether a signal cancels the jobs; if not, it only ends the waiting.
+  /// - Returns: the progress of all shards.
   /// - Throws: `Stopped` once a signal has come.
   package func follow(_ jobs: Slurm.Jobs, cancels: Bool) throws -> StudyStatus {
     let output = settings.output
@@ -134,7 +134,7 @@ package struct SlurmAnalysis {
         if queue.isEmpty { break }
         unanswered = 0
       } else {
-        // A controller that restarts is no end of the jobs.
+        // While the controller restarts, the jobs go on.
         unanswered += 1
         if unanswered >= Self.patience { _ = try Slurm.queue(of: jobs) }
       }
@@ -143,7 +143,7 @@ package struct SlurmAnalysis {
     return try StudyStatus(of: output)
   }
 
-  /// `1-3,7` of 1, 2, 3 and 7.
+  /// Ranges of numbers, such as `1-3,7` for 1, 2, 3 and 7.
   private static func ranges(_ numbers: [Int]) -> String {
     var ranges: [ClosedRange<Int>] = []
     for number in numbers.sorted() {

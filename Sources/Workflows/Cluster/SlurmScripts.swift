@@ -2,14 +2,14 @@ import Foundation
 import Reporting
 import Threads
 
-/// The batch scripts of a study's shards and of their merge.
+/// The batch scripts that analyze a study's shards and merge them.
 struct SlurmScripts {
-  /// Absolute: jobs start elsewhere.
+  /// Path of norma. This path and the next three are absolute, because jobs start in another folder.
   let program: String
   let study: String
   let model: String
   let output: String
-  /// Shards of the study.
+  /// Number of shards of the study.
   let shards: Int
   /// Further options of `norma analyze`.
   let analysis: [String]
@@ -18,7 +18,7 @@ struct SlurmScripts {
   var shardFile: String { folder + "/shard.sh" }
   var mergeFile: String { folder + "/merge.sh" }
 
-  /// How often a shard that Slurm stopped may begin again by itself: a job that never gets anywhere must end.
+  /// How many times a shard that Slurm stopped may restart by itself. The limit ends a job that never makes progress.
   private static let mostRestarts = 20
 
   var shard: String {
@@ -69,20 +69,20 @@ struct SlurmScripts {
     """
   }
 
-  /// Job names of Slurm have no spaces and no slashes.
+  /// Name of the report's jobs. Job names of Slurm have no spaces and no slashes.
   private var name: String {
     let title = (output as NSString).lastPathComponent
     return "norma-" + String(title.unicodeScalars.map { CharacterSet.alphanumerics.contains($0) ? Character($0) : "-" })
   }
 
-  /// A word as a shell reads it back unchanged.
+  /// Quotes a word so that a shell reads it back unchanged.
   static func quoted(_ word: String) -> String {
     let plain = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+%@")
     if !word.isEmpty, word.unicodeScalars.allSatisfy(plain.contains) { return word }
     return "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 
-  /// A path in an `#SBATCH` line, where a backslash keeps a character what it is and `%` begins a pattern.
+  /// Escapes a path for an `#SBATCH` line, where a backslash keeps a character as it is and `%` begins a pattern.
   private static func escaped(_ path: String) -> String {
     let parts = path.replacingOccurrences(of: "%", with: "%%")
     return parts.contains(" ") ? "\"\(parts)\"" : parts

@@ -1,14 +1,15 @@
 import Files
 import Reporting
 
-/// How far every shard of a report is.
+/// The progress of every shard of a report.
 package struct StudyStatus {
   package struct Line: Encodable, Equatable {
     package var shard: String
-    /// `done`, `failed`, `stopped`, `running`, `killed` or `not begun`, or what Slurm says of one that waits, `pending` say.
+    /// `done`, `failed`, `stopped`, `running`, `killed` or `not begun`; for a waiting shard Slurm's own word, such as
+    /// `pending`.
     package var state: String
     package var done: Int
-    /// Unknown before a shard's first run.
+    /// Number of cases; `nil` before the shard's first run.
     package var cases: Int?
     package var failedScans: Int
     package var startedAt: String?
@@ -16,7 +17,7 @@ package struct StudyStatus {
   }
 
   package let lines: [Line]
-  /// What Slurm has left of the report's jobs; `nil` where Slurm submitted none or cannot be asked.
+  /// The report's jobs that still wait or run; `nil` where none were submitted to Slurm, or Slurm cannot be asked.
   let queue: [Slurm.QueuedTask]?
 
   /// - Throws: `NormaError` where the folder has no shards.
@@ -32,7 +33,7 @@ package struct StudyStatus {
         subject: report, found: "it holds no shards",
         remedy: "Run norma analyze with --shard K/N, or norma slurm, first")
     }
-    // Where Slurm cannot be asked, the indexes alone are.
+    // Where Slurm cannot be asked, only the indexes are read.
     let queue = jobs.flatMap { try? Slurm.queue(of: $0) }
     self.queue = queue
     let states = jobs.flatMap { jobs in queue.map { Slurm.states(ofArray: jobs.array, in: $0) } }
@@ -44,7 +45,7 @@ package struct StudyStatus {
     }
   }
 
-  /// An index says `running` of a run that was killed; where Slurm started it, Slurm knows better.
+  /// After a run was killed, its index still says `running`. If Slurm started the run, Slurm's state is used instead.
   private static func state(_ shard: ShardProgress, queued: String?, isKnown: Bool) -> String {
     switch queued {
     case "RUNNING"?, "COMPLETING"?: return shard.status == .done ? "done" : "running"
@@ -58,7 +59,7 @@ package struct StudyStatus {
     }
   }
 
-  /// `3 of 4 shards done, 1 running; 120 of 160 cases`
+  /// Summary such as `3 of 4 shards done, 1 running; 120 of 160 cases`.
   package var summary: String {
     let counts = Dictionary(grouping: lines, by: \.state).mapValues(\.count)
     let others = counts.filter { $0.key != "done" }.sorted { $0.key < $1.key }.map { ", \($0.value) \($0.key)" }

@@ -2,7 +2,8 @@ import Anomaly
 import Foundation
 import Threads
 
-/// Tries everything on a small study of phantoms: makes it, trains on it, analyzes it and compares with the planted lesions.
+/// Tries everything on a small study of phantoms: makes the study, trains on it, analyzes it and compares the result
+/// with the planted lesions.
 package struct Demo {
   package struct Settings: Sendable {
     /// Folder of the phantom study; the model is written there too.
@@ -10,7 +11,7 @@ package struct Demo {
     /// Folder of the report.
     package var output: String
     package var seed: UInt64 = 0
-    /// Time to train.
+    /// Training time in minutes.
     package var minutes = 4.0
 
     package init(study: String, output: String) {
@@ -19,7 +20,7 @@ package struct Demo {
     }
   }
 
-  /// What a step of the demo came to.
+  /// A finished step of the demo with its outcome.
   package enum Step {
     case trained(Train.Outcome)
     case analyzed(Analyze.Outcome)
@@ -37,8 +38,8 @@ package struct Demo {
   /// Folder of the phantoms' masks.
   package var masks: String { settings.study + "/masks" }
 
-  /// - Parameter done: hears of every step that has come to its end.
-  /// - Throws: `Stopped` where the user ended it; run again it goes on.
+  /// - Parameter done: called after every finished step.
+  /// - Throws: `Stopped` where the user stopped it; the next run continues from there.
   package func run(done: (Step) throws -> Void) throws {
     try PhantomStudy(seed: settings.seed).write(to: settings.study) { count, all in
       observe(.progress("phantom \(count) of \(all)", Double(count) / Double(all), isLast: count == all))
@@ -49,7 +50,7 @@ package struct Demo {
       observe(
         .notice("\(model) is kept: it was trained on these phantoms as asked for; delete it to train again"))
     } else {
-      // The same defaults as on the command line: a demo with settings of its own would promise too much.
+      // The settings are the defaults of the command line, because a demo with special settings would promise too much.
       var training = Train.Settings(study: "\(settings.study)/\(PhantomStudy.Group.healthy)", output: model)
       training.budget = .minutes(settings.minutes)
       training.seed = settings.seed
@@ -62,7 +63,7 @@ package struct Demo {
     try done(.evaluated(try Evaluate(evaluation).run()))
   }
 
-  /// Whether an earlier demo left the model that this one would train, so that its analysis can be gone on with.
+  /// Whether an earlier demo left the model that this demo would train, so that its analysis can continue.
   private func hasModel(_ path: String) throws -> Bool {
     guard FileManager.default.fileExists(atPath: path) else { return false }
     let record = try Model(path: path).record

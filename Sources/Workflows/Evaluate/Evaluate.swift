@@ -5,19 +5,19 @@ import Foundation
 import Imaging
 import Reporting
 
-/// Compares the heatmaps of a report with masks of what is abnormal, beside untrained baselines.
+/// Compares the heatmaps of a report, and untrained baselines, with masks of abnormal tissue.
 package struct Evaluate {
   package struct Settings: Sendable {
     /// Folder of the report.
     package var report: String
     /// Folder of the masks.
     package var masks: String
-    /// Model and study, where they have moved since the analysis.
+    /// Model and study, if they have moved since the analysis.
     package var model: String?
     package var study: String?
-    /// Channel weights of the plain intensity baseline; `nil` for the model's own, or all alike.
+    /// Channel weights of the plain intensity baseline; `nil` for the model's own, or equal weights.
     package var baselineWeights: [Float]?
-    /// Compares every score of the model, and not only the score that the report shows.
+    /// Whether to compare every score of the model instead of only the one that the report shows.
     package var takesAllScores = false
     /// How many times cases are resampled for the 95 % intervals.
     package var resamples = 200
@@ -49,7 +49,7 @@ package struct Evaluate {
   private let study: String
   private let model: Model
   private let threshold: Double
-  /// Gives the maps of every score of the model; `nil` where only the report's is compared.
+  /// Computes the maps of every score of the model; `nil` where only the report's score is compared.
   private let scorer: Scorer?
 
   /// Opens the report and the model it was made with.
@@ -180,12 +180,12 @@ package struct Evaluate {
     return nil
   }
 
-  /// - Parameter ordinal: of the scan among those of its file, zero-based.
+  /// - Parameter ordinal: zero-based position of the scan among the scans of its file.
   private func lesionPixels(
     in path: String, page: Int?, ordinal: Int?, width: Int, height: Int, full: (width: Int, height: Int)
   ) throws -> [Bool] {
     let file = try TIFFFile(path: path, limits: settings.limits)
-    // A stack's masks are a stack too, a page a scan; a single mask serves a single scan.
+    // A stack has a stack of masks, one page per scan. A single mask belongs to a single scan.
     let number = page == nil || file.pages.count == 1 ? 1 : (ordinal ?? 0) + 1
     guard file.pages.indices.contains(number - 1) else {
       throw NormaError(

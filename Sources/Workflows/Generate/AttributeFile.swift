@@ -3,7 +3,7 @@ import Files
 import Foundation
 import Generation
 
-/// Attributes that were learned for a model, and for which.
+/// The attributes learned for a model, and the digest of that model.
 struct AttributeFile: Codable {
   var modelSha256: String
   var attributes: [String: Attribute]
@@ -15,7 +15,7 @@ struct AttributeFile: Codable {
       AttributeFile(modelSha256: Study.digest(ofFile: model) ?? "", attributes: attributes), to: path(for: model))
   }
 
-  /// - Returns: nothing where none was learned.
+  /// - Returns: the attributes by name; empty if none was learned.
   static func read(for path: String, _ model: Model) throws -> [String: Attribute] {
     let file = self.path(for: path)
     guard FileManager.default.fileExists(atPath: file) else { return [:] }

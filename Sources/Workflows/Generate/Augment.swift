@@ -5,11 +5,11 @@ import Generation
 import Imaging
 import Numerics
 
-/// Makes new healthy scans of a study, drawn around the latents of its scans.
+/// Makes new healthy scans for a study by draws around the latents of its scans.
 package struct Augment {
   package struct Outcome: Sendable {
     package var written: Int
-    /// Scans that no new ones were made of.
+    /// Number of scans from which no new ones were made.
     package var leftOut: Int
   }
 
@@ -21,7 +21,7 @@ package struct Augment {
 
   /// - Parameters:
   ///   - study: folder of healthy scans.
-  ///   - factor: new scans for each.
+  ///   - factor: number of new scans for each scan.
   ///   - output: folder to write to, which must not be the study.
   package init(
     _ open: GenerativeModel, study: String, factor: Int, output: String,
@@ -61,7 +61,7 @@ package struct Augment {
     let label = open.details("augment")
     for (index, item) in study.cases.enumerated() {
       observe(.beginning(item.name, index, of: study.cases.count))
-      // What was made up before is nothing to start from.
+      // Synthetic scans are not used as a start.
       let sources = study.scans(of: item, reading: model.preparation.reading()).filter { $0.origins == nil }
       for source in sources {
         switch source.content {
@@ -113,7 +113,7 @@ package struct Augment {
     let image: Image
   }
 
-  /// Every copy of a case is a case, so that none holds both what is held out and what is learned from.
+  /// Writes each copy of a case as a case of its own, so that no case mixes held-out data with training data.
   private func write(
     _ scan: Image, like source: SourceScan, in study: Study, copy: Int, caseName: String, label: String,
     origins: [String]

@@ -2,12 +2,12 @@ import Anomaly
 import Files
 import Generation
 
-/// Which latent dimensions a user asked for.
+/// The latent dimensions that a user asked for.
 package enum ChosenDimensions: Sendable, Equatable {
   case top
   case numbers([Int])
 
-  /// - Returns: `nil` for text that is neither `top` nor numbers with commas between them.
+  /// - Returns: `nil` for text that is neither `top` nor numbers separated by commas.
   package init?(_ text: String) {
     if text == "top" {
       self = .top

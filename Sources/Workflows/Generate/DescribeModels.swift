@@ -5,7 +5,7 @@ import Generation
 import Numerics
 import Reporting
 
-/// Says what model files hold, and writes a page of them.
+/// Describes model files as text, and as a page with pictures.
 package struct DescribeModels {
   private static let samples = 48
   private static let columns = 12
@@ -21,14 +21,14 @@ package struct DescribeModels {
     models = try paths.map { (name: FilePath.name(of: $0), model: try Model(path: $0)) }
   }
 
-  /// What they hold, side by side.
+  /// Description of the models side by side.
   package var text: String { ModelPage.text(models) }
 
   /// Writes a page with pictures.
   ///
   /// - Parameters:
-  ///   - output: folder of the page, made where there is none.
-  ///   - seed: of the pictures.
+  ///   - output: folder of the page; made if it does not exist.
+  ///   - seed: seed of the pictures.
   package func writePage(to output: String, seed: UInt64) throws {
     try OutputFolder.make(output)
     var subjects: [ModelPage.Subject] = []

@@ -3,25 +3,25 @@ import Files
 import Generation
 import Imaging
 
-/// Changes a scan in a model's latent space, or restores it to the nearest healthy one.
+/// Changes a scan in a model's latent space, or restores it to the nearest healthy scan.
 package struct Edit {
   package enum Change: Sendable {
-    /// Dimensions and by how many standard deviations of the prior to move them, attributes and how much to add.
+    /// Moves dimensions by amounts in standard deviations of the prior, and adds amounts of attributes.
     case shift(dimensions: [NamedAmount], attributes: [NamedAmount])
-    /// Gradient steps on the latents towards what the model finds likely.
+    /// Moves the latents by gradient steps towards what the model finds likely.
     case restore
   }
 
   package struct Outcome: Sendable {
-    /// The edited scan.
+    /// Path of the edited scan.
     package var file: String
-    /// What was done, in words.
+    /// Description of the change.
     package var words: String
     /// Root mean square of the change, in normalized intensity.
     package var change: Double
     /// Whether a reader could see the change.
     package var isVisible: Bool
-    /// Nats a patch before the first step and after the last; of a restoration.
+    /// Cost of a restoration in nats per patch, before the first step and after the last; `nil` for other changes.
     package var cost: (before: Double, after: Double)?
   }
 
@@ -109,7 +109,7 @@ package struct Edit {
   }
 }
 
-/// `name=amount`
+/// A name with an amount, written `name=amount`.
 package struct NamedAmount: Sendable, CustomStringConvertible {
   package let name: String
   package let value: Double

@@ -2,7 +2,7 @@ import Anomaly
 import Compute
 import Generation
 
-/// A model that generates pictures.
+/// A model with the generator that makes pictures from it.
 package struct GenerativeModel {
   /// File of the model.
   let path: String
@@ -11,8 +11,8 @@ package struct GenerativeModel {
   let generator: PatchGenerator
 
   /// - Parameters:
-  ///   - path: of the model's file.
-  ///   - seed: of all random numbers.
+  ///   - path: path of the model's file.
+  ///   - seed: seed of all random numbers.
   package init(path: String, seed: UInt64) throws {
     self.path = path
     self.seed = seed
@@ -20,12 +20,12 @@ package struct GenerativeModel {
     generator = try PatchGenerator(model, path: path, engine: try Engine(precision: model.precision))
   }
 
-  /// Words that tell a generated picture from a scan, for its description tag.
+  /// Text for a picture's description tag that marks it as generated, not a scan.
   func label(_ command: String, _ words: String) -> String {
     SyntheticLabel.prefix + details(command) + ", " + words
   }
 
-  /// What made a picture, and of which model; reads the whole model file.
+  /// Text that names the command and the model that made a picture; reads the whole model file.
   func details(_ command: String) -> String {
     "norma \(ToolVersion.current) \(command), seed \(seed), model SHA-256 \(Study.digest(ofFile: path) ?? "unknown")"
   }

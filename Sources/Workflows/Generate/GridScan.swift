@@ -3,20 +3,20 @@ import Files
 import Foundation
 import Imaging
 
-/// A scan on a model's grid, small enough to be held.
+/// A scan on a model's grid that is small enough to be held in memory.
 struct GridScan {
   let image: Image
   let prepared: PreparedImage
 
-  /// - Parameter path: of the scan's file; of a stack the first page is taken.
-  /// - Throws: `NormaError` or `ScanFault` where the model cannot look at it.
+  /// - Parameter path: path of the scan's file; the first page of a stack is taken.
+  /// - Throws: `NormaError` or `ScanFault` where the model cannot use the scan.
   init(_ path: String, for model: Model) throws {
     let folder = FilePath.folder(of: path)
     let file = FilePath.name(of: path)
     guard FileManager.default.fileExists(atPath: path) else {
       throw NormaError(subject: path, found: "there is no such file", remedy: "Give a TIFF scan")
     }
-    // A scan is read as a study's only one would be.
+    // The scan is read like the only scan of a study.
     let sources = Study(path: folder.isEmpty ? "." : folder, cases: [.init(name: file, files: [file])])
       .scans(of: .init(name: file, files: [file]), reading: model.preparation.reading())
     guard let first = sources.first else {
@@ -35,7 +35,7 @@ struct GridScan {
     }
   }
 
-  /// The part of a scan that a patch covers.
+  /// The part of the scan that a patch covers.
   func patch(at place: (x: Int, y: Int)?, edge: Int, path: String) throws -> Image {
     let x = place?.x ?? max(0, (image.width - edge) / 2)
     let y = place?.y ?? max(0, (image.height - edge) / 2)

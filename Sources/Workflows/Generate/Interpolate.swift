@@ -4,7 +4,7 @@ import Foundation
 import Generation
 import Imaging
 
-/// Shows what a model believes to lie between two scans.
+/// Shows the pictures that a model finds between two scans.
 package struct Interpolate {
   private let open: GenerativeModel
   private let scans: [String]
@@ -13,9 +13,9 @@ package struct Interpolate {
   private let output: String
 
   /// - Parameters:
-  ///   - scans: files of two scans, of one size on the model's grid.
-  ///   - steps: pictures, both ends included.
-  ///   - isLinear: goes straight through latent space instead of along an arc.
+  ///   - scans: files of two scans, of the same size on the model's grid.
+  ///   - steps: number of pictures, both ends included.
+  ///   - isLinear: whether to go straight through latent space instead of along an arc.
   ///   - output: folder to write to.
   package init(_ open: GenerativeModel, scans: [String], steps: Int, isLinear: Bool, output: String) {
     self.open = open
@@ -25,7 +25,7 @@ package struct Interpolate {
     self.output = output
   }
 
-  /// - Throws: `NormaError` where the scans are of unlike sizes or cannot be read.
+  /// - Throws: `NormaError` where the scans differ in size or cannot be read.
   package func run() throws {
     let (model, generator) = (open.model, open.generator)
     let ends = try scans.map { try GridScan($0, for: model).image }

@@ -3,11 +3,11 @@ import Files
 import Generation
 import Numerics
 
-/// Learns the direction in latent space from one group of scans to another, and keeps it beside the model.
+/// Learns the direction in latent space from one group of scans to another, and saves it next to the model.
 package struct LearnAttribute {
   package struct Outcome {
     package var attribute: Attribute
-    /// Where it is kept.
+    /// The file that the attribute was saved to.
     package var file: String
   }
 
@@ -19,8 +19,8 @@ package struct LearnAttribute {
   private let observe: WorkflowObserver
 
   /// - Parameters:
-  ///   - studies: two folders: scans without the attribute, scans with it.
-  ///   - name: what to call the attribute.
+  ///   - studies: two folders, first the scans without the attribute, then the scans with it.
+  ///   - name: name of the attribute.
   package init(
     _ open: GenerativeModel, studies: [String], name: String, observe: @escaping WorkflowObserver = { _ in }
   ) {

@@ -9,12 +9,13 @@ package struct Sample {
   package enum Source: String, CaseIterable, Sendable { case prior, posterior }
 
   package struct Settings: Sendable {
-    /// Patches to draw.
+    /// Number of patches to draw.
     package var count = 64
-    /// Standard deviation of what is drawn, in units of the prior's.
+    /// Standard deviation of the draws, in units of the prior's or posterior's standard deviation.
     package var temperature: Float = 1
     package var source = Source.prior
-    /// Folder of the healthy study to compare with, around whose patches posteriors lie; `nil` compares with nothing.
+    /// Folder of the healthy study to compare with; its patches are also the centers of draws from posteriors. `nil`
+    /// makes no comparison.
     package var study: String?
     /// Folder to write to.
     package var output: String
@@ -22,7 +23,7 @@ package struct Sample {
     package init(output: String) { self.output = output }
   }
 
-  /// What is written as fidelity.json: samples and training patches, each against held-out ones.
+  /// The contents of fidelity.json: samples and training patches, each compared with held-out patches.
   package struct Comparison: Encodable, Sendable {
     package var samples: Fidelity
     package var training: Fidelity
@@ -34,7 +35,7 @@ package struct Sample {
   package struct Outcome: Sendable {
     /// Edge of a patch, in pixels.
     package var edge: Int
-    /// `nil` where there is no study to compare with.
+    /// `nil` if there is no study to compare with.
     package var comparison: Comparison?
   }
 

@@ -3,7 +3,7 @@ import Generation
 import Imaging
 import Numerics
 
-/// Shows what each latent dimension of a model moves.
+/// Shows the effect of each latent dimension of a model.
 package struct Traverse {
   private let open: GenerativeModel
   private let scan: String?
@@ -15,7 +15,7 @@ package struct Traverse {
   /// - Parameters:
   ///   - scan: file of a scan to start from; `nil` starts from the prior's mean.
   ///   - place: upper left corner of the patch, in pixels of the model's grid; `nil` for the scan's middle.
-  ///   - count: how many dimensions `top` stands for.
+  ///   - count: number of dimensions that `top` chooses.
   ///   - output: folder to write to.
   package init(
     _ open: GenerativeModel, scan: String?, at place: (x: Int, y: Int)?, dimensions: ChosenDimensions, count: Int,
@@ -29,7 +29,7 @@ package struct Traverse {
     self.output = output
   }
 
-  /// Moves each dimension from -3 to +3; writes strips.png, a dimension a row, and traverse.json.
+  /// Moves each dimension from -3 to +3. Writes strips.png, with one row per dimension, and traverse.json.
   package func run() throws -> [Traversal] {
     let (model, generator) = (open.model, open.generator)
     let chosen = try dimensions.choose(from: model, count: count, path: open.path)

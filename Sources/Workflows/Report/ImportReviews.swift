@@ -1,17 +1,17 @@
 import Reporting
 
-/// Brings reviews that a report's pages saved into its index.
+/// Imports reviews that a report's pages saved into the report's index.
 package struct ImportReviews {
   private let report: String
   private let reviewer: String?
   private let observe: WorkflowObserver
 
-  /// The names in a warning; a file of another study would name thousands.
+  /// Most names listed in a warning; a file of another study would name thousands.
   private static let mostNames = 20
 
   /// - Parameters:
   ///   - report: folder of the report.
-  ///   - reviewer: who judged, to be kept with the verdicts.
+  ///   - reviewer: name of the reviewer, recorded with the verdicts.
   package init(report: String, reviewer: String?, observe: @escaping WorkflowObserver = { _ in }) {
     self.report = report
     self.reviewer = reviewer
@@ -19,16 +19,16 @@ package struct ImportReviews {
   }
 
   /// - Parameters:
-  ///   - files: which the pages saved.
-  ///   - done: hears what each of them brought.
-  /// - Returns: whether all reviews of all files are in the index now.
+  ///   - files: files that the pages saved.
+  ///   - done: called with each file and the result of its import.
+  /// - Returns: whether all reviews of all files are now in the index.
   package func run(_ files: [String], done: (String, ReviewImport) -> Void) throws -> Bool {
     let lock = try WritingRight.take(report: report, observe: observe)
     defer { lock.release() }
     let index = try CaseIndex(updating: ReportFolder(report).index)
     var isComplete = true
     var names: Set<String> = []
-    // A bad file is told of, and the others are imported.
+    // A bad file is reported, and the others are still imported.
     for path in files {
       do {
         let file = try ReviewFile(path: path, reviewer: reviewer)

@@ -1,6 +1,6 @@
 import Reporting
 
-/// Makes the pages of a report again, from its index and heatmaps alone.
+/// Rebuilds the pages of a report from its index and heatmaps only.
 package struct RebuildPages {
   private let report: String
   private let observe: WorkflowObserver

@@ -5,17 +5,17 @@ import Foundation
 import Imaging
 import Threads
 
-/// A training over the processes that `mpirun` or `srun` started together, all with the same command line. The first of
-/// them reads the clock, writes and speaks; the others speak only where they alone know what is the matter.
+/// A training shared by processes that `mpirun` or `srun` started together with the same command line. The first
+/// process reads the clock, writes files and prints messages. The others print only errors that they alone know about.
 package struct Distribution {
-  /// `nil` where this process was started alone.
+  /// The processes; `nil` if this one was started alone.
   let ranks: Ranks?
-  /// Model file of the command, for messages.
+  /// The command's model file, for messages.
   let output: String
 
   private static let remedy = "Give every process the same files and the same command line"
 
-  /// Meets the other processes, where the environment says that there are some.
+  /// Connects to the other processes if the environment says that there are any.
   package static func join(output: String) throws -> Ranks? {
     do { return try Ranks.join(environment: ProcessInfo.processInfo.environment) } catch {
       throw NormaError(
@@ -26,18 +26,18 @@ package struct Distribution {
     }
   }
 
-  /// This process ends for a reason that another has told.
+  /// Ends this process for a reason that another process has reported.
   package struct Elsewhere: Error {
-    /// The other process ended since the command line is wrong. mpirun ends with the status of the process that ended
-    /// first, so that all should end with the same.
+    /// Whether the other process ended because the command line is wrong. mpirun ends with the status of the process
+    /// that ended first, so all processes should end with the same status.
     package var isUsage = false
   }
 
-  /// What every process does by itself before they compute together; where one fails all end, and one says why.
+  /// Runs `body` in every process before they compute together. If it fails in one, all end, and one reports why.
   func together<T>(_ body: () throws -> T) throws -> T {
     guard let ranks else { return try body() }
     let result = Result { try body() }
-    var failures = [0.0, 0.0]  // of the first process, of all
+    var failures = [0.0, 0.0]  // number of failures in the first process, and in all
     if case .failure = result { failures = [ranks.isFirst ? 1 : 0, 1] }
     do { try ranks.sum(&failures) } catch {
       if case .failure(let own) = result, ranks.isFirst { throw own }
@@ -51,7 +51,7 @@ package struct Distribution {
     throw ranks.isFirst ? error : failure(error)
   }
 
-  /// - Throws: where the first process has other scans, or another command line.
+  /// - Throws: where the first process has other scans or another command line.
   func checkAgreement(on trainer: Trainer) throws {
     guard let ranks else { return }
     let encoder = JSONEncoder()
@@ -62,7 +62,7 @@ package struct Distribution {
       .system, subject: output, found: "process 0 was given other scans or other options", remedy: Self.remedy)
   }
 
-  /// What made this process fail, and no other.
+  /// The error for a failure in this process only.
   func failure(_ error: any Error) -> NormaError {
     NormaError(
       .system, subject: output,
@@ -70,11 +70,11 @@ package struct Distribution {
       remedy: Self.remedy)
   }
 
-  /// What to say of processes that are gone; the first of those that are left says it.
+  /// The error that reports lost processes; the first of the remaining processes reports it.
   ///
-  /// - Parameter checkpoint: that can be gone on from; `nil` where there is none.
+  /// - Parameter checkpoint: the checkpoint to continue from; `nil` if there is none.
   func account(checkpoint: String?) -> any Error {
-    // The first process may have ended because it was asked to, as this one was; then it has said so.
+    // The first process may have been asked to end, as this one was. Then it has reported that itself.
     guard let ranks, (0..<ranks.count).first(where: { !ranks.lost.contains($0) }) == ranks.rank,
       ranks.isFirst || Interruption.signal == nil
     else { return Elsewhere() }

@@ -6,13 +6,13 @@ import Imaging
 import Reporting
 import Threads
 
-/// Learns healthy tissue from a study and writes the model.
+/// Trains a model on the healthy tissue of a study and writes it.
 package struct Train {
   package typealias Settings = TrainSettings
 
   private let settings: Settings
   private let observe: WorkflowObserver
-  /// The processes to train with, where there are several.
+  /// The processes to train with, if there are several.
   private let ranks: Ranks?
   private let distribution: Distribution
 
@@ -21,11 +21,11 @@ package struct Train {
     package var model: Model
     /// Scans that could not be used.
     package var faults: [ScanFault]
-    /// Processes that trained together.
+    /// Number of processes that trained together.
     package var processes: Int
   }
 
-  /// - Parameter ranks: the processes to train with, where there are several; see `Distribution.join`.
+  /// - Parameter ranks: the processes to train with, if there are several; see `Distribution.join`.
   package init(_ settings: Settings, ranks: Ranks? = nil, observe: @escaping WorkflowObserver = { _ in }) {
     self.settings = settings
     self.ranks = ranks
@@ -33,9 +33,9 @@ package struct Train {
     distribution = Distribution(ranks: ranks, output: settings.output)
   }
 
-  /// Reads, trains and writes the model; a checkpoint beside it is removed at the end.
+  /// Reads the study, trains the model and writes it. The checkpoint next to the model is removed at the end.
   ///
-  /// - Returns: `nil` in every process but the first, which does all but compute.
+  /// - Returns: the outcome; `nil` in all processes but the first, because the others only compute.
   package func run() throws -> Outcome? {
     guard ranks?.isFirst ?? true else {
       try assist()
@@ -67,7 +67,7 @@ package struct Train {
 
   private var checkpoint: String { settings.output + ".checkpoint" }
 
-  /// Computes along with the first of several processes, which does all the rest.
+  /// Computes along with the first of several processes, which does everything else.
   private func assist() throws {
     let trainer = try distribution.together { try makeTrainer() }
     try distribution.together { try distribution.checkAgreement(on: trainer) }
@@ -96,7 +96,7 @@ package struct Train {
     }
   }
 
-  /// Reads the study; only the first of several processes says what it finds.
+  /// Reads the study. Only the first of several processes reports what it finds.
   private func makeTrainer() throws -> Trainer {
     let observe = ranks?.isFirst ?? true ? self.observe : { _ in }
     let study = try Study(path: settings.study)
@@ -143,7 +143,7 @@ package struct Train {
             format: "learning the score: step %d  loss %.4f  %.0f patches/s", progress.step, progress.loss,
             progress.patchesPerSecond), progress.fraction))
     case .checkpoint:
-      // Hours of training are not given up because a checkpoint does not fit.
+      // Training does not end, perhaps after hours, because a checkpoint cannot be written.
       do { try trainer.saveCheckpoint(to: checkpoint) } catch {
         observe(.warning("no checkpoint was kept: \(error)"))
       }
@@ -157,7 +157,7 @@ package struct Train {
     try Interruption.check()
   }
 
-  /// Fails before hours of training rather than after them.
+  /// Checks before training that the model can be written, so that hours of training are not lost.
   private func checkWritable() throws {
     let folder = FilePath.folder(of: settings.output)
     let place = folder.isEmpty ? "." : folder
@@ -186,10 +186,10 @@ package struct Train {
 }
 
 extension MemoryBudget {
-  /// Whether a training fits, by what was measured of some: its scans on the model's grid, a batch's way through the
-  /// networks and back, and what the held-out scans are calibrated by.
+  /// Checks whether a training fits into memory, using sizes that were measured on some trainings: the scans on the
+  /// model's grid, the forward and backward pass of a batch, and the calibration on held-out scans.
   ///
-  /// - Throws: `NormaError` where it does not.
+  /// - Throws: `NormaError` where the training does not fit.
   fileprivate func check(_ set: TrainingSet, study: String, patchSize: Int, batchSize: Int) throws(NormaError) {
     func pixels(_ members: [TrainingSet.Member]) -> Int {
       members.flatMap(\.views).reduce(0) { $0 + $1.image.width * $1.image.height }

@@ -2,18 +2,18 @@ import Anomaly
 import Compute
 import Imaging
 
-/// How a model is trained. What a preset has a say in starts from it.
+/// How a model is trained. Settings that a preset determines start from the preset's values.
 package struct TrainSettings: Sendable {
   /// Folder of healthy scans.
   package var study: String
-  /// Model file to write; its checkpoint lies beside it.
+  /// Model file to write; the checkpoint is next to it.
   package var output: String
-  /// Goes on from the checkpoint beside the output.
+  /// Whether to continue from the checkpoint next to the output.
   package var resumes = false
   package var secondsBetweenCheckpoints = 60.0
-  /// Time or epochs for all of the training.
+  /// Time or epochs for the whole training.
   package var budget = TrainingBudget.minutes(10)
-  /// Share of the budget that goes into the learned score, from 0 to below 1.
+  /// Share of the budget that is spent on the learned score, from 0 to below 1.
   package var scoreShare = 0.5
   package var seed: UInt64 = 0
   package var precision = Precision.fastest
@@ -21,27 +21,27 @@ package struct TrainSettings: Sendable {
   package var learningRate: Float = 2e-3
   package var patience: Int?
   package var objective = ObjectiveSettings()
-  /// Latent channels of each stage, finest first; `nil` for the network's own.
+  /// Latent channels of each stage, finest first; `nil` for the network's defaults.
   package var latents: [Int]?
-  /// How scans are read, prepared and divided; its seed, memory and channel weights are those given here.
+  /// How scans are read, prepared and divided. Seed, memory and channel weights are taken from these training settings.
   package var scans = TrainingSet.Settings()
   package var memory = MemoryBudget.unlimited
   package var preset: Preset.Values
 
-  /// What is learned.
+  /// Settings of the objective.
   package struct ObjectiveSettings: Sendable {
     package var kind = Objective.Kind.denoising
     package var likelihood = Likelihood.laplace
     package var variance = Objective.Variance.channel
     /// Weight of the divergence; `nil` for 1.
     package var beta: Float?
-    /// Nats a latent channel has for nothing; `nil` for the objective's own.
+    /// Free nats of each latent channel; `nil` for the objective's default.
     package var freeNats: Double?
     package var warmUpSteps = 300
 
     package init() {}
 
-    /// - Parameter stages: of the network.
+    /// - Parameter stages: number of the network's stages.
     package func objective(stages: Int) -> Objective {
       var result = Objective(stages: stages)
       result.kind = kind
@@ -71,7 +71,7 @@ package struct TrainSettings: Sendable {
     return result
   }
 
-  /// The settings of the trainer for a network of so many stages.
+  /// The trainer's settings for a network with this many stages.
   func trainer(stages: Int) -> Trainer.Settings {
     var settings = Trainer.Settings(objective: objective.objective(stages: stages), rule: preset.rule)
     settings.budget = budget.part(1 - scoreShare)
@@ -89,7 +89,7 @@ package struct TrainSettings: Sendable {
     return settings
   }
 
-  /// The settings of the training set, with what is chosen once for all of the training.
+  /// The settings of the training set, completed with the settings chosen for the whole training.
   func trainingSet() -> TrainingSet.Settings {
     var settings = scans
     settings.localContrast = settings.localContrast.flatMap { $0 > 0 ? $0 : nil }

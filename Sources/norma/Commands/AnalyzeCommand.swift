@@ -99,7 +99,7 @@ struct AnalyzeCommand: LoggedCommand {
 }
 
 extension Analyze.Outcome {
-  /// For machines, which need not read the summary.
+  /// The outcome as metadata for programs, so that they need not parse the summary.
   fileprivate var facts: Logger.Metadata {
     [
       "path": "\(output)", "cases": .stringConvertible(cases), "unchanged": .stringConvertible(unchanged),
@@ -125,5 +125,5 @@ extension Shard: ExpressibleByArgument {
   package init?(argument: String) { self.init(argument) }
 }
 
-/// What `analyze` writes beside the heatmaps where it is asked to.
+/// Further files that `analyze` writes on request, next to the heatmaps.
 enum KeptFile: String, ExpressibleByArgument, CaseIterable { case residual }

@@ -92,7 +92,7 @@ extension Evaluate.Outcome {
     var lines = [
       "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases"
     ]
-    // Beside each other up to three fit a terminal.
+    // Up to three results fit side by side in a terminal.
     for first in stride(from: 0, to: rows.count, by: 3) {
       let group = rows[first..<min(first + 3, rows.count)]
       lines += ["", padded("", 30) + group.map { padded($0.name, width) }.joined()]

@@ -89,7 +89,7 @@ struct ExportCommand: LoggedCommand {
     console.print("postgres  \(counts.joined(separator: ", "))  \(address.url)")
   }
 
-  /// "geojson  12 files, 34 regions  DIR", and what is not in them.
+  /// Summary such as "geojson  12 files, 34 regions  DIR", with what was left out.
   private static func summary(_ tally: ExportTally, _ format: ReportExport.Format, _ output: String) -> String {
     var parts = [PageText.count(tally.files, "file")]
     if format != .mask && format != .imagej { parts.append(PageText.count(tally.regions, "region")) }

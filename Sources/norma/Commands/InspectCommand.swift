@@ -27,19 +27,19 @@ struct InspectCommand: LoggedCommand {
         isSound = isSound && inspection.problem == nil && !inspection.pages.contains { $0.problem != nil }
         texts.append(json ? try inspection.json() : inspection.text)
       } catch let error as NormaError where scans.count > 1 {
-        // One scan that cannot be opened does not hide the others.
+        // A scan that cannot be opened does not keep the others from being shown.
         console.show(.failed(error))
         isSound = false
       }
     }
-    // One scan is one object, several are a list.
+    // One scan gives an object, several give a list.
     console.print(json && scans.count > 1 ? "[\(texts.joined(separator: ",\n"))]" : texts.joined(separator: "\n"))
     if !isSound { throw ExitCode(ExitStatus.failed) }
   }
 }
 
 extension ScanInspection {
-  /// The same in lines for a reader.
+  /// The inspection as lines of text.
   fileprivate var text: String {
     let details = pages.flatMap { page -> [String] in
       let size =

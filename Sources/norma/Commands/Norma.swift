@@ -5,7 +5,7 @@ import Logging
 import Threads
 import Workflows
 
-/// The command line: parses, runs, and turns every error into one sentence and an exit status.
+/// The command line: parses arguments, runs a command, and turns every error into one sentence and an exit status.
 @main
 struct Norma: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,11 +30,12 @@ struct Norma: ParsableCommand {
 
   static func main() {
     norma_require_processor()
-    // A batch allocates pictures of the same sizes again and again: memory that goes back to the system in between has to
-    // be cleared by it each time.
+    // Batches allocate pictures of the same sizes again and again. If the memory went back to the system in between,
+    // the system would have to clear it each time.
     mallopt(M_MMAP_THRESHOLD, 1 << 30)
     mallopt(M_TRIM_THRESHOLD, 1 << 28)
-    // `norma cases | head` ends quietly, whatever the program inherits; see `Interruption.listen` for batches.
+    // `norma cases | head` ends quietly, even if norma inherited another handler. See `Interruption.listen` for
+    // batches.
     signal(SIGPIPE, SIG_DFL)
     var isRunning = false
     do {
@@ -48,7 +49,7 @@ struct Norma: ParsableCommand {
     } catch let code as ExitCode {
       exit(withError: code)
     } catch  where exitCode(for: error).isSuccess {
-      exit(withError: error)  // help and version are asked for by throwing
+      exit(withError: error)  // ArgumentParser throws to show help and version
     } catch {
       if !isRunning || error is ValidationError || error is UsageError {
         Terminal.writeLine(fullMessage(for: (error as? UsageError).map { ValidationError($0.description) } ?? error))

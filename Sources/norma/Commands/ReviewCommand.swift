@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What reviewers said of the cases of a report.
+/// Commands for reviewers' verdicts on the cases of a report.
 struct ReviewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "review", abstract: "Keep what reviewers said of the cases of a report.",

@@ -66,7 +66,7 @@ struct SlurmCommand: LoggedCommand {
       }
     }
     if cancelOnInterrupt, !wait { throw ValidationError("--cancel-on-interrupt needs --wait.") }
-    // Wrong options are told now, not by every node.
+    // Wrong options are reported now, instead of later by every node.
     do { _ = try AnalyzeCommand.parse([study, "--model", model, "--output", output] + analysis) } catch {
       throw ValidationError("options for norma analyze: \(AnalyzeCommand.message(for: error))")
     }

@@ -48,7 +48,7 @@ struct TrainCommand: LoggedCommand {
 }
 
 extension Train.Outcome {
-  /// What was learned, in lines for a reader.
+  /// Summary of the trained model, as lines of text.
   var summary: String {
     let r = model.record
     let active = Collapse.activeChannels(divergences: r.divergences, activity: r.activity ?? [])

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Workflows
 
-/// What the commands that generate pictures share.
+/// Options shared by the commands that generate pictures.
 struct GenerationOptions: ParsableArguments {
   @Argument(help: ArgumentHelp("Model file that `norma train` wrote.", valueName: "model"))
   var model: String
@@ -11,7 +11,7 @@ struct GenerationOptions: ParsableArguments {
 
   @OptionGroup var log: LogOptions
 
-  /// The model with its generator.
+  /// Opens the model with its generator.
   func open() throws -> GenerativeModel { try GenerativeModel(path: model, seed: seed) }
 }
 

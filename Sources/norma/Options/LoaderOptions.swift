@@ -3,7 +3,7 @@ import ArgumentParser
 import Imaging
 import Workflows
 
-/// What a user can set about reading scans; shared by `train`, `analyze` and `inspect`.
+/// Options for reading scans; shared by `train`, `analyze` and `inspect`.
 struct LoaderOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -28,7 +28,7 @@ struct LoaderOptions: ParsableArguments {
   }
 }
 
-/// At which resolution scans are looked at; shared by `train` and `analyze`.
+/// Options for the resolution at which scans are read; shared by `train` and `analyze`.
 struct ResolutionOptions: ParsableArguments {
   @Option(help: "Level of a pyramid to look at, 0 the largest; reduced further where the model's grid is.")
   var level: Int?

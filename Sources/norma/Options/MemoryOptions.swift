@@ -2,7 +2,7 @@ import Anomaly
 import ArgumentParser
 internal import CSystem
 
-/// How much memory a run may take; shared by `train` and `analyze`.
+/// Options for the memory of a run; shared by `train` and `analyze`.
 struct MemoryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -27,14 +27,15 @@ struct MemoryOptions: ParsableArguments {
 
   var budget: MemoryBudget { memoryLimit.flatMap(Self.bytes).map { MemoryBudget(limit: $0) } ?? .unlimited }
 
-  /// Where memory is short what is given up goes back to the system at once, which costs time to clear it again.
+  /// With a memory limit, freed memory goes back to the system at once. This costs time, because the system clears it
+  /// again.
   func apply() {
     guard memoryLimit != nil else { return }
     mallopt(M_MMAP_THRESHOLD, 1 << 20)
     mallopt(M_TRIM_THRESHOLD, 1 << 22)
   }
 
-  /// - Returns: `nil` for anything but a positive number with a unit of bytes.
+  /// - Returns: number of bytes; `nil` unless the text is a positive number with a unit of bytes.
   static func bytes(_ text: String) -> Int? {
     let units = [
       "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 0x1p10, "mib": 0x1p20, "gib": 0x1p30, "tib": 0x1p40,

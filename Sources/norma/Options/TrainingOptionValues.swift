@@ -4,7 +4,7 @@ import Compute
 import Foundation
 import Imaging
 
-/// The normalizations a user can name.
+/// Names of the normalizations that a user can choose.
 enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
   case robust, percentile, zscore, histogram, window, none, macenko
   case opticalDensity = "optical-density"
@@ -13,7 +13,7 @@ enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
 extension Normalization.Scope: ExpressibleByArgument {}
 extension TissueMask.Look: ExpressibleByArgument {}
 
-/// Two intensities with a comma between them, the smaller first.
+/// Two intensities separated by a comma, the smaller first.
 struct IntensityWindow: ExpressibleByArgument {
   let low: Float
   let high: Float
@@ -60,7 +60,7 @@ extension Precision: ExpressibleByArgument {
   static let help = ArgumentHelp(
     "Numbers that the network multiplies: f32, or bf16, faster on processors that have it and refused on others.")
 
-  /// Fails where this processor would only imitate what was asked for.
+  /// Fails where this processor would only emulate the chosen precision.
   func validate() throws {
     guard self == .bfloat16, Precision.fastest != .bfloat16 else { return }
     throw ValidationError("--precision is bf16, which this processor does not have; f32 is expected.")
@@ -72,7 +72,7 @@ extension Objective.Kind: ExpressibleByArgument {}
 extension Objective.Variance: ExpressibleByArgument {}
 extension Augmentation: ExpressibleByArgument {}
 
-/// Two numbers with a hyphen between them, the smaller first.
+/// Two numbers separated by a hyphen, the smaller first.
 struct NumberRange: ExpressibleByArgument {
   let values: ClosedRange<Float>
 
@@ -86,7 +86,7 @@ struct NumberRange: ExpressibleByArgument {
 
 extension Preset: ExpressibleByArgument {
   public init?(argument: String) {
-    // What `generic` was called in norma 0.1.
+    // In norma 0.1, `generic` was called `general`.
     self.init(rawValue: argument == "general" ? Preset.generic.rawValue : argument)
   }
 }

@@ -5,9 +5,9 @@ import Foundation
 import Imaging
 import Workflows
 
-/// What a user can set about training; shared by `train` and `demo`.
+/// Options for training; shared by `train` and `demo`.
 struct TrainingOptions: ParsableArguments {
-  /// Where an option is not given, the workflow's own setting holds.
+  /// Settings that hold where an option is not given.
   private static let defaults = Train.Settings(study: "", output: "")
 
   @Option(
@@ -182,7 +182,7 @@ struct TrainingOptions: ParsableArguments {
       """)
   var overlap: Double?
 
-  /// What the options say, or else the preset.
+  /// Training settings from the options; the preset's values hold where an option is not given.
   func settings(study: String, output: String) -> Train.Settings {
     var settings = Train.Settings(study: study, output: output, preset: preset)
     if let budget = minutes.map(TrainingBudget.minutes) ?? epochs.map(TrainingBudget.epochs) {
@@ -311,12 +311,13 @@ struct TrainingOptions: ParsableArguments {
 }
 
 extension TrainingOptions {
-  /// What the options say, or else the preset.
+  /// Normalization from the options; the preset's values hold where an option is not given.
   var chosenNormalization: Normalization {
     var result = preset.values.normalization
     if let method = method(normalization ?? (window == nil ? nil : .window)) {
       result.method = method
-      // A window is the same for all scans; what else is chosen goes by the preset's scope only if that was no window's.
+      // A window is the same for all scans, and its scope does not suit other methods. They keep any other scope of the
+      // preset.
       if preset.values.normalization.scope == .trainingSet { result.scope = .scan }
     }
     if let normalizationScope { result.scope = normalizationScope }

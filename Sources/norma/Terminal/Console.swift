@@ -3,13 +3,13 @@ import Logging
 import Reporting
 import Workflows
 
-/// What a command shows: how far it is, messages while it runs, its result.
+/// Shows a command's progress, its messages while it runs, and its result.
 final class Console {
   private var lastLine = Date.distantPast
   private static let secondsBetweenLines = 10.0
 
-  /// Shows what a workflow tells: progress as a bar on a terminal and as a line every few seconds elsewhere, the rest as
-  /// messages.
+  /// Shows an event of a workflow: progress as a bar on a terminal and as a line every few seconds elsewhere,
+  /// everything else as messages.
   func show(_ event: WorkflowEvent) {
     switch event {
     case .progress(let progress): show(progress)
@@ -24,7 +24,7 @@ final class Console {
     }
   }
 
-  /// Shows how far a command is that no workflow runs.
+  /// Shows the progress of a command that runs no workflow.
   func show(_ text: String, fraction: Double) { show(.progress(text, fraction)) }
 
   private func show(_ progress: WorkflowEvent.Progress) {
@@ -43,7 +43,7 @@ final class Console {
     }
   }
 
-  /// Prints a result to standard output, below what was shown so far.
+  /// Prints a result to standard output, below the output so far.
   func print(_ lines: String..., terminator: String = "\n") {
     Terminal.endLine()
     Swift.print(lines.joined(separator: "\n"), terminator: terminator)

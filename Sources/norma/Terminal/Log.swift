@@ -7,44 +7,44 @@ import Logging
 import Reporting
 import Synchronization
 
-/// What messages on standard error look like.
+/// Format of messages on standard error.
 enum LogFormat: String, ExpressibleByArgument, CaseIterable {
   /// Sentences for people.
   case text
-  /// An object a line, for machines: `time`, `level`, `message`, `command`, and what the message is about, such as
-  /// `case`, `scan`, `path`, `remedy`, `progress`.
+  /// One JSON object per line, for programs: `time`, `level`, `message`, `command`, and fields on the message's
+  /// subject, such as `case`, `scan`, `path`, `remedy`, `progress`.
   case json
 
   private static let chosen = Mutex(LogFormat.text)
 
-  /// What this process writes.
+  /// The format that this process writes.
   static var current: LogFormat {
     get { chosen.withLock { $0 } }
     set { chosen.withLock { $0 = newValue } }
   }
 }
 
-/// What a user can set about messages; part of every command.
+/// Options for messages; part of every command.
 struct LogOptions: ParsableArguments {
   @Option(help: "Messages on standard error: text, or json with one object a line.")
   var logFormat: LogFormat = .text
 }
 
-/// A command whose messages the user can have in either format.
+/// A command whose messages can be written in either format.
 protocol LoggedCommand: ParsableCommand {
   var log: LogOptions { get }
 }
 
 extension Logger {
-  /// All messages of the program; see `LogHandler` of the package swift-log for levels.
+  /// Logger of all messages of the program; see `LogHandler` of the package swift-log for levels.
   static let norma = Logger(label: "norma")
 
-  /// The error that ends a command, or one of its parts, with what it knows of its cause.
+  /// Reports the error that ends a command or one of its parts, with what is known of its cause.
   func report(_ error: any Error, level: Logger.Level = .critical) {
     log(level: level, "\(error)", metadata: Self.facts(of: error))
   }
 
-  /// Type of an error and, where it says so, whose fault it is, the file and what to do.
+  /// Type of an error and, where known, the kind of fault, the file and the remedy.
   static func facts(of error: any Error) -> Logger.Metadata {
     let known = error as? NormaError ?? (error as? ScanFault)?.error
     var facts: Logger.Metadata = ["error": "\(type(of: error))"]
@@ -97,7 +97,7 @@ struct StandardErrorLog: LogHandler {
       "level": event.level.rawValue, "message": event.message.description, "command": command,
     ]
     for (key, value) in metadata { object[key] = Self.plain(value) }
-    // Names of files that are no UTF-8 are repaired on the way into a string: nothing here cannot be encoded.
+    // File names that are not UTF-8 are repaired when they become strings, so everything here can be encoded.
     let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
     return String(decoding: data ?? Data(), as: UTF8.self)
   }

@@ -1,8 +1,8 @@
 import Foundation
 
-/// The command line as every user of the machine can see it in the list of processes.
+/// The process's command line, which every user of the machine can see in the list of processes.
 enum ProcessArguments {
-  /// Overwrites an argument, or the end of one, which may hold a password.
+  /// Overwrites a secret, such as a password, that is an argument or the end of one.
   static func hide(_ secret: String) {
     for k in 1..<max(1, Int(CommandLine.argc)) {
       guard let argument = CommandLine.unsafeArgv[k], String(cString: argument).hasSuffix(secret) else { continue }
