@@ -113,7 +113,7 @@ package struct FolderWalk: Sendable {
 
   private static func terminated(_ path: Path) -> [CChar] { path.map { CChar(bitPattern: $0) } + [0] }
 
-  /// Of what a path leads to; `nil` where that is nothing.
+  /// Status of the file or folder that a path leads to; `nil` where it leads nowhere.
   private static func status(of path: Path) -> stat? {
     var result = stat()
     return stat(terminated(path), &result) == 0 ? result : nil

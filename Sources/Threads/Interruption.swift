@@ -17,7 +17,7 @@ package enum Interruption {
   /// From here on the first SIGINT or SIGTERM is noted, and the second ends the program at once. Output that nobody reads
   /// any more is no reason to end: a batch whose terminal is gone goes on.
   package static func listen() {
-    // The number has to exist before a handler can ask for it.
+    // Swift makes a static value when it is first used; a signal's handler must find it made.
     received.store(0, ordering: .relaxed)
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { number in
@@ -25,7 +25,7 @@ package enum Interruption {
     }
     // Reading and writing of files goes on where it was.
     action.sa_flags = SA_RESTART
-    // Whoever started the program may have had them blocked, and a program inherits that.
+    // A program inherits blocked signals from the program that started it.
     var heard = sigset_t()
     sigemptyset(&heard)
     for number in [SIGINT, SIGTERM] {

@@ -6,7 +6,7 @@ struct ScanExtremes: Sendable, Equatable {
   var score: Double
   /// The highest level at which it still shows a region.
   var regionLevel: Double
-  /// Of its most massive group, see `RegionMasses`.
+  /// Mass of the scan's most massive group, see `RegionMasses`.
   var regionMass: Double
 
   init(score: Double, regionLevel: Double, regionMass: Double) {

@@ -60,7 +60,7 @@ extension Region {
 
   /// The column of a heatmap that a column of its scan belongs to, or the row.
   ///
-  /// Of the pixel of a peak it is exactly the one where the peak was found.
+  /// For the pixel of a peak it is exactly the pixel where the peak was found.
   ///
   /// - Parameter downsample: pixels of the scan that one of the heatmap's covers along that axis.
   package static func heatmapPixel(of place: Int, downsample: Double) -> Int { Int(Double(place) / downsample) }

@@ -8,7 +8,7 @@ package struct RowComponents {
     package var right: Int
     package var top: Int
     package var bottom: Int
-    /// Of the values.
+    /// Sum of the values.
     package var sum = 0.0
     package var peak: Float
     /// Row and column of the peak; the first in reading order.

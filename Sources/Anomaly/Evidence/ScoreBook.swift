@@ -9,7 +9,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// Direction and sign that were told, smoothing and erosion.
   package let rule: EvidenceRule
   let members: [Score: ResidualStatistics]
-  /// Of the ensemble's members; 1 in sum.
+  /// Weights of the ensemble's members; their sum is 1.
   package let weights: [Score: Float]
   let combined: ResidualStatistics
   /// Average precision on lesions planted in held-out healthy scans, of every score.

@@ -24,7 +24,8 @@ package struct Restoration: Sendable {
   }
 
   private static let steps = 8
-  /// Of the first step, in normalized intensity where the gradient is one over the spread; the last is a quarter of it.
+  /// Size of the first step, in normalized intensity where the gradient is one over the spread; the last step has a quarter
+  /// of it.
   private static let firstStep: Float = 0.06
   private static let variationWeight: Float = 0.3
   /// A change this small is not yet an edge to the total variation.
@@ -33,7 +34,7 @@ package struct Restoration: Sendable {
   /// What one batch needs.
   package final class Workspace {
     package let restored: Tensor
-    /// Of the negative log-likelihood and the divergence, by every value of the scan, in nats.
+    /// Gradient of the negative log-likelihood and the divergence by every value of the scan, in nats.
     package let slope: Tensor
     fileprivate let gradient: Tensor
     fileprivate let scaleGradient: Tensor?

@@ -19,7 +19,7 @@ package struct Model: Sendable {
     package var minutes: Double
     package var threads: Int
     package var compute: String
-    /// Of training and calibration; `nil` in models of an older norma, which noted it at the end of `compute`.
+    /// Precision of training and calibration; `nil` in models of an older norma, which noted it at the end of `compute`.
     package var precision: Precision?
     package var objective: Objective
     /// Steps of the score network.
@@ -70,7 +70,7 @@ package struct Model: Sendable {
   package var scoreArchitecture: ScoreNetwork.Architecture?
   package var inference: Inference.Settings
   package var book: ScoreBook
-  /// Of every score in `book`.
+  /// A calibration for every score in `book`.
   package var calibrations: [Score: Calibration]
   /// What the training study looked like; `nil` in models of an older norma.
   package var domain: DomainReference?

@@ -11,7 +11,7 @@ import Threads
 final class GaussianLatent {
   let channels: Int
   /// Divergence of the posterior from the prior in the last `forward`, in nats a patch, one number a latent channel.
-  /// Of a batch that several processes share, `backward` goes by that of the whole: it is set in between.
+  /// Where several processes share a batch, it is set to the divergence of the whole batch before `backward`.
   var divergences: [Double] = []
   /// The same for each cell of the last `forward`, summed over channels, in nats, `[n, h, w, 1]`.
   var divergenceMap: Tensor? { current?.plan.map }

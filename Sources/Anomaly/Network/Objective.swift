@@ -162,7 +162,7 @@ package struct Objective: Codable, Sendable, Equatable {
     let c = x.shape.c
     let pixels = x.shape.h * x.shape.w
     let (clean, made) = (x.split, reconstruction.split)
-    // Of every channel the sum of its differences, then of every channel how many there are.
+    // The sum of differences of each channel, then the number of differences of each channel.
     let byPatch = Parallel.map(x.shape.n) { patch in
       var sums = [Double](repeating: 0, count: 2 * c)
       for pixel in patch * pixels..<(patch + 1) * pixels {

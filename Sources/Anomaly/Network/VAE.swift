@@ -107,7 +107,7 @@ package final class VAE {
     let scales: Tensor?  // [n, h, w, c]
     let gradient: Tensor  // [n, h, w, c]; by what a last layer put out, then by the input
     let blockGradient: Tensor
-    // Of the stages that have a latent.
+    // `nil` for stages without a latent.
     var statistics: [Tensor?]
     var states: [Tensor?]
     var featureGradients: [Tensor?]

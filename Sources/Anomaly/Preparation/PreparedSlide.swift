@@ -16,7 +16,7 @@ package struct PreparedSlide: Sendable {
   /// The whole, normalized, up to `SlideSurvey.longestEdge` pixels along the longer edge; `nil` where it is not kept.
   package var overview: Image?
 
-  /// Of the model's grid.
+  /// Pixels of the model's grid.
   package var width: Int { tissue.width }
   package var height: Int { tissue.height }
   package var channels: Int { parameters.offset.count }
@@ -33,7 +33,7 @@ package struct PreparedSlide: Sendable {
   /// - Parameter part: of the slide, on the model's grid.
   package func normalized(_ part: Image) -> Image { normalization.apply(parameters, to: part) }
 
-  /// Of the model's grid; `nil` where the file does not say.
+  /// Size of a pixel of the model's grid; `nil` where the file does not say.
   package var pixelSize: PixelSize? { slide.level.pixelSize?.multiplied(by: factor) }
 }
 

@@ -12,7 +12,7 @@ package struct Slide: Sendable {
   /// The one that is analyzed.
   package let level: ScanLevel
   package let limits: TIFFLimits
-  /// Of the file when it was looked at: it is read again and again, and has to stay the same.
+  /// The file as it was when it was first looked at: it is read again and again, and has to stay the same.
   let state: FileState?
 
   init(path: String, levels: [ScanLevel], level: ScanLevel, limits: TIFFLimits) {
@@ -114,7 +114,7 @@ package struct SlideSurvey: Sendable {
     }
     var random = RandomGenerator(seed: 0xF1E1D)
     let full = found.filter { $0.share >= leastTissue }.shuffled(using: &random)
-    // Of a slide with crumbs only, those with most of them.
+    // A slide with crumbs of tissue alone gives the areas with most of them.
     let chosen = full.isEmpty ? found.sorted { $0.share > $1.share } : full
     return chosen.prefix(mostFields).map(\.area).sorted { ($0.y, $0.x) < ($1.y, $1.x) }
   }
@@ -122,7 +122,7 @@ package struct SlideSurvey: Sendable {
 
 /// Where a slide's tissue is, as found on its overview, at any place of the model's grid.
 struct SlideTissue: Sendable {
-  /// Of the model's grid.
+  /// Pixels of the model's grid.
   let width: Int
   let height: Int
   private let columns: Int

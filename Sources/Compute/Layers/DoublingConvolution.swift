@@ -4,7 +4,7 @@ import Threads
 /// Doubles height and width by repeating every pixel, then convolves with 3 x 3 and zero padding; the doubled map is never
 /// made.
 ///
-/// Of the nine pixels that the kernel sees there, no more than four are different ones. Output pixels of even and odd rows
+/// The kernel sees nine pixels there, and no more than four of them differ. Output pixels of even and odd rows
 /// and columns are four convolutions of 2 x 2, whose weights are sums of the kernel's: 16 products a pixel of the input in
 /// place of 36, the same numbers but for rounding. They are computed at once, as one convolution of the input with four
 /// times the outputs.
@@ -117,7 +117,7 @@ package final class DoublingConvolution: Layer {
 
 /// Where the pixels of a doubled map lie in what `DoublingConvolution` puts out.
 struct DoubledMap {
-  /// Of the doubled map, `[n, 2h, 2w, c]`.
+  /// Shape of the doubled map, `[n, 2h, 2w, c]`.
   let shape: Shape
   /// For each of its pixels, how many pixels of `c` values lie before it.
   let places: [Int32]

@@ -45,12 +45,12 @@ package final class NormalizedActivation: Layer {
     let inputGradient: Tensor
     /// Where the output's pixels lie in the input; `nil` where they lie as in the output.
     let doubled: DoubledMap?
-    /// Of every pixel, with room for a last group of eight.
+    /// Mean and inverse deviation of every pixel, with room for a last group of eight.
     let means: SplitBuffer<Float>
     let inverseDeviations: SplitBuffer<Float>
     /// Gradients by scale and shift of every chunk.
     let sums: Tensor
-    /// Of every chunk, what eight pixels have on their way backwards: two sums each, and a gradient each.
+    /// For every chunk, what eight pixels need on the way backwards: two sums each, and a gradient each.
     let workspace: Tensor
 
     init(_ input: Shape, isDoubled: Bool, readers: Tensor.Readers, engine: Engine) throws {

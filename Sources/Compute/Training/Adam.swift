@@ -24,7 +24,7 @@ package final class Adam {
   package let settings: Settings
   package let parameters: [Parameter]
   package private(set) var step = 0
-  /// Of all parameters, one after the other.
+  /// Moments of all parameters, one parameter after the other.
   private var first: [Float]
   private var second: [Float]
   private var average: [Float]
@@ -63,7 +63,7 @@ package final class Adam {
     average = parameters.flatMap(\.value)
   }
 
-  /// Of every parameter; copied out of the state each time.
+  /// Moments of every parameter; each call copies them.
   package var firstMoments: [[Float]] { first.divided(into: parameters.map(\.count)) }
   package var secondMoments: [[Float]] { second.divided(into: parameters.map(\.count)) }
   package var averages: [[Float]] { average.divided(into: parameters.map(\.count)) }

@@ -75,7 +75,7 @@ package struct StainTransform: Sendable, Equatable, Codable {
     value.isNaN ? value : -log(max(value / white, 1e-6))
   }
 
-  /// Of each channel the brightest but for a thousandth.
+  /// The value of each channel that one pixel in a thousand exceeds: the light of the empty slide.
   private static func white(of images: [Image]) -> [Float] {
     (0..<3).map { max(ChannelSample(of: images, channel: $0).quantile(0.999), .leastNormalMagnitude) }
   }

@@ -8,7 +8,7 @@ package struct PixelSize: Sendable, Equatable, Codable {
     self.y = y
   }
 
-  /// Of pixels as many times as wide and high.
+  /// Size of pixels that are `factor` times as wide and high.
   package func multiplied(by factor: Int) -> PixelSize { PixelSize(x: x * Double(factor), y: y * Double(factor)) }
 
   /// Area of a pixel in square millimeters.

@@ -1,7 +1,7 @@
 extension UInt8 {
   /// The byte that a normalized intensity is drawn as: 0...1, clipped, in 256 levels. No data, `NaN`, is black.
   @inline(__always) package init(shown intensity: Float) {
-    // Of a number from 2^23 on the last bits are the whole part, which is faster to read than to convert to.
+    // From 2^23 on, the last bits of a number are its whole part, which is faster to read than to convert to.
     let level = (intensity > 0 ? Swift.min(1, intensity) : 0) * 255 + 0x1p23
     self.init(truncatingIfNeeded: level.bitPattern)
   }

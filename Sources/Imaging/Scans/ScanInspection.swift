@@ -7,7 +7,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
   package struct Channel: Sendable, Equatable, Codable {
     /// `nil` where the file gives none.
     package var name: String?
-    /// Of the decoded samples, before normalization, without those that hold no data; `nil` where none does.
+    /// Statistics of the decoded samples before normalization, without samples that hold no data; `nil` where all are such.
     package var min: Double?
     package var max: Double?
     package var mean: Double?
@@ -17,7 +17,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     package var number: Int
     package var width: Int
     package var height: Int
-    /// Of the decoded picture; `nil` where the page cannot be decoded.
+    /// Channels of the decoded picture; `nil` where the page cannot be decoded.
     package var channels: Int?
     package var bits: Int
     package var sampleFormat: String

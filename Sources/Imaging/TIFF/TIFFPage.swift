@@ -23,7 +23,7 @@ package struct TIFFPage: Sendable {
 
   /// One-based.
   package let number: Int
-  /// Of the upright page, after the orientation is applied, as is `height`.
+  /// Width of the upright page, after the orientation is applied, as is `height`.
   package let width: Int
   package let height: Int
   /// As stored, before the orientation is applied.

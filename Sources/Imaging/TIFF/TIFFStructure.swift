@@ -6,7 +6,7 @@ struct TIFFStructure {
   var scans: [TIFFScan] = []
   /// How many pages are in the chain.
   let chained: Int
-  /// Of the file, without its folders.
+  /// Name of the file, without its folders.
   let name: String
   /// What the description promises and the file does not hold, as a clause.
   var lack: String?

@@ -19,6 +19,6 @@ struct ImageJDescription {
   /// Channels vary fastest from plane to plane, then slices, then frames.
   var channels: Int { count("channels") }
 
-  /// Of the number that the resolution tags give pixels a unit of; `nil` where there is none that measures length.
+  /// Unit of the length in which the resolution tags count pixels; `nil` where it measures no length.
   var unit: LengthUnit? { values["unit"].flatMap { LengthUnit(String($0)) } }
 }

@@ -32,7 +32,7 @@ struct OMEDescription {
     /// Zero-based, in the file's chain of pages.
     var page: Int
     var z: Int
-    /// Of pages, each of which may hold several samples.
+    /// Numbers of channels, as pages count them: a page may hold several samples.
     var c: Int
     var t: Int
   }

@@ -26,7 +26,7 @@ protocol Vendor: Sendable {
 
   /// Edges of pixels that the vendor notes outside the resolution tags, by the number of the page, and where it notes them.
   ///
-  /// Of pages as they are stored, before the orientation is applied. A level takes its size from its picture.
+  /// Pages are meant as they are stored, before the orientation is applied. A level takes its size from its picture.
   func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)?
 
   /// Joins pages that hold the channels of one scan, and tells of what the file lacks. Every other picture is a scan itself.

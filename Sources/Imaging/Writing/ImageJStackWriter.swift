@@ -15,7 +15,7 @@ package final class ImageJStackWriter {
   private var written = 0
   private var range: ClosedRange<Float>?
 
-  /// Of all planes together: a file of ImageJ's has less than 2^31 bytes, of which some describe it.
+  /// Pixels of all planes together: a file of ImageJ's has less than 2^31 bytes, and some of them describe it.
   package static let mostPixels = ((1 << 31) - (1 << 16)) / 4
 
   package static func canHold(width: Int, height: Int, images: Int) -> Bool {

@@ -130,7 +130,7 @@ package struct CentralIndex {
   private static func closing(_ report: UUID, _ columns: [String: [String]]) -> String {
     let tables = CentralSchema.tables
     let analyses = tables.map { "ANALYZE pg_temp.new_\($0.name);\n" }
-    // Of tables that were filled a minute ago the server has no statistics, and would compare each row with every other.
+    // The server has no statistics of tables that were filled a minute ago, and would compare each row with every other.
     let plans = "SET LOCAL enable_nestloop = off;\n"
     let deletions = tables.reversed().map { table in
       """

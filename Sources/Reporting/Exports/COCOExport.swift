@@ -86,7 +86,7 @@ private struct ImageEntry: Encodable {
   let id: Int
   /// Relative to the study.
   let fileName: String
-  /// Of the scan at full size, in which annotations are given.
+  /// Size of the scan at full size, in whose pixels annotations are given.
   let width: Int
   let height: Int
   let caseName: String

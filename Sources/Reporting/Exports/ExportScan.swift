@@ -13,7 +13,7 @@ struct ExportScan: Sendable {
   let row: ScanRow
   /// By rank.
   let regions: [Region]
-  /// Of the scan at its full size, in pixels.
+  /// Width and height of the scan at its full size, in pixels.
   let width: Int
   let height: Int
   /// Pixels at or above this `z` were grouped into regions.

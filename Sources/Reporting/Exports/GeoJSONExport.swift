@@ -85,7 +85,7 @@ private struct Feature: Encodable {
 
   struct Classification: Encodable {
     let name = "Anomaly"
-    /// That of the borders on norma's pages.
+    /// The color of the borders on norma's pages.
     let color = [94, 234, 255]
   }
 

@@ -8,7 +8,7 @@ struct ImageJExport {
 
   /// Scans that become one file.
   struct Stack {
-    /// Of the file, without its ending.
+    /// Name of the file, without its ending.
     var name: String
     var scans: [ExportScan]
     var width: Int

@@ -18,7 +18,7 @@ final class ScanHeatmap {
   let height: Int
   /// Pixels of the scan that one of the heatmap's covers.
   let scale: SIMD2<Double>
-  /// Of the heatmap; `nil` where the scan's is unknown.
+  /// Size of the heatmap's pixels; `nil` where the scan's is unknown.
   let pixelSize: PixelSize?
   private let file: TIFFFile
 

@@ -103,7 +103,7 @@ package struct CaseIndex: Sendable {
   private static func configuration(patience: Double) -> Configuration {
     var configuration = Configuration()
     configuration.busyMode = .timeout(patience)
-    // Of what a foreign file has in its views, nothing may do more than read its tables.
+    // Views of a foreign file may read its tables and do nothing else.
     configuration.prepareDatabase { try $0.execute(sql: "PRAGMA trusted_schema = OFF") }
     return configuration
   }

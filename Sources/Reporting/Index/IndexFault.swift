@@ -5,7 +5,7 @@ import GRDB
 struct IndexFault: Error {
   let detail: String
 
-  /// Of what is counted in rows, or in pixels along an edge: the product of two is still an integer.
+  /// Counts of rows, and of pixels along an edge: the product of two such counts is still an integer.
   static let counts = 0...1 << 31
   /// Pixels of an area.
   static let areas = 0...1 << 40
@@ -40,7 +40,7 @@ extension NormaError {
         .system, subject: path, found: "the disk is full",
         remedy: "Free some space and run norma analyze again; finished cases are kept")
     case .SQLITE_IOERR:
-      // What SQLite shares with readers does not fit a full disk either.
+      // On a full disk SQLite also reports that its file for readers cannot grow.
       return NormaError(
         .system, subject: path, found: "the index cannot be read or written: \(error.message ?? "disk I/O error")",
         remedy: "Check the disk and its space, then run norma analyze again; finished cases are kept")

@@ -13,7 +13,7 @@ package struct Review: Sendable, Equatable {
   /// ISO 8601 in UTC, with digits of a second where there were any.
   package var reviewedAt: String
   package var reviewer: String?
-  /// Of the model whose report was judged; `nil` where that was not recorded.
+  /// Digest of the model whose report was judged; `nil` where it was not recorded.
   package var modelSHA256: String?
   /// The score of the case when it was judged; `nil` where it had none.
   package var score: Double?

@@ -20,7 +20,7 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   package var pValue: Double?
   /// Relative to the report folder; `nil` where the scan failed.
   package var heatmapPath: String?
-  /// Of that file, hexadecimal; `nil` where an older norma recorded the scan.
+  /// Digest of the heatmap's file, hexadecimal; `nil` where an older norma recorded the scan.
   package var heatmapSHA256: String?
   /// Share of the file's strips or tiles that were missing or broken, in 0...1; `nil` as above.
   package var missingShare: Double?

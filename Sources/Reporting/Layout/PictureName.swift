@@ -1,7 +1,7 @@
 /// The pictures written beside a heatmap.
 package enum PictureName: Sendable, Hashable {
   case scan, reconstruction, residual, heatmap, thumbnail
-  /// Of scans that are shown in color.
+  /// The scan in its own colors, for scans that are shown in color.
   case original
   /// One channel, one-based, where the channels are shown apart.
   case channel(Int)

@@ -15,7 +15,7 @@ package struct ReportFolder: Sendable, Equatable {
   package let path: String
   /// Whose index this is; `nil` for the whole report's.
   package let shard: Shard?
-  /// Of the cases whose folder is not the one that they are called like.
+  /// Folders of the cases whose folder is not named as the case is.
   private var folders: [String: String] = [:]
 
   package init(_ path: String, shard: Shard? = nil) {

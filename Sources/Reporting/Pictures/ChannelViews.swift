@@ -4,7 +4,7 @@
 /// stored twice.
 struct ChannelViews: Sendable {
   struct View: Sendable {
-    /// Of the filter, and of the class that asks for it.
+    /// Name of the filter, and of the class that asks for it.
     let id: String
     /// Twenty numbers, row by row.
     let matrix: String
@@ -41,7 +41,7 @@ struct ChannelViews: Sendable {
   /// How much each channel counts where one gray picture stands for all.
   static func lightness(channels: Int, _ display: ScanDisplay, emphasis: [Float]?) -> [Float] {
     switch (channels, display) {
-    // Of relative luminance (ITU-R BT.709-6, item 3.2), as CSS's grayscale filter has them.
+    // Weights of relative luminance (ITU-R BT.709-6, item 3.2), as CSS's grayscale filter has them.
     case (3, .color): [0.2126, 0.7152, 0.0722]
     case (_, .color): [1]
     case (_, .channels): emphasis ?? [Float](repeating: 1 / Float(channels), count: channels)

@@ -24,7 +24,7 @@ package struct TileTree {
     /// `[height, width, channels]`
     package var pixels: [UInt8]
 
-    /// Of its level.
+    /// The pixels of its level that the tile covers.
     package var area: PixelRectangle {
       PixelRectangle(x: column * TileTree.edge, y: row * TileTree.edge, width: width, height: height)
     }

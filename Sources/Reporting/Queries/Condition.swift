@@ -15,11 +15,11 @@ indirect enum Condition: Sendable, Equatable {
   case any([Condition])
   case not(Condition)
   case compares(IndexField, Comparison, BoundSQL.Value)
-  /// Of two numbers in the same row.
+  /// Compares two numbers of the same row.
   case comparesFields(IndexField, Comparison, IndexField)
   /// A pattern with `*` for any characters and `?` for one; letter case counts.
   case matches(IndexField, pattern: String)
-  /// Of a field that every scan has: whether any scan has a value.
+  /// For a field of scans: whether any scan of the case has a value.
   case isPresent(IndexField)
 
   /// The condition on a row of the view of that name.

@@ -12,7 +12,7 @@ struct ConditionToken: Sendable, Equatable {
 
   var kind: Kind
   var text: String
-  /// Of its first character, from 1.
+  /// Place of its first character, from 1.
   var position: Int
 
   /// For a message: `'text'`.

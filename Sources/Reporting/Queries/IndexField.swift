@@ -75,14 +75,14 @@ package struct IndexField: Sendable, Equatable {
 
   private static let otherRegionFields = [IndexField("peak_x", .count), IndexField("peak_y", .count)]
 
-  /// Of a case: its own, and those that each of its scans has.
+  /// Fields of a case: its own, and the fields of its scans.
   static let ofCases: [IndexField] =
     caseDefaults + otherCaseFields + [IndexField("id", .count)]
     + (scanFields + [IndexField("error", .text)]).map {
       IndexField($0.name, $0.kind, column: $0.column, isOfAnyScan: true)
     }
 
-  /// Of a region: its own, those of its scan and those of its case; what two of them have is told apart by name.
+  /// Fields of a region: its own, its scan's and its case's; where two of them share a name, a prefix tells them apart.
   static let ofRegions: [IndexField] = {
     let fromCase = (caseDefaults.dropFirst() + otherCaseFields).map { field in
       ["p_value", "peak"].contains(field.name) ? IndexField("case_\(field.name)", field.kind) : field

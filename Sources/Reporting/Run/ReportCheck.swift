@@ -116,7 +116,7 @@ package struct ReportCheck: Sendable {
     }
     var told: Set<String> = []
     for file in files {
-      // Of thousands of tiles their folder answers for.
+      // A folder of tiles stands for the thousands of files in it.
       let parts = FilePath.parts(of: file.path)
       let whole = parts.firstIndex { ReportFolder.isTileFolder($0) || AtomicFile.isUnfinished($0) } ?? parts.count - 1
       let name = parts[whole]

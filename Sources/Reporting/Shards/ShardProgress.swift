@@ -4,7 +4,7 @@ import GRDB
 /// How far a shard is, as its index says.
 package struct ShardProgress: Sendable, Equatable {
   package let shard: Shard
-  /// Of its last run; `nil` where none has begun.
+  /// Status of its last run; `nil` where none has begun.
   package let status: Status?
   /// Cases that are finished, and how many belong to it.
   package let done: Int

@@ -28,7 +28,7 @@ struct CasePage {
     let isColored: Bool
     let bar: ColorBar
     let palette: String
-    /// Of the heat, at the threshold.
+    /// The first level of heat that is shown, at the threshold.
     let firstLevel = HeatLevels.atThreshold
     let style: String
     let script: String

@@ -39,7 +39,7 @@ struct ScanSection: Sendable {
     let scan: String
     let heatmap: String
     let presence: String
-    /// Of the largest level, which is the last.
+    /// Columns and rows of tiles of the largest level, which is the last.
     let columns: Int
     let rows: Int
     let levels: Int
