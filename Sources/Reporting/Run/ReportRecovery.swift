@@ -7,8 +7,8 @@ import Imaging
 extension Report {
   /// Must be called before the first file of a case is written.
   ///
-  /// Marks a case that was recorded before as unfinished. Otherwise, if the run were killed after it wrote new files and
-  /// before it wrote the new row, a later run would mistake the new files for files of the older settings.
+  /// Marks a case that was recorded before as unfinished. Otherwise, if the run were killed after it wrote new files
+  /// and before it wrote the new row, a later run would mistake the new files for files of the older settings.
   package func beginCase(named name: String) throws(NormaError) {
     try index.markUnfinished(caseNamed: name)
     AtomicFile.removeUnfinished(in: folder.file(folder.folder(ofCase: name)))
@@ -26,8 +26,8 @@ extension Report {
     if written.count == names.count { try? FileManager.default.removeItem(atPath: caseFolder) }
   }
 
-  /// Closes a run that the user stopped. Finished cases are kept and shown. q-values are left to the run that scores all
-  /// scans, because writing them to every page could take longer than the user wants to wait.
+  /// Closes a run that the user stopped. Finished cases are kept and shown. q-values are left to the run that sees
+  /// all scans, because writing them to every page could take longer than the user wants to wait.
   ///
   /// - Parameter reason: a sentence for the study's page.
   package func stopStudy(_ context: StudyContext, because reason: String) throws(NormaError) {
