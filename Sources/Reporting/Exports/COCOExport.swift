@@ -3,7 +3,7 @@ import Anomaly
 /// Writes regions as one file of COCO object annotations, which pycocotools loads.
 ///
 /// COCO's polygons have no holes, and the polygons of an annotation are united. So a region with holes becomes several
-/// polygons side by side, and its mask and area equal those of the heatmap.
+/// polygons side by side. Its mask and area are then the same as on the heatmap.
 struct COCOExport: ScanExport {
   private let file: ExportFile
   private let title: String

@@ -15,9 +15,9 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   package var scanCount: Int
   package var failedScanCount: Int
   package var regionCount: Int
-  /// Relative to the report folder.
+  /// Path of the case's page, relative to the report folder.
   package var reportPath: String
-  /// Share of held-out healthy cases that look at least as strange as this case; `nil` if that was not tested.
+  /// Share of held-out healthy cases that look as strange as this case; `nil` if that was not tested.
   package var domainShiftP: Double?
   /// Why the score may mean nothing; `nil` if the case looks like the training cases.
   package var domainShift: String?

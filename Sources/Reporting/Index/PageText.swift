@@ -68,7 +68,7 @@ package enum PageText {
     return isHigh ? words + ", which is high for one scan, but not for the highest of its case" : words
   }
 
-  /// An area in mm² or µm², whichever is shorter, or in pixels if the pixel size is unknown.
+  /// An area in mm², in µm² if it is below 0.01 mm², or in pixels if the pixel size is unknown.
   static func area(pixels: Int, squareMillimeters: Double?) -> String {
     guard let area = squareMillimeters else { return "\(pixels) px" }
     return area >= 0.01 ? "\(number(area, digits: area >= 10 ? 0 : 2)) mm²" : "\(number(area * 1e6, digits: 0)) µm²"

@@ -9,7 +9,7 @@ package struct ResultSettings: Codable, Sendable, Equatable {
   /// The version of the set of pictures that are written beside the pages.
   package static let currentPictures = 2
 
-  /// See `Scorer.algorithm`.
+  /// The algorithm number; see `Scorer.algorithm`.
   package var algorithm = Scorer.algorithm
   package var score: Score
   package var precision: Precision

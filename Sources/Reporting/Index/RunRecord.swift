@@ -2,7 +2,7 @@ import Anomaly
 import Compute
 import Foundation
 
-/// The settings and tools of a run, as data. The text that people see is made from this data, and no program reads that
+/// The settings and tools of a run, as data. The text for people is made from this data, and no program reads that
 /// text.
 package struct RunRecord: Codable, Sendable, Equatable {
   package var toolVersion: String

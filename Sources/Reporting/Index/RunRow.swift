@@ -4,13 +4,13 @@ import GRDB
 /// One call of `norma analyze`: a row of the index's table of runs.
 package struct RunRow: Sendable, Equatable, Codable, FetchableRecord {
   package var id: Int64
-  /// ISO 8601, UTC.
+  /// Start of the run, ISO 8601 in UTC.
   package var startedAt: String
   package var finishedAt: String?
   package var status: Status
   package var toolVersion: String
   package var modelSHA256: String
-  /// A `StudyContext` as JSON.
+  /// The run's `StudyContext` as JSON.
   package var configuration: String
   package var studyPath: String
   /// Why the scores of this study may mean nothing; `nil` if the study looks like the training study.

@@ -27,8 +27,8 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   package var missingShare: Double?
   /// Width of a heatmap pixel in pixels of the scan; `nil` if the scan failed or an older version of norma recorded it.
   package var downsample: Double?
-  /// Height of a heatmap pixel in pixels of the scan; `nil` if the scan failed or an older version of norma recorded
-  /// it.
+  /// Height of a heatmap pixel in pixels of the scan; `nil` if `downsample` is `nil`, or if an older version of norma
+  /// recorded only the width.
   package var downsampleY: Double?
 
   enum CodingKeys: String, CodingKey {

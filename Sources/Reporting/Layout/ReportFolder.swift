@@ -87,7 +87,7 @@ package struct ReportFolder: Sendable, Equatable {
     }.sorted { ($0.count, $0.number) < ($1.count, $1.number) }
   }
 
-  /// A path inside the report as a path of the file system.
+  /// Turns a path inside the report into a path of the file system.
   package func file(_ relative: String) -> String { "\(path)/\(relative)" }
 
   package func folder(ofCase name: String) -> String {
@@ -203,7 +203,7 @@ package struct ReportFolder: Sendable, Equatable {
       || isChannelPicture(name)
   }
 
-  /// Whether a name is that of a channel's picture, for example `s.scan-2.png` or `s.reconstruction-12.png`.
+  /// Whether the file is the picture of a channel, for example `s.scan-2.png` or `s.reconstruction-12.png`.
   private static func isChannelPicture(_ name: String) -> Bool {
     guard name.hasSuffix(".png"), let dash = name.utf8.lastIndex(of: UInt8(ascii: "-")) else { return false }
     let number = name.utf8[name.utf8.index(after: dash)...].dropLast(4)

@@ -9,7 +9,7 @@ import Imaging
 struct HeatLevels: Sendable {
   let width: Int
   let height: Int
-  /// `[height, width]`
+  /// The level of each pixel, `[height, width]`.
   let levels: [UInt8]
   private let scale: HeatScale
 
@@ -50,8 +50,7 @@ struct HeatLevels: Sendable {
 
   func isAbove(_ index: Int) -> Bool { Int(levels[index]) >= Self.atThreshold }
 
-  /// The heat alone, to be drawn over a scan. It is transparent below the threshold and has an outline at the
-  /// threshold.
+  /// The heat alone, to be drawn over a scan: transparent below the threshold, with an outline at the threshold.
   var picture: Picture {
     let border = border
     // All transparent pixels get the same color, so that they compress well.

@@ -82,8 +82,8 @@ package struct ScanPictures: Sendable {
     return gray(image, lightness(of: image))
   }
 
-  /// The colors as in the file. The range ends at 1 or 255 if no sample is higher, and otherwise at the 99.9th
-  /// percentile of the samples.
+  /// The colors as in the file. Black is 0. White depends on the highest sample: it is 1 if that is at most 1, 255 if
+  /// that is at most 255, and otherwise the 99.9th percentile of the samples, but at least 1.
   private static func developed(_ image: Image) -> Picture {
     let highest = image.samples.lazy.filter { !$0.isNaN }.max() ?? 1
     var white: Float = highest <= 1 ? 1 : 255

@@ -4,7 +4,7 @@ import Foundation
 import Imaging
 import Threads
 
-/// Writes Deep Zoom tiles of a slide and of its heat while the slide is scored, so that a page opens gigapixels at
+/// Writes Deep Zoom tiles of a slide and of its heat while the slide is scored. With tiles, a page opens gigapixels at
 /// once.
 ///
 /// Both layers have the size of the model's grid. Large levels have tiles only where there is tissue; small levels have

@@ -130,8 +130,8 @@ package struct TileTree {
     return result
   }
 
-  /// One bit for every tile, set if the tile was made. One array per level, row by row, the lowest bit of each byte
-  /// first.
+  /// One array per level, with one bit per tile, set if the tile was made. Tiles are in row order, the lowest bit of
+  /// each byte first.
   package var presence: [[UInt8]] {
     rows.indices.map { level in
       var bits = [UInt8](repeating: 0, count: (count(ofLevel: level) + 7) / 8)

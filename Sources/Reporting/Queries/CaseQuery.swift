@@ -19,8 +19,7 @@ package struct CaseQuery: Sendable {
   /// The largest number of rows, 1 or more; `nil` for all rows.
   package var limit: Int?
 
-  /// A query for all rows with their default columns. Cases begin with the highest score, regions with the highest
-  /// peak.
+  /// A query for all rows with their default columns: cases from the highest score, regions from the highest peak.
   package init(_ rows: Rows = .cases) {
     self.rows = rows
     let name: String

@@ -9,8 +9,7 @@ extension IndexField {
 
   var isNumeric: Bool { !isText && kind != .truth }
 
-  /// The typed value as the index stores it; `nil` if it is of another kind than the field or allows no such
-  /// comparison.
+  /// The typed value as the index stores it; `nil` if the field cannot be compared with it in this way.
   func value(of token: ConditionToken, _ comparison: Condition.Comparison) -> BoundSQL.Value? {
     let isWord = token.kind == .word || token.kind == .quoted
     switch kind {

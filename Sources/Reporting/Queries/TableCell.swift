@@ -54,7 +54,7 @@ enum TableCell: Sendable, Equatable {
     }
   }
 
-  /// The text for CSV, RFC 4180: a text with a comma, quote or line break is put in quotes, and quotes inside are
+  /// The text for CSV (RFC 4180). A text with a comma, quote or line break is put in quotes, and its quotes are
   /// doubled.
   var csv: String {
     switch self {

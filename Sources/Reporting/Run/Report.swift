@@ -4,7 +4,8 @@ import Foundation
 import Imaging
 import Threads
 
-/// A report being written: files scan by scan, a page and an index transaction case by case, the study page last.
+/// Writes a report: the files of each scan, then the page and the index transaction of each case, and the study page
+/// last.
 ///
 /// Every file is written under a temporary name and renamed. All files of a case are synced to the disk before its row
 /// is added to the index. So a crash at any moment leaves no recorded case whose files are missing or cut short.

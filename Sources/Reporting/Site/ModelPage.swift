@@ -259,8 +259,7 @@ package struct ModelPage {
   /// Degrees of hue between one case and the next. The golden angle gives consecutive cases very different hues.
   private static let goldenAngle = 137.508
 
-  /// The largest number of points on a map. More could not be told apart, and the neighbour embedding would take too
-  /// long.
+  /// The most points on a map. More could not be told apart, and the neighbour embedding would take too long.
   private static let mostPlaces = 1000
 
   private static func maps(of model: Model) -> [LatentMap] {
