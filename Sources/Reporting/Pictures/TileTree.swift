@@ -162,7 +162,7 @@ package struct TileTree {
     return bare(level: level, column: column, row: row, blank: blank)
   }
 
-  /// Copies a tile's pixels at half size into the tile above it, on the next smaller level.
+  /// Copies a tile's pixels at half size into the tile of the next smaller level that covers the same place.
   private mutating func add(_ half: [UInt8], of tile: Tile, blank: (Tile) -> [UInt8]) {
     let level = tile.level - 1
     let (column, row) = (tile.column / 2, tile.row / 2)

@@ -31,7 +31,7 @@ package struct CaseQuery: Sendable {
     direction = .descending
   }
 
-  // MARK: - What is asked
+  // MARK: - Conditions, columns and order
 
   /// Keeps only rows that meet this condition and all earlier ones.
   package mutating func filter(_ condition: String) throws(NormaError) {

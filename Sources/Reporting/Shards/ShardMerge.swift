@@ -49,7 +49,7 @@ package struct ShardMerge {
   /// Shards whose last run did not finish.
   package var unfinished: [ShardPart] { parts.filter { $0.run.status != .done } }
 
-  // MARK: - Do they belong together
+  // MARK: - Checks
 
   private static func checkDivision(_ shards: [Shard], in folder: ReportFolder) throws(NormaError) {
     let divisions = Dictionary(grouping: shards, by: \.count).sorted { $0.key < $1.key }
