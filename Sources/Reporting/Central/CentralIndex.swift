@@ -2,19 +2,19 @@ import Files
 import Foundation
 import GRDB
 
-/// The index of a report on its way into a PostgreSQL database that holds those of many.
+/// Loads the index of a report into a PostgreSQL database that holds the indexes of many reports.
 ///
-/// What the database then holds of the report is what its index holds: rows that are gone are deleted, those that have
-/// changed are updated, and the others are not touched.
+/// After a load, the database holds the same rows for the report as its index. Rows that are no longer in the index are
+/// deleted, changed rows are updated, and the other rows are not touched.
 package struct CentralIndex {
-  /// How many rows of the index were loaded.
+  /// Counts of the rows that were loaded.
   package struct Tally: Sendable, Equatable {
     package var cases = 0
     package var scans = 0
     package var regions = 0
   }
 
-  /// Told now and then how many rows are on their way, and of how many.
+  /// Called from time to time with the number of rows sent so far and the number of all rows.
   package var progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
 
   private let folder: ReportFolder
@@ -22,21 +22,24 @@ package struct CentralIndex {
 
   private static let bytesAtOnce = 1 << 16
 
-  /// - Throws: `NormaError` where this is no report, or one without a run.
+  /// - Throws: `NormaError` if the folder is not a report, or its index has no run.
   package init(of report: String) throws(NormaError) {
     folder = ReportFolder(report)
     index = try CaseIndex(readingFrom: folder.index)
     _ = try index.latestContext()
   }
 
-  /// - Throws: `NormaError` where the index cannot be read or the database cannot be loaded, which then is as before.
+  /// Loads the index into the database.
+  ///
+  /// - Throws: `NormaError` if the index cannot be read or the database cannot be loaded. The database is then
+  ///   unchanged.
   package func load(with psql: PSQL) throws(NormaError) -> Tally {
     var tally = Tally()
     try psql.run { write throws(NormaError) in tally = try script(write) }
     return tally
   }
 
-  /// Writes what psql is to do, a piece at a time; the index is read as it is at one moment.
+  /// Writes the script for psql piece by piece. The script shows the index at one moment.
   package func script(_ write: ([UInt8]) throws -> Void) throws(NormaError) -> Tally {
     try index.read { database in
       guard let text = try String.fetchOne(database, sql: "SELECT id FROM report"), let report = UUID(uuidString: text)
@@ -87,10 +90,11 @@ package struct CentralIndex {
     return count
   }
 
-  /// Up to the rows. An administrator may have made the schema, or the tables, for a user who may not.
+  /// The script before the rows. It makes the schema and the tables only if they are missing: an administrator may have
+  /// made them for a user who lacks the right to make them.
   ///
-  /// psql takes the end of its input for the end of a transaction that `--single-transaction` began, and would keep half
-  /// of a load whose norma was killed; here nothing is kept before the last word.
+  /// The script begins and commits its own transaction. With `--single-transaction`, psql would commit at the end of
+  /// its input, and would keep half a load if norma was killed.
   private static func opening(_ report: UUID) -> String {
     let tables = ["reports"] + CentralSchema.tables.map(\.name)
     return """
@@ -126,11 +130,11 @@ package struct CentralIndex {
         .joined()
   }
 
-  /// From the rows on.
+  /// The script after the rows.
   private static func closing(_ report: UUID, _ columns: [String: [String]]) -> String {
     let tables = CentralSchema.tables
     let analyses = tables.map { "ANALYZE pg_temp.new_\($0.name);\n" }
-    // The server has no statistics of tables that were filled a minute ago, and would compare each row with every other.
+    // The server has no statistics about tables that were just filled, and would compare each row with every other row.
     let plans = "SET LOCAL enable_nestloop = off;\n"
     let deletions = tables.reversed().map { table in
       """

@@ -1,22 +1,23 @@
-/// The tables of a central index, in the schema `norma` of a PostgreSQL database: those of `cases.sqlite` with the
-/// report that a row is of.
+/// The tables of a central index, in the schema `norma` of a PostgreSQL database. They are the tables of `cases.sqlite`
+/// with an additional column for the report of each row.
 ///
-/// A released version is never edited; another is added after it.
+/// A released version is never edited. Changes are added as a new version after it.
 package enum CentralSchema {
   package static let version = 3
 
   struct Table {
     let name: String
-    /// The primary key beside the report.
+    /// Columns of the primary key, besides the report.
     let key: [String]
-    /// What a row must share with a new one of its key to be that row, changed, and no other.
+    /// Columns that must be equal in an old and a new row for both to be the same row. An old row without such a new
+    /// row is deleted and not updated, even if a new row has its key.
     let identity: [String]
   }
 
-  /// In the order in which rows need each other.
+  /// All tables. A table comes after the tables that its rows refer to.
   static let tables = [
     Table(name: "runs", key: ["id"], identity: ["id"]),
-    // Numbers are given anew when shards are merged.
+    // Ids are assigned anew when shards are merged, so a case is identified by its name too.
     Table(name: "cases", key: ["id"], identity: ["id", "name"]),
     Table(name: "scans", key: ["id"], identity: ["id", "case_id", "name"]),
     Table(name: "regions", key: ["scan_id", "rank"], identity: ["scan_id", "rank"]),
@@ -31,8 +32,8 @@ package enum CentralSchema {
     UPDATE schema_version SET version = 2;
     """
 
-  /// Version 3: pixels of peaks. Views are replaced, so that rights to them and what others built on them stay; columns
-  /// can then come at their end only.
+  /// Version 3: pixels of peaks. Views are replaced and not dropped, so that rights to the views and objects that
+  /// others built on them stay. A replaced view can gain columns only at its end.
   package static let peaks = """
     ALTER TABLE scans ADD COLUMN IF NOT EXISTS downsample_y double precision;
     ALTER TABLE regions ADD COLUMN IF NOT EXISTS peak_x integer, ADD COLUMN IF NOT EXISTS peak_y integer;
@@ -69,7 +70,7 @@ package enum CentralSchema {
     UPDATE schema_version SET version = 3;
     """
 
-  /// Version 1.
+  /// Version 1: the tables and views.
   package static let tablesAndViews = """
     CREATE TABLE schema_version (version integer NOT NULL);
     INSERT INTO schema_version VALUES (1);

@@ -2,14 +2,16 @@ import Files
 import Foundation
 import GRDB
 
-/// Rows of SQLite in the text format of COPY. Source: PostgreSQL 15, "COPY", "Text Format".
+/// SQLite rows in the text format of PostgreSQL's COPY. Source: PostgreSQL 15, "COPY", "Text Format".
 package struct CopyText {
   package private(set) var bytes: [UInt8] = []
 
   package init() {}
 
-  /// - Throws: `NormaError` for a text with a NUL character.
-  /// - Parameter place: what the row is of, for the message.
+  /// Appends a row.
+  ///
+  /// - Parameter place: the index and table of the row, for the error message.
+  /// - Throws: `NormaError` if a text contains a NUL character.
   package mutating func append(_ row: Row, of place: @autoclosure () -> (index: String, table: String)) throws {
     for column in 0..<row.count {
       if column > 0 { bytes.append(UInt8(ascii: "\t")) }
@@ -19,7 +21,7 @@ package struct CopyText {
       case .double(let number) where number.isInfinite: bytes += (number < 0 ? "-Infinity" : "Infinity").utf8
       case .double(let number): bytes += "\(number)".utf8
       case .string, .blob:
-        // As bytes: a string made of a text would end at a NUL.
+        // Reads the raw bytes: a string made from the column would end at a NUL character.
         let isWhole = try row.withUnsafeData(atIndex: column) { append(text: $0 ?? Data()) }
         guard isWhole else {
           let (index, table) = place()
@@ -36,7 +38,7 @@ package struct CopyText {
 
   package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-  /// - Returns: false where a NUL stands in the text.
+  /// - Returns: false if the text contains a NUL character.
   private mutating func append(text: Data) -> Bool {
     for byte in text {
       switch byte {

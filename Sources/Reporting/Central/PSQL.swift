@@ -2,12 +2,12 @@ import Files
 import Foundation
 import Synchronization
 
-/// The program psql, which brings a script to a PostgreSQL server.
+/// The program psql, which runs a script on a PostgreSQL server.
 package struct PSQL: Sendable {
   private let program: String
   private let address: PostgresAddress
 
-  /// - Throws: `NormaError` where the program is not installed.
+  /// - Throws: `NormaError` if the program is not installed.
   package init(for address: PostgresAddress) throws(NormaError) {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
     guard
@@ -21,20 +21,21 @@ package struct PSQL: Sendable {
     self.address = address
   }
 
-  /// Has a script done that is written while psql reads.
+  /// Runs a script, which is written while psql reads it.
   ///
-  /// - Throws: what the script throws, else `NormaError` with the words of psql or of the server.
+  /// - Throws: the error that the script throws; otherwise `NormaError` with the message of psql or of the server.
   func run(_ script: (_ write: ([UInt8]) throws -> Void) throws(NormaError) -> Void) throws(NormaError) {
     let (process, input, errors) = (Process(), Pipe(), Pipe())
     process.executableURL = URL(fileURLWithPath: program)
-    // Nothing of the user's own start-up file, no question for a password, and no values of rows in what errors say.
+    // psql must not read the user's start-up file, must not ask for a password, and must not put values of rows into
+    // error messages.
     process.arguments = [
       "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-v", "SHOW_CONTEXT=never",
       "-d", address.url,
     ]
     process.environment = environment
     (process.standardInput, process.standardOutput, process.standardError) = (input, FileHandle.nullDevice, errors)
-    // psql ends at the first error, with rows on their way to it.
+    // psql exits at the first error while rows are still being written to it. SIGPIPE must not end norma then.
     let handler = signal(SIGPIPE, SIG_IGN)
     defer { signal(SIGPIPE, handler) }
     do { try process.run() } catch { throw NormaError.writing(program, error) }
@@ -67,7 +68,11 @@ package struct PSQL: Sendable {
     return environment
   }
 
-  /// - Parameter isConnected: whether the server refused a statement.
+  /// The error for a script that psql did not complete.
+  ///
+  /// - Parameters:
+  ///   - text: the text that psql wrote to standard error.
+  ///   - isConnected: whether the server was reached and refused a statement.
   private func refusal(_ text: String, isConnected: Bool) -> NormaError {
     let words = Self.sentence(text)
     let remedies = [
@@ -86,7 +91,8 @@ package struct PSQL: Sendable {
       remedy: remedy)
   }
 
-  /// What psql wrote as a part of a sentence: `psql: error: ...`, `ERROR:  ...`, and on indented lines advice.
+  /// The error text of psql as part of a sentence. It removes prefixes such as `psql: error: ` and `ERROR:  `, and
+  /// indented lines, which hold advice.
   static func sentence(_ text: String) -> String {
     let lines = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("\t") && !$0.hasPrefix(" ") }
     let plain = lines.map { line in
@@ -99,7 +105,8 @@ package struct PSQL: Sendable {
   }
 }
 
-/// What a program writes to standard error, read while it runs, so that it never waits for a reader.
+/// The text that a program writes to standard error. It is read while the program runs, so that the program never waits
+/// for a reader.
 private final class Words: Sendable {
   private let data = Mutex(Data())
   private let group = DispatchGroup()
@@ -111,7 +118,7 @@ private final class Words: Sendable {
     }
   }
 
-  /// All of it, once the program has ended.
+  /// The whole text. Waits until the program has ended.
   var text: String {
     group.wait()
     return String(decoding: data.withLock { $0 }, as: UTF8.self)

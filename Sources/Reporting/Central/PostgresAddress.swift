@@ -1,27 +1,28 @@
 import Files
 import Foundation
 
-/// Where a PostgreSQL database is, with the password apart: what is shown, or given to a program as an argument, must not
-/// hold it.
+/// The address of a PostgreSQL database, with its password kept separate: text that is shown, or given to a program as
+/// an argument, must not contain the password.
 package struct PostgresAddress: Sendable, Equatable {
   /// The URL without the password.
   package let url: String
   package let password: String?
 
-  /// The secrets besides the password that a URL of libpq's can hold, for which it has no other way.
+  /// Secrets other than the password that a libpq URL can contain. Unlike the password, they cannot be passed to libpq
+  /// in another way, so such a URL is refused.
   private static let secrets: Set<String> = [
     "sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret",
   ]
 
-  /// - Parameter text: a URL as libpq takes it. Source: PostgreSQL 15, "Connection URIs", 34.1.1.2.
-  /// - Throws: `NormaError` whose text holds nothing of the URL, which could be a part of the password.
+  /// - Parameter text: a URL in libpq's format. Source: PostgreSQL 15, "Connection URIs", 34.1.1.2.
+  /// - Throws: `NormaError` whose text contains no part of the URL, because any part could belong to the password.
   package init(_ text: String) throws(NormaError) {
     guard let scheme = ["postgresql://", "postgres://"].first(where: text.hasPrefix) else {
       throw Self.refusal("its value is no address of a PostgreSQL database", "Give postgresql://USER@HOST/DATABASE")
     }
     let rest = text.dropFirst(scheme.count)
     let authority = rest.prefix { !"/?#".contains($0) }
-    // libpq ends a password at the first of these signs and shows what comes after as a host.
+    // libpq ends a password at the first of these characters and shows the rest as a host.
     guard rest.count(where: { $0 == "@" }) == (authority.contains("@") ? 1 : 0)
     else {
       throw Self.refusal(

@@ -1,16 +1,16 @@
 import Anomaly
 
-/// Regions as one file of COCO object annotations, which pycocotools loads.
+/// Writes regions as one file of COCO object annotations, which pycocotools loads.
 ///
-/// COCO's polygons have no holes, and pixels of several are united: a region with holes becomes several polygons side by
-/// side, so that its mask and its area are those of the heatmap.
+/// COCO's polygons have no holes, and the polygons of an annotation are united. So a region with holes becomes several
+/// polygons side by side. Its mask and area are then the same as on the heatmap.
 struct COCOExport: ScanExport {
   private let file: ExportFile
   private let title: String
   private let run: RunRow?
   private var lastRegion = 0
-  /// Scans by the numbers of the index, less those that could not be read: an image without annotations would be taken for
-  /// one without anomalies.
+  /// Index ids of the scans that were exported. Scans that could not be read are left out: an image without annotations
+  /// would look like an image without anomalies.
   private var images: [Int64] = []
 
   init(in folder: ExportFolder, title: String, run: RunRow?) throws {
@@ -43,7 +43,7 @@ struct COCOExport: ScanExport {
     try file.write(json: Category())
     try file.write("],\n\"images\":[")
     var next = 0
-    // A second time through the index, so that no more than a case is held.
+    // Reads the index a second time, so that only one case is held in memory.
     try selection.forEachCase { item in
       for scan in item.scans where next < images.count && scan.row.id == images[next] {
         next += 1
@@ -72,7 +72,7 @@ private struct Info: Encodable {
   let contributor = "norma"
   let description: String
   let version: String
-  /// When the report was made, so that the same report gives the same file.
+  /// The time when the report was made, not the time of the export, so that the same report always gives the same file.
   let dateCreated: String
   let year: Int
 
@@ -84,9 +84,9 @@ private struct Info: Encodable {
 
 private struct ImageEntry: Encodable {
   let id: Int
-  /// Relative to the study.
+  /// Path of the scan's file, relative to the study.
   let fileName: String
-  /// Size of the scan at full size, in whose pixels annotations are given.
+  /// Size of the scan at full size, in pixels. Annotations use these pixels.
   let width: Int
   let height: Int
   let caseName: String
@@ -142,7 +142,7 @@ private struct Annotation: Encodable {
   init(_ region: Region, _ shape: RegionShape, id: Int, image: Int) {
     (self.id, self.image) = (id, image)
     let rings = shape.polygons.map { $0[0] }
-    // COCO's rings are closed without saying so.
+    // COCO's rings do not repeat their first point.
     segmentation = rings.map { ring in ring.dropLast().flatMap { [$0.x, $0.y] } }
     area = shape.area
     let (low, high) = (

@@ -1,6 +1,6 @@
 import Anomaly
 
-/// Regions as one table, a line each, by RFC 4180.
+/// Writes regions as one CSV table (RFC 4180) with one line per region.
 struct CSVExport: ScanExport {
   private let file: ExportFile
 
@@ -36,11 +36,12 @@ struct CSVExport: ScanExport {
 
   private static func line(_ fields: [String]) -> String { fields.joined(separator: ",") + "\r\n" }
 
-  /// A name as a field. A spreadsheet would run what begins like a formula; behind an apostrophe it shows it.
+  /// A name as a CSV field. A spreadsheet would run a name that begins like a formula, so such a name gets an
+  /// apostrophe in front.
   private static func text(_ name: String) -> String {
     let formula: Set<Unicode.Scalar> = ["=", "+", "-", "@", "\t", "\r", "\n"]
     let harmless = name.unicodeScalars.first.map(formula.contains) ?? false ? "'" + name : name
-    // By scalars: a carriage return and a line feed are one character to Swift.
+    // Checks Unicode scalars: in Swift a carriage return and a line feed are one character.
     guard harmless.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return harmless }
     var doubled = String.UnicodeScalarView()
     for scalar in harmless.unicodeScalars { doubled.append(contentsOf: scalar == "\"" ? [scalar, scalar] : [scalar]) }

@@ -1,4 +1,5 @@
-/// A pattern for names of cases: `*` stands for any characters, slashes too, `?` for one; all others for themselves.
+/// A pattern for names of cases. `*` stands for any characters, including slashes, `?` stands for one character, and
+/// any other character stands for itself.
 package struct CaseGlob: Sendable, Equatable {
   package let pattern: String
 
@@ -7,7 +8,7 @@ package struct CaseGlob: Sendable, Equatable {
   package func matches(_ name: String) -> Bool {
     let (pattern, name) = (Array(pattern), Array(name))
     var (p, n) = (0, 0)
-    // Where the last star stands, and up to where of the name it reaches.
+    // The place of the last star in the pattern, and the end of the text in the name that it matches.
     var star: (place: Int, reach: Int)?
     while n < name.count {
       if p < pattern.count, pattern[p] == "*" {

@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Imaging
 
-/// A text file that is written from its beginning to its end and appears under its name when it is complete.
+/// A text file that is written from beginning to end. It gets its name only when it is complete.
 final class ExportFile {
   private let file: AtomicFile
   private var pending: [UInt8] = []
@@ -20,7 +20,7 @@ final class ExportFile {
   /// Appends a value as JSON.
   func write(json value: some Encodable) throws { try write(bytes: encoder.encode(value)) }
 
-  /// Makes the file appear; it is on the disk when `AtomicFile.syncAll` has been called.
+  /// Completes the file and gives it its name. `AtomicFile.syncAll` must still sync it to the disk.
   func finish() throws(NormaError) {
     try file.write(pending)
     try file.commit(isSynced: false)

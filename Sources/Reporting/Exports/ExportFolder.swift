@@ -2,19 +2,19 @@ import Files
 import Foundation
 import Imaging
 
-/// Where the files of an export lie: `DIR/CASE/SCAN.ending`, named as in the report.
+/// The folder of an export. Its files are `DIR/CASE/SCAN.ending`, with the same names as in the report.
 ///
-/// No name leaves the folder, and no two scans get the same file, whatever cases and scans are called.
+/// Whatever the names of cases and scans are, no file is outside the folder and no two scans get the same file.
 final class ExportFolder {
   let path: String
-  /// The case of each folder that has been given.
+  /// The case that each folder belongs to.
   private var folders: [String: String] = [:]
   /// The files of the latest case.
   private var files: (caseName: String, taken: Set<String>) = ("", [])
 
-  /// Makes the folder where there is none.
+  /// Makes the folder if it does not exist.
   ///
-  /// - Throws: `NormaError` where it cannot be made, or where what is written would replace the report's own files.
+  /// - Throws: `NormaError` if the folder cannot be made, or if the export could replace the report's own files.
   init(_ path: String, of report: ReportFolder) throws(NormaError) {
     self.path = path
     try Self.make(path)
@@ -25,14 +25,14 @@ final class ExportFolder {
     }
   }
 
-  /// A file beside the folders of cases.
+  /// The path of a file beside the folders of cases.
   func file(_ name: String) -> String { "\(path)/\(name)" }
 
-  /// Writes a new file of a case, whose folder is made.
+  /// Writes a new file of a case, and makes the case's folder if needed.
   ///
-  /// An older file of that name must not look current where the new one cannot be written.
+  /// If the new file cannot be written, an older file with that name is removed, so that it does not look current.
   ///
-  /// - Parameter ending: with its dot.
+  /// - Parameter ending: the file's ending, with its dot.
   func write(
     named name: String, ending: String, ofCase caseName: String, _ write: (_ path: String) throws -> Void
   ) throws {
@@ -60,7 +60,8 @@ final class ExportFolder {
     var relative = String(ReportFolder(path).folder(ofCase: name).dropFirst("cases/".count))
     var number = 2
     while folders[relative, default: name] != name || isBlocked(relative) {
-      // Names of cases that fall together lose their slashes, which are what can make a file of one a folder of another.
+      // A case whose folder collides with another gets a name without slashes, because only a slash can make one case's
+      // folder collide with another case's file.
       relative = ReportFolder.component("\(name)~\(number)")
       number += 1
     }
@@ -69,7 +70,7 @@ final class ExportFolder {
     return "\(path)/\(relative)"
   }
 
-  /// Whether a file stands where a folder is needed.
+  /// Whether a file has the path of a folder that is needed.
   private func isBlocked(_ relative: String) -> Bool {
     var folder = path
     return FilePath.parts(of: relative).contains { part in
@@ -78,7 +79,7 @@ final class ExportFolder {
     }
   }
 
-  /// `nil` where there is nothing.
+  /// Whether the path is a folder; `nil` if nothing exists there.
   private static func isFolder(_ path: String) -> Bool? {
     var isFolder: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) ? isFolder.boolValue : nil

@@ -2,7 +2,7 @@ import Anomaly
 import Files
 import GRDB
 
-/// A case with those of its scans that were scored, as exports need it.
+/// A case to export, with only its scored scans.
 struct ExportCase: Sendable {
   let row: CaseRow
   let scans: [ExportScan]
@@ -11,9 +11,9 @@ struct ExportCase: Sendable {
 struct ExportScan: Sendable {
   let caseName: String
   let row: ScanRow
-  /// By rank.
+  /// The scan's regions, by rank.
   let regions: [Region]
-  /// Width and height of the scan at its full size, in pixels.
+  /// Size of the scan at full size, in pixels.
   let width: Int
   let height: Int
   /// Pixels at or above this `z` were grouped into regions.
@@ -21,7 +21,7 @@ struct ExportScan: Sendable {
 }
 
 extension CaseIndex {
-  /// - Parameter threshold: of the run that the case was scored in.
+  /// - Parameter threshold: the threshold of the run that scored the case.
   func exportCase(_ row: CaseRow, threshold: Double) throws(NormaError) -> ExportCase {
     let scans = try record(of: row.id).scans.compactMap { scan, regions -> ExportScan? in
       guard scan.status == .done, let width = scan.width, let height = scan.height else { return nil }
@@ -31,13 +31,13 @@ extension CaseIndex {
     return ExportCase(row: row, scans: scans)
   }
 
-  /// A run by its number; the runs of a report can have had different thresholds.
+  /// The run with this number. Runs of a report can have different thresholds.
   func run(_ id: Int64) throws(NormaError) -> RunRow? {
     try read { try RunRow.fetchOne($0, sql: "SELECT * FROM runs WHERE id = ?", arguments: [id]) }
   }
 }
 
 extension Double {
-  /// JSON has no word for infinity and NaN.
+  /// The number, or `nil` if it is infinite or NaN, which JSON cannot express.
   var finite: Double? { isFinite ? self : nil }
 }

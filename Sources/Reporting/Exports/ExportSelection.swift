@@ -1,17 +1,17 @@
 import Files
 
-/// The cases of a report that are exported, by name.
+/// The cases of a report to export, ordered by name.
 package struct ExportSelection: Sendable {
   let folder: ReportFolder
   let index: CaseIndex
   private let rows: [CaseRow]
-  /// By run.
+  /// Threshold of each run, by the run's number.
   private let thresholds: [Int64: Double]
 
   /// - Parameters:
-  ///   - report: its folder.
-  ///   - names: cases whose names fit; `nil` for all.
-  /// - Throws: `NormaError` where this is no report or no name fits.
+  ///   - report: path of the report folder.
+  ///   - names: pattern that the names of the cases must match; `nil` for all cases.
+  /// - Throws: `NormaError` if the folder is not a report or no name matches.
   package init(of report: String, flaggedOnly: Bool = false, names: CaseGlob? = nil) throws(NormaError) {
     folder = ReportFolder(report)
     index = try CaseIndex(readingFrom: folder.index)
@@ -37,7 +37,7 @@ package struct ExportSelection: Sendable {
     return context.threshold
   }
 
-  /// Reads one case after the other, so that no more than one is held.
+  /// Reads the cases one after another, so that only one is held in memory.
   func forEachCase(
     _ progress: (Int, Int) -> Void = { _, _ in }, _ body: (ExportCase) throws -> Void
   ) throws {

@@ -1,10 +1,10 @@
-/// What an export has written.
+/// Counts of what an export wrote and left out.
 package struct ExportTally: Sendable, Equatable {
   package var files = 0
   package var regions = 0
-  /// Scans whose heatmaps cannot be used.
+  /// Scans that were left out because their heatmaps cannot be used.
   package var leftOut = 0
-  /// Scans that the analysis could not score, so that there is nothing of them to export.
+  /// Scans that the analysis could not score and that therefore have nothing to export.
   package var failedInAnalysis = 0
 
   package init(files: Int = 0, regions: Int = 0, leftOut: Int = 0) {

@@ -2,10 +2,11 @@ import Anomaly
 import Crypto
 import Foundation
 
-/// Regions as annotations that QuPath 0.4 and later imports: a feature collection for each scan.
+/// Writes regions as annotations that QuPath 0.4 and later import, with one feature collection per scan.
 ///
-/// Positions are pixels of the scan at full size, y pointing down. Exterior rings are counterclockwise and holes clockwise as
-/// RFC 7946, 3.1.6 asks, if the numbers are drawn with y pointing up; on a screen it looks the other way round.
+/// Positions are pixels of the scan at full size, and y points down. Exterior rings are counterclockwise and holes
+/// clockwise if the numbers are drawn with y pointing up, as RFC 7946, 3.1.6 requires. On a screen, where y points
+/// down, the directions look reversed.
 struct GeoJSONExport: ScanExport {
   let folder: ExportFolder
 
@@ -24,7 +25,7 @@ struct GeoJSONExport: ScanExport {
     return ExportTally(files: 1, regions: scan.regions.count)
   }
 
-  /// Makes the features of one scan; without regions its heatmap is not needed.
+  /// Makes the features of one scan. If the scan has no regions, its heatmap is not read.
   private struct Features {
     let scan: ExportScan
     let heatmap: ScanHeatmap?
@@ -45,10 +46,10 @@ struct GeoJSONExport: ScanExport {
   }
 }
 
-/// One region as QuPath writes an annotation.
+/// One region in the format of QuPath's annotations.
 private struct Feature: Encodable {
   let type = "Feature"
-  /// The same in every export of the same case, scan and rank.
+  /// An id that is the same in every export of the same case, scan and rank.
   let id: UUID
   let geometry: Geometry
   let properties: Properties
@@ -79,13 +80,13 @@ private struct Feature: Encodable {
     let name: String
     let classification = Classification()
     let measurements: [String: Double]
-    /// Shown by QuPath 0.5 and later.
+    /// Texts that QuPath 0.5 and later show.
     let metadata: [String: String]
   }
 
   struct Classification: Encodable {
     let name = "Anomaly"
-    /// The color of the borders on norma's pages.
+    /// The color of the outlines on norma's pages.
     let color = [94, 234, 255]
   }
 
@@ -110,7 +111,7 @@ private struct Feature: Encodable {
 }
 
 extension UUID {
-  /// Version 5 of RFC 9562, in a name space of norma's own.
+  /// Makes a UUID of version 5 (RFC 9562) in norma's own name space.
   init(named name: String) {
     let space: [UInt8] = [
       0x6e, 0x6f, 0x72, 0x6d, 0x61, 0x20, 0x52, 0x65, 0x81, 0x67, 0x69, 0x6f, 0x6e, 0x20, 0x76, 0x31,

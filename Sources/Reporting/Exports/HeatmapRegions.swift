@@ -1,23 +1,24 @@
 import Anomaly
 import Imaging
 
-/// The pixels of a region on its heatmap.
+/// The heatmap pixels that belong to a region.
 struct RegionPixels: Sendable {
-  /// Within the heatmap.
+  /// Bounding box of the pixels, within the heatmap.
   let bounds: PixelRectangle
-  /// `[bounds.height, bounds.width]`
+  /// Which pixels of the box belong to the region, `[bounds.height, bounds.width]`.
   let isSet: [Bool]
 }
 
-/// The regions of a heatmap, each the connected group of pixels that holds its peak.
+/// Finds the pixels of regions on a heatmap. A region is the connected group of pixels that contains its peak.
 ///
-/// A heatmap that is held whole is grouped once; of a larger one only the surroundings of each region are read.
+/// A small heatmap is read whole and its pixels are grouped once. For a larger heatmap only the surroundings of each
+/// region are read.
 struct HeatmapRegions {
   private let heatmap: ScanHeatmap
   private let threshold: Double
   private let whole: Window?
-  /// Pixels by which a box may miss its group where the heatmap is smaller than its scan: an older norma recorded the scale
-  /// along x alone.
+  /// Number of heatmap pixels by which a region's box may be off if the heatmap is smaller than its scan, because older
+  /// versions of norma recorded only the scale along x.
   private let margin: Double
 
   private struct Window {
@@ -26,7 +27,7 @@ struct HeatmapRegions {
     let groups: ConnectedComponents
   }
 
-  /// - Parameter threshold: the `z` that regions were grouped above.
+  /// - Parameter threshold: pixels at or above this `z` were grouped into regions.
   init(in heatmap: ScanHeatmap, threshold: Double) throws(ScanFault) {
     self.heatmap = heatmap
     self.threshold = threshold
@@ -47,8 +48,9 @@ struct HeatmapRegions {
         of: Heatmap.isInRegion(values, threshold: threshold), width: area.width, height: area.height))
   }
 
-  /// - Returns: `nil` where the region is too large to be held.
-  /// - Throws: `ScanFault` where its peak is not there, so that index and heatmap are not of one analysis.
+  /// - Returns: `nil` if the region is too large to hold in memory.
+  /// - Throws: `ScanFault` if the heatmap lacks the region's peak: then the index and the heatmap come from different
+  ///   analyses.
   func pixels(of region: Region) throws(ScanFault) -> RegionPixels? {
     let window: Window
     if let whole {
@@ -65,7 +67,7 @@ struct HeatmapRegions {
     return Self.pixels(ofGroup: window.groups.labels[peak], in: window)
   }
 
-  /// The region's box in pixels of the heatmap, with the margin.
+  /// The region's box in heatmap pixels, enlarged by the margin.
   private func surroundings(of region: Region) -> PixelRectangle {
     func span(_ first: Int, _ length: Int, _ scale: Double, _ count: Int) -> (first: Int, length: Int) {
       let limit = Double(count)
@@ -80,7 +82,7 @@ struct HeatmapRegions {
     return PixelRectangle(x: x.first, y: y.first, width: x.length, height: y.length)
   }
 
-  /// The place of the region's peak among the values of a window.
+  /// The index of the region's peak among the values of a window; `nil` if the peak is not there.
   private func peak(of region: Region, in window: Window) -> Int? {
     let area = window.area
     if let x = region.peakX, let y = region.peakY {
@@ -89,7 +91,7 @@ struct HeatmapRegions {
       else { return nil }
       return (pixel.y - area.y) * area.width + pixel.x - area.x
     }
-    // An older norma recorded the value and the box alone.
+    // Older versions of norma recorded only the peak's value and the region's box.
     let box = surroundings(of: region)
     for y in box.y..<box.y + box.height {
       for x in box.x..<box.x + box.width {
@@ -125,7 +127,9 @@ struct HeatmapRegions {
 }
 
 extension PixelRectangle {
-  /// - Parameter origin: what the other's place is counted from.
+  /// Whether this rectangle contains another one.
+  ///
+  /// - Parameter origin: the rectangle whose upper left corner is the origin of `other`'s coordinates.
   fileprivate func holds(_ other: PixelRectangle, at origin: PixelRectangle) -> Bool {
     let (left, top) = (other.x + origin.x, other.y + origin.y)
     return left >= x && top >= y && left + other.width <= x + width && top + other.height <= y + height

@@ -2,11 +2,11 @@ import Anomaly
 import Foundation
 import Imaging
 
-/// Heatmaps as ImageJ reads them without plugins: uncompressed, the pages of a stack in one file.
+/// Writes heatmaps in a format that ImageJ reads without plugins: uncompressed, with all pages of a stack in one file.
 struct ImageJExport {
   let folder: ExportFolder
 
-  /// Scans that become one file.
+  /// Scans that are written to one file.
   struct Stack {
     /// Name of the file, without its ending.
     var name: String
@@ -15,9 +15,9 @@ struct ImageJExport {
     var height: Int
   }
 
-  /// The stacks of a case: scans of one file whose heatmaps have the same size and pixels of the same size.
+  /// The stacks of a case. A stack holds the scans of one file whose heatmaps have the same size and pixel size.
   ///
-  /// - Parameter fault: told of every scan whose heatmap cannot be read.
+  /// - Parameter fault: called for every scan whose heatmap cannot be read.
   static func stacks(of item: ExportCase, from report: ReportFolder, fault: (ScanFault) -> Void) -> [Stack] {
     var stacks: [Stack] = []
     for scan in item.scans {
@@ -42,7 +42,7 @@ struct ImageJExport {
     }
     for k in stacks.indices {
       stacks[k].scans.sort { ($0.row.page ?? 0) < ($1.row.page ?? 0) }
-      // Pages of several sizes: each name says which.
+      // If a file has several stacks, because its pages differ in size, each stack's name gets its first page number.
       if stacks.indices.contains(where: { $0 != k && stacks[$0].scans[0].row.path == stacks[k].scans[0].row.path }) {
         stacks[k].name += "-p" + (stacks[k].scans[0].row.page.map { "\($0)" } ?? "")
       }
@@ -50,7 +50,7 @@ struct ImageJExport {
     return stacks
   }
 
-  /// The scan's name without its page, which `Study` puts behind it.
+  /// The scan's name without the page number that `Study` appends.
   private static func fileName(of scan: ScanRow) -> String {
     guard let page = scan.page, let mark = scan.name.range(of: "-p0*\(page)$", options: .regularExpression) else {
       return scan.name

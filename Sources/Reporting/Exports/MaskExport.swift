@@ -1,9 +1,9 @@
 import Anomaly
 import Imaging
 
-/// Heatmaps cut off at the level of regions: 255 where a pixel reaches it, 0 elsewhere.
+/// Writes heatmaps as masks: 255 for pixels that reach the threshold of regions, 0 for all others.
 ///
-/// Every pixel counts, also of groups too small to be recorded as regions.
+/// The mask includes pixels of groups that are too small to be recorded as regions.
 struct MaskExport: ScanExport {
   let folder: ExportFolder
 
@@ -15,7 +15,7 @@ struct MaskExport: ScanExport {
       }
       let bands = try heatmap.bands()
       if bands.count == 1 {
-        // Strips, which more programs read than tiles.
+        // A mask that fits into memory is written in strips, because more programs read strips than tiles.
         try TIFFWriter.write(
           Image(
             width: heatmap.width, height: heatmap.height, channels: 1, samples: try marks(bands[0]),

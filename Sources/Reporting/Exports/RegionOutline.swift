@@ -1,22 +1,23 @@
 import Imaging
 
-/// The borders of a group of pixels, along the pixels' edges.
+/// The outline of a group of pixels, along the pixels' edges.
 ///
-/// A group may hang together by corners, which no simple ring can express. So it becomes one polygon for each part that hangs
-/// together by sides; a ring never passes a point twice, and rings touch each other in single points only, which is
-/// valid by OGC 06-103r4, 6.1.11.
+/// Pixels of a group may be connected only by corners, which no simple ring can express. So each part that is connected
+/// by sides becomes one polygon. A ring never passes a point twice, and rings touch each other only in single points,
+/// which is valid by OGC 06-103r4, 6.1.11.
 package struct RegionOutline: Sendable, Equatable {
-  /// A corner of pixels: `(0, 0)` is the upper left one of the first pixel.
+  /// A corner of pixels. `(0, 0)` is the upper left corner of the first pixel.
   package struct Corner: Sendable, Equatable {
     package var x: Int
     package var y: Int
   }
 
-  /// Corners where a ring turns, each once; no two neighbours lie on one line with a third.
+  /// A polygon of rings. A ring lists each corner where it turns once, so no three consecutive corners are on one line.
   package struct Polygon: Sendable, Equatable {
-    /// Its area by the shoelace formula is positive: clockwise on a screen, counterclockwise where y points up.
+    /// The outer ring. Its area by the shoelace formula is positive: the ring is clockwise on a screen, and
+    /// counterclockwise if y points up.
     package var exterior: [Corner]
-    /// Against the exterior's direction.
+    /// The rings of holes, in the opposite direction to the exterior.
     package var holes: [[Corner]]
   }
 
@@ -30,15 +31,15 @@ package struct RegionOutline: Sendable, Equatable {
 
   fileprivate init(polygons: [Polygon]) { self.polygons = polygons }
 
-  /// The same pixels as polygons that have no holes, side by side: cut into columns so that a cut runs along or through
-  /// every hole.
+  /// The outline of the same pixels as polygons without holes. The group is cut into vertical strips, so that a cut
+  /// runs along or through every hole.
   package static func withoutHoles(of isSet: [Bool], width: Int, height: Int) -> RegionOutline {
     let whole = RegionOutline(of: isSet, width: width, height: height)
     var cuts = [0]
     let spans = whole.polygons.flatMap(\.holes).map { hole in
       (first: hole.map(\.x).min() ?? 0, last: hole.map(\.x).max() ?? 0)
     }
-    // The fewest cuts: always at the last place that the next hole allows.
+    // Each cut is at the last place that the next hole allows, which gives the fewest cuts.
     for span in spans.sorted(by: { $0.last < $1.last }) where span.first > cuts.last! { cuts.append(span.last) }
     guard cuts.count > 1 else { return whole }
     var polygons: [Polygon] = []
@@ -53,9 +54,9 @@ package struct RegionOutline: Sendable, Equatable {
   }
 }
 
-/// Walks along the borders of parts with the part on its right, as seen on a screen.
+/// Walks along the borders of parts. The part is on its right, as seen on a screen.
 private struct Tracer {
-  /// By turns to the right.
+  /// Headings, in the order of right turns.
   private enum Heading: Int {
     case east, south, west, north
 
@@ -75,14 +76,14 @@ private struct Tracer {
 
   init(_ parts: ConnectedComponents) { self.parts = parts }
 
-  /// 0 outside the parts and the picture.
+  /// The label of the part that a pixel belongs to; 0 outside the parts and outside the picture.
   private func part(_ x: Int, _ y: Int) -> Int32 {
     x >= 0 && y >= 0 && x < parts.width && y < parts.height ? parts.labels[y * parts.width + x] : 0
   }
 
   func polygons() -> [RegionOutline.Polygon] {
     var polygons = parts.components.map { _ in RegionOutline.Polygon(exterior: [], holes: []) }
-    // Every ring runs along the upper side of some pixel.
+    // Marks pixels whose upper side a ring follows. Every ring follows the upper side of at least one pixel.
     var isWalked = [Bool](repeating: false, count: parts.labels.count)
     for y in 0..<parts.height {
       for x in 0..<parts.width {
@@ -90,14 +91,16 @@ private struct Tracer {
         guard label != 0, part(x, y - 1) == 0, !isWalked[y * parts.width + x] else { continue }
         let ring = ring(from: RegionOutline.Corner(x: x, y: y), marking: &isWalked)
         let k = Int(label) - 1
-        // In reading order a part's first pixel lies on its exterior.
+        // In reading order, the first pixel of a part is on the part's exterior.
         if polygons[k].exterior.isEmpty { polygons[k].exterior = ring } else { polygons[k].holes.append(ring) }
       }
     }
     return polygons
   }
 
-  /// - Parameter start: the upper left corner of a pixel that has none of its part above it.
+  /// Walks along one ring.
+  ///
+  /// - Parameter start: the upper left corner of a pixel that has no pixel of its part above it.
   private func ring(from start: RegionOutline.Corner, marking isWalked: inout [Bool]) -> [RegionOutline.Corner] {
     var ring: [RegionOutline.Corner] = []
     var heading = Heading.east
@@ -115,13 +118,14 @@ private struct Tracer {
 
   private func next(at place: RegionOutline.Corner, _ heading: Heading) -> Heading {
     let (x, y) = (place.x, place.y)
-    // Clockwise from the upper left, so that for every heading the pixels ahead are at the same distance.
+    // The pixels around the corner, clockwise from the upper left. The pixels ahead then have the same offset from
+    // every heading's raw value.
     let around = [part(x - 1, y - 1), part(x, y - 1), part(x, y), part(x - 1, y)]
     let left = around[(heading.rawValue + 1) & 3]
     let right = around[(heading.rawValue + 2) & 3]
     if left == 0 { return right == 0 ? heading.turned(1) : heading }
-    // Where two pixels touch at a corner: of one part, what they enclose there is a hole of its own; of two parts, each
-    // keeps its ring.
+    // Two pixels may touch only at this corner. If they belong to one part, the space that they enclose becomes a
+    // separate hole. If they belong to two parts, each part keeps its own ring.
     let own = around[(heading.rawValue + 3) & 3]
     return right == 0 && left != own ? heading.turned(1) : heading.turned(3)
   }

@@ -1,27 +1,28 @@
 import Anomaly
 
-/// The shape of a region in pixels of its scan at full size; `(0, 0)` is the upper left corner of the first pixel.
+/// The shape of a region in pixels of its scan at full size. `(0, 0)` is the upper left corner of the first pixel.
 struct RegionShape: Sendable {
-  /// Where a shape comes from.
+  /// The source of a shape.
   enum Source: String, Sendable {
     case heatmap
-    /// The region is too large for its pixels to be held.
+    /// The shape is only the region's box, because the region is too large to hold its pixels in memory.
     case boundingBox = "bounding box"
   }
 
-  /// Rings of each polygon, the exterior first; the first point of a ring is repeated as its last. Their direction is that
-  /// of `RegionOutline`.
+  /// The rings of each polygon, with the exterior first. The first point of a ring is repeated as its last point. Rings
+  /// have the same directions as in `RegionOutline`.
   let polygons: [[[SIMD2<Double>]]]
   let source: Source
 
   /// - Parameters:
-  ///   - pixels: on the heatmap; `nil` where there are too many.
-  ///   - hasHoles: whether polygons may have holes; else there are more polygons.
+  ///   - pixels: the region's pixels on the heatmap; `nil` if there are too many.
+  ///   - hasHoles: whether polygons may have holes; otherwise a region with holes becomes several polygons.
   init(of region: Region, _ pixels: RegionPixels?, on heatmap: ScanHeatmap, of scan: ExportScan, hasHoles: Bool = true)
   {
     let size = SIMD2(Double(scan.width), Double(scan.height))
     func point(_ x: Double, _ y: Double) -> SIMD2<Double> {
-      // A heatmap may reach past the scan's edge by part of a pixel. A thousandth of a pixel is no shape.
+      // A heatmap may extend past the scan's edge by part of a pixel, so points are clamped to the scan. They are
+      // rounded to a thousandth of a pixel.
       (SIMD2(min(x, size.x), min(y, size.y)) * 1000).rounded(.toNearestOrAwayFromZero) / 1000
     }
     guard let pixels else {
@@ -45,10 +46,11 @@ struct RegionShape: Sendable {
     source = .heatmap
   }
 
-  /// In pixels of the scan, holes left out.
+  /// The area in pixels of the scan, without holes.
   var area: Double { polygons.joined().reduce(0) { $0 + Self.signedArea(of: $1) } }
 
-  /// By the shoelace formula; holes run the other way round and count as negative.
+  /// The area of a ring by the shoelace formula. The area of a hole is negative, because its ring has the opposite
+  /// direction.
   private static func signedArea(of ring: [SIMD2<Double>]) -> Double {
     zip(ring, ring.dropFirst()).reduce(0) { $0 + ($1.0.x * $1.1.y - $1.1.x * $1.0.y) / 2 }
   }

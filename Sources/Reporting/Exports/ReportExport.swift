@@ -3,23 +3,23 @@ import Files
 import Foundation
 import Imaging
 
-/// Writes what a report found in the formats of other programs.
+/// Exports a report's findings in formats of other programs.
 package struct ReportExport {
   package enum Format: String, Sendable, CaseIterable {
     case geojson, csv, coco, mask, imagej
   }
 
   package let selection: ExportSelection
-  /// Told, in one sentence, of every scan that is left out since its heatmap cannot be used.
+  /// Called with one sentence for every scan that is left out because its heatmap cannot be used.
   package var complain: (String) -> Void = { _ in }
-  /// Told before each case how many are done, and of how many.
+  /// Called before each case with the number of cases that are done and the number of all cases.
   package var progress: (_ done: Int, _ count: Int) -> Void = { _, _ in }
 
   package init(_ selection: ExportSelection) { self.selection = selection }
 
-  /// Writes into a folder, which is made where there is none.
+  /// Writes the export into a folder. Makes the folder if it does not exist.
   ///
-  /// - Throws: `NormaError` where the index cannot be read or the folder cannot be written.
+  /// - Throws: `NormaError` if the index cannot be read or the folder cannot be written.
   package func write(as format: Format, to output: String) throws(NormaError) -> ExportTally {
     let folder = try ExportFolder(output, of: selection.folder)
     var tally = ExportTally()

@@ -1,9 +1,11 @@
 /// A format that is written scan by scan.
 protocol ScanExport {
-  /// - Throws: `ScanFault` where the scan has to be left out, another error where nothing more can be written.
+  /// Writes one scan.
+  ///
+  /// - Throws: `ScanFault` if this scan must be left out; another error if the export cannot continue.
   mutating func write(_ scan: ExportScan, from report: ReportFolder) throws -> ExportTally
 
-  /// Called once, when all scans are written.
+  /// Completes the export. Called once, after all scans are written.
   mutating func finish(_ selection: ExportSelection) throws -> ExportTally
 }
 

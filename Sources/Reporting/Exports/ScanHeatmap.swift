@@ -3,7 +3,7 @@ import Files
 import Imaging
 
 extension ScanFault {
-  /// A scan is left out of an export, since its heatmap cannot be used; the others go on.
+  /// The fault of a scan whose heatmap cannot be used. The scan is left out of the export, and the others continue.
   static func heatmap(
     _ path: String, _ found: String, remedy: String = "Run norma analyze on this folder again"
   ) -> ScanFault {
@@ -11,21 +11,21 @@ extension ScanFault {
   }
 }
 
-/// A scan's heatmap as its file holds it, to be read piece by piece, and where its pixels lie in the scan.
+/// A scan's heatmap file, which is read piece by piece, and the places of its pixels in the scan.
 final class ScanHeatmap {
   let path: String
   let width: Int
   let height: Int
-  /// Pixels of the scan that one of the heatmap's covers.
+  /// Width and height of a heatmap pixel, in pixels of the scan.
   let scale: SIMD2<Double>
-  /// Size of the heatmap's pixels; `nil` where the scan's is unknown.
+  /// Size of the heatmap's pixels; `nil` if the scan's pixel size is unknown.
   let pixelSize: PixelSize?
   private let file: TIFFFile
 
-  /// Larger ones are never held whole.
+  /// The most pixels of a heatmap that is held whole in memory.
   static let largestWhole = 1 << 24
 
-  /// - Throws: `ScanFault` where the file cannot be read or is of another size than the scan.
+  /// - Throws: `ScanFault` if the file cannot be read or its size does not fit the scan.
   init(of scan: ExportScan, in folder: ReportFolder) throws(ScanFault) {
     guard let relative = scan.row.heatmapPath else {
       throw .heatmap(folder.index, "scan \(scan.row.id) has no heatmap")
@@ -43,8 +43,8 @@ final class ScanHeatmap {
         path,
         "it is \(width) pixels wide; as many were expected as cover \(scan.width) pixels of the scan, \(x) at a time")
     }
-    // An older norma recorded the scale along x alone. Levels are rounded to whole pixels along each axis, so that the
-    // other may differ a bit.
+    // Older versions of norma recorded only the scale along x. The scale along y may differ a little, because levels
+    // are rounded to whole pixels along each axis.
     let y =
       scan.row.downsampleY ?? (Self.covers(height, by: x, scan.height) ? x : Double(scan.height) / Double(height))
     guard Self.covers(height, by: y, scan.height), abs(y / x - 1) < 0.25 || min(width, height) < 16 else {
@@ -59,19 +59,19 @@ final class ScanHeatmap {
     }
   }
 
-  /// The pixel that a pixel of the scan belongs to; `nil` where there is none.
+  /// The heatmap pixel that contains a pixel of the scan; `nil` if there is none.
   func pixel(atX x: Int, y: Int) -> (x: Int, y: Int)? {
     guard Double(x) / scale.x < Double(width), Double(y) / scale.y < Double(height) else { return nil }
     return (Region.heatmapPixel(of: x, downsample: scale.x), Region.heatmapPixel(of: y, downsample: scale.y))
   }
 
-  /// Whether so many steps reach the end, and the last one is needed for it.
+  /// Whether `count` steps reach the end of `length`, and one step fewer would not.
   private static func covers(_ count: Int, by step: Double, _ length: Int) -> Bool {
     let length = Double(length)
     return Double(count) * step > length - 0.5 && Double(count - 1) * step < length - 0.5
   }
 
-  /// Ranges of rows, from the top, none of which takes much memory.
+  /// Ranges of rows, from top to bottom, each small enough to take little memory.
   func bands() throws(ScanFault) -> [Range<Int>] {
     do throws(NormaError) { return try file.bands(ofPage: 1) } catch { throw fault(error) }
   }
@@ -81,7 +81,7 @@ final class ScanHeatmap {
     try values(in: PixelRectangle(x: 0, y: range.lowerBound, width: width, height: range.count))
   }
 
-  /// The values of a part, `[height, width]`; only the strips or tiles it touches are read.
+  /// The values of an area, `[height, width]`. Only the strips or tiles that overlap the area are read.
   func values(in area: PixelRectangle) throws(ScanFault) -> [Float] {
     do throws(NormaError) {
       return try file.region(page: 1, x: area.x, y: area.y, width: area.width, height: area.height).samples

@@ -2,34 +2,34 @@ import Files
 import Foundation
 import GRDB
 
-/// The SQLite index of a report: runs, cases, scans and regions, one transaction a case.
+/// The SQLite index of a report: runs, cases, scans and regions. Each case is written in one transaction.
 ///
-/// While a run writes, write-ahead logging lets others read.
+/// Write-ahead logging lets other programs read the index while a run writes it.
 package struct CaseIndex: Sendable {
   package let path: String
   let queue: DatabaseQueue
 
-  /// Who may have the file open beside this process.
+  /// Which other programs may have the file open at the same time as this process.
   package enum Sharing: Sendable {
-    /// Programs of this host.
+    /// Programs on this host.
     case host
-    /// Programs of other hosts, over a network file system. SQLite's write-ahead log needs memory that all its users
-    /// share, and a rollback journal does not. Source: SQLite, "Write-Ahead Logging", section 1.
+    /// Programs on other hosts, over a network file system. SQLite's write-ahead log needs memory that all its users
+    /// share, so a rollback journal is used instead. Source: SQLite, "Write-Ahead Logging", section 1.
     case network
-    /// As before, where the file system has no locks: nothing but the caller keeps other writers away.
+    /// Like `network`, on a file system without locks: the caller alone must keep other writers away.
     case networkWithoutLocks
   }
 
-  /// Opens the index of a report folder for writing; makes it where there is none, and upgrades one of an older norma
-  /// after a copy is kept beside it.
+  /// Opens the index of a report folder for writing. Makes the index if it does not exist. Upgrades an index of an
+  /// older version of norma and first saves a copy beside it.
   ///
   /// - Parameters:
-  ///   - patience: seconds to wait for another program's lock; a reader's short one must not fail a case that took
+  ///   - patience: seconds to wait for another program's lock. A reader's short lock must not fail a case that took
   ///     minutes to compute.
   package init(writingTo path: String, patience: Double = 10, sharing: Sharing = .host) throws(NormaError) {
     self.path = path
     do {
-      // SQLite makes files that only their owner can write, whatever the umask lets others do.
+      // The file is made here with the permissions that the umask allows: SQLite would let only the owner write it.
       let made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
       if made >= 0 { close(made) }
       var configuration = Self.configuration(patience: patience)
@@ -40,14 +40,15 @@ package struct CaseIndex: Sendable {
     } catch { throw .index(path, error) }
   }
 
-  /// Opens the index of a report folder for what is added to a finished report; makes none.
+  /// Opens the index of a finished report to add to it. Throws if the index does not exist.
   package init(updating path: String, sharing: Sharing = .host) throws(NormaError) {
     guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }
     try self.init(writingTo: path, sharing: sharing)
   }
 
-  /// Opens the index of a report folder for queries; never changes it. One of an older norma is copied into memory and
-  /// upgraded there, so that it is answered as it was at this moment. Where the file system has no locks none are taken.
+  /// Opens the index of a report folder for queries and never changes it. An index of an older version of norma is
+  /// copied into memory and upgraded there, so queries see its state at this moment. If the file system has no locks,
+  /// none are taken.
   package init(readingFrom path: String, sharing: Sharing = .host) throws(NormaError) {
     guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }
     self.path = path
@@ -58,11 +59,11 @@ package struct CaseIndex: Sendable {
     } catch { throw .index(path, error) }
   }
 
-  /// The file, and the migrations that it has had.
+  /// The opened file, and the migrations that were applied to it.
   private static func reading(_ path: String, _ sharing: Sharing) throws -> (DatabaseQueue, Set<String>) {
     var configuration = configuration(patience: 10)
     configuration.readonly = true
-    // SQLite takes a lock that the file system cannot give for one that another program holds.
+    // If the file system has no locks, SQLite reports the file as locked by another program.
     configuration.busyMode = .callback { tries in
       guard tries < 1000, tries > 0 || FileState.hasLocks(path) else { return false }
       usleep(10_000)
@@ -81,7 +82,7 @@ package struct CaseIndex: Sendable {
     }
   }
 
-  /// The file as SQLite is told of it. Source: SQLite, "Uniform Resource Identifiers", section 3.4.
+  /// The path or URI to give to SQLite. Source: SQLite, "Uniform Resource Identifiers", section 3.4.
   static func address(_ path: String, _ sharing: Sharing) -> String {
     guard sharing == .networkWithoutLocks else { return path }
     let escaped = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -91,7 +92,7 @@ package struct CaseIndex: Sendable {
 
   private static func check(_ database: Database, path: String) throws {
     if try IndexSchema.migrator.hasBeenSuperseded(database) { throw NormaError.newerIndex(path) }
-    // The list of migrations alone is what a full disk or a kill leaves of a new index.
+    // A full disk or a kill can leave a new index with only its list of migrations. Such an index is accepted.
     let tables =
       try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") ?? 0
     let applied = try IndexSchema.migrator.appliedIdentifiers(database)
@@ -103,13 +104,13 @@ package struct CaseIndex: Sendable {
   private static func configuration(patience: Double) -> Configuration {
     var configuration = Configuration()
     configuration.busyMode = .timeout(patience)
-    // Views of a foreign file may read its tables and do nothing else.
+    // The views of a foreign file must not do more than read its tables.
     configuration.prepareDatabase { try $0.execute(sql: "PRAGMA trusted_schema = OFF") }
     return configuration
   }
 
-  /// A finished report is one plain file that opens from read-only media too, which a write-ahead log would not.
-  /// Where another program has it open the log stays, and nothing is lost.
+  /// Turns off the write-ahead log, so that the index of a finished report is one plain file that also opens from
+  /// read-only media. If another program has the file open, the log stays and nothing is lost.
   func becomePlainFile() {
     try? queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
   }

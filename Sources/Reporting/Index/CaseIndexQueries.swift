@@ -4,7 +4,7 @@ import Foundation
 import GRDB
 
 extension CaseIndex {
-  /// How pages and comparisons order all cases; `CaseQuery` orders by any column.
+  /// The orders in which pages and comparisons list all cases. `CaseQuery` can order by any column.
   package enum Order: String, Sendable, CaseIterable {
     case score, name
     case pValue = "p_value"
@@ -41,7 +41,7 @@ extension CaseIndex {
     try read { try CaseRow.fetchOne($0, sql: "SELECT \(CaseRow.columns) FROM cases WHERE name = ?", arguments: [name]) }
   }
 
-  /// Where the pages of all cases are, in the report.
+  /// The path of each case's page within the report, by case name.
   func pages() throws(NormaError) -> [(name: String, page: String)] {
     try read { database in
       try Row.fetchAll(database, sql: "SELECT name, report_path FROM cases ORDER BY name").map {
@@ -68,7 +68,7 @@ extension CaseIndex {
     try read { try Self.regions(of: scanID, in: $0) }
   }
 
-  /// Every scan that could not be scored, with the name of its case.
+  /// Scans that could not be scored, each with the name of its case.
   package func failedScans(limit: Int = .max) throws(NormaError) -> [(caseName: String, scan: ScanRow)] {
     try read { database in
       let rows = try Row.fetchAll(
@@ -81,7 +81,7 @@ extension CaseIndex {
     }
   }
 
-  /// Files of which a part was missing or broken, with its share, in 0...1.
+  /// Files with missing or broken parts, and the share of those parts in 0...1.
   package func incompleteScans() throws(NormaError) -> [(path: String, share: Double)] {
     try read { database in
       try Row.fetchAll(
@@ -95,7 +95,7 @@ extension CaseIndex {
     try read { try RunRow.fetchOne($0, sql: "SELECT * FROM runs ORDER BY id DESC LIMIT 1") }
   }
 
-  /// What the latest run knew about its study.
+  /// The study context of the latest run.
   package func latestContext() throws(NormaError) -> StudyContext {
     guard let run = try latestRun() else {
       throw NormaError(subject: path, found: "the index records no run", remedy: "Run norma analyze on this folder")
@@ -107,8 +107,8 @@ extension CaseIndex {
     }
   }
 
-  /// The scans of a case that were finished with this model and these settings, so that they need not be computed
-  /// again; empty where anything but the scans themselves has changed.
+  /// The scans of a case that were finished with this model and these settings and need not be computed again. Empty
+  /// if the model or the settings have changed.
   package func finishedScans(
     ofCase name: String, modelSHA256: String, scoring: String
   ) throws(NormaError) -> [ScanRow] {
@@ -124,7 +124,7 @@ extension CaseIndex {
     }
   }
 
-  /// What the cases look like that are recorded with an appearance, by name; those taken over from an earlier run too.
+  /// Appearances by case name, of all cases that have one, including cases reused from an earlier run.
   package func appearances() throws(NormaError) -> [String: Appearance] {
     try read { database in
       let rows = try Row.fetchAll(database, sql: "SELECT name, appearance FROM cases WHERE appearance IS NOT NULL")
@@ -132,12 +132,12 @@ extension CaseIndex {
     }
   }
 
-  /// Names of the cases that do not look like those the model was trained on.
+  /// Names of the cases that do not look like the model's training cases.
   package func strangeCases() throws(NormaError) -> [String] {
     try read { try String.fetchAll($0, sql: "SELECT name FROM cases WHERE domain_shift IS NOT NULL ORDER BY name") }
   }
 
-  /// What was said of the cases, by their names; of cases that are no longer in the study too.
+  /// Reviews by case name, including reviews of cases that are no longer in the study.
   package func reviews() throws(NormaError) -> [String: Review] {
     try read { database in
       try Row.fetchAll(database, sql: "SELECT \(Review.columns) FROM reviews").reduce(into: [:]) { reviews, row in

@@ -4,9 +4,9 @@ import Foundation
 import GRDB
 import Imaging
 
-/// How a run comes into the index: its beginning, its cases one by one, its end.
+/// Records a run in the index: its beginning, its cases one by one, and its end.
 extension CaseIndex {
-  /// Starts a run and says which. A run that never finished is recorded as failed.
+  /// Starts a run and returns its number. Earlier runs that never finished are recorded as failed.
   package func beginRun(
     _ context: StudyContext, toolVersion: String, modelSHA256: String, studyPath: String, at date: Date = Date()
   ) throws(NormaError) -> Int64 {
@@ -22,7 +22,7 @@ extension CaseIndex {
     }
   }
 
-  /// Closes a run; the context may have gained warnings and a duration since it began.
+  /// Closes a run. The context may have gained warnings and a duration since the run began.
   package func finishRun(
     _ run: Int64, _ status: Status, context: StudyContext, at date: Date = Date()
   ) throws(NormaError) {
@@ -34,14 +34,14 @@ extension CaseIndex {
     becomePlainFile()
   }
 
-  /// Records a case with its scans and regions in one transaction; an older record of that case goes.
+  /// Records a case with its scans and regions in one transaction, and deletes an older record of that case.
   ///
   /// - Parameters:
-  ///   - scoring: the settings the case was scored with; see `finishedScans`.
+  ///   - scoring: the key of the settings that scored the case; see `finishedScans`.
   ///   - reportPath: the case's page, relative to the report folder.
-  ///   - heatmapPath: the heatmap of a scan, relative to the report folder.
-  ///   - heatmapSHA256: the digest of that file, hexadecimal.
-  ///   - beforeCommit: writes what the row will point to; the row is dropped where that throws.
+  ///   - heatmapPath: returns the path of a scan's heatmap, relative to the report folder.
+  ///   - heatmapSHA256: returns the SHA-256 of that heatmap file, hexadecimal.
+  ///   - beforeCommit: writes the files that the row refers to. If it throws, the row is not recorded.
   package func record(
     _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
     heatmapSHA256: (ScanResult) -> String? = { _ in nil },
@@ -118,7 +118,7 @@ extension CaseIndex {
     }
   }
 
-  /// ISO 8601 in UTC: sorts as text and reads the same everywhere.
+  /// The date in ISO 8601 and UTC, which sorts as text and reads the same everywhere.
   private static func text(_ date: Date) -> String { date.formatted(.iso8601) }
 }
 

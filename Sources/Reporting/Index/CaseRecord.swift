@@ -1,11 +1,11 @@
 import Anomaly
 
-/// A case as the index holds it, with its scans in the order of the study and their regions by rank.
+/// A case in the index, with its scans in the order of the study and their regions by rank.
 package struct CaseRecord: Sendable {
   package var row: CaseRow
   package var scans: [(row: ScanRow, regions: [Region])]
-  /// What the files of scans say in words, by the scan's row and the tag's name; empty unless it was kept.
+  /// Text metadata of the scan files, by the scan's row id and then by tag name. Empty unless metadata was kept.
   package var metadata: [Int64: [String: String]] = [:]
-  /// What a reviewer said of it.
+  /// A reviewer's verdict on the case.
   package var review: Review?
 }

@@ -2,12 +2,12 @@ import Files
 import GRDB
 import Imaging
 
-/// A case as the index holds it.
+/// A row of the index's table of cases.
 package struct CaseRow: Sendable, Equatable, FetchableRecord {
   package var id: Int64
   package var runID: Int64
   package var name: String
-  /// `failed` where no scan of the case could be scored.
+  /// `failed` if no scan of the case could be scored.
   package var status: Status
   package var score: Double?
   package var pValue: Double?
@@ -15,20 +15,20 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   package var scanCount: Int
   package var failedScanCount: Int
   package var regionCount: Int
-  /// Relative to the report folder.
+  /// Path of the case's page, relative to the report folder.
   package var reportPath: String
-  /// Share of held-out healthy cases that look as strange; `nil` where that was not tested.
+  /// Share of held-out healthy cases that look as strange as this case; `nil` if that was not tested.
   package var domainShiftP: Double?
-  /// Why the score may mean nothing; `nil` where the case looks like the training cases.
+  /// Why the score may mean nothing; `nil` if the case looks like the training cases.
   package var domainShift: String?
 
-  /// The columns in the order `init(row:)` reads them.
+  /// The columns, in the order in which `init(row:)` reads them.
   static let columns = """
     id, run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count, report_path,
     domain_shift_p, domain_shift
     """
 
-  // By position: decoding by name takes three times as long, and ten thousand cases must answer at once.
+  // Decodes by position: decoding by name takes three times as long, and listing ten thousand cases must feel instant.
   package init(row: Row) throws {
     id = try row.decode(atIndex: 0)
     runID = try row.decode(atIndex: 1)
@@ -51,8 +51,8 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   }
 }
 
-/// The word the index uses for how something ended.
+/// The word in the index for the state of a run, case or scan.
 package enum Status: String, Sendable, Codable {
-  /// `stopped` is said of runs alone, that the user or a cluster ended before they were through.
+  /// Only runs can be `stopped`: the user or a cluster ended them before they were complete.
   case running, done, failed, stopped
 }

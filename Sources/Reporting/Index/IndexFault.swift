@@ -1,13 +1,13 @@
 import Files
 import GRDB
 
-/// A value in an index that norma does not write there, as a clause: the file was damaged, or made by someone else.
+/// A value in an index that norma would not write: the file was damaged, or another program made it.
 struct IndexFault: Error {
   let detail: String
 
-  /// Counts of rows, and of pixels along an edge: the product of two such counts is still an integer.
+  /// Allowed counts of rows and of pixels along an edge. The product of two such counts still fits an integer.
   static let counts = 0...1 << 31
-  /// Pixels of an area.
+  /// Allowed areas, in pixels.
   static let areas = 0...1 << 40
 
   static func check(_ isSound: Bool, _ detail: @autoclosure () -> String) throws {
@@ -16,7 +16,7 @@ struct IndexFault: Error {
 }
 
 extension NormaError {
-  /// The sentence for a failed use of the index; statement arguments stay out of it.
+  /// The error for a failed use of the index. It does not contain statement arguments.
   static func index(_ path: String, _ error: any Error) -> NormaError {
     if let known = error as? NormaError { return known }
     if error is RowDecodingError || error is IndexFault {
@@ -40,7 +40,7 @@ extension NormaError {
         .system, subject: path, found: "the disk is full",
         remedy: "Free some space and run norma analyze again; finished cases are kept")
     case .SQLITE_IOERR:
-      // On a full disk SQLite also reports that its file for readers cannot grow.
+      // SQLite also reports an I/O error when a full disk has no room for the memory that it shares with readers.
       return NormaError(
         .system, subject: path, found: "the index cannot be read or written: \(error.message ?? "disk I/O error")",
         remedy: "Check the disk and its space, then run norma analyze again; finished cases are kept")
@@ -57,10 +57,10 @@ extension NormaError {
   }
 }
 
-/// Tables and views that are not those of norma's migrations would answer in their place; triggers, which norma has none
-/// of, would write what they like.
+/// Refuses an index in which a table, view or index of norma's migrations is missing or different, because it could
+/// give false answers. Refuses triggers too: norma has none, and a foreign trigger could write anything.
 extension IndexSchema {
-  /// - Parameter applied: the migrations that the index says it has had.
+  /// - Parameter applied: the migrations that the index says were applied to it.
   static func check(_ database: Database, applied: Set<String>) throws {
     let names = migrator.migrations
     guard let last = names.prefix(applied.count).last, Set(names.prefix(applied.count)) == applied else {
@@ -78,7 +78,7 @@ extension IndexSchema {
     try IndexFault.check(trigger == nil, "it has triggers, norma makes none")
   }
 
-  /// What made every table, view and index, by its kind and name.
+  /// The SQL that made each table, view, index and trigger, by kind and name.
   private static func objects(in database: Database) throws -> [String: String] {
     try Row.fetchAll(database, sql: "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL")
       .reduce(into: [:]) { $0[try $1.decode(atIndex: 0)] = try $1.decode(atIndex: 1) }

@@ -4,7 +4,7 @@ import GRDB
 
 /// The tables of `cases.sqlite`, as an append-only list of migrations.
 ///
-/// A released migration is never edited: an index written by an older norma would miss the change.
+/// A released migration is never edited: an index written by an older version of norma would miss the change.
 package enum IndexSchema {
   package static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
@@ -104,7 +104,8 @@ package enum IndexSchema {
       try database.execute(sql: "ALTER TABLE scans ADD COLUMN downsample REAL")
     }
     migrator.registerMigration("6: reviews") { database in
-      // By name and without a foreign key: analyzing a case again deletes its row and must not take the verdict along.
+      // Reviews refer to a case by name, without a foreign key: analyzing a case again deletes its row, and must not
+      // delete the verdict.
       try database.execute(
         sql: """
           CREATE TABLE reviews (
@@ -142,7 +143,8 @@ package enum IndexSchema {
     return migrator
   }
 
-  /// SQLite changes no constraint of a table that is there. Source: SQLite, "ALTER TABLE", section 7.
+  /// Makes the table of runs anew with a new constraint, because SQLite cannot change a constraint of an existing
+  /// table. Source: SQLite, "ALTER TABLE", section 7.
   private static func registerRunsThatWereStopped(in migrator: inout DatabaseMigrator) {
     migrator.registerMigration("11: runs that were stopped") { database in
       try database.execute(
@@ -169,8 +171,8 @@ package enum IndexSchema {
     }
   }
 
-  /// A new identity. What an older norma wrote gets one that follows from its first run, so that it is the same every
-  /// time such an index is upgraded in memory to be read.
+  /// The identity of a report. An empty index gets a random one. An index of an older version of norma gets one
+  /// computed from its first run, so that it is the same every time such an index is upgraded in memory for reading.
   private static func identity(in database: Database) throws -> String {
     let first = try Row.fetchOne(
       database,
@@ -181,7 +183,7 @@ package enum IndexSchema {
     return digest.withUnsafeBytes { UUID(uuid: $0.load(as: uuid_t.self)) }.uuidString.lowercased()
   }
 
-  /// The columns of the views are in the order of a central index, which can only add some at the end.
+  /// New columns of the views come last, as in a central index, whose views can only gain columns at the end.
   private static let peaks = """
     ALTER TABLE scans ADD COLUMN downsample_y REAL;
     ALTER TABLE regions ADD COLUMN peak_x INTEGER;
@@ -216,8 +218,8 @@ package enum IndexSchema {
       ORDER BY regions.area_mm2 DESC, regions.area_px DESC, cases.name;
     """
 
-  /// Indexes for what `norma cases` sorts by, and the views it reads. Without an order of their own the overviews are
-  /// merged into a query on them, which then goes by the indexes of their tables.
+  /// Indexes for the columns that `norma cases` sorts by, and the views that it reads. The overviews have no ORDER BY,
+  /// so SQLite can merge them into a query and use the indexes of their tables.
   private static let overviews = """
     CREATE INDEX cases_by_p_value ON cases (p_value, name);
     CREATE INDEX cases_by_regions ON cases (region_count DESC, name);

@@ -1,17 +1,20 @@
 import Foundation
 import GRDB
 
-/// How an index of an older norma comes to the tables of this one.
+/// Upgrades an index of an older version of norma to the tables of this version.
 enum IndexUpgrade {
-  /// - Parameter applied: the migrations that the index has had; empty for a new file, which needs no copy.
+  /// Whether any migration is still to be applied.
+  ///
+  /// - Parameter applied: the migrations that were applied to the index; empty for a new file.
   static func isDue(after applied: Set<String>) -> Bool { first(notIn: applied) != nil }
 
-  /// Applies the migrations that are missing; what an older norma wrote is first copied to
-  /// `cases.sqlite.before-migration-N`, N being the first of them, and never overwritten there.
+  /// Applies the missing migrations. First copies an index of an older version of norma to
+  /// `cases.sqlite.before-migration-N`, where N is the number of the first missing migration. An existing copy is never
+  /// overwritten.
   static func upgrade(_ queue: DatabaseQueue, at path: String) throws {
     let applied = try queue.read { try IndexSchema.migrator.appliedIdentifiers($0) }
     guard let missing = first(notIn: applied) else { return }
-    // Without a run it is a new one that a full disk or a kill left half made.
+    // An index without a run needs no copy: it is a new one that a full disk or a kill left half made.
     if try !applied.isEmpty && queue.read({ try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT * FROM runs)") ?? false })
     {
       try copy(queue, to: freeName("\(path).before-migration-\(number(of: missing))"))
@@ -19,7 +22,7 @@ enum IndexUpgrade {
     try IndexSchema.migrator.migrate(queue)
   }
 
-  /// The index as it is now, upgraded in memory.
+  /// A copy of the index as it is now, upgraded in memory.
   static func upgradedCopy(of queue: DatabaseQueue) throws -> DatabaseQueue {
     let memory = try DatabaseQueue()
     try queue.backup(to: memory)
@@ -27,14 +30,15 @@ enum IndexUpgrade {
     return memory
   }
 
-  /// Under another name until it is whole, so that a copy cut short by a crash is not taken for one.
+  /// Copies the index under a temporary name and renames the copy when it is complete, so that a copy cut short by a
+  /// crash is not mistaken for a complete one.
   private static func copy(_ queue: DatabaseQueue, to path: String) throws {
     let unfinished = path + ".unfinished"
     try? FileManager.default.removeItem(atPath: unfinished)
     do {
       let file = try DatabaseQueue(path: unfinished)
       try queue.backup(to: file)
-      // The copy has the source's write-ahead log in its header; one plain file is easier to keep.
+      // The copy's header asks for a write-ahead log, as the source's does. One plain file is easier to keep.
       try file.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
       try file.close()
       try FileManager.default.moveItem(atPath: unfinished, toPath: path)
@@ -48,7 +52,7 @@ enum IndexUpgrade {
     IndexSchema.migrator.migrations.first { !applied.contains($0) }
   }
 
-  /// `6` of `6: reviews`.
+  /// The number of a migration, for example `6` of `6: reviews`.
   private static func number(of migration: String) -> Substring { migration.prefix { $0 != ":" } }
 
   private static func freeName(_ name: String) -> String {

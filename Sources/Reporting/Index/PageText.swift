@@ -1,10 +1,10 @@
 import Foundation
 
-/// Numbers and verdicts as the pages and tables word them.
+/// The text of numbers and verdicts on pages and in tables.
 package enum PageText {
   static func number(_ value: Double, digits: Int = 2) -> String { String(format: "%.\(digits)f", value) }
 
-  /// `900`, `0.25`: at most two digits, none that are zero.
+  /// A length with at most two decimals and no trailing zeros: `900`, `0.25`.
   static func length(_ value: Double) -> String {
     value.formatted(
       .number.precision(.fractionLength(0...2)).grouping(.never).locale(Locale(identifier: "en_US_POSIX")))
@@ -14,14 +14,14 @@ package enum PageText {
     p < 0.001 ? "< 0.001" : number(p, digits: p < 0.1 ? 3 : 2)
   }
 
-  /// `5 %`, `0.1 %`: as many digits as the share needs.
+  /// A share in percent, with one decimal only if it is below 10 % and not whole: `5 %`, `0.1 %`.
   static func percent(_ share: Double) -> String {
     let percent = share * 100
     let digits = percent >= 10 || percent.rounded() == percent ? 0 : 1
     return number(percent, digits: digits) + " %"
   }
 
-  /// `1 min 05 s`, `12 s`, `2 h 03 min`
+  /// A duration: `1 min 05 s`, `12 s`, `2 h 03 min`.
   package static func duration(_ seconds: Double) -> String {
     let s = Int(seconds.rounded())
     if s >= 3600 { return String(format: "%d h %02d min", s / 3600, s % 3600 / 60) }
@@ -29,10 +29,10 @@ package enum PageText {
     return "\(s) s"
   }
 
-  /// `1 scan`, `2 scans`
+  /// A count with its noun: `1 scan`, `2 scans`.
   package static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
 
-  /// "12 of 203 scans flagged in 5 of 16 cases at a false-positive rate of 5 %; 1 failed"
+  /// The verdict on a study: "12 of 203 scans flagged in 5 of 16 cases at a false-positive rate of 5 %; 1 failed".
   static func verdict(
     flaggedScans: Int, scans: Int, flaggedCases: Int, cases: Int, failedScans: Int, rate: Double
   ) -> String {
@@ -41,29 +41,34 @@ package enum PageText {
       + "at a false-positive rate of \(percent(rate))\(failed)"
   }
 
-  /// - Parameter healthy: scores of the held-out healthy cases that the p-value comes from.
+  /// The verdict on a case.
+  ///
+  /// - Parameter healthy: scores of the held-out healthy cases from which the p-value is computed.
   static func verdict(onCase row: CaseRow, healthy: [Double]) -> String {
     guard row.status == .done, let p = row.pValue, let score = row.score else { return "Could not be scored" }
     let words = "\(row.flagged ? "Flagged" : "Not flagged"): "
     guard !healthy.isEmpty else { return words + "p \(pValue(p)) among healthy cases" }
     let higher = healthy.count { $0 >= score }
-    // Not the p-value as a share: it counts the case itself, so that it is never 0.
+    // The p-value is not shown as a share: it counts the case itself, so it is never 0.
     return words
       + (higher == 0
         ? "none of \(count(healthy.count, "healthy case")) scores as high"
         : "\(higher) of \(count(healthy.count, "healthy case")) \(higher == 1 ? "scores" : "score") as high")
   }
 
+  /// The verdict on a scan.
+  ///
   /// - Parameters:
-  ///   - isHigh: whether so few healthy scans score as high that it would be flagged by itself.
-  ///   - isFlagged: whether its case is flagged too.
+  ///   - p: the scan's p-value among healthy scans.
+  ///   - isHigh: whether so few healthy scans score as high that the scan alone would be flagged.
+  ///   - isFlagged: whether the scan's score is high and its case is flagged too.
   static func verdict(onScan p: Double, isHigh: Bool, isFlagged: Bool) -> String {
     if isFlagged { return "Flagged: p \(pValue(p)) among healthy scans" }
     let words = "Not flagged: p \(pValue(p)) among healthy scans"
     return isHigh ? words + ", which is high for one scan, but not for the highest of its case" : words
   }
 
-  /// An area in the unit that keeps it short; pixels where the size of one is unknown.
+  /// An area in mm², in µm² if it is below 0.01 mm², or in pixels if the pixel size is unknown.
   static func area(pixels: Int, squareMillimeters: Double?) -> String {
     guard let area = squareMillimeters else { return "\(pixels) px" }
     return area >= 0.01 ? "\(number(area, digits: area >= 10 ? 0 : 2)) mm²" : "\(number(area * 1e6, digits: 0)) µm²"

@@ -1,11 +1,11 @@
-/// Text that a terminal can show: a file name may hold escape sequences, which a terminal must not obey, nor may a table
-/// lose its lines.
+/// Escapes text before a terminal shows it. A file name may hold escape sequences that a terminal must not obey, or
+/// line breaks that would break a table.
 package enum PrintableText {
   package static func escaped(_ text: String) -> String {
     if isPlain(text) { return text }
     return text.unicodeScalars.reduce(into: "") { result, scalar in
       switch scalar.properties.generalCategory {
-      // The joiner holds many emoji together and is harmless, unlike the marks that turn the direction of text.
+      // The zero-width joiner is part of many emoji and harmless, unlike the marks that change the direction of text.
       case .format where scalar == "\u{200D}": result.unicodeScalars.append(scalar)
       case .control, .format, .lineSeparator, .paragraphSeparator: result += scalar.escaped(asASCII: true)
       default: result.unicodeScalars.append(scalar)
@@ -13,6 +13,6 @@ package enum PrintableText {
     }
   }
 
-  /// Printable ASCII, which nearly every name is, needs no second look.
+  /// Whether the text is printable ASCII and needs no escaping, as nearly every name.
   static func isPlain(_ text: String) -> Bool { text.utf8.allSatisfy { (0x20..<0x7f).contains($0) } }
 }

@@ -1,4 +1,4 @@
-/// A line of what a report tells of its making, for a reader.
+/// One line about how a report was made, for a reader.
 package struct ProvenanceFact: Sendable, Equatable, Codable {
   package var name: String
   package var value: String

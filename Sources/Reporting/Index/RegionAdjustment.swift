@@ -5,15 +5,16 @@ import Numerics
 import Threads
 
 extension CaseIndex {
-  /// Gives the regions of all scans in the index their q-values, and tells of the cases whose q-values have changed.
+  /// Computes the q-values of the regions of all scans in the index, and calls `beforeCommit` for each case whose
+  /// q-values have changed.
   ///
-  /// Over all scans of the report, not of a case: whoever goes through a report looks at all of them, and it is among
-  /// those that false regions should be few. Done at the end of a run from the p-values in the index, which holds cases
-  /// taken over from earlier runs too, so that it makes no difference in how many runs a study was analyzed. Every scan
-  /// that was scored counts, with regions or without.
+  /// The q-values are computed over all scans of the report, not over one case: a reader goes through the whole report,
+  /// so false regions should be few in the whole report. They are computed at the end of a run from the p-values in the
+  /// index, which also holds cases reused from earlier runs, so the number of runs makes no difference. Every scored
+  /// scan counts, with or without regions.
   ///
-  /// - Parameter beforeCommit: writes what shows the q-values of a case; all stay as they were where that throws. Called on
-  ///   all threads.
+  /// - Parameter beforeCommit: writes the pages that show the q-values of a case. If it throws, no q-value changes. It
+  ///   is called on all threads.
   func adjustRegions(beforeCommit: @Sendable (CaseRecord) throws -> Void) throws(NormaError) {
     do {
       try queue.write { database in
@@ -38,7 +39,9 @@ extension CaseIndex {
     var q: Double?
   }
 
-  /// - Returns: the cases of the regions that changed, in ascending order.
+  /// Computes and stores all q-values.
+  ///
+  /// - Returns: the ids of the cases whose q-values changed, in ascending order.
   private static func adjust(in database: Database) throws -> [Int64] {
     let scans = try Int.fetchOne(database, sql: "SELECT count(*) FROM scans WHERE status = 'done'") ?? 0
     let entries = try Row.fetchAll(
@@ -76,7 +79,7 @@ extension CaseIndex {
     return changed.sorted()
   }
 
-  /// How many scored scans do not say how large their pixels are.
+  /// The number of scored scans whose pixel size is unknown.
   package func scansWithoutPixelSize() throws(NormaError) -> Int {
     try read { database in
       try Int.fetchOne(

@@ -3,17 +3,17 @@ import Compute
 import Crypto
 import Foundation
 
-/// What the results of a case depend on beside its files and the model's file. A case that was recorded with other
-/// settings is computed again.
+/// The settings that the results of a case depend on, in addition to its files and the model's file. A case that was
+/// recorded with other settings is computed again.
 package struct ResultSettings: Codable, Sendable, Equatable {
-  /// Stands for the pictures that are written beside the pages.
+  /// The version of the set of pictures that are written beside the pages.
   package static let currentPictures = 2
 
-  /// See `Scorer.algorithm`.
+  /// The algorithm number; see `Scorer.algorithm`.
   package var algorithm = Scorer.algorithm
   package var score: Score
   package var precision: Precision
-  /// Share of healthy cases that may be flagged, as asked for, in 0...1.
+  /// Requested share of healthy cases that may be flagged, in 0...1.
   package var falsePositiveRate: Double
   /// Pixels at or above this `z` form regions.
   package var threshold: Double
@@ -21,15 +21,15 @@ package struct ResultSettings: Codable, Sendable, Equatable {
   package var pictures = Self.currentPictures
   /// Scans with more pixels are scored piece by piece.
   package var largestWhole: Int
-  /// Level of pyramids, 0 the largest; `nil` for the model's own.
+  /// Level of pyramids to score, where 0 is the largest; `nil` for the model's own choice.
   package var level: Int?
-  /// Edge of a pixel of the model's grid; `nil` for the model's own.
+  /// Edge of a pixel of the model's grid, in micrometers; `nil` for the model's own.
   package var micrometersPerPixel: Double?
   /// Share of a scan's strips or tiles that may be missing, in 0...1.
   package var toleratedMissing = 0.0
   package var keepsMetadata = false
   package var keepsResidual = false
-  /// Smaller regions are left out; `nil` for what the model was calibrated with.
+  /// Area below which regions are left out; `nil` for the area that the model was calibrated with.
   package var minimumRegionArea: String?
 
   package init(
@@ -44,18 +44,18 @@ package struct ResultSettings: Codable, Sendable, Equatable {
     self.largestWhole = largestWhole
   }
 
-  /// Equal for equal settings: SHA-256 of their JSON with sorted keys, hexadecimal.
+  /// SHA-256 of the settings' JSON with sorted keys, hexadecimal. Equal settings have equal keys.
   package var key: String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    // Numbers, words and booleans: none of them is a value that JSON lacks.
+    // Encoding cannot fail: the settings are numbers, words and booleans that JSON can hold.
     let json = try? encoder.encode(self)
     return SHA256.hash(data: json ?? Data()).map { String(format: "%02x", $0) }.joined()
   }
 }
 
 extension ResultSettings: CustomStringConvertible {
-  /// The settings in words, for a message that has to tell two apart.
+  /// The settings in words, for a message that shows how two of them differ.
   package var description: String {
     [
       "score \(score.rawValue)", precision.rawValue, "false-positive rate \(falsePositiveRate)",

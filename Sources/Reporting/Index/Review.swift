@@ -1,21 +1,21 @@
 import GRDB
 
-/// What a reader of a report thinks of a flag.
+/// A reviewer's opinion of whether a case was flagged correctly.
 package enum Verdict: String, Sendable, CaseIterable {
   case agree, disagree, unsure
 }
 
-/// What somebody said of one case of a report.
+/// A reviewer's verdict and note on one case of a report.
 package struct Review: Sendable, Equatable {
   package var caseName: String
   package var verdict: Verdict
   package var note: String
-  /// ISO 8601 in UTC, with digits of a second where there were any.
+  /// The time of the review, ISO 8601 in UTC, with a fraction of a second if the source had one.
   package var reviewedAt: String
   package var reviewer: String?
-  /// Digest of the model whose report was judged; `nil` where it was not recorded.
+  /// SHA-256 of the model whose report was reviewed; `nil` if it was not recorded.
   package var modelSHA256: String?
-  /// The score of the case when it was judged; `nil` where it had none.
+  /// The score of the case when it was reviewed; `nil` if it had none.
   package var score: Double?
 
   package init(
@@ -31,8 +31,8 @@ package struct Review: Sendable, Equatable {
     self.score = score
   }
 
-  /// Whether this review takes the other's place. Of two of the same moment one is chosen by what they say, so that the
-  /// order in which files are read makes no difference.
+  /// Whether this review replaces the other. The newer review wins. Between two reviews of the same time their contents
+  /// decide, so that the order in which files are read makes no difference.
   func supersedes(_ other: Review) -> Bool {
     (
       Self.sortable(reviewedAt), verdict.rawValue, note, reviewer ?? "", modelSHA256 ?? "", score ?? -.infinity
@@ -42,14 +42,14 @@ package struct Review: Sendable, Equatable {
     )
   }
 
-  /// Without the last letter a whole second sorts before its parts.
+  /// The time without its final `Z`, so that a whole second sorts before the same second with a fraction.
   private static func sortable(_ time: String) -> Substring { time.dropLast() }
 }
 
 extension Review {
   static let columns = "case_name, verdict, note, reviewed_at, reviewer, model_sha256, score"
 
-  /// `nil` for a verdict that the table's own check does not let in.
+  /// Returns `nil` for an unknown verdict, which the table's own check does not allow.
   init?(_ row: Row) throws {
     func value<T: DatabaseValueConvertible & StatementColumnConvertible>(_ column: String) throws -> T {
       try row.decode(forColumn: column)

@@ -2,12 +2,13 @@ import Anomaly
 import Compute
 import Foundation
 
-/// What a run was made with, as data. The text that people see of it is made from it, and no program reads that text.
+/// The settings and tools of a run, as data. The text for people is made from this data, and no program reads that
+/// text.
 package struct RunRecord: Codable, Sendable, Equatable {
   package var toolVersion: String
-  /// Folder of the study, as it was given.
+  /// Folder of the study, as given on the command line.
   package var study: String
-  /// File of the model, as it was given.
+  /// File of the model, as given on the command line.
   package var model: String
   package var modelSHA256: String
   package var trainingCases: Int
@@ -15,26 +16,26 @@ package struct RunRecord: Codable, Sendable, Equatable {
   package var trainingSteps: Int
   package var trainingSeed: UInt64
   package var trainingSetSHA256: String
-  /// Method and grid in words.
+  /// Normalization method and grid, in words.
   package var normalization: String
   package var score: Score
-  /// Weights of the scores that the ensemble is made of; empty for any other score.
+  /// Weights of the scores in the ensemble; empty for any other score.
   package var ensemble: [Score: Float]
-  /// Direction of a lesion, a number a channel; `nil` where any direction counts.
+  /// Direction of a lesion, one number per channel; `nil` if any direction counts.
   package var channelWeights: [Float]?
   package var polarity: EvidenceRule.Polarity
   package var precision: Precision
-  /// Version of oneDNN and the instruction set it chose.
+  /// Version of oneDNN and the instruction set that it chose.
   package var compute: String
   package var threads: Int
-  /// The command line; `nil` where several made the results.
+  /// The command line; `nil` if several command lines made the results.
   package var command: [String]?
-  /// ISO 8601.
+  /// Start of the run, ISO 8601.
   package var startedAt: String
   package var seconds: Double?
-  /// How the study compares with the training study, a line.
+  /// One line on how the study compares with the training study.
   package var domain: String?
-  /// Shards that were put together, and into how many the study was divided; `nil` where one run analyzed all.
+  /// How many shards were merged, and into how many the study was divided; `nil` if one run analyzed the whole study.
   package var shards: Shards?
 
   package struct Shards: Codable, Sendable, Equatable {
@@ -68,7 +69,7 @@ package struct RunRecord: Codable, Sendable, Equatable {
     self.startedAt = startedAt
   }
 
-  /// The same in lines for a reader.
+  /// The record as lines for a reader.
   package var facts: [ProvenanceFact] {
     let weights = channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
     let trained = "\(trainingCases) cases, \(heldOutCases) held out; \(trainingSteps) steps, seed \(trainingSeed)"
@@ -84,7 +85,7 @@ package struct RunRecord: Codable, Sendable, Equatable {
     return lines.compactMap { name, value in value.map { ProvenanceFact(name, $0) } }
   }
 
-  /// What the score is made of.
+  /// The score in words; for an ensemble, its member scores and their weights.
   private var members: String {
     guard !ensemble.isEmpty else { return score.rawValue }
     let parts = ensemble.sorted { ($0.value, $1.key.rawValue) > ($1.value, $0.key.rawValue) }

@@ -1,19 +1,19 @@
 import Foundation
 import GRDB
 
-/// One call of `norma analyze`, as the index holds it.
+/// One call of `norma analyze`: a row of the index's table of runs.
 package struct RunRow: Sendable, Equatable, Codable, FetchableRecord {
   package var id: Int64
-  /// ISO 8601, UTC.
+  /// Start of the run, ISO 8601 in UTC.
   package var startedAt: String
   package var finishedAt: String?
   package var status: Status
   package var toolVersion: String
   package var modelSHA256: String
-  /// A `StudyContext` as JSON.
+  /// The run's `StudyContext` as JSON.
   package var configuration: String
   package var studyPath: String
-  /// Why the scores of this study may mean nothing; `nil` where it looks like the training study.
+  /// Why the scores of this study may mean nothing; `nil` if the study looks like the training study.
   package var domainShift: String?
 
   enum CodingKeys: String, CodingKey {
@@ -26,7 +26,7 @@ package struct RunRow: Sendable, Equatable, Codable, FetchableRecord {
     case domainShift = "domain_shift"
   }
 
-  /// What the run knew about its study.
+  /// The study context of the run, decoded from `configuration`.
   package var context: StudyContext {
     get throws { try JSONDecoder().decode(StudyContext.self, from: Data(configuration.utf8)) }
   }

@@ -1,7 +1,7 @@
-/// How the pages draw a scan of several channels.
+/// How the pages draw a scan with several channels.
 package enum ScanDisplay: String, Sendable, Equatable, Codable {
-  /// Three channels as one colour picture, as photographs and stained slides want it.
+  /// Three channels as one colour picture, for photographs and stained slides.
   case color
-  /// Every channel as a gray picture of its own, as MR sequences want it.
+  /// Each channel as a separate gray picture, for MR sequences.
   case channels
 }

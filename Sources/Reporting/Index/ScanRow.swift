@@ -1,11 +1,11 @@
 import GRDB
 
-/// A scan as the index holds it: a file, or one page of a stack.
+/// A row of the index's table of scans. A scan is a file, or one page of a stack.
 package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   package var id: Int64
   package var caseID: Int64
   package var name: String
-  /// Relative to the study folder.
+  /// Path of the scan's file, relative to the study folder.
   package var path: String
   package var page: Int?
   package var sha256: String?
@@ -18,14 +18,17 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   package var error: String?
   package var score: Double?
   package var pValue: Double?
-  /// Relative to the report folder; `nil` where the scan failed.
+  /// Path of the heatmap, relative to the report folder; `nil` if the scan failed.
   package var heatmapPath: String?
-  /// Digest of the heatmap's file, hexadecimal; `nil` where an older norma recorded the scan.
+  /// SHA-256 of the heatmap file, hexadecimal; `nil` if the scan failed or an older version of norma recorded it.
   package var heatmapSHA256: String?
-  /// Share of the file's strips or tiles that were missing or broken, in 0...1; `nil` as above.
+  /// Share of the file's strips or tiles that were missing or broken, in 0...1; `nil` if the scan failed or an older
+  /// version of norma recorded it.
   package var missingShare: Double?
-  /// Pixels of the scan that one of its heatmap's is wide and high; `nil` as above.
+  /// Width of a heatmap pixel in pixels of the scan; `nil` if the scan failed or an older version of norma recorded it.
   package var downsample: Double?
+  /// Height of a heatmap pixel in pixels of the scan; `nil` if `downsample` is `nil`, or if an older version of norma
+  /// recorded only the width.
   package var downsampleY: Double?
 
   enum CodingKeys: String, CodingKey {
@@ -42,8 +45,8 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
 }
 
 extension Row {
-  /// A scan whose values are such as norma writes: what is computed from them must not overflow, nor a file be looked for
-  /// elsewhere than in the report.
+  /// Reads a scan and refuses values that norma would not write: computing with them must not overflow, and no file
+  /// outside the report may be opened.
   func scan() throws -> ScanRow {
     let scan = try ScanRow(row: self)
     let numbers = [scan.width, scan.height, scan.channels, scan.page].compactMap { $0 }

@@ -1,43 +1,45 @@
 import Foundation
 
-/// What the pages need beside the results; kept with the run, so that the pages can be made again from the index.
+/// Data that the pages need in addition to the results. It is stored with the run, so that the pages can be made again
+/// from the index.
 package struct StudyContext: Sendable, Equatable, Codable {
   package typealias Fact = ProvenanceFact
 
-  /// What the study is called on its page.
+  /// The title of the study's page.
   package var title: String
-  /// The key of `results`: a case that was recorded with another is computed again.
+  /// The key of `results`. A case that was recorded with another key is computed again.
   package var scoring: String
-  /// What the results depend on; `nil` in reports of an older norma.
+  /// The settings that the results depend on; `nil` in reports of an older version of norma.
   package var results: ResultSettings?
-  /// What the run was made with; `nil` in reports of an older norma.
+  /// The settings and tools of the run; `nil` in reports of an older version of norma.
   package var record: RunRecord?
   /// Pixels at or above this `z` are drawn and grouped into regions.
   package var threshold: Double
   /// Share of healthy cases that may be flagged, in 0...1.
   package var falsePositiveRate: Double
-  /// Scores of the held-out healthy cases the p-values come from.
+  /// Scores of the held-out healthy cases from which the p-values are computed.
   package var calibrationScores: [Double]
-  /// Case score from which a case is flagged; `nil` where no score would be.
+  /// The lowest case score that is flagged; `nil` if no score would be flagged.
   package var scoreThreshold: Double?
   package var display: ScanDisplay
-  /// How much each channel counts where one gray picture stands for all; `nil` counts all alike.
+  /// Weight of each channel in the one gray picture that shows all channels; `nil` if all channels count alike.
   package var emphasis: [Float]?
-  /// Digest of the model's file, hexadecimal.
+  /// SHA-256 of the model's file, hexadecimal.
   package var modelSHA256: String?
-  /// Which pictures lie beside the pages; `nil` in reports of an older norma, whose pages cannot be made again.
+  /// The version of the pictures beside the pages; `nil` in reports of an older version of norma, whose pages cannot be
+  /// made again.
   package var pictures: Int? = ResultSettings.currentPictures
-  /// Whether the calibrated reconstruction error of every scan is written to a file of its own.
+  /// Whether the calibrated reconstruction error of every scan is written to a separate file.
   package var keepsResidual = false
-  /// Where only a part of the study was analyzed.
+  /// Facts about the shard; `nil` if the whole study was analyzed.
   package var shard: ShardFacts?
-  /// How many shards this was put together from; `nil` where one run analyzed all.
+  /// The number of shards that were merged; `nil` if one run analyzed the whole study.
   package var mergedShards: Int?
   /// Sentences to show above the results: strange cases, a collapsed model, a short calibration set.
   package var warnings: [String]
-  /// Why the scores of this study may mean nothing: it does not look like the training study.
+  /// Why the scores of this study may mean nothing; `nil` if the study looks like the training study.
   package var domainShift: String?
-  /// What reports of an older norma hold in place of `record`, in lines for a reader.
+  /// Lines for a reader, which reports of an older version of norma hold instead of `record`.
   private var provenance: [Fact]?
 
   package init(
@@ -57,10 +59,10 @@ package struct StudyContext: Sendable, Equatable, Codable {
     self.provenance = provenance
   }
 
-  /// Tool version, digests, normalization, command line, duration and so on, for a reader.
+  /// Lines for a reader: tool version, digests, normalization, command line, duration and so on.
   package var facts: [Fact] { record?.facts ?? provenance ?? [] }
 
-  /// The JSON stored with the run; keys sorted, so that equal contexts give equal text.
+  /// The JSON that is stored with the run. Its keys are sorted, so that equal contexts give equal text.
   var json: String {
     get throws {
       let encoder = JSONEncoder()

@@ -2,18 +2,18 @@ import Anomaly
 import Files
 import GRDB
 
-/// The scan of a case that scores highest, and the region with the highest peak in the whole case.
+/// The scan with the highest score in a case, and the region with the highest peak in the whole case.
 struct WorstFinding: Sendable {
   var scan: String
   var region: Region?
 }
 
-/// How many scans and cases a report holds, and how many of them stand out.
+/// How many scans and cases a report holds, and how many of them are flagged or failed.
 package struct StudyCounts: Sendable, Equatable {
   package var cases: Int
   package var flaggedCases: Int
   package var scans: Int
-  /// In flagged cases, those with a p-value within the false-positive rate.
+  /// Scans in flagged cases whose own p-value is at most the false-positive rate.
   package var flaggedScans: Int
   package var failedScans: Int
 }

@@ -1,13 +1,13 @@
-/// The pictures written beside a heatmap.
+/// The pictures that are written beside a heatmap.
 package enum PictureName: Sendable, Hashable {
   case scan, reconstruction, residual, heatmap, thumbnail
-  /// The scan in its own colors, for scans that are shown in color.
+  /// The scan as in its file; only for scans that are shown in color.
   case original
-  /// One channel, one-based, where the channels are shown apart.
+  /// One channel, numbered from 1, if the channels have separate pictures.
   case channel(Int)
   case reconstructedChannel(Int)
 
-  /// The pictures every scan gets.
+  /// The pictures that every scan gets.
   static let always: [PictureName] = [.scan, .reconstruction, .residual, .heatmap, .thumbnail]
 
   var ending: String {

@@ -2,7 +2,7 @@ import Files
 import Foundation
 
 extension NormaError {
-  /// The sentence for a failed write of a file of the report.
+  /// The error for a failed write of a file of the report.
   static func writing(_ path: String, _ error: any Error) -> NormaError {
     if let known = error as? NormaError { return known }
     let code = (error as? CocoaError)?.code
@@ -52,7 +52,7 @@ extension NormaError {
     return POSIXErrorCode(rawValue: Int32(inner.code))
   }
 
-  /// Foundation's own words, as a part of a sentence.
+  /// Foundation's description of an error, without its final period, as part of a sentence.
   private static func reason(_ error: any Error) -> String {
     let text = (error as NSError).localizedDescription
     return text.hasSuffix(".") ? String(text.dropLast()) : text

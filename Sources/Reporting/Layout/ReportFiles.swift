@@ -1,19 +1,19 @@
 import Files
 import Foundation
 
-/// How pages and folders of a report come onto the disk; their paths are relative to it.
+/// Writes pages and folders of a report. Paths are relative to the report.
 extension ReportFolder {
-  /// Makes a folder where there is none.
+  /// Makes a folder if it does not exist.
   ///
-  /// - Throws: `NormaError` where a file is in its place, or it cannot be made.
+  /// - Throws: `NormaError` if a file has the folder's path or the folder cannot be made.
   func makeFolder(_ relative: String) throws(NormaError) { try Self.make(file(relative)) }
 
-  /// Makes the folder that holds the index, where there is none; throws as `makeFolder` does.
+  /// Makes the folder of the index if it does not exist. Throws like `makeFolder`.
   func makeIndexFolder() throws(NormaError) { try Self.make(indexFolder) }
 
-  /// Writes a file aside and renames it, so that nobody reads half of it.
+  /// Writes a file under a temporary name and renames it, so that nobody reads an incomplete file.
   ///
-  /// Not synced: the files of a case are brought onto the disk together.
+  /// The file is not synced: the files of a case are synced together.
   func write(_ data: Data, to relative: String) throws(NormaError) {
     let path = file(relative)
     do { try AtomicFile.write(Array(data), to: path, isSynced: false) } catch { throw .writing(path, error) }

@@ -3,7 +3,7 @@ import Files
 import Foundation
 import Imaging
 
-/// Where every file of a report lies, and how one page links to another.
+/// The paths of all files of a report, and the links from one page to another.
 ///
 /// ```
 /// NAME/index.html  cases.sqlite  assets/style.css  assets/script.js
@@ -13,9 +13,9 @@ import Imaging
 /// Paths inside a report are relative to it and use `/`, so that a report can be moved, copied and zipped.
 package struct ReportFolder: Sendable, Equatable {
   package let path: String
-  /// Whose index this is; `nil` for the whole report's.
+  /// The shard that the index belongs to; `nil` for the index of the whole report.
   package let shard: Shard?
-  /// Folders of the cases whose folder is not named as the case is.
+  /// Folders by case name, only of cases whose folder differs from the default one for their name.
   private var folders: [String: String] = [:]
 
   package init(_ path: String, shard: Shard? = nil) {
@@ -26,8 +26,9 @@ package struct ReportFolder: Sendable, Equatable {
   /// The folder of a report that has cases.
   ///
   /// - Parameters:
-  ///   - pages: of the cases in its index, which stay where they are.
-  ///   - cases: that are to come. Each gets a folder of its own, also where letter case does not count.
+  ///   - pages: the pages of the cases in the index, which keep their places.
+  ///   - cases: names of cases still to be added. Each gets its own folder, even on file systems that ignore letter
+  ///     case.
   package init(_ path: String, shard: Shard? = nil, pages: [(name: String, page: String)], cases: [String] = []) {
     self.path = path
     self.shard = shard
@@ -51,7 +52,7 @@ package struct ReportFolder: Sendable, Equatable {
     }
   }
 
-  /// Whether a path from an index stays in the report.
+  /// Whether a path from an index stays inside the report's `cases` folder.
   static func holds(_ relative: String) -> Bool {
     relative.utf8.starts(with: "cases/".utf8) && !relative.utf8.contains(0)
       && !FilePath.parts(of: relative).contains { $0 == ".." || $0 == "." }
@@ -59,7 +60,8 @@ package struct ReportFolder: Sendable, Equatable {
 
   package var index: String { "\(indexFolder)/\(Self.indexName)" }
 
-  /// What only one process writes to at a time. Heatmaps and pages lie elsewhere: cases belong to one shard each.
+  /// The folder of the index, which only one process writes at a time. Heatmaps and pages are elsewhere and need no
+  /// such folder, because each case belongs to one shard.
   var indexFolder: String { shard.map { file(Self.folder(of: $0)) } ?? path }
 
   package static let indexName = "cases.sqlite"
@@ -69,10 +71,10 @@ package struct ReportFolder: Sendable, Equatable {
 
   static let shards = "shards"
 
-  /// Where a shard keeps its index, relative to the report.
+  /// The folder of a shard's index, relative to the report.
   static func folder(of shard: Shard) -> String { "\(shards)/\(shard.number)-of-\(shard.count)" }
 
-  /// The shards that have an index here, by their numbers.
+  /// The shards that have an index in this report, sorted by count and number.
   package var shardsFound: [Shard] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: file(Self.shards))) ?? []
     return names.compactMap { name -> Shard? in
@@ -85,13 +87,13 @@ package struct ReportFolder: Sendable, Equatable {
     }.sorted { ($0.count, $0.number) < ($1.count, $1.number) }
   }
 
-  /// A path inside the report as a path of the file system.
+  /// Turns a path inside the report into a path of the file system.
   package func file(_ relative: String) -> String { "\(path)/\(relative)" }
 
   package func folder(ofCase name: String) -> String {
     if let folder = folders[name] { return folder }
     let parts = FilePath.parts(of: name).map { part in
-      // Such a folder would be in the way of a file of the case it lies in.
+      // A folder with such a name would collide with a file of the case that contains it.
       let isFile = Self.isScanFile(part.lowercased()) || part.lowercased() == Self.studyPage
       return Self.component(part, isTaken: isFile)
     }
@@ -104,7 +106,7 @@ package struct ReportFolder: Sendable, Equatable {
     "\(folder(ofCase: name))/\(Self.component(scan)).heatmap.tif"
   }
 
-  /// What the model could not reconstruct, calibrated like the heatmap; written where it is asked for.
+  /// The file of the reconstruction error, calibrated like the heatmap. It is written only on request.
   package func residual(ofScan scan: String, inCase name: String) -> String {
     "\(folder(ofCase: name))/\(Self.component(scan)).residual.tif"
   }
@@ -113,13 +115,13 @@ package struct ReportFolder: Sendable, Equatable {
     "\(folder(ofCase: name))/\(Self.component(scan)).\(picture.ending)"
   }
 
-  /// A relative address of `target` as seen from `page`, both paths inside the report.
+  /// The relative link from `page` to `target`, which are both paths inside the report.
   package static func link(from page: String, to target: String) -> String {
     let up = String(repeating: "../", count: FilePath.parts(of: page).count - 1)
     return up + FilePath.parts(of: target).map(escaped).joined(separator: "/")
   }
 
-  /// Percent escapes of everything but RFC 3986's unreserved characters.
+  /// The text with every byte percent-escaped except RFC 3986's unreserved characters.
   static func escaped(_ component: String) -> String {
     component.utf8.reduce(into: "") { text, byte in
       switch byte {
@@ -133,10 +135,10 @@ package struct ReportFolder: Sendable, Equatable {
     }
   }
 
-  /// A part of a name as a file name that stays inside its folder, leaves room for the endings, and can be copied to the
-  /// file systems of other systems.
+  /// Turns one component of a name into a file name that stays inside its folder, leaves room for the endings, and can
+  /// be copied to file systems of other operating systems.
   ///
-  /// - Parameter isTaken: whether the name itself cannot be had.
+  /// - Parameter isTaken: whether the name itself is not available.
   static func component(_ name: String, isTaken: Bool = false) -> String {
     if name.allSatisfy({ $0 == "." }) { return String(repeating: "_", count: max(1, name.count)) }
     var safe = String(String.UnicodeScalarView(name.unicodeScalars.map { isPortable($0) ? $0 : "_" }))
@@ -144,17 +146,17 @@ package struct ReportFolder: Sendable, Equatable {
       safe.unicodeScalars.removeLast()
       safe += "_"
     }
-    // Windows gives these to devices, whatever ending follows.
+    // Windows reserves these names for devices, with any ending.
     if isDevice(safe) { safe = "_" + safe }
-    // As bytes: two ways to write an accent are two names.
+    // Compares bytes: the two Unicode forms of an accented letter are two names.
     guard isTaken || !safe.utf8.elementsEqual(name.utf8) || safe.utf8.count > longest else { return safe }
-    // The digest keeps names apart that are told apart only by what had to go.
+    // The digest distinguishes names that differ only in characters that were replaced or removed.
     while safe.utf8.count > longest - 17 { safe.unicodeScalars.removeLast() }
     let digest = SHA256.hash(data: Data(name.utf8)).prefix(8).map { String(format: "%02x", $0) }.joined()
     return safe + "~" + digest
   }
 
-  /// Whether Windows takes a name for that of a device: `con`, `com1.tif`. Without a regular expression, which would be
+  /// Whether Windows treats a name as a device: `con`, `com1.tif`. It uses no regular expression, which would be
   /// compiled anew for every name.
   private static func isDevice(_ name: String) -> Bool {
     let stem = name.utf8.prefix { $0 != UInt8(ascii: ".") }.reversed().drop { $0 == UInt8(ascii: " ") }.reversed()
@@ -164,26 +166,26 @@ package struct ReportFolder: Sendable, Equatable {
     return (word.hasPrefix("com") || word.hasPrefix("lpt")) && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(last)
   }
 
-  /// Whether every file system takes it in a name.
+  /// Whether every file system allows the character in a name.
   private static func isPortable(_ scalar: Unicode.Scalar) -> Bool {
     scalar.value >= 0x20 && scalar != "\u{7F}" && !"/\\:*?\"<>|".unicodeScalars.contains(scalar)
   }
 
-  /// 255 less `.reconstruction-99.png` and what an atomic writer adds to the name.
+  /// The most bytes in a component: 255 less `.reconstruction-99.png` and the characters that an atomic writer adds.
   private static let longest = 215
 
-  /// The levels of a heatmap for the pages; see `ScanPictures.values`.
+  /// The script with the levels of a heatmap for the pages; see `HeatLevels.values`.
   func values(ofScan scan: String, inCase name: String) -> String {
     "\(folder(ofCase: name))/\(Self.component(scan)).values.js"
   }
 
-  /// The Deep Zoom description of a slide or of its heat; its tiles lie beside it, in a folder of the same name that ends
-  /// in `_files`.
+  /// The Deep Zoom description of a slide or of its heat. Its tiles are beside it, in a folder with the same name that
+  /// ends in `_files`.
   package func tiles(_ layer: TileLayer, ofScan scan: String, inCase name: String) -> String {
     "\(folder(ofCase: name))/\(Self.component(scan)).\(layer.rawValue).dzi"
   }
 
-  /// Which tiles there are, for the pages.
+  /// The script that tells the pages which tiles exist.
   func tilePresence(ofScan scan: String, inCase name: String) -> String {
     "\(folder(ofCase: name))/\(Self.component(scan)).tiles.js"
   }
@@ -192,7 +194,7 @@ package struct ReportFolder: Sendable, Equatable {
     TileLayer.allCases.contains { name.hasSuffix(".\($0.rawValue)_files") }
   }
 
-  /// Whether a file of a case's folder has a name that norma gives to heatmaps and pictures.
+  /// Whether a file in a case's folder has a name that norma gives to heatmaps, pictures and tiles.
   static func isScanFile(_ name: String) -> Bool {
     name.hasSuffix(".heatmap.tif") || name.hasSuffix(".residual.tif") || name.hasSuffix(".values.js")
       || name.hasSuffix(".tiles.js") || name.hasSuffix(".original.png")
@@ -201,7 +203,7 @@ package struct ReportFolder: Sendable, Equatable {
       || isChannelPicture(name)
   }
 
-  /// `s.scan-2.png`, `s.reconstruction-12.png`.
+  /// Whether the file is the picture of a channel, for example `s.scan-2.png` or `s.reconstruction-12.png`.
   private static func isChannelPicture(_ name: String) -> Bool {
     guard name.hasSuffix(".png"), let dash = name.utf8.lastIndex(of: UInt8(ascii: "-")) else { return false }
     let number = name.utf8[name.utf8.index(after: dash)...].dropLast(4)

@@ -1,7 +1,7 @@
-/// What a slide has tiles of.
+/// The layers of a slide that have tiles.
 package enum TileLayer: String, Sendable, CaseIterable {
   case scan, heatmap
 
-  /// The ending of its tiles.
+  /// The file ending of the layer's tiles.
   var format: String { self == .scan ? "jpg" : "png" }
 }

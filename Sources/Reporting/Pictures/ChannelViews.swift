@@ -1,12 +1,13 @@
-/// The ways a page looks at a scan's picture: its lightness, or one of the channels that share its colors.
+/// The ways in which a page can show a scan's picture: its lightness, its colors, or one of the channels that are
+/// stored as its colors.
 ///
-/// Each is a matrix of CSS's `feColorMatrix` (W3C Filter Effects Module Level 1, section 9.6) in sRGB, so that no picture is
-/// stored twice.
+/// Each view is a matrix of CSS's `feColorMatrix` (W3C Filter Effects Module Level 1, section 9.6) in sRGB, so that no
+/// picture is stored twice.
 struct ChannelViews: Sendable {
   struct View: Sendable {
-    /// Name of the filter, and of the class that asks for it.
+    /// Name of the filter and of the CSS class that applies it.
     let id: String
-    /// Twenty numbers, row by row.
+    /// The twenty numbers of the matrix, row by row.
     let matrix: String
     /// Whether the page's window and level apply.
     let isWindowed: Bool
@@ -15,12 +16,12 @@ struct ChannelViews: Sendable {
   let views: [View]
 
   static let light = "view-light"
-  /// The lightness that no window changes, as a difference needs it.
+  /// The lightness without the page's window and level, for the difference panel.
   static let plain = "view-plain"
   static let color = "view-color"
   static func channel(_ number: Int) -> String { "view-\(number)" }
 
-  /// - Parameter emphasis: how much each channel counts; `nil` counts all alike.
+  /// - Parameter emphasis: the weight of each channel in the lightness; `nil` if all channels count alike.
   init(channels: Int, _ display: ScanDisplay, emphasis: [Float]?) {
     let isPacked = channels == 3 || (channels == 2 && display == .channels)
     let weights =
@@ -38,17 +39,17 @@ struct ChannelViews: Sendable {
       }
   }
 
-  /// How much each channel counts where one gray picture stands for all.
+  /// The weight of each channel in the one gray picture that shows all channels.
   static func lightness(channels: Int, _ display: ScanDisplay, emphasis: [Float]?) -> [Float] {
     switch (channels, display) {
-    // Weights of relative luminance (ITU-R BT.709-6, item 3.2), as CSS's grayscale filter has them.
+    // The weights of relative luminance (ITU-R BT.709-6, item 3.2), which CSS's grayscale filter also uses.
     case (3, .color): [0.2126, 0.7152, 0.0722]
     case (_, .color): [1]
     case (_, .channels): emphasis ?? [Float](repeating: 1 / Float(channels), count: channels)
     }
   }
 
-  /// The same weighted sum for red, green and blue.
+  /// A matrix that gives red, green and blue the same weighted sum of channels.
   private static func matrix(_ weights: [Float]) -> String {
     let row = (0..<3).map { $0 < weights.count ? String(weights[$0]) : "0" }.joined(separator: " ") + " 0 0"
     return "\(row) \(row) \(row) 0 0 0 1 0"

@@ -2,21 +2,23 @@ import Anomaly
 import Foundation
 import Imaging
 
-/// A heatmap in 256 levels, as the pages hold it: small, and exact about what lies above the threshold.
+/// A heatmap in 256 levels for the pages. It is small, and exact about which pixels are above the threshold.
 ///
-/// Level 0 is no tissue; levels from 1 are sixteenths of `z`, of which `atThreshold` begins just there.
+/// Level 0 means no tissue. Each level from 1 covers a sixteenth of a unit of `z`, and level `atThreshold` begins
+/// exactly at the threshold.
 struct HeatLevels: Sendable {
   let width: Int
   let height: Int
-  /// `[height, width]`
+  /// The level of each pixel, `[height, width]`.
   let levels: [UInt8]
   private let scale: HeatScale
 
   static let step = 1.0 / 16
-  /// Six units of `z` below the threshold can be told apart, ten above.
+  /// The level that begins at the threshold. The levels cover six units of `z` below the threshold and ten above it.
   static let atThreshold = 96
 
-  /// - Parameter tissue: `[height, width]`; what lies outside and below the threshold is level 0; `nil` where all is tissue.
+  /// - Parameter tissue: `[height, width]`. Pixels that are outside tissue and below the threshold get level 0. `nil`
+  ///   if every pixel is tissue.
   init(of heatmap: Heatmap, tissue: [Bool]? = nil, scale: HeatScale) {
     let threshold = scale.threshold
     self.scale = scale
@@ -27,7 +29,7 @@ struct HeatLevels: Sendable {
       guard !z.isNaN else { return 0 }
       let isTissue = tissue?[index] ?? true
       let level = Int(max(-300, min(300, ((Double(z) - threshold) / Self.step).rounded(.down)))) + Self.atThreshold
-      // Rounding must not lift a value over the threshold, nor push it below.
+      // Rounding must not move a value across the threshold.
       let side = Double(z) >= threshold ? max(level, Self.atThreshold) : min(level, Self.atThreshold - 1)
       return isTissue || side >= Self.atThreshold ? UInt8(max(1, min(255, side))) : 0
     }
@@ -41,17 +43,17 @@ struct HeatLevels: Sendable {
     self.scale = scale
   }
 
-  /// The `z` a level begins with.
+  /// The `z` at which a level begins.
   static func z(ofLevel level: Int, threshold: Double) -> Double {
     threshold + Double(level - atThreshold) * step
   }
 
   func isAbove(_ index: Int) -> Bool { Int(levels[index]) >= Self.atThreshold }
 
-  /// The heat alone, to lie over a scan: clear below the threshold, outlined where it is crossed.
+  /// The heat alone, to be drawn over a scan: transparent below the threshold, with an outline at the threshold.
   var picture: Picture {
     let border = border
-    // What is clear is one color, so that it packs to nothing.
+    // All transparent pixels get the same color, so that they compress well.
     let places = levels.indices.map { index -> UInt8 in
       guard isAbove(index) else { return 0 }
       return border[index] ? Self.borderPlace : levels[index]
@@ -60,8 +62,8 @@ struct HeatLevels: Sendable {
       width: width, height: height, color: .indexed(palette), samples: places, effort: .repetitions)
   }
 
-  /// The levels as a script that a page loads: a browser does not let a page read a picture's pixels where both come from
-  /// files.
+  /// The levels as a script that the page loads. A browser does not let a page that was opened from a file read the
+  /// pixels of a picture file.
   var values: [UInt8] {
     let picture = Picture(width: width, height: height, color: .gray, samples: levels, effort: .most)
     let members = [
@@ -71,7 +73,7 @@ struct HeatLevels: Sendable {
     return Array("normaValues({\(members.joined(separator: ","))});\n".utf8)
   }
 
-  /// The color of a pixel over a gray one, each 0...255.
+  /// The color of a heat pixel drawn over a gray pixel, each value in 0...255.
   func blended(_ index: Int, over gray: UInt8, palette: [PNGWriter.RGBA], border: [Bool]) -> (UInt8, UInt8, UInt8) {
     guard isAbove(index) else { return (gray, gray, gray) }
     let color = palette[border[index] ? Int(Self.borderPlace) : Int(levels[index])]
@@ -91,16 +93,16 @@ struct HeatLevels: Sendable {
     }
   }
 
-  /// The colors from the threshold up, six hexadecimal digits each, for the page's own drawing.
+  /// The colors of the levels from the threshold up, six hexadecimal digits each, for the page's script to draw with.
   static func colors(_ scale: HeatScale) -> String {
     palette(scale)[atThreshold...].map { String(format: "%02x%02x%02x", $0.x, $0.y, $0.z) }.joined()
   }
 
   private static let heatAlpha: UInt8 = 190
-  /// A place in the palette that no level above the threshold has.
+  /// The palette index of the outline's color. No level above the threshold uses it.
   private static let borderPlace: UInt8 = 1
 
-  /// Pixels above the threshold within a line's width of one below it.
+  /// Which pixels belong to the outline: those above the threshold that are a line's width away from a pixel below it.
   var border: [Bool] {
     let line = max(1, max(width, height) / 512)
     var border = [Bool](repeating: false, count: width * height)

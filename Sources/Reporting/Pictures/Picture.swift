@@ -1,7 +1,7 @@
 import Files
 import Imaging
 
-/// Pixels ready for a PNG file, 8 bits a sample.
+/// Pixels ready for a PNG file, with 8 bits per sample.
 package struct Picture: Sendable, Equatable {
   package let width: Int
   package let height: Int
@@ -24,7 +24,7 @@ package struct Picture: Sendable, Equatable {
     self.effort = effort
   }
 
-  /// Not synced: `Report.finishCase` does that for all files of a case at once.
+  /// Writes a PNG file without syncing it: `Report.finishCase` syncs all files of a case at once.
   func write(to path: String) throws(NormaError) {
     try PNGWriter.write(
       samples, width: width, height: height, color: color, effort: effort, to: path, isSynced: false)
@@ -33,7 +33,8 @@ package struct Picture: Sendable, Equatable {
   /// The bytes of a PNG file.
   var data: [UInt8] { PNGWriter.encode(samples, width: width, height: height, color: color, effort: effort) }
 
-  /// The mean of every `factor` by `factor` block; blocks at the right and lower border may be smaller.
+  /// A smaller picture of the mean of every `factor` by `factor` block. Blocks at the right and lower border may be
+  /// smaller.
   func reduced(by factor: Int) -> Picture {
     guard factor > 1 else { return self }
     if case .indexed = color { preconditionFailure("the mean of two places in a palette means nothing") }

@@ -1,10 +1,10 @@
 import Anomaly
 import Imaging
 
-/// Draws what the pages show of one scan.
+/// Draws the pictures of one scan for the pages.
 ///
-/// A page lays the pictures over each other and picks channels from them by itself, so that each is there once: the scan,
-/// its reconstruction, and two clear pictures with nothing but heat.
+/// Each picture is stored once: the scan, its reconstruction, and two transparent pictures that contain only heat. The
+/// page draws them over each other and picks channels from them.
 package struct ScanPictures: Sendable {
   private let scan: Image
   private let original: Image?
@@ -14,7 +14,8 @@ package struct ScanPictures: Sendable {
   private let display: ScanDisplay
   private let emphasis: [Float]
 
-  /// A scan with a longer side is reduced for the pages; its heatmap file keeps every pixel that was scored.
+  /// The longest side of a picture, in pixels. A larger scan is reduced for the pages; its heatmap file keeps every
+  /// scored pixel.
   package static let longestSide = 2048
   private static let thumbnailSide = 160
 
@@ -22,7 +23,7 @@ package struct ScanPictures: Sendable {
     let longest = max(layers.scan.width, layers.scan.height)
     let factor = (longest + Self.longestSide - 1) / Self.longestSide
     scan = layers.scan.reduced(by: factor)
-    // Where a channel is shown in gray, its window tells as much as the original would.
+    // A channel shown in gray needs no original: the page's window and level can show as much.
     original = display == .color && layers.scan.channels == 3 ? layers.original?.reduced(by: factor) : nil
     reconstruction = layers.reconstruction.reduced(by: factor)
     let marks = layers.tissue.map { $0 ? Float(1) : 0 }
@@ -34,7 +35,7 @@ package struct ScanPictures: Sendable {
     emphasis = layers.emphasis
   }
 
-  /// Draws picture after picture, so that no two need be in memory at once.
+  /// Draws the pictures one after another, so that no two need to be in memory at once.
   package func draw(_ each: (PictureName, Picture) throws -> Void) rethrows {
     try each(.scan, shown(scan))
     if let original { try each(.original, Self.developed(original)) }
@@ -48,18 +49,18 @@ package struct ScanPictures: Sendable {
     try each(.thumbnail, thumbnail)
   }
 
-  /// How many channels a page shows apart.
+  /// The number of channels that a page shows in separate panels.
   static func channelPanels(_ channels: Int, _ display: ScanDisplay) -> Int {
     display == .channels && channels > 1 ? channels : 0
   }
 
-  /// The pictures of a scan, those aside that only scans in color have.
+  /// The pictures of a scan, except the original, which only scans in color have.
   static func names(channels: Int, _ display: ScanDisplay) -> [PictureName] {
     let separate = separateChannels(channels, display)
     return PictureName.always + (0..<separate).flatMap { [.channel($0 + 1), .reconstructedChannel($0 + 1)] }
   }
 
-  /// How many channels have pictures of their own: where there are no more than three, they share one picture's colors.
+  /// The number of channels that have separate pictures. Up to three channels are stored as the colors of one picture.
   static func separateChannels(_ channels: Int, _ display: ScanDisplay) -> Int {
     channelPanels(channels, display) > 3 ? channels : 0
   }
@@ -81,7 +82,8 @@ package struct ScanPictures: Sendable {
     return gray(image, lightness(of: image))
   }
 
-  /// Colors as in the file: from nothing to what its samples can be where they are bytes, else to their highest thousandth.
+  /// The colors as in the file. Black is 0. White depends on the highest sample: it is 1 if that is at most 1, 255 if
+  /// that is at most 255, and otherwise the 99.9th percentile of the samples, but at least 1.
   private static func developed(_ image: Image) -> Picture {
     let highest = image.samples.lazy.filter { !$0.isNaN }.max() ?? 1
     var white: Float = highest <= 1 ? 1 : 255
@@ -99,13 +101,13 @@ package struct ScanPictures: Sendable {
     return Picture(width: image.width, height: image.height, color: .gray, samples: samples)
   }
 
-  /// The lightness of a pixel by the index of its first sample.
+  /// A function that returns the lightness of a pixel, given the index of the pixel's first sample.
   private func lightness(of image: Image) -> (Int) -> Float {
     let weights = ChannelViews.lightness(channels: image.channels, display, emphasis: emphasis)
     return { image.weightedSum(of: weights, atSample: $0) }
   }
 
-  /// The heatmap blended over the gray scan, small.
+  /// A small picture of the heatmap blended over the gray scan.
   private var thumbnail: Picture {
     let value = lightness(of: scan)
     let (palette, border) = (heat.palette, heat.border)
@@ -122,7 +124,7 @@ package struct ScanPictures: Sendable {
 }
 
 extension Heatmap {
-  /// The maximum of every block: a mean would hide a small finding.
+  /// A smaller heatmap of the maximum of every block. A mean would hide a small finding.
   func reduced(by factor: Int) -> Heatmap {
     guard factor > 1 else { return self }
     let columns = (width + factor - 1) / factor

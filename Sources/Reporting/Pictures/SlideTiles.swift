@@ -4,10 +4,11 @@ import Foundation
 import Imaging
 import Threads
 
-/// Deep Zoom tiles of a slide and of its heat, written while it is scored, so that a page opens gigapixels at once.
+/// Writes Deep Zoom tiles of a slide and of its heat while the slide is scored. With tiles, a page opens gigapixels at
+/// once.
 ///
-/// Both have the size of the model's grid. Large levels have tiles where there is tissue, small ones everywhere; a viewer
-/// shows the next smaller level where a tile is not there.
+/// Both layers have the size of the model's grid. Large levels have tiles only where there is tissue; small levels have
+/// all tiles. If a tile is missing, a viewer shows the next smaller level.
 final class SlideTiles {
   private let paths: [TileLayer: String]
   private let presencePath: String
@@ -19,18 +20,19 @@ final class SlideTiles {
   private let overview: Overview
   private var trees: [TileLayer: TileTree]
 
-  /// The whole slide, small, in the colors of the tiles.
+  /// A small picture of the whole slide, in the colors of the tiles.
   private struct Overview {
     let width: Int
     let height: Int
     let channels: Int
     let pixels: [UInt8]
 
-    /// What stands in for pixels that were never read; black where there is no overview.
+    /// The overview's pixels for an area of a level, to replace pixels that were never read. Black if there is no
+    /// overview.
     ///
     /// - Parameters:
-    ///   - area: of a level.
-    ///   - whole: size of the level.
+    ///   - area: the area, in pixels of the level.
+    ///   - whole: the size of the level.
     func part(_ area: PixelRectangle, of whole: (width: Int, height: Int)) -> [UInt8] {
       var result = [UInt8](repeating: 0, count: area.width * area.height * channels)
       guard !pixels.isEmpty else { return result }
@@ -52,8 +54,8 @@ final class SlideTiles {
   }
 
   /// - Parameters:
-  ///   - path: of the description of a layer.
-  ///   - presence: of the script that says which tiles there are.
+  ///   - path: returns the path of a layer's description.
+  ///   - presence: path of the script that says which tiles exist.
   init(of slide: PreparedSlide, to path: (TileLayer) -> String, presence: String, context: StudyContext) {
     presencePath = presence
     let isColored = slide.channels == 3 && context.display == .color
@@ -76,10 +78,10 @@ final class SlideTiles {
 
   deinit { for part in parts.values { try? FileManager.default.removeItem(atPath: part) } }
 
-  /// The folder of the tiles that a description is of.
+  /// The folder of the tiles that a description file describes.
   static func folder(of description: String) -> String { description.dropLast(4) + "_files" }
 
-  /// Pixels of the largest level; `nil` where there is no such file.
+  /// The size of the largest level in pixels; `nil` if the file is missing or malformed.
   static func size(inDescription path: String) -> (width: Int, height: Int)? {
     guard let text = try? String(contentsOfFile: path, encoding: .utf8),
       let match = text.firstMatch(of: /Size Width="([0-9]{1,9})" Height="([0-9]{1,9})"/),
@@ -94,7 +96,7 @@ final class SlideTiles {
       let part = band.parts[k]
       let heat = Heatmap(width: part.heat.width, height: part.heat.height, values: part.heat.samples)
       let levels = HeatLevels(of: heat, scale: scale)
-      // What lies far from tissue was not read.
+      // Pixels far from tissue were not read and are NaN.
       let isWhole = !part.scan.samples.contains { $0.isNaN }
       let scan = Self.bytes(
         part.scan, weights: weights, elsewhere: isWhole ? nil : overview.part(part.area, of: whole))
@@ -109,7 +111,7 @@ final class SlideTiles {
     }
   }
 
-  /// Writes what is left and gives the tiles their names.
+  /// Writes the remaining tiles and moves the tile folders to their final names.
   func finish() throws {
     for layer in TileLayer.allCases {
       let blank = blank(layer)
@@ -124,8 +126,8 @@ final class SlideTiles {
     try AtomicFile.write(Array(presence.utf8), to: presencePath, isSynced: false)
   }
 
-  /// Which tiles there are, as a script that a page loads: one that is not there is not to be asked for. A bit a tile, row
-  /// by row, the lowest of a byte first, a text a level.
+  /// A script that tells the page which tiles exist, so that it does not request missing ones. It holds one Base64 text
+  /// per level, with one bit per tile, row by row, the lowest bit of each byte first.
   private var presence: String {
     let levels = trees[.scan]!.presence.map { "\"\(Data($0).base64EncodedString())\"" }
     return "normaTiles([\(levels.joined(separator: ","))]);\n"
@@ -165,14 +167,14 @@ final class SlideTiles {
         bytes =
           HeatLevels(width: tile.width, height: tile.height, levels: tile.pixels, scale: scale).picture.data
       }
-      // Their folder is unfinished until it is renamed, so that they need not be written aside one by one.
+      // The folder has a temporary name until it is complete, so its tiles need no temporary names.
       try Data(bytes).write(to: URL(filePath: "\(folder)/\(tile.level)/\(tile.column)_\(tile.row).\(layer.format)"))
     }
   }
 
-  /// Colors, or with weights the lightness.
+  /// The image's colors as bytes; its lightness if there are weights.
   ///
-  /// - Parameter elsewhere: bytes for where there is no data; `nil` for black.
+  /// - Parameter elsewhere: bytes for pixels without data; `nil` for black.
   private static func bytes(_ image: Image, weights: [Float]?, elsewhere: [UInt8]?) -> [UInt8] {
     let c = image.channels
     let values =

@@ -1,10 +1,10 @@
 import Imaging
 import Threads
 
-/// The levels of a Deep Zoom pyramid, put together from parts that come from top to bottom.
+/// Builds the levels of a Deep Zoom pyramid from parts that arrive from top to bottom.
 ///
-/// Level 0 is one pixel; each level has twice the size of the one before, the last one the picture's own. What is held are
-/// the tiles of one row of every level, and of those only the ones that a part reached into.
+/// Level 0 is one pixel. Each level is twice as large as the level before, and the last level has the picture's size.
+/// Only one row of tiles is held for each level, and of that row only the tiles that a part overlaps.
 /// Source: Microsoft, "Deep Zoom File Format Overview" (the format that OpenSeadragon reads).
 package struct TileTree {
   package static let edge = 256
@@ -12,7 +12,7 @@ package struct TileTree {
   let width: Int
   let height: Int
   let channels: Int
-  /// Whether a pixel of the next smaller level is the largest of four; else it is their mean.
+  /// Whether a pixel of the next smaller level is the largest of four pixels; otherwise it is their mean.
   let keepsLargest: Bool
 
   package struct Tile: Sendable {
@@ -24,15 +24,15 @@ package struct TileTree {
     /// `[height, width, channels]`
     package var pixels: [UInt8]
 
-    /// The pixels of its level that the tile covers.
+    /// The tile's area, in pixels of its level.
     package var area: PixelRectangle {
       PixelRectangle(x: column * TileTree.edge, y: row * TileTree.edge, width: width, height: height)
     }
   }
 
-  /// The rows of tiles that are being put together, by level.
+  /// The incomplete tiles of each level, by key: `row * columns + column`.
   private var rows: [[Int: Tile]]
-  /// Which tiles there were, by level: `row * columns + column`.
+  /// The keys of all tiles that were made, by level: `row * columns + column`.
   private var seen: [Set<Int>]
 
   package init(width: Int, height: Int, channels: Int, keepsLargest: Bool) {
@@ -55,18 +55,20 @@ package struct TileTree {
     Self.size(ofLevel: level, width: width, height: height)
   }
 
-  /// - Parameter width: of the last level, as is `height`.
+  /// - Parameters:
+  ///   - width: width of the last level.
+  ///   - height: height of the last level.
   package static func size(ofLevel level: Int, width: Int, height: Int) -> (width: Int, height: Int) {
     let shift = levels(width: width, height: height) - 1 - level
     return ((width + (1 << shift) - 1) >> shift, (height + (1 << shift) - 1) >> shift)
   }
 
-  /// Puts a part in its place.
+  /// Adds a part of the picture.
   ///
   /// - Parameters:
   ///   - pixels: `[area.height, area.width, channels]`
-  ///   - area: at or below the parts before, on the last level.
-  ///   - blank: what a tile looks like where no part reaches.
+  ///   - area: the part's area on the last level, not above any earlier part.
+  ///   - blank: returns the pixels of a tile that no part has reached yet.
   package mutating func add(_ pixels: [UInt8], at area: PixelRectangle, blank: (Tile) -> [UInt8]) {
     let last = rows.count - 1
     for row in area.y / Self.edge...(area.y + area.height - 1) / Self.edge {
@@ -85,9 +87,9 @@ package struct TileTree {
     }
   }
 
-  /// Takes out the tiles that are complete when all parts above a row have come, of all levels.
+  /// Removes and returns the tiles of all levels that are complete once all parts above a row have arrived.
   ///
-  /// - Parameter row: of the last level; the picture's height completes all.
+  /// - Parameter row: a row of the last level. The picture's height completes all tiles.
   package mutating func complete(above row: Int, blank: (Tile) -> [UInt8]) -> [Tile] {
     var result: [Tile] = []
     var done = row
@@ -107,14 +109,14 @@ package struct TileTree {
         for (tile, half) in zip(finished, halves) { add(half, of: tile, blank: blank) }
       }
       result += finished
-      // Rows of the next level are known as far as whole rows of tiles of this one are.
+      // The next level is complete as far down as this level has complete rows of tiles.
       let rowsOfTiles = done >= height ? height : done / Self.edge * Self.edge
       done = rowsOfTiles >= height ? (height + 1) / 2 : rowsOfTiles / 2
     }
     return result
   }
 
-  /// Tiles of small levels that no part reached, up to a level of this size.
+  /// Tiles that no part reached, of all levels whose longest side is at most `longest`.
   package mutating func missing(upTo longest: Int, blank: (Tile) -> [UInt8]) -> [Tile] {
     var result: [Tile] = []
     for level in rows.indices {
@@ -128,7 +130,8 @@ package struct TileTree {
     return result
   }
 
-  /// A bit for every tile there was, row by row, the lowest of a byte first, level by level.
+  /// One array per level, with one bit per tile, set if the tile was made. Tiles are in row order, the lowest bit of
+  /// each byte first.
   package var presence: [[UInt8]] {
     rows.indices.map { level in
       var bits = [UInt8](repeating: 0, count: (count(ofLevel: level) + 7) / 8)
@@ -159,7 +162,7 @@ package struct TileTree {
     return bare(level: level, column: column, row: row, blank: blank)
   }
 
-  /// Puts what a tile looks like at half its size into that of the next smaller level.
+  /// Copies a tile's pixels at half size into the tile of the next smaller level that covers the same place.
   private mutating func add(_ half: [UInt8], of tile: Tile, blank: (Tile) -> [UInt8]) {
     let level = tile.level - 1
     let (column, row) = (tile.column / 2, tile.row / 2)
@@ -179,7 +182,7 @@ package struct TileTree {
     var half = [UInt8](repeating: 0, count: width * height * channels)
     tile.pixels.withUnsafeBufferPointer { pixels in
       for y in 0..<height {
-        // The last row or column of an odd number stands for itself.
+        // If the number of rows or columns is odd, the last one is paired with itself.
         let (top, bottom) = (2 * y * tile.width, min(2 * y + 1, tile.height - 1) * tile.width)
         for x in 0..<width {
           let (left, right) = (2 * x, min(2 * x + 1, tile.width - 1))

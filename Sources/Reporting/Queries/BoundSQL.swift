@@ -1,6 +1,6 @@
 import GRDB
 
-/// SQL and the values in it, kept apart: what a user typed is bound to the statement and never becomes a part of it.
+/// SQL with its values kept separate: text that a user typed is bound to the statement and never becomes part of it.
 struct BoundSQL: Sendable, Equatable {
   enum Value: Sendable, Equatable {
     case text(String)
@@ -14,14 +14,14 @@ struct BoundSQL: Sendable, Equatable {
 
   private var pieces: [Piece] = []
 
-  /// - Parameter sql: norma's own text, without `?`.
+  /// - Parameter sql: SQL written by norma, without `?`.
   init(_ sql: String = "") { append(sql) }
 
   mutating func append(_ sql: String) { if !sql.isEmpty { pieces.append(.sql(sql)) } }
   mutating func append(_ value: Value) { pieces.append(.value(value)) }
   mutating func append(_ other: BoundSQL) { pieces += other.pieces }
 
-  /// `(sql)`
+  /// The SQL in parentheses: `(sql)`.
   var inParentheses: BoundSQL {
     var result = BoundSQL("(")
     result.append(self)
@@ -38,7 +38,7 @@ struct BoundSQL: Sendable, Equatable {
     return result
   }
 
-  /// The statement with a `?` for every value.
+  /// The statement, with a `?` in place of every value.
   var statement: String {
     pieces.map { if case .sql(let sql) = $0 { sql } else { "?" } }.joined()
   }
@@ -66,7 +66,7 @@ struct BoundSQL: Sendable, Equatable {
     }.joined()
   }
 
-  /// A quote inside is doubled; nothing else is special inside the quotes of SQL.
+  /// The text as an SQL string. Quotes inside are doubled; no other character is special in an SQL string.
   private static func quoted(_ text: String) -> String {
     var literal = "'"
     for scalar in text.unicodeScalars {
@@ -76,7 +76,7 @@ struct BoundSQL: Sendable, Equatable {
     return literal + "'"
   }
 
-  /// The shortest digits that read back as the same number.
+  /// The number with the fewest digits that read back as the same number.
   private static func literal(_ number: Double) -> String {
     Int64(exactly: number).map { "\($0)" } ?? "\(number)"
   }

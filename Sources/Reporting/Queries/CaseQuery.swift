@@ -1,7 +1,7 @@
 import Files
 import GRDB
 
-/// A question to the index of a report: which cases or regions, what of them, in which order and how many.
+/// A query of a report's index: which cases or regions to list, which columns, in which order, and how many rows.
 package struct CaseQuery: Sendable {
   package enum Rows: Sendable {
     case cases, regions
@@ -16,10 +16,10 @@ package struct CaseQuery: Sendable {
   private var conditions: [Condition] = []
   private var order: IndexField
   private var direction: Direction
-  /// At most so many rows, 1 or more; all where it is `nil`.
+  /// The largest number of rows, 1 or more; `nil` for all rows.
   package var limit: Int?
 
-  /// All rows with their usual columns: cases from the highest score, regions from the highest peak.
+  /// A query for all rows with their default columns: cases from the highest score, regions from the highest peak.
   package init(_ rows: Rows = .cases) {
     self.rows = rows
     let name: String
@@ -31,16 +31,16 @@ package struct CaseQuery: Sendable {
     direction = .descending
   }
 
-  // MARK: - What is asked
+  // MARK: - Conditions, columns and order
 
-  /// Keeps the rows that meet a condition, and all given before.
+  /// Keeps only rows that meet this condition and all earlier ones.
   package mutating func filter(_ condition: String) throws(NormaError) {
     conditions.append(try ConditionParser.condition(in: condition, of: fields))
   }
 
-  /// Shows these columns instead of the usual ones.
+  /// Shows these columns instead of the default ones.
   ///
-  /// - Parameter list: names with commas between them.
+  /// - Parameter list: column names, separated by commas.
   package mutating func show(_ list: String) throws(NormaError) {
     var chosen: [IndexField] = []
     for name in list.split(separator: ",", omittingEmptySubsequences: false) {
@@ -54,9 +54,11 @@ package struct CaseQuery: Sendable {
     columns = chosen
   }
 
-  /// Orders the rows; those without a value come last either way.
+  /// Orders the rows. Rows without a value come last in both directions.
   ///
-  /// - Parameter direction: `nil` for what is remarkable first: high scores, counts and areas, low p-values.
+  /// - Parameters:
+  ///   - name: the column to sort by; `nil` keeps the current column.
+  ///   - direction: `nil` puts the most remarkable rows first: high scores, counts and areas, low p-values.
   package mutating func sort(by name: String?, _ direction: Direction? = nil) throws(NormaError) {
     if let name { order = try column(name, option: "--sort") }
     self.direction = direction ?? order.usualDirection
@@ -80,7 +82,7 @@ package struct CaseQuery: Sendable {
 
   // MARK: - SQL
 
-  /// The statement with its values as SQL literals, to be run in `sqlite3`.
+  /// The statement with its values as SQL literals, ready to run in `sqlite3`.
   package var sql: String { bound.literal + ";" }
 
   var bound: BoundSQL {
@@ -98,7 +100,7 @@ package struct CaseQuery: Sendable {
     return sql
   }
 
-  /// Ties are broken, so that equal indexes give equal output.
+  /// The columns to order by. It breaks all ties, so that equal indexes give equal output.
   private var ordering: String {
     let ties = rows == .cases ? ["name"] : ["case_name", "scan_id", "rank"]
     let direction = direction == .descending ? "DESC" : "ASC NULLS LAST"
@@ -107,7 +109,7 @@ package struct CaseQuery: Sendable {
 }
 
 extension IndexField {
-  /// The direction with what is remarkable first.
+  /// The direction that puts the most remarkable rows first.
   fileprivate var usualDirection: CaseQuery.Direction {
     switch kind {
     case .text, .word, .probability: .ascending
@@ -117,7 +119,7 @@ extension IndexField {
 }
 
 extension CaseIndex {
-  /// Asks a question and gives the answer as a table.
+  /// Runs a query and returns its rows as a table.
   package func table(of query: CaseQuery) throws(NormaError) -> CaseTable {
     let sql = query.bound
     return try read { database in

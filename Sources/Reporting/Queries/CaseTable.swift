@@ -1,4 +1,4 @@
-/// Cases or regions as `norma cases` prints them: an aligned table, JSON, JSON line by line, or CSV.
+/// Cases or regions that `norma cases` prints as an aligned table, JSON, newline-delimited JSON or CSV.
 package struct CaseTable: Sendable, Equatable {
   package enum Format: String, Sendable, CaseIterable {
     case table, json, csv, ndjson
@@ -9,16 +9,16 @@ package struct CaseTable: Sendable, Equatable {
 
   package var isEmpty: Bool { rows.isEmpty }
 
-  /// - Parameter rows: a cell for each of the columns.
+  /// - Parameter rows: rows with one cell for each column.
   init(columns: [IndexField], rows: [[TableCell]]) {
     self.columns = columns
     self.rows = rows
   }
 
-  /// How many cases or regions.
+  /// The number of cases or regions.
   package var count: Int { rows.count }
 
-  // JSON and CSV have the names of the index's columns, so that a script can move between SQL and this output.
+  // JSON and CSV use the column names of the index, so that a script can switch between SQL and this output.
   package func text(as format: Format) -> String {
     switch format {
     case .table: table
@@ -35,7 +35,7 @@ package struct CaseTable: Sendable, Equatable {
     return lines.map { line in
       line.indices.map { column in
         let padding = String(repeating: " ", count: widths[column] - line[column].count)
-        // Numbers stand flush right.
+        // Numbers are aligned right.
         if columns[column].isNumeric { return padding + line[column] }
         return column == line.count - 1 ? line[column] : line[column] + padding
       }.joined(separator: "  ")

@@ -1,6 +1,6 @@
-/// What a case or a region has to meet to be listed.
+/// A condition that a case or region must meet to be listed.
 ///
-/// A missing value meets no comparison, and `not` turns that round: `not score > 2` holds for a case without a score.
+/// A missing value meets no comparison, and `not` inverts that: `not score > 2` holds for a case without a score.
 indirect enum Condition: Sendable, Equatable {
   enum Comparison: String, Sendable, CaseIterable {
     case equal = "="
@@ -15,20 +15,20 @@ indirect enum Condition: Sendable, Equatable {
   case any([Condition])
   case not(Condition)
   case compares(IndexField, Comparison, BoundSQL.Value)
-  /// Compares two numbers of the same row.
+  /// Compares two numbers in the same row.
   case comparesFields(IndexField, Comparison, IndexField)
-  /// A pattern with `*` for any characters and `?` for one; letter case counts.
+  /// Matches a pattern in which `*` stands for any characters and `?` for one character. Letter case counts.
   case matches(IndexField, pattern: String)
-  /// For a field of scans: whether any scan of the case has a value.
+  /// Whether the field has a value; for a field of scans, whether any scan of the case has a value.
   case isPresent(IndexField)
 
-  /// The condition on a row of the view of that name.
+  /// The condition as SQL on a row of this view.
   func sql(on view: String) -> BoundSQL {
     switch self {
     case .all(let parts): return .joined(parts.map { $0.operand(on: view) }, by: " AND ")
     case .any(let parts): return .joined(parts.map { $0.operand(on: view) }, by: " OR ")
     case .not(let condition):
-      // Not `NOT`, which leaves what is unknown unknown.
+      // `NOT` would keep an unknown result unknown; `IS NOT TRUE` makes it true.
       var sql = condition.sql(on: view).inParentheses
       sql.append(" IS NOT TRUE")
       return sql
@@ -65,7 +65,8 @@ indirect enum Condition: Sendable, Equatable {
     return sql
   }
 
-  /// SQLite's own patterns know sets of characters too, which a name with brackets does not mean.
+  /// The pattern for SQLite's `GLOB`. It escapes `[`, which would begin a set of characters: a bracket in a name is
+  /// only a bracket.
   private static func glob(_ pattern: String) -> String {
     pattern.unicodeScalars.reduce(into: "") { glob, scalar in
       if scalar == "[" { glob += "[[]" } else { glob.unicodeScalars.append(scalar) }

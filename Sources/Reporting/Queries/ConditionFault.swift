@@ -1,9 +1,10 @@
 import Files
 
 extension NormaError {
-  /// A condition that cannot be asked.
+  /// The error for a condition that norma cannot understand.
   ///
-  /// - Parameter position: where in the condition, the first character being 1; `nil` where it is all of it.
+  /// - Parameter position: the place of the fault in the condition, where the first character is 1; `nil` if the fault
+  ///   is in the whole condition.
   static func condition(position: Int? = nil, found: String, remedy: String) -> NormaError {
     NormaError(
       subject: "--where" + (position.map { ", character \($0)" } ?? ""), found: found, remedy: remedy)

@@ -1,6 +1,6 @@
 import Files
 
-/// Cuts a condition into its words.
+/// Splits a condition into tokens.
 struct ConditionLexer {
   private let scalars: [Unicode.Scalar]
   private var next = 0
@@ -36,7 +36,7 @@ struct ConditionLexer {
     }
   }
 
-  /// A quote in the text is doubled, as in SQL.
+  /// Reads quoted text. A quote inside the text is written twice, as in SQL.
   private mutating func quotedText() throws(NormaError) -> ConditionToken {
     let (start, quote) = (next, scalars[next])
     var text = String.UnicodeScalarView()
@@ -74,7 +74,7 @@ struct ConditionLexer {
     let start = next
     skip { Self.continuesWord($0) || $0 == "+" }
     let written = text(from: start)
-    // Swift reads hexadecimal numbers, infinity and what is no number too; none of them was meant.
+    // `Double` also reads hexadecimal numbers, infinity and NaN. Users mean none of these, so they are refused.
     guard written.utf8.allSatisfy({ "+-.0123456789eE".utf8.contains($0) }), let number = Double(written),
       number.isFinite
     else {

@@ -1,17 +1,18 @@
 import Files
 
-/// Reads what is typed after `--where`.
+/// Parses the condition that is typed after `--where`.
 ///
 /// ```
 /// or         = and { "or" and }
 /// and        = unary { "and" unary }
 /// unary      = "not" unary | "(" or ")" | test
-/// test       = field [ comparison ( value | field ) | [ "not" ] "like" text | "is" [ "not" ] ( "missing" | "present" ) ]
-/// comparison = "=" | "!=" | "<" | "<=" | ">" | ">="
+/// test       = field [ comparison ( value | field ) | [ "not" ] "like" text | "is" [ "not" ] ( "missing" | "present" )
+/// ] comparison = "=" | "!=" | "<" | "<=" | ">" | ">="
 /// ```
 struct ConditionParser {
-  /// A condition by hand has one line. The limits keep SQLite within bounds: its parser stacks a hundred symbols, three
-  /// for every parenthesis, and its expressions may be a thousand deep.
+  /// Limits for conditions, far above the one line that a person types. They keep SQLite within its own limits: its
+  /// parser stacks at most a hundred symbols, three for every parenthesis, and its expressions may be at most a
+  /// thousand deep.
   private static let longest = 10_000
   private static let deepest = 20
   private static let mostTests = 500
@@ -148,7 +149,7 @@ struct ConditionParser {
     return .matches(field, pattern: token.text)
   }
 
-  /// The field that is named next, where both are numbers and of one row.
+  /// The field that the next token names; `nil` unless both fields are numbers of the same row.
   private mutating func number(comparedWith field: IndexField) -> IndexField? {
     guard field.isNumeric, !field.isOfAnyScan, let token = peek, token.kind == .word,
       let other = IndexField.named(token.text, among: fields), other.isNumeric, !other.isOfAnyScan

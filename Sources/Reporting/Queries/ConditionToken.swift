@@ -1,9 +1,9 @@
-/// A word of a condition as it is typed after `--where`.
+/// A token of the condition that is typed after `--where`.
 struct ConditionToken: Sendable, Equatable {
   enum Kind: Sendable, Equatable {
     /// A field, a keyword, or text that needs no quotes.
     case word
-    /// Text that was in quotes, which are gone.
+    /// Text that was in quotes. The quotes are removed.
     case quoted
     case number(Double)
     case comparison(Condition.Comparison)
@@ -12,12 +12,12 @@ struct ConditionToken: Sendable, Equatable {
 
   var kind: Kind
   var text: String
-  /// Place of its first character, from 1.
+  /// Place of the token's first character in the condition, from 1.
   var position: Int
 
-  /// For a message: `'text'`.
+  /// The token in quotes for a message: `'text'`.
   var quoted: String { "'\(PrintableText.escaped(text))'" }
 
-  /// Whether this is the keyword, in any letter case.
+  /// Whether the token is this keyword, in any letter case.
   func isKeyword(_ keyword: String) -> Bool { kind == .word && text.lowercased() == keyword }
 }

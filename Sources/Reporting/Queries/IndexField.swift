@@ -1,6 +1,6 @@
-/// What a query can ask for: a column of `case_overview` or `region_overview`, or of the scans of a case.
+/// A field that a query can use: a column of `case_overview` or `region_overview`, or of the scans of a case.
 package struct IndexField: Sendable, Equatable {
-  /// What values look like, which decides what they can be compared with and how they are printed.
+  /// The kind of values, which decides what they can be compared with and how they are printed.
   enum Kind: Sendable, Equatable {
     case text
     /// One of a few words.
@@ -9,20 +9,20 @@ package struct IndexField: Sendable, Equatable {
     case count
     /// Printed with two digits.
     case number
-    /// Printed with as many digits as a p-value needs; small ones are the remarkable ones.
+    /// Printed with as many digits as a p-value needs. Small values are the remarkable ones.
     case probability
     /// Printed with as many digits as a small area or length needs.
     case measure
   }
 
-  /// As it is typed, and as JSON and CSV call it.
+  /// The name that users type and that JSON and CSV use.
   package let name: String
-  /// What the view or the table calls it.
+  /// The name of the column in the view or table.
   let column: String
   /// The heading of the printed table.
   let title: String
   let kind: Kind
-  /// Whether it has a value for every scan of a case: conditions on it hold where they do for any of them.
+  /// Whether the field has a value for each scan of a case. A condition on it holds if it holds for any of the scans.
   let isOfAnyScan: Bool
 
   private init(
@@ -37,7 +37,7 @@ package struct IndexField: Sendable, Equatable {
 
   // MARK: - Lists
 
-  /// What is shown of a case where nothing else is asked for.
+  /// The columns of cases that are shown by default.
   static let caseDefaults = [
     IndexField("name", .text, title: "case"), IndexField("score", .number),
     IndexField("p_value", .probability, title: "p"), IndexField("flagged", .truth),
@@ -64,7 +64,7 @@ package struct IndexField: Sendable, Equatable {
     IndexField("missing_share", .measure), IndexField("downsample", .measure), IndexField("heatmap_path", .text),
   ]
 
-  /// What is shown of a region where nothing else is asked for.
+  /// The columns of regions that are shown by default.
   static let regionDefaults = [
     IndexField("case", .text, column: "case_name"), IndexField("scan", .text), IndexField("path", .text),
     IndexField("rank", .count), IndexField("x", .count), IndexField("y", .count), IndexField("width", .count),
@@ -75,14 +75,15 @@ package struct IndexField: Sendable, Equatable {
 
   private static let otherRegionFields = [IndexField("peak_x", .count), IndexField("peak_y", .count)]
 
-  /// Fields of a case: its own, and the fields of its scans.
+  /// All fields of a case: its own fields, and the fields of each of its scans.
   static let ofCases: [IndexField] =
     caseDefaults + otherCaseFields + [IndexField("id", .count)]
     + (scanFields + [IndexField("error", .text)]).map {
       IndexField($0.name, $0.kind, column: $0.column, isOfAnyScan: true)
     }
 
-  /// Fields of a region: its own, its scan's and its case's; where two of them share a name, a prefix tells them apart.
+  /// All fields of a region: its own fields and the fields of its scan and its case. If a region and its scan or case
+  /// have a field of the same name, the other field gets a different name.
   static let ofRegions: [IndexField] = {
     let fromCase = (caseDefaults.dropFirst() + otherCaseFields).map { field in
       ["p_value", "peak"].contains(field.name) ? IndexField("case_\(field.name)", field.kind) : field
@@ -92,19 +93,19 @@ package struct IndexField: Sendable, Equatable {
     return regionDefaults + otherRegionFields + fromScan + fromCase
   }()
 
-  /// Shorter words, and those the report's pages use.
+  /// Shorter names, and the names that the report's pages use.
   private static let aliases = [
     "case": "name", "p": "p_value", "q": "q_value", "scans": "scan_count", "regions": "region_count",
     "failed_scans": "failed_scan_count", "name": "case", "case_name": "case",
   ]
 
-  /// The field of that name among `fields`, in any letter case.
+  /// The field with this name or alias among `fields`, in any letter case.
   static func named(_ name: String, among fields: [IndexField]) -> IndexField? {
     let name = name.lowercased()
     func find(_ name: String) -> IndexField? { fields.first { $0.name == name } }
     return find(name) ?? aliases[name].flatMap(find)
   }
 
-  /// For a message: the names of the fields, in their order.
+  /// The names of the fields in their order, for a message.
   static func list(_ fields: [IndexField]) -> String { fields.map(\.name).joined(separator: ", ") }
 }

@@ -1,4 +1,4 @@
-/// What a field can be compared with, and the words for it in messages.
+/// The values that a field can be compared with, and the field's description in messages.
 extension IndexField {
   var isText: Bool {
     switch kind {
@@ -9,7 +9,7 @@ extension IndexField {
 
   var isNumeric: Bool { !isText && kind != .truth }
 
-  /// The value that is typed, as the index holds it; `nil` where it is of another kind.
+  /// The typed value as the index stores it; `nil` if the field cannot be compared with it in this way.
   func value(of token: ConditionToken, _ comparison: Condition.Comparison) -> BoundSQL.Value? {
     let isWord = token.kind == .word || token.kind == .quoted
     switch kind {
@@ -28,7 +28,7 @@ extension IndexField {
     }
   }
 
-  /// `a number`, as a part of a sentence.
+  /// The kind of the field as part of a sentence, for example `a number`.
   var kindText: String {
     switch kind {
     case .text: "text"
@@ -38,7 +38,7 @@ extension IndexField {
     }
   }
 
-  /// A condition on the field that is well formed.
+  /// A well-formed condition on the field, as an example for a message.
   var example: String {
     switch kind {
     case .text: "\(name) = 'some text'"

@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-/// One value of a table as the index holds it, worded for every format.
+/// One value of a table, and its text in every format.
 enum TableCell: Sendable, Equatable {
   case missing
   case text(String)
@@ -22,7 +22,7 @@ enum TableCell: Sendable, Equatable {
     }
   }
 
-  /// For a table that a person reads.
+  /// The text for a table that a person reads.
   var plain: String {
     switch self {
     case .missing: "-"
@@ -46,7 +46,7 @@ enum TableCell: Sendable, Equatable {
       }
       let encoder = JSONEncoder()
       encoder.outputFormatting = .withoutEscapingSlashes
-      // A string always encodes.
+      // Encoding a string never fails.
       return String(decoding: try! encoder.encode(text), as: UTF8.self)
     case .number(let number, _): return number.isFinite ? "\(number)" : "null"
     case .count(let count): return "\(count)"
@@ -54,7 +54,8 @@ enum TableCell: Sendable, Equatable {
     }
   }
 
-  /// RFC 4180: quotes around what holds a comma, a quote or a line break; quotes inside are doubled.
+  /// The text for CSV (RFC 4180). A text with a comma, quote or line break is put in quotes, and its quotes are
+  /// doubled.
   var csv: String {
     switch self {
     case .missing: return ""

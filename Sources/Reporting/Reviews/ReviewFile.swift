@@ -2,23 +2,23 @@ import Files
 import Foundation
 import Imaging
 
-/// The JSON file that the pages of a report give a reviewer to keep.
+/// The JSON file of reviews that a reviewer saves from a report's pages.
 ///
 /// ```
 /// {"norma": "review 1", "study": "LGG", "model_sha256": "…", "reviews": [
 ///   {"case": "p1", "verdict": "agree", "note": "…", "reviewed_at": "2026-11-25T22:00:00Z", "score": 4.2}]}
 /// ```
-/// `note` and `score` may be left out; members of other names are passed over.
+/// `note` and `score` may be left out. Members with other names are ignored.
 package struct ReviewFile: Sendable {
   package let path: String
   package let reviews: [Review]
 
   private static let format = "review 1"
   private static let formatName = "review"
-  /// A note of a kilobyte for 60,000 cases.
+  /// Enough for 60,000 cases with a note of one kilobyte each.
   private static let mostBytes = 64 << 20
 
-  /// - Parameter reviewer: who is recorded to have judged.
+  /// - Parameter reviewer: the name of the reviewer to record.
   package init(path: String, reviewer: String? = nil) throws(NormaError) {
     self.path = path
     let content = try Self.content(of: path)
@@ -140,7 +140,7 @@ package struct ReviewFile: Sendable {
     return NormaError(subject: path, found: detail, remedy: "Save it from the report's page again")
   }
 
-  /// `reviews[2].score`
+  /// The place of a JSON value as text, for example `reviews[2].score`.
   private static func place(_ path: [any CodingKey]) -> String {
     let place = path.reduce(into: "") { text, key in
       if let index = key.intValue { text += "[\(index)]" } else { text += (text.isEmpty ? "" : ".") + key.stringValue }

@@ -1,15 +1,15 @@
 import Files
 import GRDB
 
-/// What became of the reviews in a file.
+/// Counts of the reviews that an import added, changed or ignored.
 package struct ReviewImport: Sendable, Equatable {
   package var new = 0
   package var changed = 0
-  /// Known already, or older than what is known.
+  /// Reviews that the index already has, or that are older than its review of the same case.
   package var unchanged = 0
-  /// Cases that the index does not have, in the order of the file; what was said of them is not kept.
+  /// Names of cases that the index does not have, in the order of the file. Their reviews are not kept.
   package var unknownCases: [String] = []
-  /// How many of the reviews judge the report of another model than the one their case was scored with.
+  /// How many of the reviews judge the report of a different model than the one that scored their case.
   package var ofOtherModels = 0
 
   package init(
@@ -24,7 +24,7 @@ package struct ReviewImport: Sendable, Equatable {
 }
 
 extension CaseIndex {
-  /// Records what somebody said of the cases, in one transaction; of two reviews of a case the newer one stays.
+  /// Records reviews in one transaction. If a case has two reviews, the newer one is kept.
   package func record(_ reviews: [Review]) throws(NormaError) -> ReviewImport {
     var newest: [String: Review] = [:]
     var names: [String] = []

@@ -1,21 +1,21 @@
 import Files
 import GRDB
 
-/// What an index can say of itself, as clauses.
+/// Checks that need only the index, not the report's files. Each fault is a clause for a sentence.
 extension CaseIndex {
-  /// By SQLite's own checks.
+  /// Faults that SQLite's own integrity and foreign key checks find.
   func damage() throws(NormaError) -> [String] {
     try read { database in
       let pages = try String.fetchAll(database, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
       let references = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").map { row -> String in
-        let values = (0..<3).map { TableCell(row[$0], .text).plain }  // table, row and the table it points to
+        let values = (0..<3).map { TableCell(row[$0], .text).plain }  // table, row and the table that the row refers to
         return "row \(values[1]) of \(values[0]) belongs to no row of \(values[2])"
       }
       return pages.map { "the index is damaged: \($0)" } + references
     }
   }
 
-  /// Counts that are not those of what they count, and cases that were left half replaced.
+  /// Stored counts that differ from the rows they count, and cases whose files were left half replaced.
   func contradictions() throws(NormaError) -> [String] {
     try read { database in
       let counts = [
@@ -45,7 +45,8 @@ extension CaseIndex {
     }
   }
 
-  /// What each run knew about its study, by the run's number; without those whose text cannot be understood.
+  /// The study context of each run that scored a case, by the run's number. Runs whose context cannot be parsed are
+  /// left out.
   func contexts() throws(NormaError) -> [Int64: StudyContext] {
     try read { database in
       try RunRow.fetchAll(database, sql: "SELECT * FROM runs WHERE id IN (SELECT run_id FROM cases)")

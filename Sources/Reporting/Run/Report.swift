@@ -4,10 +4,11 @@ import Foundation
 import Imaging
 import Threads
 
-/// A report being written: files scan by scan, a page and an index transaction case by case, the study page last.
+/// Writes a report: the files of each scan, then the page and the index transaction of each case, and the study page
+/// last.
 ///
-/// Every file is written aside and renamed, all files of a case are brought onto the disk, and only then comes its row in
-/// the index: a crash at any moment leaves no case recorded whose files are missing or cut short.
+/// Every file is written under a temporary name and renamed. All files of a case are synced to the disk before its row
+/// is added to the index. So a crash at any moment leaves no recorded case whose files are missing or cut short.
 package struct Report: Sendable {
   package let folder: ReportFolder
   package let index: CaseIndex
@@ -15,9 +16,9 @@ package struct Report: Sendable {
   package let modelSHA256: String
   package private(set) var context: StudyContext
 
-  /// Opens the report in a folder, which is made where there is none, and starts a run.
+  /// Opens the report in a folder and starts a run. Makes the folder if it does not exist.
   ///
-  /// - Parameter cases: the names of all that the report will hold, those of other shards too.
+  /// - Parameter cases: the names of all cases that the report will hold, including the cases of other shards.
   package init(
     writingTo path: String, shard: Shard? = nil, sharing: CaseIndex.Sharing = .host, context: StudyContext,
     toolVersion: String, modelSHA256: String, studyPath: String, cases: [String]
@@ -29,7 +30,7 @@ package struct Report: Sendable {
     try folder.makeFolder("cases")
     try folder.makeFolder("assets")
     AtomicFile.removeUnfinished(in: folder.indexFolder)
-    // Other shards may be writing there just now.
+    // Other shards may be writing to this folder now.
     if shard == nil { AtomicFile.removeUnfinished(in: folder.file("assets")) }
     index = try CaseIndex(writingTo: folder.index, sharing: sharing)
     folder = ReportFolder(path, shard: shard, pages: try index.pages(), cases: cases)
@@ -38,9 +39,9 @@ package struct Report: Sendable {
     try Self.writeAssets(in: folder)
   }
 
-  /// Scans of a case that an earlier run finished with the same model and settings and whose files are still there.
+  /// Scans of a case that an earlier run finished with the same model and settings, and whose files still exist.
   ///
-  /// A scan may be taken over where its `path` and `sha256` are those of the file in the study.
+  /// The caller may reuse a scan if its `path` and `sha256` match the file in the study.
   package func finishedScans(ofCase name: String) throws(NormaError) -> [ScanRow] {
     try index.finishedScans(ofCase: name, modelSHA256: modelSHA256, scoring: context.scoring).filter { scan in
       files(ofScan: scan.name, channels: scan.channels, inCase: name)
@@ -48,9 +49,9 @@ package struct Report: Sendable {
     }
   }
 
-  /// Whether a case can be left as it is: every scan finished, of just these files.
+  /// Whether a case is up to date: every scan is finished, and its scans are exactly these files.
   ///
-  /// - Parameter digests: the SHA-256 of every file of the case by its path relative to the study.
+  /// - Parameter digests: the SHA-256 of every file of the case, by the file's path relative to the study.
   package func isCurrent(caseNamed name: String, digests: [String: String]) throws(NormaError) -> Bool {
     guard let row = try index.case(named: name), row.failedScanCount == 0,
       FileManager.default.fileExists(atPath: folder.file(row.reportPath))
@@ -89,7 +90,8 @@ package struct Report: Sendable {
     } catch { throw .writing(folder.file(folder.folder(ofCase: caseName)), error) }
   }
 
-  /// The heatmap of a slide, its residual where that is kept, and tiles to zoom into, to be written from top to bottom.
+  /// Writers for a slide's heatmap, its residual if the report keeps residuals, and its zoomable tiles. Bands are
+  /// appended from top to bottom.
   package struct SlideMaps {
     fileprivate let heatmap: TIFFTileWriter
     fileprivate let residual: TIFFTileWriter?
@@ -112,7 +114,7 @@ package struct Report: Sendable {
   ) throws(NormaError) -> SlideMaps {
     let caseFolder = folder.folder(ofCase: caseName)
     try folder.makeFolder(caseFolder)
-    // A run that was stopped while it wrote a slide leaves gigabytes behind that nobody sees.
+    // A run that was stopped while it wrote a slide leaves gigabytes of hidden files.
     AtomicFile.removeUnfinished(in: folder.file(caseFolder))
     func open(_ relative: String) throws(NormaError) -> TIFFTileWriter {
       do {
@@ -129,7 +131,7 @@ package struct Report: Sendable {
       path: folder.file(folder.heatmap(ofScan: name, inCase: caseName)))
   }
 
-  /// Completes the maps of a slide and writes its pictures.
+  /// Completes a slide's maps and writes its pictures.
   package func finishSlide(
     _ maps: SlideMaps, _ layers: ScanLayers, named name: String, inCase caseName: String
   ) throws(NormaError) {
@@ -141,7 +143,7 @@ package struct Report: Sendable {
     try writePictures(of: layers, name: name, inCase: caseName)
   }
 
-  /// Writes the page of a case whose scans are written, then records the case.
+  /// Writes the page of a case and records the case. Its scans must already be written.
   package func finishCase(_ result: CaseResult) throws(NormaError) {
     let caseFolder = folder.folder(ofCase: result.name)
     try folder.makeFolder(caseFolder)
@@ -162,13 +164,13 @@ package struct Report: Sendable {
     removeFiles(notOf: result, in: caseFolder)
   }
 
-  /// Closes the run; makes the study page, but for a shard, of whose study only the merge can tell.
+  /// Closes the run and writes the study page. A shard writes no study page: only the merge knows the whole study.
   ///
-  /// - Parameter context: the run's own, with the warnings and facts that only its end can know.
+  /// - Parameter context: the run's context, with the warnings and facts that are known only at its end.
   package mutating func finish(_ context: StudyContext, _ status: Status = .done) throws(NormaError) {
     self.context = context
     guard folder.shard == nil else { return try index.finishRun(run, status, context: context) }
-    // Pages first, then the numbers they show: after a crash between them the next run adjusts both again.
+    // Pages are written before the numbers they show: after a crash between the two, the next run adjusts both again.
     try index.adjustRegions { [folder] record in
       AtomicFile.removeUnfinished(in: folder.file(folder.folder(ofCase: record.row.name)))
       let page = CasePage(record, context: context, folder: folder)
@@ -196,9 +198,9 @@ package struct Report: Sendable {
     Self.files(ofScan: scan, channels: channels, inCase: name, folder: folder, context: context)
   }
 
-  /// What the page of a scan needs, tiles aside.
+  /// The files that a scan's page needs, except tiles.
   ///
-  /// - Parameter channels: of the scan; `nil` where it was not scored, which needs no files.
+  /// - Parameter channels: the scan's number of channels; `nil` if it was not scored, and then it needs no files.
   static func files(
     ofScan scan: String, channels: Int?, inCase name: String, folder: ReportFolder, context: StudyContext
   ) -> [String] {
@@ -209,13 +211,13 @@ package struct Report: Sendable {
       + pictures.map { folder.picture($0, ofScan: scan, inCase: name) }
   }
 
-  /// What a slide has beside the files of every scan.
+  /// The files that a slide has in addition to `files`.
   static func tileFiles(ofScan scan: String, inCase name: String, folder: ReportFolder) -> [String] {
     let tiles = TileLayer.allCases.map { folder.tiles($0, ofScan: scan, inCase: name) }
     return tiles.flatMap { [$0, SlideTiles.folder(of: $0)] } + [folder.tilePresence(ofScan: scan, inCase: name)]
   }
 
-  /// A scan that left the study, or fails now, must not leave an older heatmap behind that looks current.
+  /// Removes files of scans that left the study or failed in this run, so that no old heatmap looks current.
   private func removeFiles(notOf result: CaseResult, in caseFolder: String) {
     let kept = Set(
       result.scans.flatMap { scan -> [String] in
@@ -226,7 +228,7 @@ package struct Report: Sendable {
       })
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.file(caseFolder))) ?? []
     for name in names where ReportFolder.isScanFile(name) && !kept.contains("\(caseFolder)/\(name)") {
-      // A leftover is untidy, not wrong: the index does not know it.
+      // A file that cannot be removed does no harm: the index does not refer to it.
       try? FileManager.default.removeItem(atPath: folder.file("\(caseFolder)/\(name)"))
     }
   }

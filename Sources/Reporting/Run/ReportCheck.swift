@@ -5,22 +5,22 @@ import GRDB
 import Imaging
 import Threads
 
-/// Whether the files of a report are those that its index describes. Nothing is changed and nobody is kept waiting.
+/// Checks whether a report's files match its index. It changes nothing and takes no lock.
 package struct ReportCheck: Sendable {
   package private(set) var cases = 0
   package private(set) var scans = 0
-  /// What is missing, altered or contradicts itself, a sentence each.
+  /// Sentences, one for each file or row that is missing, altered or contradictory.
   package private(set) var faults: [String] = []
-  /// What could not be told, a sentence each.
+  /// Sentences, one for each thing that could not be checked.
   package private(set) var notes: [String] = []
 
   private let folder: ReportFolder
-  /// Paths within the report that its index accounts for.
+  /// Paths within the report that the index accounts for.
   private var known: Set<String> = []
   private var unhashed = 0
 
-  /// - Parameter progress: called with how many cases were looked at, and of how many.
-  /// - Throws: where there is no report, or its index cannot be read at all.
+  /// - Parameter progress: called with the number of cases checked so far and the number of all cases.
+  /// - Throws: if there is no report or its index cannot be read at all.
   package init(of path: String, progress: (Int, Int) -> Void = { _, _ in }) throws(NormaError) {
     let index = try CaseIndex(readingFrom: ReportFolder(path).index)
     folder = ReportFolder(path, pages: try index.pages())
@@ -90,7 +90,7 @@ package struct ReportCheck: Sendable {
   private mutating func checkPictures(of scan: ScanRow, inCase name: String, context: StudyContext?) {
     known.insert(folder.residual(ofScan: scan.name, inCase: name))
     known.insert(folder.picture(.original, ofScan: scan.name, inCase: name))
-    // Pictures of an older norma have other names.
+    // Older versions of norma gave the pictures other names.
     guard let context, context.pictures == ResultSettings.currentPictures else { return }
     let files = Report.files(
       ofScan: scan.name, channels: scan.channels, inCase: name, folder: folder, context: context)
@@ -106,7 +106,8 @@ package struct ReportCheck: Sendable {
     }
   }
 
-  /// What a run left behind that was killed, or a scan that is no longer in the study; other people's files are theirs.
+  /// Reports files left by a killed run or by a scan that is no longer in the study. Files that norma did not write are
+  /// ignored.
   private mutating func findUnknownFiles() {
     let cases = folder.file("cases")
     let files: [FolderWalk.File]
@@ -116,7 +117,7 @@ package struct ReportCheck: Sendable {
     }
     var told: Set<String> = []
     for file in files {
-      // A folder of tiles stands for the thousands of files in it.
+      // A tile folder is named once, instead of its thousands of tiles.
       let parts = FilePath.parts(of: file.path)
       let whole = parts.firstIndex { ReportFolder.isTileFolder($0) || AtomicFile.isUnfinished($0) } ?? parts.count - 1
       let name = parts[whole]

@@ -4,12 +4,12 @@ import Imaging
 extension ReportFolder {
   static let lock = ".norma.lock"
 
-  /// Takes the right to write this report, until it is released.
+  /// Takes the lock for writing this report. The caller holds it until it releases the returned lock.
   ///
   /// - Parameters:
-  ///   - command: the command line, for the lock's file.
-  ///   - makingFolder: whether the folder is made where there is none; else there is nothing to lock.
-  /// - Throws: `NormaError` that says who is writing here.
+  ///   - command: the command line, which is written to the lock file.
+  ///   - makingFolder: whether to make the folder if it does not exist. Without a folder there is nothing to lock.
+  /// - Throws: `NormaError` that names the process that is writing here.
   package func lock(command: String, makingFolder: Bool) throws(NormaError) -> WriterLock {
     if makingFolder { try makeIndexFolder() }
     do {

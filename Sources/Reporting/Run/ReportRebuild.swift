@@ -4,12 +4,12 @@ import Foundation
 import Imaging
 
 extension Report {
-  /// What was made again.
+  /// Counts of the pages and pictures that a rebuild made again.
   package struct Rebuilt: Sendable, Equatable {
     package var pages = 0
-    /// Scans whose heat was drawn again from their heatmap files.
+    /// Scans whose heat picture was drawn again from their heatmap files.
     package var drawn = 0
-    /// Sentences about what cannot be made without the scans.
+    /// Sentences that name the pictures that cannot be drawn without the scans.
     package var missing: [String] = []
 
     package init(pages: Int = 0, drawn: Int = 0, missing: [String] = []) {
@@ -19,10 +19,10 @@ extension Report {
     }
   }
 
-  /// Makes every page of a finished report again, from its index and its heatmaps alone.
+  /// Makes every page of a finished report again, from only its index and its heatmaps.
   ///
-  /// Pictures that are there stay as they are. Those of the heat are drawn from the heatmap files where they are not; those
-  /// of the scans themselves cannot be, and are named.
+  /// Existing pictures are kept. Missing heat pictures are drawn from the heatmap files. Missing pictures of the scans
+  /// cannot be drawn; `Rebuilt.missing` names them.
   package static func rebuild(in path: String) throws(NormaError) -> Rebuilt {
     let index = try CaseIndex(readingFrom: ReportFolder(path).index)
     let folder = ReportFolder(path, pages: try index.pages())
@@ -49,8 +49,8 @@ extension Report {
     return result
   }
 
-  /// Makes the study's page and those of some cases again, after they were reviewed; pages that are not there, or whose
-  /// pictures are those of an older norma, are left alone.
+  /// Makes the study page and the pages of some cases again after the cases were reviewed. Missing pages are not made,
+  /// and a report whose pictures come from an older version of norma is not changed.
   package static func showReviews(ofCases names: [String], in path: String) throws(NormaError) {
     let index = try CaseIndex(readingFrom: ReportFolder(path).index)
     let folder = ReportFolder(path, pages: try index.pages())
@@ -91,13 +91,13 @@ extension Report {
     }
   }
 
-  /// A heatmap file, reduced as the pages show it, read some rows at a time.
+  /// Reads a heatmap file, some rows at a time, and reduces it to the size that the pages show.
   private static func smallHeatmap(_ path: String) throws(NormaError) -> Heatmap {
     let file = try TIFFFile(path: path)
     let (width, height) = (file.pages[0].width, file.pages[0].height)
     let factor = (max(width, height) + ScanPictures.longestSide - 1) / ScanPictures.longestSide
     var values: [Float] = []
-    // Whole blocks: their maxima do not depend on where the rows were cut.
+    // Each part holds whole blocks of `factor` rows, so the blocks' maxima do not depend on where the rows are cut.
     let rows = max(1, 256 / factor) * factor
     for y in stride(from: 0, to: height, by: rows) {
       let part = try file.region(page: 1, x: 0, y: y, width: width, height: min(rows, height - y))

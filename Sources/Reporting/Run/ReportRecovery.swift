@@ -3,19 +3,19 @@ import Files
 import Foundation
 import Imaging
 
-/// What keeps a report sound when a run is stopped or killed at any moment, and the next one goes on.
+/// Keeps a report consistent when a run is stopped or killed at any moment and the next run continues.
 extension Report {
-  /// Has to come before the first file of a case is written.
+  /// Must be called before the first file of a case is written.
   ///
-  /// A case that was recorded before counts as unfinished from here on: a run that is killed between its new files and its
-  /// new row would else leave files of these settings that a later run takes for those of the older ones.
+  /// Marks a case that was recorded before as unfinished. Otherwise, if the run were killed after it wrote new files
+  /// and before it wrote the new row, a later run would mistake the new files for files of the older settings.
   package func beginCase(named name: String) throws(NormaError) {
     try index.markUnfinished(caseNamed: name)
     AtomicFile.removeUnfinished(in: folder.file(folder.folder(ofCase: name)))
   }
 
-  /// Removes what was written of a case that will not be recorded. What an older run recorded of it stays, and is computed
-  /// again by the next.
+  /// Removes the files written for a case that will not be recorded. If an older run recorded the case, its files and
+  /// row stay, and the next run computes the case again.
   package func abandonCase(named name: String) {
     let caseFolder = folder.file(folder.folder(ofCase: name))
     AtomicFile.removeUnfinished(in: caseFolder)
@@ -26,8 +26,8 @@ extension Report {
     if written.count == names.count { try? FileManager.default.removeItem(atPath: caseFolder) }
   }
 
-  /// Closes a run that the user ended: finished cases are kept and shown. q-values are left for the run that sees all
-  /// scans, since bringing them onto every page could take longer than a user wants to wait.
+  /// Closes a run that the user stopped. Finished cases are kept and shown. q-values are left to the run that sees
+  /// all scans, because writing them to every page could take longer than the user wants to wait.
   ///
   /// - Parameter reason: a sentence for the study's page.
   package func stopStudy(_ context: StudyContext, because reason: String) throws(NormaError) {
@@ -39,7 +39,7 @@ extension Report {
 }
 
 extension CaseIndex {
-  /// What `scoring` says of a case whose files are being written anew; no settings read like it.
+  /// The value of `scoring` for a case whose files are being rewritten. No real settings text equals it.
   static let unfinished = "unfinished"
 
   fileprivate func markUnfinished(caseNamed name: String) throws(NormaError) {

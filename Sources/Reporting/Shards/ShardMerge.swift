@@ -3,19 +3,20 @@ import Foundation
 import GRDB
 import Imaging
 
-/// Puts the indexes of a study's shards together to the index of the whole.
+/// Merges the indexes of a study's shards into the index of the whole study.
 ///
-/// The new index is built aside and takes the old one's place when it is complete: run twice it gives the same, and
-/// stopped in its middle it leaves what was there. Rows get the numbers that one run over the whole study gives them.
+/// The new index is built under a temporary name and replaces the old index when it is complete. A second merge gives
+/// the same result, and a merge that is stopped leaves the old index. Rows get the same numbers as in one run over the
+/// whole study.
 package struct ShardMerge {
   package let folder: ReportFolder
   /// Shards with an index, by number.
   package let parts: [ShardPart]
   private let sharing: CaseIndex.Sharing
 
-  /// Looks at all shards of a report; changes nothing.
+  /// Reads and checks all shards of a report and changes nothing.
   ///
-  /// - Throws: `NormaError` where there is none, or where some do not belong together, by their names.
+  /// - Throws: `NormaError` if there are no shards, or if some do not belong together; the error names them.
   package init(of folder: ReportFolder, sharing: CaseIndex.Sharing) throws(NormaError) {
     self.folder = folder
     self.sharing = sharing
@@ -45,10 +46,10 @@ package struct ShardMerge {
     return (1...parts[0].shard.count).filter { !found.contains($0) }
   }
 
-  /// Shards whose last run did not come to its end.
+  /// Shards whose last run did not finish.
   package var unfinished: [ShardPart] { parts.filter { $0.run.status != .done } }
 
-  // MARK: - Do they belong together
+  // MARK: - Checks
 
   private static func checkDivision(_ shards: [Shard], in folder: ReportFolder) throws(NormaError) {
     let divisions = Dictionary(grouping: shards, by: \.count).sorted { $0.key < $1.key }
@@ -62,7 +63,7 @@ package struct ShardMerge {
       remedy: "Remove the folders of the shards that are not wanted")
   }
 
-  /// The most frequent settings are taken for those that were meant.
+  /// Throws if the shards' settings differ. The most frequent settings are taken as the intended ones.
   private func checkSettings() throws(NormaError) {
     func check(_ what: String, _ value: (ShardPart) -> String) throws(NormaError) {
       let groups = Dictionary(grouping: parts, by: value).sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
@@ -92,7 +93,7 @@ package struct ShardMerge {
     }
   }
 
-  /// `1/4, 2/4 and 37 others`
+  /// The names of shards in a sentence, at most five: `1/42, 2/42, 3/42, 4/42, 5/42 and 37 others`.
   package static func names(_ shards: [Shard]) -> String {
     let shown = shards.prefix(5).map { "\($0)" }
     return shown.joined(separator: ", ")
@@ -101,12 +102,12 @@ package struct ShardMerge {
 
   // MARK: - Merging
 
-  /// Makes the index of the whole and everything that is shown of it.
+  /// Makes the index of the whole study and its pages.
   ///
   /// - Parameters:
-  ///   - complete: given the index with all cases, adds to the run's context what only the whole study can tell; returns
+  ///   - progress: called before each shard with the number of shards that are done.
+  ///   - complete: given the index with all cases, adds facts about the whole study to the run's context; returns
   ///     whether the study is complete.
-  ///   - progress: told before each shard how many are done.
   package func write(
     toolVersion: String, progress: (Int) throws -> Void,
     complete: (CaseIndex, inout StudyContext) throws -> Bool
@@ -137,7 +138,7 @@ package struct ShardMerge {
     try folder.makeFolder("assets")
     try Report.writeAssets(in: folder)
     try index.adjustRegions { [context] record in
-      // A page that is gone with its pictures is not made up again.
+      // A page that was deleted with its pictures is not made again.
       guard FileManager.default.fileExists(atPath: folder.file(record.row.reportPath)) else { return }
       let page = CasePage(record, context: context, folder: folder)
       try folder.write(page.data, to: record.row.reportPath)

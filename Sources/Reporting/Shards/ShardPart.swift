@@ -1,8 +1,8 @@
-/// A shard of a report that has an index, and what the index says of its last run.
+/// A shard that has an index, with the last run in that index.
 package struct ShardPart: Sendable {
   package let shard: Shard
   package let run: RunRow
   package let context: StudyContext
-  /// Path of its index.
+  /// Path of the shard's index.
   let index: String
 }

@@ -1,21 +1,22 @@
 import Files
 import GRDB
 
-/// How far a shard is, as its index says.
+/// The progress of a shard according to its index.
 package struct ShardProgress: Sendable, Equatable {
   package let shard: Shard
-  /// Status of its last run; `nil` where none has begun.
+  /// Status of the shard's last run; `nil` if no run has begun.
   package let status: Status?
-  /// Cases that are finished, and how many belong to it.
+  /// Number of finished cases.
   package let done: Int
+  /// Number of cases that belong to the shard; `nil` if unknown.
   package let cases: Int?
   package let failedScans: Int
   package let startedAt: String?
   package let finishedAt: String?
 
-  /// All shards of a report, those included that no run has begun; empty where there are none.
+  /// All shards of a report, including shards that no run has begun. Empty if the report has no shards.
   ///
-  /// Reads while others write, from whichever host.
+  /// This can read the indexes while other processes, on any host, write them.
   package static func all(in folder: ReportFolder) throws(NormaError) -> [ShardProgress] {
     let found = folder.shardsFound
     guard let count = found.last?.count else { return [] }

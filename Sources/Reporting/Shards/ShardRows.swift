@@ -3,14 +3,14 @@ import Foundation
 import GRDB
 import Imaging
 
-/// How rows come from the indexes of shards into that of the whole.
+/// Copies rows from the indexes of shards into the index of the whole study.
 extension CaseIndex {
-  /// A new index that nobody reads before it is complete.
+  /// Opens a new index that no other program reads before it is complete.
   init(mergingTo path: String) throws(NormaError) {
     self.path = path
     do {
       var configuration = Configuration()
-      // What a crash leaves is thrown away: no journal is needed, and no wait for the disk before the end.
+      // After a crash the file is thrown away, so it needs no journal and no syncing before the end.
       configuration.prepareDatabase { database in
         try database.execute(sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536")
       }
@@ -21,7 +21,7 @@ extension CaseIndex {
 
   /// Copies the finished cases of all shards.
   ///
-  /// - Throws: `NormaError` that names the shard that cannot be read or holds what it should not.
+  /// - Throws: `NormaError` that names the shard that cannot be read or holds invalid data.
   func take(
     _ parts: [ShardPart], run: Int64, sharing: Sharing, progress: (Int) throws -> Void
   ) throws {
@@ -33,7 +33,7 @@ extension CaseIndex {
     try write { try $0.execute(sql: "DROP TABLE temp.places") }
   }
 
-  /// Gives every case, and its first scan, the number that it has in a study analyzed at once: by name.
+  /// Numbers every case and its first scan by the case's name, as in one run over the whole study.
   private func place(_ parts: [ShardPart], sharing: Sharing) throws {
     try write { database in
       try database.execute(
@@ -79,7 +79,7 @@ extension CaseIndex {
   }
 
   private static func copy(_ part: ShardPart, run: Int64, in database: Database) throws {
-    // A shard that an older norma wrote lacks the latest.
+    // A shard written by an older version of norma lacks the newest columns.
     func columns(_ table: String, but others: Set<String>) throws -> [String] {
       let known = Set(try database.columns(in: table, in: "shard").map(\.name))
       return try database.columns(in: table, in: "main").map(\.name).filter {
@@ -127,7 +127,7 @@ extension CaseIndex {
     try database.execute(sql: "DROP TABLE temp.scan_places")
   }
 
-  /// What is of the report as a whole, and outlives every merge: who it is, and reviews.
+  /// Copies the data that belong to the whole report and survive every merge: its identity and its reviews.
   func takeIdentityAndReviews(from path: String, sharing: Sharing) throws(NormaError) {
     let (identity, reviews) = try CaseIndex(updating: path, sharing: sharing).read { database in
       (
@@ -147,14 +147,14 @@ extension CaseIndex {
     }
   }
 
-  /// Takes the place of a report's index.
+  /// Replaces a report's index by this one.
   func becomeIndex(of folder: ReportFolder, sharing: Sharing) throws(NormaError) {
     do {
       if FileManager.default.fileExists(atPath: folder.index) {
         let old = try CaseIndex(updating: folder.index, sharing: sharing)
         old.becomePlainFile()
         try old.queue.close()
-        // The log of the old index would be read as one of the new.
+        // SQLite would mistake the old index's log for the new index's log.
         guard !FileManager.default.fileExists(atPath: folder.index + "-wal") else {
           throw NormaError(
             .system, subject: folder.index, found: "another program has the index open",

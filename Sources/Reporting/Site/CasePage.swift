@@ -1,10 +1,10 @@
 import Anomaly
 import Foundation
 
-/// The page of a case: verdict, and for every scan its pictures and regions.
+/// The page of a case: its verdict, and the pictures and regions of every scan.
 ///
-/// Like the study page it is made from the index alone. With JavaScript it shows one scan at a time, to zoom into and leaf
-/// through; without, all of them below each other.
+/// Like the study page, it is made from the index alone. With JavaScript it shows one scan at a time, and the reader
+/// can zoom and move from scan to scan. Without JavaScript it shows all scans below each other.
 struct CasePage {
   private let content: Content
 
@@ -28,17 +28,17 @@ struct CasePage {
     let isColored: Bool
     let bar: ColorBar
     let palette: String
-    /// The first level of heat that is shown, at the threshold.
+    /// The heat level at the threshold.
     let firstLevel = HeatLevels.atThreshold
     let style: String
     let script: String
   }
 
-  /// What a reviewer said whose verdict is in the index.
+  /// The text of the review in the index.
   private struct ReviewWords: Sendable {
     let verdict: String
     let note: String
-    /// `by Ada, 2026-11-25`
+    /// Reviewer, if known, and date: `by Ada, 2026-11-25`.
     let origin: String
 
     init(_ review: Review) {
@@ -48,7 +48,7 @@ struct CasePage {
     }
   }
 
-  /// The scans of a case at a glance.
+  /// An overview of the scans of a case.
   private struct Stack: Sendable {
     let worst: ScanSection
     let bars: [StackPlot.Bar]
@@ -94,7 +94,7 @@ struct CasePage {
 
   var data: Data { PageTemplate.case.page(content) }
 
-  /// Slice 9 comes before slice 10, as in the scanner.
+  /// Orders scans by the numbers in their names, as the scanner does: slice 9 comes before slice 10.
   private static func isBefore(_ a: String, _ b: String) -> Bool {
     switch a.compare(b, options: [.numeric, .caseInsensitive]) {
     case .orderedAscending: true

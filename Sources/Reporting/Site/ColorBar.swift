@@ -1,6 +1,6 @@
 import Foundation
 
-/// The colour scale of a study, as the numbers of an SVG picture.
+/// The numbers for an SVG picture of a study's colour scale.
 struct ColorBar: Sendable {
   struct Stop: Sendable {
     let x: String

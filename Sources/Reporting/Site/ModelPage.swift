@@ -4,7 +4,8 @@ import Foundation
 import Generation
 import Imaging
 
-/// The page of one model, or of several side by side: what it was trained on, how training went, what its latents do.
+/// The page of one model, or of several side by side: its training data, the course of its training, and the effects of
+/// its latents.
 package struct ModelPage {
   /// A model with the pictures that were drawn from it.
   package struct Subject: Sendable {
@@ -15,8 +16,8 @@ package struct ModelPage {
     let traversals: [Traversal]
 
     /// - Parameters:
-    ///   - samples: picture of draws from the prior, as a path from the page.
-    ///   - strips: picture of `traversals`, a row each.
+    ///   - samples: path, relative to the page, of the picture of draws from the prior.
+    ///   - strips: path, relative to the page, of the picture of `traversals`, with one row for each traversal.
     package init(name: String, model: Model, samples: String, strips: String, traversals: [Traversal]) {
       self.name = name
       self.model = model
@@ -108,7 +109,7 @@ package struct ModelPage {
     let name: String
   }
 
-  /// - Parameter rate: the false-positive rate that is marked among the healthy scores.
+  /// - Parameter rate: the false-positive rate whose threshold is marked among the healthy scores.
   package init(_ subjects: [Subject], rate: Double = 0.05) {
     let names = subjects.map(\.name)
     content = Content(
@@ -119,7 +120,7 @@ package struct ModelPage {
       })
   }
 
-  /// Writes the page and its style into a folder that is there.
+  /// Writes the page and its style into an existing folder.
   package func write(to folder: String) throws(NormaError) {
     do {
       try FileManager.default.createDirectory(atPath: folder + "/assets", withIntermediateDirectories: true)
@@ -130,7 +131,7 @@ package struct ModelPage {
 
   // MARK: - Words
 
-  /// What a model file holds, a line a fact, a column a model.
+  /// The facts of model files as text, with one line per fact and one column per model.
   package static func text(_ models: [(name: String, model: Model)]) -> String {
     let rows = [Row(name: "", values: models.map(\.name))] + facts(models.map(\.model))
     let widths = models.indices.map { k in rows.map { $0.values[k].count }.max() ?? 0 }
@@ -255,10 +256,10 @@ package struct ModelPage {
     }
   }
 
-  /// Hues that lie far apart for cases that follow each other.
+  /// Degrees of hue between one case and the next. The golden angle gives consecutive cases very different hues.
   private static let goldenAngle = 137.508
 
-  /// More points than can be told apart; the neighbour embedding would take long.
+  /// The most points on a map. More could not be told apart, and the neighbour embedding would take too long.
   private static let mostPlaces = 1000
 
   private static func maps(of model: Model) -> [LatentMap] {
@@ -300,7 +301,7 @@ package struct ModelPage {
       + "color a case"
   }
 
-  /// The share of held-out healthy cases that score below, over the score.
+  /// The plot of the share of held-out healthy cases that score at most x, over the score x.
   private static func calibration(_ model: Model, rate: Double) -> Calibration? {
     guard let scores = model.calibrations[.ensemble]?.caseScores, let low = scores.first, let high = scores.last else {
       return nil

@@ -2,8 +2,8 @@ import Mustache
 
 /// A structure whose members a template looks up by name.
 ///
-/// For every name it looks up swift-mustache would go through all members of a structure by reflection; here that is done
-/// once for each structure that is shown.
+/// swift-mustache would go through all members of a structure by reflection for every name that it looks up. This class
+/// does so only once for each structure.
 final class PageObject: MustacheParent {
   private let value: Any
   private lazy var members = Dictionary(
@@ -15,7 +15,7 @@ final class PageObject: MustacheParent {
 
   func child(named name: String) -> Any? { members[name] }
 
-  /// The value as a template takes it; `nil` for an optional without one.
+  /// The value in a form that a template accepts; `nil` for an optional that is `nil`.
   static func shown(_ value: Any) -> Any? {
     if value is String || value is Bool || value is Int { return value }
     let mirror = Mirror(reflecting: value)

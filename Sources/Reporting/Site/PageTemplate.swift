@@ -11,7 +11,7 @@ struct PageTemplate: Sendable {
   static let model = PageTemplate(PackageResources.model_mustache)
 
   static let style = Data(PackageResources.style_css)
-  /// One file for all pages, each part of which does nothing where a page lacks what it is for.
+  /// One script file for all pages. Each of its parts does nothing on a page that lacks the elements it works on.
   static let script = Data(
     Array("\"use strict\";\n".utf8) + PackageResources.review_js + PackageResources.table_js
       + PackageResources.values_js + PackageResources.tiles_js + PackageResources.panes_js + PackageResources.viewer_js)
@@ -19,17 +19,18 @@ struct PageTemplate: Sendable {
   private init(_ bytes: [UInt8]) {
     MustacheContentTypes.register(ScalarHTML(), named: "ScalarHTML")
     let text = "{{% CONTENT_TYPE: ScalarHTML}}" + String(decoding: bytes, as: UTF8.self)
-    // The text is part of the program; one that does not parse fails every test of the pages.
+    // The template is part of the program. If it did not parse, every test of the pages would fail.
     template = try! MustacheTemplate(string: text)
   }
 
   func page(_ content: some Sendable) -> Data { Data(template.render(PageObject.shown(content) as Any).utf8) }
 }
 
-/// Escapes byte by byte: what is special in HTML is one byte of UTF-8, and no part of another character.
+/// Escapes text byte by byte: each character that is special in HTML is one byte of UTF-8 that never occurs in another
+/// character.
 ///
-/// swift-mustache's own escaping goes by `Character`, where a quote followed by a combining accent is no quote: a
-/// browser still sees one, and a hostile folder name could leave its attribute.
+/// swift-mustache's own escaping compares each `Character`. A quote followed by a combining accent is a different
+/// `Character` and is not escaped, but a browser still sees the quote: a hostile folder name could end its attribute.
 private struct ScalarHTML: MustacheContentType {
   func escapeText(_ text: String) -> String {
     var bytes: [UInt8] = []

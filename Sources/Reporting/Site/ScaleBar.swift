@@ -1,6 +1,6 @@
 import Foundation
 
-/// A length drawn over a scan whose pixel size is known, in scan pixels.
+/// A scale bar drawn over a scan with a known pixel size. Its coordinates are in scan pixels.
 struct ScaleBar: Sendable {
   let x: Int
   let y: Int
@@ -10,7 +10,7 @@ struct ScaleBar: Sendable {
   let labelSize: Int
   let labelY: Int
 
-  /// The longest of one, two or five times a power of ten that fits into a quarter of the width.
+  /// Chooses the longest length of 1, 2 or 5 times a power of ten that fits into a quarter of the scan's width.
   init?(width: Int, height: Int, micrometersPerPixel: Double?) {
     guard let size = micrometersPerPixel, size > 0, size.isFinite, width > 0 else { return nil }
     let room = Double(width) * size / 4

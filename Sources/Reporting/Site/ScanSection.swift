@@ -1,37 +1,37 @@
 import Anomaly
 import Foundation
 
-/// What a case's page says and shows of one scan.
+/// The text and pictures of one scan on a case's page.
 struct ScanSection: Sendable {
   let anchor: String
   let name: String
   let score: String
   let verdict: String
   let flagged: Bool
-  /// Why it failed; `nil` where it did not.
+  /// Why the scan failed; `nil` if it did not fail.
   let reason: String?
   let width: Int
   let height: Int
-  /// Shown larger than it is: the browser must not blur what the model did not.
+  /// Whether the scan is shown enlarged. The browser must then not blur its pixels.
   let isSmall: Bool
   let size: String
-  /// Micrometers a pixel along x, for the page's scale bar.
+  /// Micrometers per pixel along x, for the page's scale bar.
   let micrometers: String?
-  /// As in the file, in color; `nil` where there is no such picture.
+  /// Link to the picture of the scan as it is in the file, in color; `nil` if there is no such picture.
   let original: String?
   let base: String
   let expected: String
   let heat: String
   let heatmap: String
   let values: String
-  /// `nil` where the scan has none.
+  /// `nil` if the scan has no tiles.
   let tiles: Tiles?
   let ruler: ScaleBar?
   let panels: [Panel]
   let regions: [Line]
   let regionTitle: String
   let thumbnail: String
-  /// What the file says in words, by tag.
+  /// The file's text metadata, by tag.
   let metadata: [StudyContext.Fact]
 
   /// Deep Zoom tiles of a slide and of its heat.
@@ -39,7 +39,7 @@ struct ScanSection: Sendable {
     let scan: String
     let heatmap: String
     let presence: String
-    /// Columns and rows of tiles of the largest level, which is the last.
+    /// Size of the largest level, which is the last.
     let columns: Int
     let rows: Int
     let levels: Int
@@ -49,16 +49,16 @@ struct ScanSection: Sendable {
     let title: String
     let caption: String
     let alt: String
-    /// `difference`, where the pictures are subtracted; else they lie over each other.
+    /// `difference` if the pictures are subtracted; otherwise the pictures are drawn over each other.
     let kind: String
     let pictures: [Layer]
-    /// Not `ruler`: a template takes that of the scan where a panel has none.
+    /// The panel's scale bar. It must not be named `ruler`: for a panel without one, the template would use the scan's.
     let ownRuler: ScaleBar?
   }
 
   struct Layer: Sendable {
     let picture: String
-    /// The class of its `ChannelViews`, and of what lies over others.
+    /// The CSS classes: the view from `ChannelViews`, and `over` for a picture drawn over others.
     let view: String
   }
 
@@ -80,7 +80,7 @@ struct ScanSection: Sendable {
     let qValue: String
   }
 
-  /// - Parameter number: one-based place in the case.
+  /// - Parameter number: place of the scan in its case, from 1.
   init(
     _ scan: ScanRow, _ regions: [Region], metadata: [String: String], number: Int, of row: CaseRow,
     context: StudyContext, folder: ReportFolder
@@ -115,7 +115,7 @@ struct ScanSection: Sendable {
     self.metadata = metadata.sorted { $0.key < $1.key }.map { .init($0.key, $0.value) }
   }
 
-  /// Words and addresses.
+  /// Makes the text and links of the section.
   private struct Words {
     let row: CaseRow
     let scan: ScanRow
@@ -136,7 +136,7 @@ struct ScanSection: Sendable {
       return FileManager.default.fileExists(atPath: folder.file(path)) ? link(to: path) : nil
     }
 
-    /// Where they lie on the disk: whoever needs the space may delete them.
+    /// The scan's tiles if they are on the disk: users may delete them to free space.
     var tiles: Tiles? {
       let descriptions = TileLayer.allCases.map { folder.tiles($0, ofScan: scan.name, inCase: row.name) }
       guard scan.status == .done, let size = SlideTiles.size(inDescription: folder.file(descriptions[0])),

@@ -1,8 +1,8 @@
 import Foundation
 
-/// Case scores against those of healthy cases, as the numbers of an SVG strip plot.
+/// The numbers for an SVG strip plot that compares case scores with the scores of healthy cases.
 ///
-/// Places along the axis are percentages, so that the plot fits any width while its text keeps its size.
+/// Places along the axis are percentages, so that the plot fits any width and its text keeps its size.
 struct ScorePlot: Sendable {
   struct Point: Sendable {
     let x: String
@@ -15,7 +15,7 @@ struct ScorePlot: Sendable {
   struct Tick: Sendable {
     let x: String
     let label: String
-    /// In the right half, where a label must end rather than begin.
+    /// Whether the tick is in the right half, where its label must end at the tick instead of beginning there.
     var isRight = false
   }
 
@@ -24,23 +24,23 @@ struct ScorePlot: Sendable {
   let ticks: [Tick]
   let limit: Tick?
 
-  /// - Returns: `nil` where there is nothing to compare.
+  /// - Returns: `nil` if no case has a score.
   init?(_ rows: [CaseRow], context: StudyContext) {
     let scored = rows.filter { $0.score?.isFinite == true }
     let calibration = context.calibrationScores.filter(\.isFinite)
     let limits = scored.compactMap(\.score) + calibration + [context.scoreThreshold].compactMap { $0 }
     guard !scored.isEmpty, let low = limits.min(), let high = limits.max() else { return nil }
     let width = max(high - low, 1e-6)
-    // Room at both ends for a marker's radius.
+    // Leaves room for a marker's radius at both ends.
     func place(_ score: Double) -> String { PageText.number(3 + 94 * (score - low) / width, digits: 3) + "%" }
-    // Multiples of the golden ratio spread points evenly without chance, so that a page looks the same every time.
+    // Multiples of the golden ratio spread points evenly without random numbers, so a page looks the same every time.
     func jitter(_ index: Int) -> Int {
       Int((((Double(index) * 0.618_034).truncatingRemainder(dividingBy: 1)) * 26 - 13).rounded())
     }
     healthy = calibration.enumerated().map { index, score in
       Point(x: place(score), y: 42 + jitter(index), link: "", label: "", flagged: false)
     }
-    // Flagged cases last, on top of the others.
+    // Flagged cases are drawn last, on top of the others.
     cases = scored.sorted { !$0.flagged && $1.flagged }.enumerated().map { index, row in
       let score = row.score ?? 0
       return Point(
@@ -57,7 +57,7 @@ struct ScorePlot: Sendable {
     }
   }
 
-  /// One, two or five times a power of ten, for five to ten ticks.
+  /// The distance between ticks: 1, 2 or 5 times a power of ten, which gives five to ten ticks.
   private static func step(_ width: Double) -> Double {
     let power = pow(10, log10(width / 10).rounded(.down))
     return [1, 2, 5].map { $0 * power }.first { width / $0 <= 10 } ?? 10 * power

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Scores along the scans of a case, as the numbers of an SVG bar chart.
+/// The numbers for an SVG bar chart of the scores of a case's scans.
 enum StackPlot {
   struct Bar: Sendable {
-    /// Percent of the chart's width and height.
+    /// Percentages of the chart's width or height, for `x`, `width`, `y` and `height`.
     let x: String
     let width: String
     let y: String
@@ -13,7 +13,8 @@ enum StackPlot {
     let flagged: Bool
   }
 
-  /// Bars from the lowest score, with a little left of it to see; all as high where all scores are the same.
+  /// Bars whose heights begin at the lowest score, whose bar is low but visible. All bars are full height if all scores
+  /// are the same.
   static func bars(_ scans: [(score: Double, name: String, isFlagged: Bool)], anchors: [String]) -> [Bar] {
     let scores = scans.map(\.score).filter(\.isFinite)
     guard let low = scores.min(), let high = scores.max() else { return [] }

@@ -1,9 +1,9 @@
 import Files
 import Foundation
 
-/// The page of the whole study: verdict, failures, warnings, the cases ranked, provenance.
+/// The page of the whole study: verdict, failures, warnings, the ranked cases and provenance.
 ///
-/// Everything on it comes from the index and the run's context, so that it can be made again without the scans.
+/// The whole page comes from the index and the run's context, so it can be made again without the scans.
 struct StudyPage {
   private let content: Content
 
@@ -28,12 +28,12 @@ struct StudyPage {
   private struct Failure: Sendable {
     let name: String
     let link: String
-    /// `nil` where the reason names it.
+    /// Path of the scan; `nil` if the reason names it already.
     let path: String?
     let reason: String
   }
 
-  /// A row of the table; raw numbers beside the worded ones are what the script sorts by.
+  /// A row of the table. The page's script sorts by the raw numbers.
   private struct Line: Sendable {
     let name: String
     let link: String
@@ -50,11 +50,11 @@ struct StudyPage {
     let region: String?
     let rawRegion: String
     let status: String
-    /// What a reviewer said whose verdict is in the index.
+    /// The reviewer's verdict in the index.
     let review: String?
   }
 
-  /// Cases on the page, and scans that could not be scored: browsers take no more.
+  /// The largest number of cases, and of scans that could not be scored, on the page. Browsers cannot handle more.
   private static let mostRows = 20_000
 
   init(_ index: CaseIndex, context: StudyContext, folder: ReportFolder) throws(NormaError) {
@@ -87,7 +87,7 @@ struct StudyPage {
 
   var data: Data { PageTemplate.study.page(content) }
 
-  /// What the page leaves out, in sentences.
+  /// Sentences that say what the page leaves out.
   private static func omissions(_ counts: StudyCounts) -> [String] {
     var sentences: [String] = []
     if counts.cases > mostRows {
