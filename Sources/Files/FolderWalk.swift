@@ -54,7 +54,7 @@ package struct FolderWalk: Sendable {
       // Enter real folders before links to them, so that the order on the disk does not decide which path is listed.
       if pending.isEmpty, !links.isEmpty { pending = [links.removeFirst()] }
       guard let folder = pending.popLast() else { break }
-      guard let status = Self.status(of: full(folder)) else { continue }  // removed since
+      guard let status = Self.status(of: full(folder)) else { continue }  // it was removed meanwhile
       guard visited.insert(Place(status)).inserted else {
         let clause = "it leads to a folder that is read already or that this one lies in"
         notes.append("\(text(folder)): \(clause). It is left out.")
@@ -124,7 +124,7 @@ package struct FolderWalk: Sendable {
   private func names(in folder: Path) throws(NormaError) -> [Path] {
     guard let stream = opendir(Self.terminated(full(folder))) else {
       let code = errno
-      if code == ENOENT { return [] }  // removed since
+      if code == ENOENT { return [] }  // it was removed meanwhile
       throw .system(text(folder), doing: "the folder cannot be read", code: code, remedy: "Check its permissions")
     }
     defer { closedir(stream) }
@@ -133,7 +133,7 @@ package struct FolderWalk: Sendable {
     while let entry = readdir(stream) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
       let isHidden = name.first == UInt8(ascii: ".")
-      let isFolder = [".", ".."].contains(String(decoding: name, as: UTF8.self))  // itself, or that above
+      let isFolder = [".", ".."].contains(String(decoding: name, as: UTF8.self))  // the folder itself or its parent
       if !isHidden || takesHidden && !isFolder { result.append(name) }
       errno = 0
     }
