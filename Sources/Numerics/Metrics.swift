@@ -1,6 +1,6 @@
 /// Detection metrics from scores and truth, as scikit-learn defines them.
 package enum Metrics {
-  /// Scores in descending order with the truth beside them; equal scores count as one threshold.
+  /// Scores in descending order and their truth; equal scores count as one threshold.
   package struct Ranking: Sendable {
     /// Cumulative true and false positives after each distinct score, from the highest down.
     package private(set) var truePositives: [Int] = []
@@ -8,7 +8,7 @@ package enum Metrics {
 
     /// - Parameters:
     ///   - scores: finite numbers; higher is more abnormal.
-    ///   - truth: whether each score's pixel is truly abnormal; as many as scores.
+    ///   - truth: whether each scored item is abnormal; as many values as scores.
     package init(scores: [Float], truth: [Bool]) {
       precondition(scores.count == truth.count, "\(scores.count) scores, \(truth.count) truths")
       // One integer per pixel sorts several times faster than pairs. It holds the score's order-preserving bits, then
