@@ -53,7 +53,7 @@ package final class AtomicFile {
     if !isCommitted { unlink(temporaryPath) }
   }
 
-  /// Whether a name is that of a temporary file, which was never completed.
+  /// Whether a file name is the temporary name of a file that was never completed.
   package static func isUnfinished(_ name: String) -> Bool {
     name.utf8.starts(with: ".".utf8) && name.hasSuffix(".part")
   }

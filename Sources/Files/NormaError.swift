@@ -3,7 +3,7 @@
 /// The message is one or two full sentences: the subject, the page if there is one, what was found, what was expected
 /// and what to do.
 package struct NormaError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// Which side is at fault.
+  /// The kind of error, which tells whose fault it is.
   package enum Kind: String, Sendable {
     /// The file breaks its own format.
     case malformed
