@@ -3,9 +3,9 @@ import Threads
 
 /// The processes that `mpirun` or `srun` started to compute together, seen from one of them.
 ///
-/// All processes call the same functions in the same order; each call waits until all have made it. While a process
-/// waits, it checks whether the others are still running, because Open MPI does not tell when a process on the same
-/// machine was killed.
+/// All processes call the same functions in the same order; each call waits until all have made it. A process that
+/// waits also checks whether the others are still running, because Open MPI does not tell them when a process was
+/// killed.
 package final class Ranks {
   /// Number of this process, counted from 0.
   package let rank: Int
@@ -207,7 +207,7 @@ package final class Ranks {
     return digest(status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") } ?? "")
   }
 
-  /// FNV-1a, of which the upper 48 bits are kept, since a `Double` holds them exactly.
+  /// FNV-1a hash; keeps the upper 48 bits, which a `Double` holds exactly.
   private static func digest(_ text: some StringProtocol) -> Double {
     Double(text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } >> 16)
   }
