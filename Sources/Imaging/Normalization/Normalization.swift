@@ -32,8 +32,8 @@ package struct Normalization: Sendable, Equatable, Codable {
     }
   }
 
-  /// The values that the median and one standard deviation are mapped to by `standardScore` (where the median is the
-  /// mean) and `robust`.
+  /// The center of the values (`robust`: median of the tissue; `standardScore`: mean of the foreground) is mapped to
+  /// `middle`, and one standard deviation becomes `deviation`.
   private static let (middle, deviation): (Float, Float) = (0.5, 0.12)
 
   package enum Scope: String, Sendable, Codable {

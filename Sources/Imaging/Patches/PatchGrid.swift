@@ -34,7 +34,7 @@ package struct PatchGrid: Sendable, Equatable {
     (columns[patch % columns.count], rows[patch / columns.count])
   }
 
-  /// All patches, `[n, h, w, c]`.
+  /// Cuts out all patches, `[n, h, w, c]`.
   package func patches(of image: Image) -> [Float] {
     var result = [Float](repeating: 0, count: count * patchSize * patchSize * image.channels)
     result.withUnsafeMutableBufferPointer { cut(image, into: $0, patches: 0..<count) }

@@ -67,7 +67,7 @@ struct TIFFDecoder {
     }
   }
 
-  /// The number of decoders, each on its own handle, that decode a region fastest; 1 for a small region.
+  /// The number of decoders, each on its own handle, that should share a region; 1 if it is small or decoded row by row.
   func workers(for region: PixelRectangle) -> Int {
     guard !isReadByRow, region.width.multipliedReportingOverflow(by: region.height).partialValue >= Self.worthSharing
     else { return 1 }
@@ -319,7 +319,7 @@ struct TIFFDecoder {
     }
   }
 
-  /// The planes to decode; a single `nil` if all samples of a pixel are stored together.
+  /// The planes to decode; a single `nil` if all samples of a pixel are decoded together.
   private var planes: [Int?] {
     guard page.isPlanar else { return [nil] }
     return switch rendering {

@@ -2,7 +2,7 @@ internal import CTIFF
 import Files
 internal import Glibc
 
-/// Opens a TIFF file for reading and calls libtiff; no other code does.
+/// Opens a TIFF file for reading and calls libtiff on it; no other code reads TIFF files.
 ///
 /// Not thread-safe, since libtiff's handles are not.
 final class TIFFHandle {

@@ -1,6 +1,6 @@
 internal import CTIFF
 
-/// What a TIFF file says about one of its pages, before anything is decoded.
+/// A page's tags, read before anything is decoded.
 package struct TIFFPage: Sendable {
   package enum Layout: Sendable, Equatable {
     case strips(rows: Int)

@@ -8,7 +8,7 @@ struct TIFFStructure {
   let chained: Int
   /// Name of the file, without its folders.
   let name: String
-  /// What the description promises but the file does not hold, as a clause; `nil` if nothing is lacking.
+  /// A clause that names content which the description promises but the file lacks; `nil` if nothing is lacking.
   var lack: String?
   /// Numbers of the pages that already belong to a joined scan.
   private var joined: Set<Int> = []
