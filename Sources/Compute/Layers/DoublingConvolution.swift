@@ -19,8 +19,8 @@ package final class DoublingConvolution: Layer {
   private let convolution: Convolution
   private var version = (weights: -1, bias: -1)
 
-  /// Kernel rows (or columns) that fall on each of the two input pixels that an output pixel sees: `taps[parity][input
-  /// pixel]`, parity 0 for even output rows, 1 for odd ones.
+  /// Rows (or columns) of the kernel that fall on each of the two input pixels that an output pixel sees.
+  /// The first index is 0 for even output rows and 1 for odd ones; the second is the input pixel.
   private static let taps: [[[Int]]] = [[[0], [1, 2]], [[0, 1], [2]]]
 
   /// - Parameter gain: scales the standard deviation of the initial weights.

@@ -1,7 +1,7 @@
 import Threads
 
-/// Layer normalization over the channels of each pixel, with a learned scale and shift for each channel, then `y *
-/// sigmoid(y)`.
+/// Layer normalization over the channels of each pixel, with a learned scale and shift for each channel.
+/// The activation `y * sigmoid(y)` follows.
 ///
 /// `y = scale * (x - mean) / sqrt(variance + 1e-5) + shift`, mean and variance over the channels of one pixel. Nothing
 /// is shared between pixels or between scans of a batch, so a result never depends on how a scan was tiled or batched.

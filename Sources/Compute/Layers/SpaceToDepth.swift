@@ -1,8 +1,9 @@
 import Threads
 
-/// Moves blocks of `factor` x `factor` pixels into channels: `[n, h, w, c]` becomes `[n, h / factor, w / factor,
-/// factor² c]`, ordered by block row, then block column, then channel. Source: Shi et al. 2016, arXiv:1609.05158, in
-/// reverse.
+/// Moves blocks of `factor` x `factor` pixels into channels. The shape `[n, h, w, c]` becomes
+/// `[n, h / factor, w / factor, factor² c]`; the new channels are ordered by block row, then block column, then
+/// channel.
+/// Source: Shi et al. 2016, arXiv:1609.05158, in reverse.
 package enum SpaceToDepth {
   package static func forward(_ x: Tensor, factor: Int, into result: Tensor) {
     let (source, target) = (x.split, result.split)
