@@ -67,7 +67,8 @@ struct TIFFDecoder {
     }
   }
 
-  /// The number of decoders, each on its own handle, that should share a region; 1 if it is small or decoded row by row.
+  /// The number of decoders, each on its own handle, that should share a region; 1 for small regions or pages read by
+  /// row.
   func workers(for region: PixelRectangle) -> Int {
     guard !isReadByRow, region.width.multipliedReportingOverflow(by: region.height).partialValue >= Self.worthSharing
     else { return 1 }
