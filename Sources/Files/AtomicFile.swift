@@ -4,17 +4,18 @@ internal import Glibc
 
 /// A file that appears under its name only when it is complete.
 ///
-/// It is written aside in the same folder, synced and renamed; left alone, it removes itself.
+/// It is written under a temporary name in the same folder, synced and renamed. If it is never committed, the temporary
+/// file is removed on deinit.
 package final class AtomicFile {
   package let path: String
-  /// Open for reading and writing; multi-page TIFF writing reads back its own directories.
+  /// Open for reading and writing, since writing a multi-page TIFF reads back its own directories.
   package let descriptor: Int32
   private let temporaryPath: String
   private var isCommitted = false
-  /// Bytes of its name in that of the unfinished file, which has to stay below 256.
+  /// Most bytes of the file's name that go into the temporary name, which has to stay below 256 bytes.
   private static let longestName = 100
 
-  /// - Throws: `NormaError` where the file cannot be created.
+  /// - Throws: `NormaError` if the file cannot be created.
   package init(path: String) throws(NormaError) {
     temporaryPath = Self.unfinishedPath(for: path)
     self.path = path
@@ -29,7 +30,7 @@ package final class AtomicFile {
     }
   }
 
-  /// Another one each time, beside the path; `isUnfinished` knows its name.
+  /// A new temporary path on each call, in the same folder as `path`; `isUnfinished` recognizes its name.
   package static func unfinishedPath(for path: String) -> String {
     let name = FilePath.name(of: path)
     let folder = String(Substring(path.utf8.dropLast(name.utf8.count)))
@@ -52,18 +53,18 @@ package final class AtomicFile {
     if !isCommitted { unlink(temporaryPath) }
   }
 
-  /// Whether a file has the name of one that was never completed.
+  /// Whether a file name is the temporary name of a file that was never completed.
   package static func isUnfinished(_ name: String) -> Bool {
     name.utf8.starts(with: ".".utf8) && name.hasSuffix(".part")
   }
 
-  /// Removes what killed writers left in a folder. Only who holds the right to write there may call it, since it cannot
-  /// tell what is still being written.
+  /// Removes the temporary files that killed writers left in a folder. Only the holder of the right to write there may
+  /// call it, since it cannot tell which files are still being written.
   ///
-  /// - Parameter name: of the file that they wrote; `nil` for all.
+  /// - Parameter name: name of the file that the writers wrote; `nil` for all.
   package static func removeUnfinished(in folder: String, of name: String? = nil) {
     for found in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where isUnfinished(found) {
-      // Before the ending there is a mark without dots: `a.b` is not taken for a part of `a`.
+      // The random mark before `.part` has no dots, so that the temporary file of `a.b` is not taken for one of `a`.
       let written = FilePath.withoutEnding(FilePath.withoutEnding(found)).utf8.dropFirst()
       guard name == nil || written.elementsEqual(beginning(of: name!).utf8) else { continue }
       try? FileManager.default.removeItem(atPath: "\(folder)/\(found)")
@@ -87,17 +88,17 @@ package final class AtomicFile {
     try file.commit(isSynced: isSynced)
   }
 
-  /// Gives the file its name.
+  /// Gives the file its final name.
   ///
-  /// - Parameter isSynced: whether it has to be on the disk before; else `syncAll` has to follow before anything relies on
-  ///   it.
+  /// - Parameter isSynced: whether the file is synced to the disk first; if not, `syncAll` has to follow before
+  ///   anything relies on the file.
   package func commit(isSynced: Bool = true) throws(NormaError) {
     guard !isSynced || fsync(descriptor) == 0 else { throw failure(code: errno) }
     guard rename(temporaryPath, path) == 0 else { throw failure(code: errno) }
     isCommitted = true
   }
 
-  /// Brings all that was written in a folder's file system onto the disk, at the cost of one wait for many files.
+  /// Syncs the whole file system that holds `folder` to the disk: one wait for many files.
   package static func syncAll(in folder: String) throws(NormaError) {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     defer { if descriptor >= 0 { close(descriptor) } }

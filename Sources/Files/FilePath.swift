@@ -1,30 +1,31 @@
-/// Parts of a path, told by its slashes and dots, which are looked for by scalar: an accent that follows one makes another
-/// character of it for Swift, not for the file system. Foundation's own stop the program at names of one character.
+/// Splits a path at its slashes and dots. It searches bytes or scalars, because in Swift a combining accent after a
+/// slash or dot forms another character with it, but in the file system it does not. Foundation's functions for this
+/// crash on names of one character.
 package enum FilePath {
   private static let slash = UInt8(ascii: "/")
 
-  /// What stands before the last slash: empty where there is none, `/` for what lies in the root.
+  /// The part before the last slash: empty if there is no slash, `/` for an entry of the root folder.
   package static func folder(of path: String) -> String {
     guard let place = path.utf8.lastIndex(of: slash) else { return "" }
     return place == path.startIndex ? "/" : String(path[..<place])
   }
 
-  /// What stands behind the last slash.
+  /// The part after the last slash, or the whole path if there is none.
   package static func name(of path: String) -> String {
     path.utf8.lastIndex(of: slash).map { String(path[path.utf8.index(after: $0)...]) } ?? path
   }
 
-  /// What stands between the slashes, without what is empty.
+  /// The parts between the slashes, without empty ones.
   package static func parts(of path: String) -> [String] {
     path.unicodeScalars.split(separator: "/").map { String($0) }
   }
 
-  /// The path without the ending of its name; a name that begins with its only dot has none.
+  /// The path without the extension of its name. A name whose only dot is its first character has no extension.
   package static func withoutEnding(_ path: String) -> String {
     ending(place: path).map { String(path[..<$0]) } ?? path
   }
 
-  /// What stands behind the last dot of the name; empty where there is none.
+  /// The extension: the part after the last dot of the name; empty if there is none.
   package static func ending(of path: String) -> String {
     ending(place: path).map { String(path[path.utf8.index(after: $0)...]) } ?? ""
   }

@@ -1,16 +1,18 @@
 internal import Glibc
 
-/// What tells the contents of a file from earlier ones without reading them. Its size and times: whoever sets the time of
-/// the last change back changes the time of that.
+/// A fingerprint that tells whether a file has changed, without reading it: device, inode, size, mtime and ctime. A
+/// program that sets mtime back still changes ctime.
 package struct FileState: Sendable, Equatable {
   private let numbers: [Int]
-  /// Bytes. Foundation's `attributesOfItem` would ask the system's name service for the owner too.
+  /// Size in bytes. `stat` is used because Foundation's `attributesOfItem` would also ask the system's name service for
+  /// the owner.
   package let size: Int
-  /// Whether the last change was long before. The system keeps time in steps, and a change has its time before its bytes:
-  /// of a file that has just been changed two states can be the same and its contents not.
+  /// Whether the last change was more than two seconds ago. The system's clock advances in steps, and a change gets its
+  /// time before its bytes are written, so a file that has just been changed can have the same state for different
+  /// contents.
   package let isSettled: Bool
 
-  /// `nil` where there is no such file.
+  /// Fails with `nil` if there is no such file.
   package init?(ofFile path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
@@ -24,14 +26,14 @@ package struct FileState: Sendable, Equatable {
 
   package static func == (a: FileState, b: FileState) -> Bool { a.numbers == b.numbers }
 
-  /// Whether there is a file with contents of its own: neither a folder nor a pipe or device, which may have no end.
+  /// Whether the path is a regular file: not a folder, and not a pipe or device, which may have no end.
   package static func isRegular(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
-  /// Whether the file system that holds a file has locks. Locks on the file that the process itself may hold are lost, as
-  /// with every closing of a file. Source: POSIX.1-2017, `fcntl`.
+  /// Whether the file system that holds a file supports locks. Closing the file drops any locks that this process holds
+  /// on it, as every closing of a file does. Source: POSIX.1-2017, `fcntl`.
   package static func hasLocks(_ path: String) -> Bool {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return true }

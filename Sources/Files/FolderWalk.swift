@@ -1,23 +1,24 @@
 internal import Glibc
 
-/// All files below a folder, links followed, every folder entered once.
+/// All files below a folder. Links are followed, and every folder is entered only once.
 ///
-/// Names are taken as bytes, which Foundation silently drops where they are no UTF-8. What is left out is told of.
+/// Names are read as bytes, because Foundation silently drops names that are not UTF-8. Folders that are left out are
+/// listed in `notes`.
 package struct FolderWalk: Sendable {
   package struct File: Sendable, Equatable {
-    /// Relative to the folder; bytes that are no UTF-8 as `\xFF`.
+    /// Path relative to the folder; bytes that are not UTF-8 are written as `\xFF`.
     package let path: String
-    /// Whether a file can be opened by that path.
+    /// Whether the path is exact UTF-8, so that the file can be opened by it.
     package let isText: Bool
-    /// Whether it is a link that leads nowhere.
+    /// Whether the file is a link to a target that does not exist.
     package let isDangling: Bool
-    /// Whether it is a folder that may not be read.
+    /// Whether the entry is a folder that cannot be read.
     package let isLocked: Bool
   }
 
-  /// In order of their bytes, but for those that are no text, which come last.
+  /// Sorted by the bytes of their paths; paths that are not UTF-8 come last.
   package private(set) var files: [File] = []
-  /// What was not entered, a sentence each.
+  /// One sentence for each folder that was not entered.
   package private(set) var notes: [String] = []
 
   private let root: String
@@ -35,24 +36,25 @@ package struct FolderWalk: Sendable {
     init(_ status: stat) { (device, file) = (UInt(status.st_dev), UInt(status.st_ino)) }
   }
 
-  /// - Parameter takesHidden: whether names that begin with a dot count.
-  /// - Throws: `NormaError` where the folder itself cannot be read; those in it are told of among the files.
+  /// - Parameter takesHidden: whether to include names that begin with a dot.
+  /// - Throws: `NormaError` if the folder itself cannot be read; unreadable folders within it appear in `files`.
   package init(of root: String, takingHidden takesHidden: Bool = false) throws(NormaError) {
     self.root = root
     self.takesHidden = takesHidden
     var found: [Found] = []
     var visited: Set<Place> = []
     var links: [Path] = []
-    // A link back up would be walked for ever, and one to the root of the file system for days.
+    // Mark the folders above as visited: a link back up would be followed for ever, and a link to the root of the file
+    // system for days.
     var above = Array(root.utf8)
     while let status = Self.status(of: above), visited.insert(Place(status)).inserted { above += Array("/..".utf8) }
     if let status = Self.status(of: Array(root.utf8)) { visited.remove(Place(status)) }
     var pending: [Path] = [[]]
     while true {
-      // Folders before links to them: which of both is entered must not depend on the order on the disk.
+      // Enter real folders before links to them, so that the order on the disk does not decide which path is listed.
       if pending.isEmpty, !links.isEmpty { pending = [links.removeFirst()] }
       guard let folder = pending.popLast() else { break }
-      guard let status = Self.status(of: full(folder)) else { continue }  // removed since
+      guard let status = Self.status(of: full(folder)) else { continue }  // it was removed meanwhile
       guard visited.insert(Place(status)).inserted else {
         let clause = "it leads to a folder that is read already or that this one lies in"
         notes.append("\(text(folder)): \(clause). It is left out.")
@@ -96,7 +98,7 @@ package struct FolderWalk: Sendable {
           File(path: Self.escaped(file.path), isText: false, isDangling: file.isDangling, isLocked: file.isLocked))
       }
     }
-    // A name may hold backslashes of its own.
+    // A valid name may contain backslashes and equal an escaped name, so make escaped paths unique.
     return texts
       + others.map { file in
         var path = file.path
@@ -113,7 +115,7 @@ package struct FolderWalk: Sendable {
 
   private static func terminated(_ path: Path) -> [CChar] { path.map { CChar(bitPattern: $0) } + [0] }
 
-  /// Status of the file or folder that a path leads to; `nil` where it leads nowhere.
+  /// `stat` of the file that a path leads to, links followed; `nil` if there is none.
   private static func status(of path: Path) -> stat? {
     var result = stat()
     return stat(terminated(path), &result) == 0 ? result : nil
@@ -122,7 +124,7 @@ package struct FolderWalk: Sendable {
   private func names(in folder: Path) throws(NormaError) -> [Path] {
     guard let stream = opendir(Self.terminated(full(folder))) else {
       let code = errno
-      if code == ENOENT { return [] }  // removed since
+      if code == ENOENT { return [] }  // it was removed meanwhile
       throw .system(text(folder), doing: "the folder cannot be read", code: code, remedy: "Check its permissions")
     }
     defer { closedir(stream) }
@@ -131,7 +133,7 @@ package struct FolderWalk: Sendable {
     while let entry = readdir(stream) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
       let isHidden = name.first == UInt8(ascii: ".")
-      let isFolder = [".", ".."].contains(String(decoding: name, as: UTF8.self))  // itself, or that above
+      let isFolder = [".", ".."].contains(String(decoding: name, as: UTF8.self))  // the folder itself or its parent
       if !isHidden || takesHidden && !isFolder { result.append(name) }
       errno = 0
     }
@@ -141,7 +143,7 @@ package struct FolderWalk: Sendable {
     return result
   }
 
-  /// Text in which bytes that are no UTF-8 stand as `\xFF`.
+  /// The text of a path; bytes that are not UTF-8 are written as `\xFF`.
   private static func escaped(_ bytes: Path) -> String {
     if let text = String(validating: bytes, as: UTF8.self) { return text }
     var result = ""

@@ -1,26 +1,26 @@
-/// Why something could not be done, told so that a user can act on it.
+/// An error that tells the user what could not be done, why, and what to do.
 ///
-/// The message is one or two full sentences: the subject, the page where there is one, what was found, what was expected
+/// The message is one or two full sentences: the subject, the page if there is one, what was found, what was expected
 /// and what to do.
 package struct NormaError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// Whose fault an error is.
+  /// The kind of error, which tells whose fault it is.
   package enum Kind: String, Sendable {
     /// The file breaks its own format.
     case malformed
-    /// The file is valid; norma cannot read it.
+    /// The file is valid, but norma cannot read it.
     case unsupported
     /// The file declares more than the limits allow.
     case limitExceeded
-    /// The input is sound, but not what is needed here: another path, file or option is expected.
+    /// The input is valid but not the one needed here: another path, file or option is expected.
     case input
     /// The operating system, or a library below norma, refused.
     case system
   }
 
   package let kind: Kind
-  /// File, folder or option, as the user gave it or below what the user gave; `nil` where the fault lies in none.
+  /// File, folder or option, as the user gave it, or a path below the one given; `nil` if the error concerns none.
   package let subject: String?
-  /// One-based page, where the fault lies in one.
+  /// One-based page, if the error concerns one.
   package let page: Int?
   /// What was found and what was expected, without the subject.
   package let found: String

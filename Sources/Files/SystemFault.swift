@@ -3,9 +3,9 @@ internal import Glibc
 extension NormaError {
   package static let reexport = "Re-export it"
 
-  /// A call of the operating system that failed.
+  /// An error for a failed call of the operating system.
   ///
-  /// - Parameter code: as in `errno`.
+  /// - Parameter code: the value of `errno`.
   package static func system(_ path: String, doing clause: String, code: Int32, remedy: String) -> NormaError {
     NormaError(
       .system, subject: path, found: "\(clause): \(String(cString: strerror(code)))",

@@ -1,31 +1,32 @@
 import Foundation
 
-/// The right to write a report or a model, which one process has at a time; readers need none.
+/// The exclusive right to write a report or a model: one process holds it at a time. Readers need no lock.
 ///
-/// It is an advisory lock on a file of its own, let go of by the system when its process ends in whatever way: a killed
-/// run never blocks the next. The file says who holds it and is removed with the lock; one that was left behind by a kill
-/// means nothing.
+/// It is an advisory lock on a separate file. The system releases it when the process ends, in whatever way, so a
+/// killed run never blocks the next. The file names the holder and is removed on release; a file that a killed process
+/// left behind has no effect.
 package final class WriterLock: Sendable {
-  /// A sentence for the user where the file system has no locks, and nothing keeps two writers apart.
+  /// A sentence for the user if the file system has no locks, so that nothing keeps two writers apart; otherwise `nil`.
   package let warning: String?
   private let path: String
-  /// Below 0 where nothing is locked.
+  /// Below 0 if nothing is locked.
   private let descriptor: Int32
 
   /// - Parameters:
-  ///   - path: of the file to lock; its folder has to exist.
-  ///   - subject: what is to be written, for messages.
-  ///   - command: the command line, for whoever looks into the file.
+  ///   - path: the file to lock; its folder has to exist.
+  ///   - subject: name of the report or model to be written, for messages.
+  ///   - command: the command line, for people who look into the file.
   ///   - elsewhere: how to write to another place, as the end of a sentence that begins with "Wait".
-  /// - Throws: `NormaError` that names the holder, where another process writes the same.
+  /// - Throws: `NormaError` that names the holder if another process writes the same report or model.
   package init(path: String, subject: String, command: String, elsewhere: String) throws(NormaError) {
     self.path = path
     while true {
       var file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-      // Another user's file can be locked, if not written.
+      // A file of another user can be locked even if it cannot be written.
       if file < 0 { file = open(path, O_RDONLY | O_CLOEXEC) }
       guard file >= 0 else {
-        // Where no file can be made nothing else can, and whoever tries says why.
+        // If the lock file cannot be created, nothing else can be either; the later attempt to write reports the
+        // reason.
         (descriptor, warning) = (-1, nil)
         return
       }
@@ -35,14 +36,14 @@ package final class WriterLock: Sendable {
         if code == EINTR { continue }
         if code == EWOULDBLOCK { throw Self.held(subject, by: Holder(in: file), elsewhere: elsewhere) }
         descriptor = -1
-        // It would never be released, and stay.
+        // Remove the file now: nothing is locked, so `release` would never remove it.
         unlink(path)
         warning =
           "\(subject): its file system has no locks (\(String(cString: strerror(code)))); make sure that no other norma "
           + "writes here."
         return
       }
-      // The holder before may have removed the file between the opening and the locking of it.
+      // The previous holder may have removed the file after it was opened here and before it was locked.
       if Self.isSame(file, path) {
         (descriptor, warning) = (file, nil)
         Holder(command: command).write(to: file)
@@ -52,10 +53,10 @@ package final class WriterLock: Sendable {
     }
   }
 
-  /// Lets others write; the program's end does it too.
+  /// Lets other processes write; the end of the program does so too.
   package func release() {
     guard descriptor >= 0 else { return }
-    // While it is locked, so that nobody's file but this one is removed.
+    // Unlink while the file is still locked, so that only this file can be removed.
     unlink(path)
     close(descriptor)
   }
@@ -73,7 +74,7 @@ package final class WriterLock: Sendable {
   }
 }
 
-/// Who holds a lock, as its file says: a fact a line.
+/// The holder of a lock, as the lock file tells it: one fact per line.
 private struct Holder {
   var lines: [String]
 
@@ -90,13 +91,13 @@ private struct Holder {
     lines = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
-  /// Nobody depends on what the file says: where it cannot be written the lock holds all the same.
+  /// Errors are ignored: nothing depends on the contents of the file, and the lock holds without them.
   func write(to descriptor: Int32) {
     let bytes = Array((lines.joined(separator: "\n") + "\n").utf8)
     if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, bytes, bytes.count, 0) }
   }
 
-  /// `: process 12 on host ward7 since 2026-11-25T22:00:00Z`; empty where that is not known.
+  /// `: process 12 on host ward7 since 2026-11-25T22:00:00Z`; empty if the holder is not known.
   var clause: String {
     func value(_ name: String) -> String? {
       lines.first { $0.hasPrefix(name + " ") }.map { String($0.dropFirst(name.count + 1)) }

@@ -1,5 +1,5 @@
 extension Array {
-  /// The elements in lists of these lengths, in their order.
+  /// Splits the array, in order, into lists of the given lengths.
   package func divided(into counts: [Int]) -> [[Element]] {
     var rest = self[...]
     return counts.map { count in

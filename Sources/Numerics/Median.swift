@@ -1,7 +1,8 @@
 extension [Float] {
-  /// Middle value, the upper one of an even count.
+  /// The middle value; for an even count, the upper of the two middle ones.
   ///
-  /// Those that begin with the same bits as it are found first, and it among them by selection. Source: Hoare 1961, "Find".
+  /// First finds the values whose leading bits equal those of the median, then selects the median among them. Source:
+  /// Hoare 1961, "Find".
   package func median() -> Float {
     precondition(!isEmpty, "the median of nothing")
     let rank = count / 2
@@ -50,7 +51,8 @@ extension [Float] {
     }
   }
 
-  /// A number that orders as the value does. Negative ones are stored by size: the larger their bits, the smaller they are.
+  /// An integer that orders as the value does. Negative floats are stored by magnitude: the larger their bits, the
+  /// smaller they are.
   private static func key(_ value: Float) -> UInt32 {
     let bits = value.bitPattern
     return bits ^ (UInt32(bitPattern: Int32(bitPattern: bits) >> 31) | 0x8000_0000)
@@ -58,10 +60,10 @@ extension [Float] {
 
   private static func leadingBits(_ value: Float) -> Int { Int(key(value) >> 21) }
 
-  /// The values without NaN, ascending, by their bits, 11 at a time: about ten times as fast as a comparison sort.
-  /// Source: Knuth 1998, "The Art of Computer Programming" 3, section 5.2.5.
+  /// The values without NaN, ascending, by a radix sort of their bits, 11 at a time: about ten times as fast as a
+  /// comparison sort. Source: Knuth 1998, "The Art of Computer Programming" 3, section 5.2.5.
   package func sortedByBits() -> [Float] {
-    // The standard library writes to an array that all empty ones share, which a thread sanitizer takes for a race.
+    // The standard library writes to storage that all empty arrays share; a thread sanitizer reports that as a race.
     guard !isEmpty else { return [] }
     var keys = [UInt32](unsafeUninitializedCapacity: count) { buffer, used in
       for value in self where !value.isNaN {
@@ -81,7 +83,7 @@ extension [Float] {
     return keys.map { Float(bitPattern: $0 & 0x8000_0000 == 0 ? ~$0 : $0 & 0x7FFF_FFFF) }
   }
 
-  /// Keeps the order of keys that have the same 11 bits.
+  /// One stable pass of the radix sort: keys with the same 11 bits keep their order.
   private static func distribute(_ keys: [UInt32], to other: inout [UInt32], by shift: UInt32) {
     keys.withUnsafeBufferPointer { keys in
       other.withUnsafeMutableBufferPointer { other in

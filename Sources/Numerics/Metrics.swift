@@ -1,17 +1,18 @@
-/// Detection figures from scores and truth, as scikit-learn defines them.
+/// Detection metrics from scores and truth, as scikit-learn defines them.
 package enum Metrics {
-  /// Scores in descending order with the truth beside them; equal scores count as one threshold.
+  /// Scores in descending order and their truth; equal scores count as one threshold.
   package struct Ranking: Sendable {
     /// Cumulative true and false positives after each distinct score, from the highest down.
     package private(set) var truePositives: [Int] = []
     package private(set) var falsePositives: [Int] = []
 
     /// - Parameters:
-    ///   - scores: finite numbers, higher is more abnormal.
-    ///   - truth: same count.
+    ///   - scores: finite numbers; higher is more abnormal.
+    ///   - truth: whether each scored item is abnormal; as many values as scores.
     package init(scores: [Float], truth: [Bool]) {
       precondition(scores.count == truth.count, "\(scores.count) scores, \(truth.count) truths")
-      // One integer a pixel sorts several times faster than pairs: the score's order-preserving bits, then the truth.
+      // One integer per pixel sorts several times faster than pairs. It holds the score's order-preserving bits, then
+      // the truth.
       var keys = [UInt64](repeating: 0, count: scores.count)
       for i in scores.indices {
         let bits = (scores[i] + 0).bitPattern  // + 0 turns -0 into 0
@@ -44,7 +45,8 @@ package enum Metrics {
       return sum / Double(positives)
     }
 
-    /// Area under the receiver operating characteristic, trapezoids; `nil` unless there are both kinds.
+    /// Area under the receiver operating characteristic by the trapezoidal rule; `nil` unless there are both positives
+    /// and negatives.
     package var auroc: Double? {
       guard positives > 0, negatives > 0 else { return nil }
       var area = 0.0

@@ -1,6 +1,7 @@
-/// Adjustments for asking many questions at once.
+/// Adjustments of p-values for testing many hypotheses at once.
 package enum MultipleTesting {
-  /// p-values adjusted so that the chance of any false rejection at `alpha` is at most `alpha`, whatever their dependence.
+  /// p-values adjusted so that the chance of any false rejection at `alpha` is at most `alpha`, however they depend on
+  /// each other.
   ///
   /// Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
   package static func holm(_ p: [Double]) -> [Double] {
@@ -13,16 +14,17 @@ package enum MultipleTesting {
     return result
   }
 
-  /// q-values of hypotheses that come in families, from p-values that are adjusted within their family already.
+  /// q-values of hypotheses that come in families, from p-values that are already adjusted within their family.
   ///
-  /// A family's p-value is its smallest, 1 where it is empty. The q-value of a hypothesis is the least `q` at which the
-  /// Benjamini-Hochberg procedure selects its family among all `m` and the hypothesis passes in it at `q R / m`, `R` being
-  /// the number of families selected: naming all with a q-value of at most `q`, the expected share of families with any
-  /// false one, among those named, is at most `q`. For families of one these are Benjamini and Hochberg's own q-values.
+  /// A family's p-value is its smallest, or 1 if it is empty. The q-value of a hypothesis is the least `q` that fulfils
+  /// two conditions: the Benjamini-Hochberg procedure at `q` selects its family among all `m`, and the hypothesis
+  /// passes within the family at `q R / m`, where `R` is the number of families selected. If all hypotheses with a
+  /// q-value of at most `q` are reported, the expected share of families with any false one, among the families
+  /// reported, is at most `q`. For families of one hypothesis these are Benjamini and Hochberg's own q-values.
   ///
-  /// Sources: Benjamini & Hochberg 1995; Benjamini & Bogomolov 2014, doi:10.1111/rssb.12028, theorem 1. Conformal p-values
-  /// share their calibration and are positively dependent, under which the procedure holds: Bates et al. 2023,
-  /// arXiv:2104.08279, theorem 2.
+  /// Sources: Benjamini & Hochberg 1995; Benjamini & Bogomolov 2014, doi:10.1111/rssb.12028, theorem 1. Conformal
+  /// p-values share their calibration and are positively dependent; the procedure holds under this dependence: Bates et
+  /// al. 2023, arXiv:2104.08279, theorem 2.
   package static func qValues(ofFamilies families: [[Double]]) -> [[Double]] {
     let smallest = families.map { $0.min() ?? 1 }.sorted()
     let m = Double(families.count)
@@ -35,7 +37,7 @@ package enum MultipleTesting {
     }
     return families.map { family in
       family.map { p in
-        // Over k the first term grows and the second falls: the least of their larger one is where they cross.
+        // As k grows the first term grows and the second falls, so the larger of the two is least where they cross.
         var (low, high) = (0, adjusted.count)
         while low < high {
           let middle = (low + high) / 2

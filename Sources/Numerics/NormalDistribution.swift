@@ -2,13 +2,14 @@ import Foundation
 
 /// The standard normal distribution.
 package enum NormalDistribution {
-  /// Inverse of the cumulative distribution, for probabilities in 0...1 excluded.
+  /// Inverse of the cumulative distribution, for probabilities between 0 and 1, both excluded.
   ///
-  /// Relative error below 1.2e-9 before one step of Halley's method on `erfc`, after it that of `Double`. Source: Acklam
-  /// 2003, "An algorithm for computing the inverse normal cumulative distribution function".
+  /// The approximation has a relative error below 1.2e-9; one step of Halley's method on `erfc` then brings it to the
+  /// precision of `Double`. Source: Acklam 2003, "An algorithm for computing the inverse normal cumulative distribution
+  /// function".
   package static func quantile(_ p: Double) -> Double {
     precondition(p > 0 && p < 1, "the normal quantile of \(p)")
-    // Near 1 the step below would divide the rounding of p by a vanishing density; 1 - p is exact there.
+    // For p near 1, the step below would divide the rounding error of p by a vanishing density; 1 - p is exact there.
     if p > 0.5 { return -quantile(1 - p) }
     let a = [
       -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.3577518672690, -30.66479806614716,

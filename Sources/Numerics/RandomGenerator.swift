@@ -19,7 +19,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     }
   }
 
-  /// Whether a generator that was read from a file can go on.
+  /// Whether the state is valid; checked for a generator that was read from a file.
   package var isSound: Bool { state.count == 4 && state.contains { $0 != 0 } }
 
   @inlinable package mutating func next() -> UInt64 {
@@ -37,7 +37,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     }
   }
 
-  /// Uniform in 0..<1.
+  /// A uniform random number in 0..<1.
   @inlinable package mutating func uniform() -> Float { Float(next() >> 40) * 0x1p-24 }
 
   @inlinable package mutating func uniform(_ low: Float, _ high: Float) -> Float { low + (high - low) * uniform() }
@@ -46,7 +46,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
 
   @inlinable package mutating func chance(_ probability: Float) -> Bool { uniform() < probability }
 
-  /// Standard normal. Source: Box & Muller 1958, two values a call.
+  /// A standard normal random number. Source: Box & Muller 1958; every second call computes two values and keeps one.
   @inlinable package mutating func normal() -> Float {
     if let value = spare {
       spare = nil
@@ -58,7 +58,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     return radius * cos(angle)
   }
 
-  /// Fills with what so many calls of `normal` would give, on all threads.
+  /// Fills the buffer with the same numbers that `values.count` calls of `normal` would give, on all threads.
   package mutating func fillNormals(_ values: UnsafeMutableBufferPointer<Float>) {
     let (parts, start) = (min(Parallel.threads, max(1, values.count / 1024)), self)
     let values = SplitBuffer(values)
@@ -72,7 +72,7 @@ package struct RandomGenerator: RandomNumberGenerator, Codable, Sendable, Equata
     if let last { self = last }
   }
 
-  /// Leaves the generator as `count` calls of `normal` would, sooner.
+  /// Leaves the generator in the state that `count` calls of `normal` would leave it in, but faster.
   package mutating func skipNormals(_ count: Int) {
     guard count > 0 else { return }
     let left = spare == nil ? count : count - 1

@@ -1,4 +1,4 @@
-/// What distances and directions need of symmetric matrices.
+/// Operations on symmetric matrices that distances and directions need.
 package enum SquareMatrix {
   package static func trace(_ a: [[Double]]) -> Double { a.indices.reduce(0) { $0 + a[$1][$1] } }
 
@@ -14,7 +14,7 @@ package enum SquareMatrix {
     return result
   }
 
-  /// The solution of `a x = b` for a positive definite matrix, by Cholesky's decomposition.
+  /// The solution of `a x = b` for a positive definite matrix, by Cholesky decomposition.
   package static func solve(_ a: [[Double]], _ b: [Double]) -> [Double] {
     let n = b.count
     var l = a
@@ -34,7 +34,7 @@ package enum SquareMatrix {
 
   package static func eigenvalues(_ a: [[Double]]) -> [Double] { eigen(a).values }
 
-  /// The symmetric root of a positive semidefinite matrix.
+  /// The symmetric square root of a positive semidefinite matrix.
   package static func squareRoot(_ a: [[Double]]) -> [[Double]] {
     let (values, vectors) = eigen(a)
     let n = a.count
@@ -46,7 +46,7 @@ package enum SquareMatrix {
     return result
   }
 
-  /// Eigenvalues of a symmetric matrix and its eigenvectors as columns, by Jacobi's rotations.
+  /// Eigenvalues of a symmetric matrix, and its eigenvectors as columns, by Jacobi rotations.
   /// Source: Golub & Van Loan 2013, "Matrix Computations", section 8.5.
   private static func eigen(_ matrix: [[Double]]) -> (values: [Double], vectors: [[Double]]) {
     let n = matrix.count

@@ -1,31 +1,32 @@
 internal import Glibc
 import Synchronization
 
-/// The user's wish to end, by Ctrl-C or `kill`: long loops see it between two batches and throw.
+/// Records that the user asked the program to end, by Ctrl-C or `kill`. Long loops check for it between two batches and
+/// throw.
 ///
-/// A signal's handler may do next to nothing, since it comes in between any two instructions; it sets a number here, and
-/// whatever catches `Stopped` keeps what is to be kept.
+/// A signal handler may do next to nothing, since it can run between any two instructions. So it only sets a number
+/// here; the code that catches `Stopped` saves the work done so far.
 package enum Interruption {
   private static let received = Atomic<Int32>(0)
 
-  /// The signal that asked to end; `nil` where none has.
+  /// The signal that asked the program to end; `nil` if none has.
   package static var signal: Int32? {
     let number = received.load(ordering: .relaxed)
     return number == 0 ? nil : number
   }
 
-  /// From here on the first SIGINT or SIGTERM is noted, and the second ends the program at once. Output that nobody reads
-  /// any more is no reason to end: a batch whose terminal is gone goes on.
+  /// Starts listening: the first SIGINT or SIGTERM is noted, and the second ends the program at once. SIGPIPE is
+  /// ignored: a batch goes on after its terminal is gone.
   package static func listen() {
-    // Swift makes a static value when it is first used; a signal's handler must find it made.
+    // Initializes the static `received` before a handler can use it.
     received.store(0, ordering: .relaxed)
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { number in
       if Interruption.received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
     }
-    // Reading and writing of files goes on where it was.
+    // Interrupted reads and writes of files are resumed.
     action.sa_flags = SA_RESTART
-    // A program inherits blocked signals from the program that started it.
+    // A program inherits blocked signals from its parent, so unblock them.
     var heard = sigset_t()
     sigemptyset(&heard)
     for number in [SIGINT, SIGTERM] {
@@ -36,10 +37,10 @@ package enum Interruption {
     Glibc.signal(SIGPIPE, SIG_IGN)
   }
 
-  /// Another process of the same computation was asked to end.
+  /// Notes that another process of the same computation was asked to end.
   package static func note() { _ = received.compareExchange(expected: 0, desired: SIGTERM, ordering: .relaxed) }
 
-  /// - Throws: `Stopped` once a signal has come.
+  /// - Throws: `Stopped` if a signal has come.
   package static func check() throws(Stopped) {
     if let signal { throw Stopped(signal: signal) }
   }

@@ -1,12 +1,12 @@
 import Foundation
 import Synchronization
 
-/// Loops over independent chunks on the very threads oneDNN computes with.
+/// Loops over independent chunks, run on the same threads that oneDNN computes with.
 ///
-/// A second pool would fight with oneDNN's for the cores, since OpenMP's threads spin for a while after each primitive.
-/// GCC's OpenMP runtime, on which Debian's oneDNN is built, and LLVM's both export `GOMP_parallel`; where neither is
-/// loaded the loop runs on the calling thread. How many chunks there are never depends on the number of threads, so that
-/// sums over chunks are the same bits everywhere.
+/// A second pool would compete with oneDNN's for the cores, since OpenMP's threads spin for a while after each
+/// primitive. Two OpenMP runtimes export `GOMP_parallel`: GCC's, on which Debian's oneDNN is built, and LLVM's. If
+/// neither is loaded, the loop runs on the calling thread. The number of chunks never depends on the number of threads,
+/// so that sums over chunks have the same bits everywhere.
 package enum Parallel {
   private typealias Start =
     @convention(c) (@convention(c) (UnsafeMutableRawPointer?) -> Void, UnsafeMutableRawPointer?, UInt32, UInt32) -> Void
@@ -27,13 +27,14 @@ package enum Parallel {
       threadCount: unsafeBitCast(count, to: Count.self))
   }()
 
-  /// Threads of a parallel loop, oneDNN's included: the processors this process may use, or `OMP_NUM_THREADS`.
+  /// Number of threads of a parallel loop, oneDNN's included: the processors this process may use, or
+  /// `OMP_NUM_THREADS`.
   package static var threads: Int {
     guard runtime != nil, let ask = dlsym(nil, "omp_get_max_threads") else { return 1 }
     return Int(unsafeBitCast(ask, to: Count.self)())
   }
 
-  /// - Parameter count: of parallel loops from here on, oneDNN's included.
+  /// Sets the number of threads of all later parallel loops, oneDNN's included.
   package static func setThreads(_ count: Int) {
     typealias Set = @convention(c) (Int32) -> Void
     if let set = dlsym(nil, "omp_set_num_threads") { unsafeBitCast(set, to: Set.self)(Int32(count)) }
@@ -53,7 +54,7 @@ package enum Parallel {
       self.runtime = runtime
     }
 
-    /// What falls to the calling thread.
+    /// Runs the chunks that fall to the calling thread.
     func run() {
       switch order {
       case .near:
@@ -69,19 +70,21 @@ package enum Parallel {
     }
   }
 
-  /// Which thread gets which chunk.
+  /// How chunks are assigned to threads.
   @usableFromInline enum Order {
-    /// Neighbours the same, as oneDNN divides maps: what a thread has just computed is in its cache.
+    /// Each thread gets neighbouring chunks, as oneDNN divides maps: the data a thread has just computed is in its
+    /// cache.
     case near
-    /// Whichever is free takes the next, for chunks that take unlike time.
+    /// Each free thread takes the next chunk; for chunks that take unequal time.
     case free
   }
 
-  /// Calls `body` once for every chunk in `0..<chunks`, all about as much work, in no order; returns when all are done.
+  /// Calls `body` once for every chunk in `0..<chunks`, in no order; returns when all are done. All chunks should be
+  /// about as much work.
   ///
-  /// A loop within a chunk of another runs on the thread of that chunk.
+  /// A loop started within a chunk of another loop runs on the thread of that chunk.
   ///
-  /// - Parameter body: writes to memory by `SplitBuffer`.
+  /// - Parameter body: work on one chunk; it writes to shared memory through `SplitBuffer`.
   package static func run(chunks: Int, _ body: @Sendable (Int) -> Void) { run(chunks: chunks, .near, body) }
 
   @usableFromInline static func run(chunks: Int, _ order: Order, _ body: @Sendable (Int) -> Void) {
@@ -98,9 +101,10 @@ package enum Parallel {
 }
 
 extension Parallel {
-  /// `body` of every index in `0..<count`, on all threads, in the order of the indices; one may take longer than another.
+  /// Calls `body` for every index in `0..<count` on all threads and returns the results in the order of the indices.
+  /// One call may take longer than another.
   ///
-  /// - Throws: of several errors that of the lowest index.
+  /// - Throws: if several calls fail, the error of the lowest index.
   @inlinable package static func map<T: Sendable, E: Error>(
     _ count: Int, _ body: @Sendable (Int) throws(E) -> T
   ) throws(E) -> [T] {
@@ -113,7 +117,7 @@ extension Parallel {
     return try results.map { result throws(E) in try result!.get() }
   }
 
-  /// Changes two values at once, a thread each; returns when both are done.
+  /// Changes two values at once, one thread each; returns when both are done.
   package static func both<A: Sendable, B: Sendable>(
     _ a: inout A, _ b: inout B, _ first: @Sendable (inout A) -> Void, _ second: @Sendable (inout B) -> Void
   ) {

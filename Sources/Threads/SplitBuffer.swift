@@ -1,18 +1,18 @@
-/// Memory that the chunks of a parallel loop share, each writing its own part of it.
+/// Memory that the chunks of a parallel loop share, each chunk writing its own part of it.
 ///
-/// A pointer is not `Sendable`, since nothing keeps two threads from writing to the same place. This type says that the
-/// loop keeps them from it: an element that one chunk writes, no other chunk reads or writes, and an element that none
-/// writes, all may read. A loop whose parts depend on the number of the chunk alone keeps that by its arithmetic, and this
-/// is the only place where its word is taken for it. `Parallel` returns after all chunks are done, so that no chunk
-/// outlives the memory, and what they wrote is seen by the caller. Elements that are not `Sendable` themselves, such as
-/// open files, are for one chunk each.
+/// A pointer is not `Sendable`, since nothing keeps two threads from writing to the same place. This type relies on the
+/// loop to prevent that: if one chunk writes an element, no other chunk reads or writes it; if no chunk writes an
+/// element, all may read it. A loop keeps this rule if each chunk's part depends only on the number of the chunk;
+/// nothing checks it, and only this type relies on it unchecked. `Parallel` returns after all chunks are done, so that
+/// no chunk outlives the memory and the caller sees what they wrote. Elements that are not `Sendable` themselves, such
+/// as open files, must be used by one chunk each.
 @usableFromInline package struct SplitBuffer<Element>: Sendable {
   @usableFromInline nonisolated(unsafe) let buffer: UnsafeMutableBufferPointer<Element>
 
   /// - Parameter buffer: memory that outlives the loop.
   @inlinable package init(_ buffer: UnsafeMutableBufferPointer<Element>) { self.buffer = buffer }
 
-  /// - Parameter start: of memory that outlives the loop.
+  /// - Parameter start: first element of memory that outlives the loop.
   @inlinable package init(_ start: UnsafeMutablePointer<Element>, count: Int) {
     buffer = UnsafeMutableBufferPointer(start: start, count: count)
   }
@@ -24,25 +24,25 @@
     @inline(__always) nonmutating set { buffer[index] = newValue }
   }
 
-  /// A part of the memory, its places counted from 0.
+  /// A part of the memory; its indices start at 0.
   @inlinable package subscript(range: Range<Int>) -> UnsafeMutableBufferPointer<Element> {
     UnsafeMutableBufferPointer(rebasing: buffer[range])
   }
 
-  /// One of as many parts as there are chunks, all of the same size, its places counted from 0.
+  /// One of `chunks` parts of equal size; its indices start at 0.
   @inlinable package func part(_ chunk: Int, of chunks: Int) -> UnsafeMutableBufferPointer<Element> {
     let size = buffer.count / chunks
     precondition(size * chunks == buffer.count, "\(buffer.count) elements do not divide into \(chunks) parts")
     return self[chunk * size..<(chunk + 1) * size]
   }
 
-  /// Where the first element lies, of memory that is not empty.
+  /// Address of the first element; the memory must not be empty.
   @inlinable package var start: UnsafeMutablePointer<Element> {
     @inline(__always) get { buffer.baseAddress.unsafelyUnwrapped }
   }
 }
 
-/// Memory that all chunks of a parallel loop read and that nobody writes while they do.
+/// Memory that all chunks of a parallel loop read and that nothing writes during the loop.
 @usableFromInline package struct ReadBuffer<Element: Sendable>: Sendable {
   @usableFromInline let memory: SplitBuffer<Element>
 
@@ -55,7 +55,7 @@
 
   @inlinable package subscript(index: Int) -> Element { @inline(__always) get { memory[index] } }
 
-  /// Where the first element lies, of memory that is not empty.
+  /// Address of the first element; the memory must not be empty.
   @inlinable package var start: UnsafePointer<Element> { @inline(__always) get { UnsafePointer(memory.start) } }
 }
 

@@ -1,18 +1,19 @@
 internal import COneDNN
 
-/// The processor as oneDNN sees it, with the scratch memory all primitives share.
+/// oneDNN's engine and stream for the processor, and the scratch memory that all primitives share.
 ///
-/// Not thread-safe: one engine belongs to one thread of work at a time, since primitives share its scratch memory.
+/// Not thread-safe: only one thread may use an engine at a time, since primitives share its scratch memory.
 package final class Engine {
   let handle: dnnl_engine_t
   let stream: dnnl_stream_t
-  /// User-mode scratch memory: oneDNN's own is bound to the thread that created a primitive.
+  /// Makes primitives use scratch memory that the engine provides: oneDNN's own is bound to the thread that created a
+  /// primitive.
   let attributes: dnnl_primitive_attr_t
   private var scratch: UnsafeMutableRawPointer?
   private var scratchSize = 0
 
   package let precision: Precision
-  /// Multiplications and additions that convolutions have done so far, for a comparison with what the processor can do.
+  /// Count of multiplications and additions that convolutions have done so far, to compare with the processor's peak.
   package internal(set) var operations = 0
 
   package init(precision: Precision = .float32) throws {

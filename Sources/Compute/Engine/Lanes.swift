@@ -1,11 +1,12 @@
-/// As many numbers as loops take at a time.
+/// A vector of the eight numbers that loops process at a time.
 typealias Lanes = SIMD8<Float>
 
 extension Lanes {
-  /// `e` to the power of each, to 1.5e-7 of itself, for powers in -87...88; beyond as at those bounds.
+  /// `exp` of each number, with a relative error up to 1.5e-7, for numbers in -87...88. Smaller or larger numbers give
+  /// the value at the nearer bound.
   ///
-  /// `2^n e^r` with `n` whole and `r` in half of `ln 2` to either side, of which the second factor is a polynomial. Source:
-  /// Moshier 1989, "Methods and Programs for Mathematical Functions" (Cephes, `expf`).
+  /// Computed as `2^n e^r` with `n` whole and `r` within half of `ln 2` of zero; a polynomial approximates `e^r`.
+  /// Source: Moshier 1989, "Methods and Programs for Mathematical Functions" (Cephes, `expf`).
   @inline(__always) var exponential: Lanes {
     let low = Lanes(repeating: -87), high = Lanes(repeating: 88)
     var x = self
@@ -28,24 +29,24 @@ extension Lanes {
   /// `1 / (1 + exp(-x))`.
   @inline(__always) var logistic: Lanes { 1 / (1 + (-self).exponential) }
 
-  /// The bits of the nearest bf16 numbers, of two equally near ones that with an even last bit.
+  /// The bits of the nearest bf16 numbers; a tie rounds to the one with an even last bit.
   @inline(__always) var rounded16: SIMD8<UInt16> {
     let bits = unsafeBitCast(self, to: SIMD8<UInt32>.self)
     let halves = (bits &+ 0x7FFF &+ ((bits &>> 16) & 1)) &>> 16
-    // The standard library's conversion of whole vectors is not always inlined.
+    // A loop over the lanes, because the standard library's conversion of whole vectors is not always inlined.
     var result = SIMD8<UInt16>()
     for lane in 0..<Self.scalarCount { result[lane] = UInt16(truncatingIfNeeded: halves[lane]) }
     return result
   }
 
-  /// The sum of all.
+  /// The sum of all lanes.
   @inline(__always) var total: Float {
     let four = lowHalf + highHalf
     let two = four.lowHalf + four.highHalf
     return two[0] + two[1]
   }
 
-  /// The sum of each of eight vectors, added up as `total` does.
+  /// Lane k is the sum of the lanes of vector k, for eight vectors; each is added up in the same order as in `total`.
   @inline(__always) init(totalsOf vectors: UnsafePointer<Lanes>) {
     @inline(__always) func halves(_ a: Lanes, _ b: Lanes) -> Lanes {
       Lanes(lowHalf: a.lowHalf + a.highHalf, highHalf: b.lowHalf + b.highHalf)
@@ -59,9 +60,10 @@ extension Lanes {
       Lanes(a[0], a[2], b[0], b[2], a[4], a[6], b[4], b[6]) + Lanes(a[1], a[3], b[1], b[3], a[5], a[7], b[5], b[7])
   }
 
-  /// One divided by the square root of each, to 2e-7 of itself, for numbers above 1e-30.
+  /// `1 / sqrt(x)` of each number, with a relative error up to 2e-7, for numbers above 1e-30.
   ///
-  /// Newton's iteration from a first guess in the exponent's bits. Source: Lomont 2003, "Fast Inverse Square Root".
+  /// Newton's iteration from a first guess computed from the bits of the number. Source: Lomont 2003, "Fast Inverse
+  /// Square Root".
   @inline(__always) var reciprocalRoot: Lanes {
     let guess = SIMD8<Int32>(repeating: 0x5F37_5A86) &- (unsafeBitCast(self, to: SIMD8<Int32>.self) &>> 1)
     var root = unsafeBitCast(guess, to: Lanes.self)

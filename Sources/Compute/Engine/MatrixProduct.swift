@@ -1,11 +1,11 @@
 internal import COneDNN
 
-/// A product of two square matrices: what the processor can do at best, for benchmarks to be measured against.
+/// A product of two square matrices: it measures the peak speed of the processor, which benchmarks compare with.
 package final class MatrixProduct {
   private let primitive: Primitive
   private let factors: [Memory]
   private let product: Memory
-  /// Multiplications and additions of one product.
+  /// Number of multiplications and additions in one product.
   package let operations: Int
 
   package init(edge: Int, engine: Engine) throws {

@@ -1,11 +1,11 @@
 internal import COneDNN
 
-/// A view of memory in some layout, as oneDNN's calls take it.
+/// A oneDNN memory object: a layout and a pointer to the numbers.
 final class Memory {
   let handle: dnnl_memory_t
   private let owned: UnsafeMutableRawPointer?
 
-  /// Describes memory owned by someone else, who must outlive it.
+  /// Describes memory that the caller owns and that must outlive this object.
   init(_ layout: dnnl_memory_desc_t, at pointer: UnsafeMutableRawPointer?, engine: Engine) throws {
     var layout = layout
     var result: dnnl_memory_t?
@@ -19,7 +19,7 @@ final class Memory {
     var layout = layout
     let size = OneDNN.size(of: layout)
     let storage = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
-    // Padding that a layout adds must not hold numbers.
+    // Padding that a layout adds has to be zero.
     storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
     var result: dnnl_memory_t?
     let status = dnnl_memory_create(&result, &layout, engine.handle, storage)

@@ -1,11 +1,11 @@
 internal import COneDNN
 
-/// Everything that is said differently in oneDNN's v2 and v3 C API: how primitives are described.
+/// Describes primitives: the part of oneDNN's C API that differs between v2 and v3.
 ///
-/// Written for v2.6. Under v3 the `_desc_init` calls become `_primitive_desc_create` with the engine and attributes, and
-/// memory descriptors become handles; nothing outside this file would change.
+/// Written for v2.6. Under v3 the `_desc_init` calls become `_primitive_desc_create` with the engine and attributes,
+/// and memory descriptors become handles; nothing outside this file would change.
 enum OneDNN {
-  /// A dense array with the dimensions in oneDNN's logical order (batch, channels, height, width).
+  /// The layout of a dense array; dimensions are in oneDNN's logical order (batch, channels, height, width).
   static func layout(
     _ dimensions: [Int], _ tag: dnnl_format_tag_t, _ precision: Precision = .float32
   ) throws -> dnnl_memory_desc_t {
@@ -25,8 +25,8 @@ enum OneDNN {
     withUnsafePointer(to: a) { a in withUnsafePointer(to: b) { b in dnnl_memory_desc_equal(a, b) != 0 } }
   }
 
-  /// What is multiplied (source and weights forwards, the output's gradient and either backwards) has the precision, what
-  /// comes out is f32.
+  /// Sizes of a convolution and the precision of its operands. The operands have `precision`: forwards the source and
+  /// weights, backwards the output's gradient and either source or weights. The results are f32.
   struct ConvolutionGeometry {
     let input: [Int]  // [n, c, h, w]
     let weights: [Int]  // [output, input, kernel, kernel]
@@ -35,7 +35,7 @@ enum OneDNN {
     let padding: Int
     let precision: Precision
 
-    /// Multiplications and additions of one pass.
+    /// Number of multiplications and additions in one pass.
     var operations: Int { 2 * weights.reduce(1, *) * output[0] * output[2] * output[3] }
   }
 
@@ -45,7 +45,8 @@ enum OneDNN {
     _ geometry: ConvolutionGeometry, _ pass: Pass, engine: Engine, hint: PrimitiveDescriptor? = nil
   ) throws -> PrimitiveDescriptor {
     let g = geometry
-    // Maps keep nhwc, in which the layers between convolutions read them; weights take what the primitive likes best.
+    // Maps keep the layout nhwc, which the layers between convolutions read; for weights the primitive chooses the
+    // layout.
     var source = try layout(g.input, dnnl_nhwc, pass == .backwardData ? .float32 : g.precision)
     var weights = try layout(g.weights, dnnl_format_tag_any, pass == .backwardWeights ? .float32 : g.precision)
     var bias = try layout([g.weights[0]], dnnl_x)
@@ -73,7 +74,7 @@ enum OneDNN {
     return try PrimitiveDescriptor(&description, engine: engine, hint: hint)
   }
 
-  /// A product of two square matrices, `[edge, edge]`.
+  /// Describes a product of two square matrices, `[edge, edge]`.
   static func matrixProduct(
     edge: Int, precision: Precision, engine: Engine
   ) throws -> PrimitiveDescriptor {

@@ -1,12 +1,12 @@
 internal import COneDNN
 import Files
 
-/// A call of oneDNN's C API, which answers whether it succeeded.
+/// Checks calls of oneDNN's C API.
 enum OneDNNCall {
   /// - Parameters:
-  ///   - status: the answer.
+  ///   - status: the status that the call returned.
   ///   - call: the function's name.
-  /// - Throws: `NormaError` that names the function and its answer, where that is not success.
+  /// - Throws: `NormaError` with the function's name and the status, unless the status is success.
   static func check(_ status: dnnl_status_t, _ call: @autoclosure () -> String) throws {
     guard status != dnnl_success else { return }
     throw NormaError.oneDNN(call(), answered: String(cString: dnnl_status2str(status)).replacing("dnnl_", with: ""))

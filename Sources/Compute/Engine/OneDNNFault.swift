@@ -1,11 +1,11 @@
 import Files
 
 extension NormaError {
-  /// A call into oneDNN that failed.
+  /// An error for a failed call of oneDNN.
   ///
   /// - Parameters:
-  ///   - call: the function of the C API.
-  ///   - status: its answer, in oneDNN's own word: `out_of_memory`, `invalid_arguments`, `unimplemented`,
+  ///   - call: name of the function of the C API.
+  ///   - status: the status it returned, as oneDNN names it: `out_of_memory`, `invalid_arguments`, `unimplemented`,
   ///     `runtime_error`.
   static func oneDNN(_ call: String, answered status: String) -> NormaError {
     NormaError(

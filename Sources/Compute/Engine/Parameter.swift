@@ -1,16 +1,18 @@
 import Numerics
 
-/// Numbers that training changes, with their gradient.
+/// Numbers that training changes, and their gradient.
 ///
-/// Convolution weights lie as `[output channels, input channels, height, width]`, as in PyTorch and in the model file.
+/// Convolution weights have the shape `[output channels, input channels, height, width]`, as in PyTorch and in the
+/// model file.
 package final class Parameter {
   package let name: String
   package let shape: [Int]
   package let value: UnsafeMutableBufferPointer<Float>
   package let gradient: UnsafeMutableBufferPointer<Float>
-  /// Grows whenever `value` changes, so that layers know when to lay their weights out anew.
+  /// Grows whenever `value` changes, so that layers know when to convert their weights to another layout again.
   package private(set) var version = 0
-  /// Called by the layer that owns it whenever a backward pass has set `gradient`, while the rest of it is to come.
+  /// The layer that owns the parameter calls this when a backward pass has set `gradient`, before the pass goes on to
+  /// earlier layers.
   var gradientIsSet: (() throws -> Void)?
 
   package init(_ name: String, shape: [Int], filledWith initial: Float = 0) {
@@ -34,7 +36,7 @@ package final class Parameter {
       start: raw.initializeMemory(as: Float.self, repeating: value, count: count), count: count)
   }
 
-  /// Every change of `value` goes through here.
+  /// The only way to change `value`; it also advances `version`.
   package func update(_ change: (UnsafeMutableBufferPointer<Float>) -> Void) {
     change(value)
     version += 1
@@ -45,7 +47,8 @@ package final class Parameter {
     update { _ = $0.update(fromContentsOf: values) }
   }
 
-  /// Normal with standard deviation `gain / sqrt(fan-in)`. Source: He et al. 2015, arXiv:1502.01852, eq. 10.
+  /// Fills with normal numbers of standard deviation `gain / sqrt(fan-in)`. Source: He et al. 2015, arXiv:1502.01852,
+  /// eq. 10.
   func initialize(fanIn: Int, gain: Float, using generator: inout RandomGenerator) {
     let deviation = gain / Float(fanIn).squareRoot()
     update { for i in $0.indices { $0[i] = deviation * generator.normal() } }

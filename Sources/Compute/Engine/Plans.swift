@@ -1,4 +1,4 @@
-/// What a layer prepares once for every input shape and keeps: primitives and the tensors they write to.
+/// A cache of what a layer prepares for each input shape: primitives and the tensors they write to.
 package struct Plans<Plan> {
   private var known: [Shape: Plan] = [:]
 

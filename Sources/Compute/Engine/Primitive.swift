@@ -1,6 +1,6 @@
 internal import COneDNN
 
-/// A compiled operation. Built once a shape and kept.
+/// A compiled oneDNN operation; it is built once for each shape and kept.
 final class Primitive {
   private let handle: dnnl_primitive_t
   private let engine: Engine

@@ -3,7 +3,7 @@ import Files
 internal import Glibc
 import Threads
 
-/// Dimensions of a batch of feature maps, in the order in which the numbers lie in memory.
+/// Dimensions of a batch of feature maps, in the order of the numbers in memory.
 package struct Shape: Hashable, Sendable, CustomStringConvertible {
   /// Batch, height, width, channels.
   package var n, h, w, c: Int
@@ -20,21 +20,21 @@ package struct Shape: Hashable, Sendable, CustomStringConvertible {
   package var description: String { "[\(n), \(h), \(w), \(c)]" }
 }
 
-/// A batch of feature maps, `[n, h, w, c]`, f32, channels of a pixel together (oneDNN's nhwc).
+/// A batch of feature maps, `[n, h, w, c]`, f32; the channels of a pixel are adjacent (oneDNN's nhwc).
 ///
-/// Reference semantics on purpose: layers own their outputs and reuse them call after call, so that a training step
-/// allocates nothing. A tensor returned by a layer is valid until that layer runs again.
+/// A class on purpose: layers own their outputs and reuse them on every call, so that a training step allocates
+/// nothing. A tensor that a layer returns is valid until that layer runs again.
 package final class Tensor {
   package let shape: Shape
   package let values: UnsafeMutableBufferPointer<Float>
   let memory: Memory
-  /// The values as convolutions multiply them; `nil` where convolutions take the values themselves or round them on their
-  /// own. Whoever writes to `values` keeps it up to date.
+  /// The values in bf16, as convolutions multiply them; `nil` if convolutions use the f32 values or round them
+  /// themselves. Code that writes to `values` has to keep it up to date.
   let rounded: Rounded?
-  /// Whether `values` are kept; to touch them where they are not is a crash.
+  /// Whether `values` are stored; accessing them when they are not crashes.
   let holdsValues: Bool
 
-  /// Who reads a tensor, where convolutions multiply in bf16; in f32 all read the same.
+  /// Which code reads a tensor when convolutions multiply in bf16; in f32 all code reads `values`.
   package enum Readers {
     case loops, convolutions, both
   }
@@ -53,9 +53,10 @@ package final class Tensor {
     deinit { munmap(bits.baseAddress, bits.count * MemoryLayout<UInt16>.stride) }
   }
 
-  /// Zero-filled; a gradient that is never computed takes no memory, since only pages that are written to do.
+  /// Creates a zero-filled tensor. Memory is taken only for pages that are written to, so a gradient that is never
+  /// computed takes none.
   ///
-  /// - Parameter readers: decides whether there are `values`, `rounded` or both, in bf16.
+  /// - Parameter readers: in bf16, decides whether the tensor has `values`, `rounded` or both.
   package init(_ shape: Shape, engine: Engine, readBy readers: Readers = .loops) throws {
     precondition(shape.count > 0, "a tensor needs at least one element, its shape is \(shape)")
     self.shape = shape
@@ -69,10 +70,10 @@ package final class Tensor {
 
   deinit { munmap(values.baseAddress, values.count * MemoryLayout<Float>.stride) }
 
-  /// The values, for the chunks of a parallel loop, which holds on to the tensor meanwhile.
+  /// The values, for the chunks of a parallel loop; the tensor must be kept alive during the loop.
   package var split: SplitBuffer<Float> { SplitBuffer(values) }
 
-  /// Pages come from the system zeroed, one by one when they are first written to.
+  /// Maps zeroed pages; the system provides each page when it is first written to.
   private static func pages<Value>(
     _ count: Int, areTouched: Bool = true
   ) throws -> UnsafeMutableBufferPointer<Value> {
@@ -94,7 +95,7 @@ package final class Tensor {
 
   package func add(_ other: Tensor) { set(self, plus: other) }
 
-  /// Sum of two tensors, either of which may be this one.
+  /// Sets the values to the sum of two tensors, either of which may be this one.
   package func set(_ a: Tensor, plus b: Tensor) {
     precondition(shape == a.shape && shape == b.shape, "shapes \(shape), \(a.shape) and \(b.shape) differ")
     let other = b.split
@@ -105,7 +106,7 @@ package final class Tensor {
     }
   }
 
-  /// Sets every value, and what is rounded of it, by a function of another tensor's and of its place.
+  /// Sets every value, and its rounded copy if there is one, to a function of another tensor's value and the index.
   @inline(__always) private func fill(
     from other: Tensor, _ vector: @Sendable (Lanes, Int) -> Lanes, rest scalar: @Sendable (Float, Int) -> Float
   ) {

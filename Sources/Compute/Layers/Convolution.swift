@@ -3,8 +3,9 @@ import Numerics
 
 /// Two-dimensional convolution with bias and zero padding.
 ///
-/// Output height and width are `(size + 2 * (kernel / 2) - kernel) / stride + 1`: the input's for stride 1 and an odd
-/// kernel, half of it for stride 2 and an even size. Source: Dumoulin & Visin 2016, arXiv:1603.07285.
+/// Output height and width are `(size + 2 * (kernel / 2) - kernel) / stride + 1`. For stride 1 and an odd kernel this
+/// is the input's size; for stride 2 and an even size it is half the input's. Source: Dumoulin & Visin 2016,
+/// arXiv:1603.07285.
 package final class Convolution: Layer {
   package let weights: Parameter  // [output, input, kernel, kernel]
   package let bias: Parameter  // [output]
@@ -13,7 +14,7 @@ package final class Convolution: Layer {
   private var plans = Plans<Plan>()
   private var current: Plan?
 
-  /// - Parameter gain: of the weights' initial spread; 0 makes the layer start at zero.
+  /// - Parameter gain: scales the standard deviation of the initial weights; 0 makes the layer start at zero.
   package convenience init(
     _ name: String, from inputs: Int, to outputs: Int, kernel: Int = 3, stride: Int = 1, gain: Float = 1,
     engine: Engine, using generator: inout RandomGenerator
@@ -76,7 +77,7 @@ package final class Convolution: Layer {
     return current
   }
 
-  /// The primitives and buffers of one input shape.
+  /// The primitives and buffers for one input shape.
   private final class Plan {
     private let engine: Engine
     private let weights: Parameter
@@ -94,7 +95,7 @@ package final class Convolution: Layer {
     private var input: Tensor?
     private var training: Backward?
 
-    /// Weights in the layout a primitive chose, refreshed when the parameter has changed.
+    /// Weights in the layout that a primitive chose; `refresh` converts them again when the parameter has changed.
     final class Laid {
       let memory: Memory
       private let reorder: Primitive?
@@ -124,7 +125,7 @@ package final class Convolution: Layer {
       private let sizes: [Int]
       private let precision: Precision
       private let engine: Engine
-      /// For tensors that do not come rounded.
+      /// Memory and conversion for tensors without rounded values.
       private var own: (memory: Memory, reorder: Primitive)?
 
       init(_ sizes: [Int], _ precision: Precision, engine: Engine) {
@@ -133,7 +134,7 @@ package final class Convolution: Layer {
         self.engine = engine
       }
 
-      /// Takes the values of a tensor in.
+      /// Returns the tensor's values in the precision; converts them if needed.
       func take(_ x: Tensor) throws -> Memory {
         guard precision != .float32 else { return x.memory }
         if let rounded = x.rounded { return rounded.memory }
@@ -146,7 +147,7 @@ package final class Convolution: Layer {
         return own!.memory
       }
 
-      /// What was taken in last, of that tensor.
+      /// The memory that the last `take(x)` returned; converts nothing.
       func memory(of x: Tensor) -> Memory {
         precision == .float32 ? x.memory : x.rounded?.memory ?? own!.memory
       }
@@ -157,7 +158,7 @@ package final class Convolution: Layer {
       let data: Primitive
       let dataWeights: Laid
       let weights: Primitive
-      /// Gradient as the primitive lays it out; `nil` where that is the plain layout.
+      /// The gradient in the layout that the primitive chose; `nil` if that is the plain layout.
       let weightGradient: Memory?
       let weightReorder: Primitive?
       let inputGradient: Tensor
@@ -200,7 +201,7 @@ package final class Convolution: Layer {
       return output
     }
 
-    /// Takes in the gradient by the output, for both of the following.
+    /// Takes the gradient with respect to the output, for `setGradients` and `gradientByInput`.
     func take(_ gradient: Tensor) throws -> (Backward, Memory) {
       precondition(gradient.shape == output.shape, "gradient \(gradient.shape) of an output \(output.shape)")
       let backward: Backward

@@ -1,28 +1,29 @@
 import Numerics
 import Threads
 
-/// Doubles height and width by repeating every pixel, then convolves with 3 x 3 and zero padding; the doubled map is never
-/// made.
+/// Doubles height and width by repeating every pixel, then convolves with 3 x 3 and zero padding, without storing the
+/// doubled map.
 ///
-/// The kernel sees nine pixels there, and no more than four of them differ. Output pixels of even and odd rows
-/// and columns are four convolutions of 2 x 2, whose weights are sums of the kernel's: 16 products a pixel of the input in
-/// place of 36, the same numbers but for rounding. They are computed at once, as one convolution of the input with four
-/// times the outputs.
+/// The kernel covers nine pixels of the doubled map, of which at most four differ. So the output splits into four 2 x 2
+/// convolutions of the input, one for each combination of even or odd row and column. Their weights are sums of the
+/// kernel's weights. This takes 16 products per input pixel instead of 36, and gives the same numbers except for
+/// rounding. The four are computed as one convolution of the input with four times the outputs.
 ///
-/// The output is that convolution's, `[n, h + 1, w + 1, 4 * outputs]`: at `(i, j)` lie the four results of the input's
-/// pixels `i - 1...i`, `j - 1...j`. Which of them is a pixel of the doubled map is for `DoubledMap` to say, and for
-/// `NormalizedActivation` to read; some at the border are none.
-/// Source: Shi et al. 2016, arXiv:1609.07009, section 3, in the other direction.
+/// The output has the shape of that one convolution, `[n, h + 1, w + 1, 4 * outputs]`: position `(i, j)` holds the four
+/// results for the input's pixels `i - 1...i`, `j - 1...j`. `DoubledMap` tells which result is which pixel of the
+/// doubled map, and `NormalizedActivation` reads them; some results at the border belong to no pixel.
+/// Source: Shi et al. 2016, arXiv:1609.07009, section 3, in the opposite direction.
 package final class DoublingConvolution: Layer {
   package let weights: Parameter  // [output, input, 3, 3]
   package let bias: Parameter  // [output]
   private let convolution: Convolution
   private var version = (weights: -1, bias: -1)
 
-  /// Rows, or columns, of the kernel that meet either pixel that an even output sees, and an odd one.
+  /// Rows (or columns) of the kernel that fall on each of the two input pixels that an output pixel sees.
+  /// The first index is 0 for even output rows and 1 for odd ones; the second is the input pixel.
   private static let taps: [[[Int]]] = [[[0], [1, 2]], [[0, 1], [2]]]
 
-  /// - Parameter gain: of the weights' initial spread.
+  /// - Parameter gain: scales the standard deviation of the initial weights.
   package init(
     _ name: String, from inputs: Int, to outputs: Int, gain: Float = 1, engine: Engine,
     using generator: inout RandomGenerator
@@ -50,7 +51,7 @@ package final class DoublingConvolution: Layer {
     return try convolution.forward(x)
   }
 
-  /// - Parameter gradient: by the output, 0 where that is no pixel of the doubled map.
+  /// - Parameter gradient: gradient with respect to the output; 0 at results that are no pixel of the doubled map.
   package func backward(_ gradient: Tensor) throws -> Tensor { try convolution.backward(gradient) }
 
   package func backwardToParameters(_ gradient: Tensor) throws {
@@ -63,10 +64,10 @@ package final class DoublingConvolution: Layer {
 
   private var outputs: Int { weights.shape[0] }
 
-  /// Calls `body` for every weight of the four convolutions and every weight of the kernel that is part of it, on all
-  /// threads; no two chunks have an output in common.
+  /// Calls `body` for every pair of a weight of the four small convolutions and a kernel weight that is part of its
+  /// sum, on all threads. No two chunks share an output channel.
   ///
-  /// - Parameter body: takes their places.
+  /// - Parameter body: receives the indices of the two weights.
   @inline(__always) private func forEachPart(_ body: @Sendable (_ small: Int, _ kernel: Int) -> Void) {
     let (outputs, inputs) = (outputs, weights.shape[1])
     Parallel.run(chunks: outputs) { Self.forEachPart(ofOutput: $0, of: outputs, inputs: inputs, body) }
@@ -115,14 +116,14 @@ package final class DoublingConvolution: Layer {
   }
 }
 
-/// Where the pixels of a doubled map lie in what `DoublingConvolution` puts out.
+/// Positions of the pixels of a doubled map in the output of `DoublingConvolution`.
 struct DoubledMap {
   /// Shape of the doubled map, `[n, 2h, 2w, c]`.
   let shape: Shape
-  /// For each of its pixels, how many pixels of `c` values lie before it.
+  /// For each pixel of the doubled map, its index in the output, counted in pixels of `c` values.
   let places: [Int32]
 
-  /// - Parameter output: of the convolution, `[n, h + 1, w + 1, 4c]`.
+  /// - Parameter output: shape of the convolution's output, `[n, h + 1, w + 1, 4c]`.
   init(in output: Shape) {
     let shape = Shape(output.n, 2 * (output.h - 1), 2 * (output.w - 1), output.c / 4)
     self.shape = shape

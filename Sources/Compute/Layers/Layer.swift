@@ -1,13 +1,14 @@
-/// A step of a network that can be run backwards.
+/// A step of a network that can also be run backwards.
 package protocol Layer: AnyObject {
-  /// The result belongs to the layer and is valid until it runs again.
+  /// Computes the output. It belongs to the layer and is valid until the layer runs again.
   func forward(_ x: Tensor) throws -> Tensor
-  /// Takes the loss's gradient by the output of the last `forward`, sets the parameters' gradients and returns the
-  /// gradient by that forward's input.
+  /// Takes the gradient of the loss with respect to the output of the last `forward`, sets the parameters' gradients,
+  /// and returns the gradient with respect to the input of that `forward`.
   func backward(_ gradient: Tensor) throws -> Tensor
-  /// The same without the gradient by the input, which a network's first layer owes nobody.
+  /// Like `backward`, but without the gradient with respect to the input, which nothing needs for a network's first
+  /// layer.
   func backwardToParameters(_ gradient: Tensor) throws
-  /// The gradient by the input alone; what the parameters' gradients are after it is left open.
+  /// Returns only the gradient with respect to the input; the parameters' gradients are undefined afterwards.
   func backwardToInput(_ gradient: Tensor) throws -> Tensor
   var parameters: [Parameter] { get }
 }
@@ -17,7 +18,7 @@ extension Layer {
   package func backwardToInput(_ gradient: Tensor) throws -> Tensor { try backward(gradient) }
 }
 
-/// Layers one after the other.
+/// Layers that run one after the other.
 package final class Sequential: Layer {
   package let layers: [any Layer]
 

@@ -1,14 +1,16 @@
 import Threads
 
-/// Layer normalization over the channels of each pixel, with a learned scale and shift a channel, then `y * sigmoid(y)`.
+/// Layer normalization over the channels of each pixel, with a learned scale and shift for each channel.
+/// The activation `y * sigmoid(y)` follows.
 ///
-/// `y = scale * (x - mean) / sqrt(variance + 1e-5) + shift`, mean and variance over the channels of one pixel. Nothing is
-/// shared between pixels or between scans of a batch, so a result never depends on how a scan was tiled or batched.
-/// Sources: Ba et al. 2016, arXiv:1607.06450; over channels alone as in Liu et al. 2022, arXiv:2201.03545; Elfwing et al.
-/// 2017, arXiv:1702.03118 (SiLU).
+/// `y = scale * (x - mean) / sqrt(variance + 1e-5) + shift`, mean and variance over the channels of one pixel. Nothing
+/// is shared between pixels or between scans of a batch, so a result never depends on how a scan was tiled or batched.
+/// Sources: Ba et al. 2016, arXiv:1607.06450; over channels alone as in Liu et al. 2022, arXiv:2201.03545; Elfwing et
+/// al. 2017, arXiv:1702.03118 (SiLU).
 ///
-/// One layer, so that maps go through the cache once in each direction, and leave it in the precision that the next
-/// convolution multiplies. oneDNN 2.6 has no vectorized normalization for rows as short as 16 to 128 values.
+/// Both steps are one layer, so that maps pass through the cache once in each direction and the output already has the
+/// precision that the next convolution multiplies. oneDNN 2.6 has no vectorized normalization for rows as short as 16
+/// to 128 values.
 package final class NormalizedActivation: Layer {
   package let scale: Parameter
   package let shift: Parameter
@@ -19,13 +21,14 @@ package final class NormalizedActivation: Layer {
   private var plans = Plans<Plan>()
   private var current: (plan: Plan, input: Tensor)?
   private static let epsilon: Float = 1e-5
-  /// Fixed, so that the sums over chunks do not depend on the number of threads.
+  /// Number of chunks; fixed, so that the sums over chunks do not depend on the number of threads.
   private static let chunks = 16
 
   /// - Parameters:
   ///   - channels: a multiple of 8.
-  ///   - readsDoubled: whether the input is a `DoublingConvolution`'s output; this layer's own is the doubled map.
-  ///   - readers: of the output. The gradient by the input is for convolutions alone.
+  ///   - readsDoubled: whether the input is the output of a `DoublingConvolution`; this layer's output is then the
+  ///     doubled map.
+  ///   - readers: which code reads the output. Only convolutions read the gradient with respect to the input.
   package init(
     _ name: String, channels: Int, readsDoubled: Bool = false, readBy readers: Tensor.Readers = .both, engine: Engine
   ) {
@@ -43,14 +46,14 @@ package final class NormalizedActivation: Layer {
   private final class Plan {
     let output: Tensor
     let inputGradient: Tensor
-    /// Where the output's pixels lie in the input; `nil` where they lie as in the output.
+    /// Positions of the output's pixels in the input; `nil` if they are the same as in the output.
     let doubled: DoubledMap?
-    /// Mean and inverse deviation of every pixel, with room for a last group of eight.
+    /// Mean of every pixel's channels, with padding for a last group of eight pixels.
     let means: SplitBuffer<Float>
     let inverseDeviations: SplitBuffer<Float>
-    /// Gradients by scale and shift of every chunk.
+    /// Gradients of scale and shift, summed over each chunk.
     let sums: Tensor
-    /// For every chunk, what eight pixels need on the way backwards: two sums each, and a gradient each.
+    /// Scratch memory of each chunk for the backward pass of eight pixels: two sums and a gradient per pixel.
     let workspace: Tensor
 
     init(_ input: Shape, isDoubled: Bool, readers: Tensor.Readers, engine: Engine) throws {
@@ -81,7 +84,8 @@ package final class NormalizedActivation: Layer {
     }
     current = (plan, x)
     let pass = pass(over: x, in: plan, to: plan.output)
-    // Both cases written out, here and backwards: a place handed on through a loop of both costs 3 % of scoring.
+    // Both cases are written out, here and in `backward`: passing the positions through one shared loop costs 3 % of
+    // scoring time.
     if let doubled = plan.doubled {
       doubled.places.withUnsafeBufferPointer { places in
         let places = ReadBuffer(places)
@@ -101,11 +105,11 @@ package final class NormalizedActivation: Layer {
       means: plan.means, inverseDeviations: plan.inverseDeviations, scale: scale.lanes, shift: shift.lanes)
   }
 
-  /// What either direction reads and writes.
+  /// The memory that a forward or backward pass reads and writes.
   private struct Pass: Sendable {
     /// The layer's input.
     let source: SplitBuffer<Lanes>
-    /// Its output, or the gradient by its input.
+    /// The layer's output, or the gradient with respect to its input.
     let target: SplitBuffer<Lanes>?
     let rounded: SplitBuffer<SIMD8<UInt16>>?
     let means: SplitBuffer<Float>
@@ -114,11 +118,12 @@ package final class NormalizedActivation: Layer {
     let shift: SplitBuffer<Lanes>
 
     /// - Parameters:
-    ///   - pixels: of the output.
-    ///   - place: where a pixel lies in the input.
+    ///   - pixels: indices of pixels of the output.
+    ///   - place: gives the index of a pixel in the input.
     @inline(__always) func forward(_ pixels: Range<Int>, vectors: Int, place: (Int) -> Int) {
       let share = 1 / Float(vectors * Lanes.scalarCount)
-      // Some pixels at a time, so that roots of eight of them are taken at once, and all are near when they are needed.
+      // Works on groups of 64 pixels, so that reciprocal roots are computed for eight at once and the data is still in
+      // the cache when it is needed.
       for first in stride(from: pixels.lowerBound, to: pixels.upperBound, by: 8 * Lanes.scalarCount) {
         let group = first..<min(first &+ 8 &* Lanes.scalarCount, pixels.upperBound)
         for pixel in group {
@@ -152,11 +157,11 @@ package final class NormalizedActivation: Layer {
     }
 
     /// - Parameters:
-    ///   - pixels: of the output.
-    ///   - incoming: gradient by the layer's output.
-    ///   - byScale: room for the gradients by scale and shift.
-    ///   - workspace: room for eight pixels, for each two vectors and a gradient.
-    ///   - place: where a pixel lies in the input.
+    ///   - pixels: indices of pixels of the output.
+    ///   - incoming: gradient with respect to the layer's output.
+    ///   - byScale: memory for the gradients of scale, then shift.
+    ///   - workspace: memory for eight pixels: two vectors and a gradient for each.
+    ///   - place: gives the index of a pixel in the input.
     @inline(__always) func backward(
       _ pixels: Range<Int>, incoming: UnsafePointer<Lanes>, byScale: UnsafeMutablePointer<Lanes>,
       workspace: UnsafeMutablePointer<Lanes>, vectors: Int, place: (Int) -> Int
@@ -166,7 +171,7 @@ package final class NormalizedActivation: Layer {
       let byShift = byScale + vectors
       byScale.update(repeating: .zero, count: 2 * vectors)
       let (plainSums, projectedSums, gradients) = (workspace, workspace + size, workspace + 2 * size)
-      // Eight pixels at a time, whose sums are added up at once: one waits for another far less.
+      // Handles eight pixels at a time and adds up their sums together, so that the additions wait less for each other.
       for first in stride(from: pixels.lowerBound, to: pixels.upperBound, by: size) {
         let group = first..<min(first &+ size, pixels.upperBound)
         for pixel in group {
@@ -251,16 +256,17 @@ package final class NormalizedActivation: Layer {
     return plan.inputGradient
   }
 
-  /// Chunks begin at multiples of eight pixels: no two threads write to the same vector of roots.
+  /// Calls `body` for every chunk. Chunks begin at multiples of eight pixels, so that no two threads write to the same
+  /// vector of roots.
   ///
-  /// - Parameter body: takes the number of the chunk, its pixels, and how many vectors a pixel has.
+  /// - Parameter body: receives the number of the chunk, its pixels, and the number of vectors per pixel.
   @inline(__always) private func forEachChunk(_ pixels: Int, _ body: @Sendable (Int, Range<Int>, Int) -> Void) {
     let (size, vectors) = (Lanes.scalarCount, channels / Lanes.scalarCount)
     let groups = (pixels + size - 1) / size
     Parallel.run(chunks: Self.chunks) { chunk in
       let (first, end) = (groups * chunk / Self.chunks, groups * (chunk + 1) / Self.chunks)
       let own = first * size..<min(pixels, end * size)
-      // The usual numbers are known to the compiler, which then keeps a pixel in registers.
+      // With common vector counts as constants, the compiler keeps a pixel in registers.
       switch vectors {
       case 2: body(chunk, own, 2)
       case 4: body(chunk, own, 4)
@@ -284,7 +290,7 @@ extension Tensor.Rounded {
 }
 
 extension UnsafeMutableBufferPointer where Element: SIMDScalar {
-  /// Eight elements at a time; what is left is not among them.
+  /// The elements as vectors of eight; a remainder of fewer than eight is left out.
   fileprivate func vectors() -> SplitBuffer<SIMD8<Element>> {
     SplitBuffer(
       UnsafeMutableRawPointer(baseAddress!).assumingMemoryBound(to: SIMD8<Element>.self),

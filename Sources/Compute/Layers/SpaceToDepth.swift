@@ -1,7 +1,9 @@
 import Threads
 
-/// Moves blocks of `factor` x `factor` pixels into channels, `[n, h, w, c]` to `[n, h / factor, w / factor, factor² c]`,
-/// block row first, then block column, then channel. Source: Shi et al. 2016, arXiv:1609.05158, backwards.
+/// Moves blocks of `factor` x `factor` pixels into channels. The shape `[n, h, w, c]` becomes
+/// `[n, h / factor, w / factor, factor² c]`; the new channels are ordered by block row, then block column, then
+/// channel.
+/// Source: Shi et al. 2016, arXiv:1609.05158, in reverse.
 package enum SpaceToDepth {
   package static func forward(_ x: Tensor, factor: Int, into result: Tensor) {
     let (source, target) = (x.split, result.split)
@@ -19,7 +21,7 @@ package enum SpaceToDepth {
 
   private static func move(fine: Shape, factor: Int, _ copy: @Sendable (Int, Int, Int) -> Void) {
     precondition(fine.h % factor == 0 && fine.w % factor == 0, "\(fine) does not divide into blocks of \(factor)")
-    let run = factor * fine.c  // a block's row lies together in both layouts
+    let run = factor * fine.c  // a row of a block is contiguous in both layouts
     let coarsePixel = factor * run
     Parallel.run(chunks: fine.n) { n in
       for row in n * fine.h..<(n + 1) * fine.h {

@@ -2,7 +2,7 @@ import Foundation
 import Numerics
 import Threads
 
-/// Adam with decoupled weight decay and gradient clipping by the global norm, and the moving average of the weights.
+/// Adam with decoupled weight decay, gradient clipping by the global norm, and a moving average of the weights.
 ///
 /// Source: Kingma & Ba 2015, arXiv:1412.6980, algorithm 1; Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2; the
 /// average as in Polyak & Juditsky 1992.
@@ -11,11 +11,11 @@ package final class Adam {
     package var beta1: Float = 0.9
     package var beta2: Float = 0.999
     package var epsilon: Float = 1e-8
-    /// Applied to weights of more than one dimension, not to biases and scales.
+    /// Applied to weights with more than one dimension, not to biases and scales.
     package var weightDecay: Float = 1e-4
-    /// Gradients longer than this, over all parameters, are shortened to it.
+    /// Largest norm of the gradient over all parameters; a longer gradient is scaled down to it.
     package var maximumNorm: Float = 1
-    /// Share of the average kept each step, once enough steps have been seen.
+    /// Share of the average that each step keeps, once enough steps have been made.
     package var averaging: Float = 0.998
 
     package init() {}
@@ -24,20 +24,20 @@ package final class Adam {
   package let settings: Settings
   package let parameters: [Parameter]
   package private(set) var step = 0
-  /// Moments of all parameters, one parameter after the other.
+  /// First moments of all parameters, concatenated; `second` and `average` are laid out alike.
   private var first: [Float]
   private var second: [Float]
   private var average: [Float]
   private let pieces: [Piece]
 
-  /// Part of a parameter that a thread updates at once.
+  /// A part of a parameter that one thread updates at a time.
   private struct Piece: Sendable {
     let value: SplitBuffer<Float>
     let gradient: SplitBuffer<Float>
     let range: Range<Int>
-    /// Where it begins among all parameters.
+    /// Index of its first number among all parameters' numbers.
     let start: Int
-    /// Whether its weights decay.
+    /// Whether weight decay applies.
     let decays: Bool
   }
 
@@ -63,12 +63,12 @@ package final class Adam {
     average = parameters.flatMap(\.value)
   }
 
-  /// Moments of every parameter; each call copies them.
+  /// First moments of every parameter; each access copies them from the state.
   package var firstMoments: [[Float]] { first.divided(into: parameters.map(\.count)) }
   package var secondMoments: [[Float]] { second.divided(into: parameters.map(\.count)) }
   package var averages: [[Float]] { average.divided(into: parameters.map(\.count)) }
 
-  /// Continues where `step` updates left off.
+  /// Restores the state after `step` updates.
   package func restore(step: Int, firstMoments: [[Float]], secondMoments: [[Float]], averages: [[Float]]) {
     self.step = step
     first = Array(firstMoments.joined())
@@ -76,9 +76,9 @@ package final class Adam {
     average = Array(averages.joined())
   }
 
-  /// Takes a step along the parameters' gradients.
+  /// Makes one step along the parameters' gradients.
   ///
-  /// - Returns: the gradients' norm before clipping; where it is not finite, nothing was changed.
+  /// - Returns: the norm of the gradients before clipping; if it is not finite, nothing was changed.
   @discardableResult
   package func update(learningRate: Float) -> Float {
     let pieces = pieces
@@ -119,7 +119,7 @@ package final class Adam {
     return Float(norm)
   }
 
-  /// Puts the averaged weights in place and returns those they replaced.
+  /// Replaces the weights by their averages and returns the weights that were replaced.
   package func swapInAverages() -> [[Float]] {
     let live = parameters.map { Array($0.value) }
     for (parameter, average) in zip(parameters, averages) { parameter.set(average) }

@@ -1,11 +1,11 @@
 /// The patches of a batch that one of several processes computes.
 package struct BatchShare: Sendable, Equatable {
-  /// Patches of the whole batch.
+  /// Number of patches in the whole batch.
   package let batch: Int
-  /// Those of this process, one or more.
+  /// Indices of this process's patches; at least one.
   package let patches: Range<Int>
 
-  /// Shares differ by a patch at most.
+  /// Splits a batch evenly: the shares of two processes differ by at most one patch.
   package init(of batch: Int, rank: Int = 0, ranks: Int = 1) {
     precondition(ranks <= batch, "\(batch) patches for \(ranks) processes")
     self.batch = batch
@@ -16,6 +16,6 @@ package struct BatchShare: Sendable, Equatable {
     self.init(of: batch, rank: ranks?.rank ?? 0, ranks: ranks?.count ?? 1)
   }
 
-  /// Share of the batch, in 0...1.
+  /// This process's fraction of the batch, in 0...1.
   package var weight: Double { Double(patches.count) / Double(batch) }
 }

@@ -1,19 +1,19 @@
-/// Adds up the gradients of several processes while the backward pass that makes them goes on.
+/// Adds up the gradients of several processes while the backward pass that computes them goes on.
 ///
-/// A layer announces its gradients as soon as it has them. Enough of them start on their way together, and every later
-/// announcement moves those that are under way along. Source: Li et al. 2020, "PyTorch Distributed", arXiv:2006.15704,
-/// section 3.2.
+/// A layer announces its gradients as soon as it has them. Once enough numbers are collected, their sum is started in
+/// one message; every later announcement also lets MPI make progress on the messages under way. Source: Li et al. 2020,
+/// "PyTorch Distributed", arXiv:2006.15704, section 3.2.
 package final class GradientSum {
   private let ranks: Ranks
   private let parameters: [Parameter]
-  /// All gradients, in the order in which they came.
+  /// All gradients, in the order of their announcement.
   private let values: UnsafeMutableBufferPointer<Float>
   private var arrived: [(parameter: Parameter, place: Int)] = []
   private var filled = 0
   private var started = 0
   private var requests: [MPI.Request] = []
 
-  /// Numbers that are worth a message of their own.
+  /// How many numbers are collected before a message is sent.
   private static let bucket = 1 << 16
 
   package init(_ parameters: [Parameter], over ranks: Ranks) {
@@ -25,7 +25,7 @@ package final class GradientSum {
 
   deinit { values.deallocate() }
 
-  /// Runs a backward pass and leaves in the parameters' gradients the sums over all processes.
+  /// Runs a backward pass and replaces the parameters' gradients by their sums over all processes.
   package func sum(during backward: () throws -> Void) throws {
     (arrived, filled, started, requests) = ([], 0, 0, [])
     for parameter in parameters {

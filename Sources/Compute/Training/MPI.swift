@@ -1,12 +1,13 @@
 internal import Glibc
 
-/// What of Open MPI a training over several processes needs, opened at run time: a norma that was started alone neither
-/// needs the library nor looks for it.
+/// The part of Open MPI that training over several processes needs. The library is opened at run time: a norma that was
+/// started alone does not need it and does not look for it.
 ///
-/// Handles are addresses of the library's symbols, as in its `mpi.h`. Source: MPI Forum 2021, MPI 4.0, chapters 6 and 11.
+/// Handles are addresses of the library's symbols, as in its `mpi.h`. Source: MPI Forum 2021, MPI 4.0, chapters 6 and
+/// 11.
 struct MPI {
   typealias Handle = UnsafeMutableRawPointer
-  /// A call that is under way.
+  /// A communication that is under way.
   typealias Request = UnsafeMutableRawPointer?
 
   private typealias Start =
@@ -34,18 +35,18 @@ struct MPI {
   private let spread: Broadcast
   private let test: Test
   private let end: End
-  /// `MPI_IN_PLACE`.
+  /// The value of `MPI_IN_PLACE`.
   private static var inPlace: UnsafeRawPointer? { UnsafeRawPointer(bitPattern: 1) }
   private static let funneled: Int32 = 1
 
-  /// A call that failed, as a clause.
+  /// A call that failed, described as a clause.
   struct Fault: Error, CustomStringConvertible {
     let description: String
   }
 
-  /// - Throws: `Fault` where Open MPI is not there, in the words of the system.
+  /// - Throws: `Fault` with the system's message if Open MPI is not installed.
   init() throws {
-    // Its components look for its symbols among all that are loaded.
+    // RTLD_GLOBAL, because Open MPI's components look for its symbols among all loaded ones.
     guard let library = dlopen("libmpi.so.40", RTLD_NOW | RTLD_GLOBAL) ?? dlopen("libmpi.so", RTLD_NOW | RTLD_GLOBAL)
     else { throw Fault(description: String(cString: dlerror())) }
     func symbol(_ name: String) throws -> Handle {
@@ -76,7 +77,7 @@ struct MPI {
     (self.rank, self.size) = (Int(rank), Int(size))
   }
 
-  /// Starts to add up what all processes have there, in place.
+  /// Starts to add up the values of all processes, in place.
   func startSum(_ values: UnsafeMutableBufferPointer<Float>) throws -> Request {
     try startSum(values.baseAddress!, count: values.count, of: floats)
   }
@@ -94,7 +95,7 @@ struct MPI {
     return request
   }
 
-  /// Starts to bring the first process's bytes to all.
+  /// Starts to send the first process's bytes to all processes.
   func startBroadcast(_ values: UnsafeMutableRawBufferPointer) throws -> Request {
     var request: Request = nil
     try Self.check(
@@ -102,14 +103,14 @@ struct MPI {
     return request
   }
 
-  /// Whether a call is through; asking moves all that are under way along.
+  /// Whether a communication is complete; asking also lets MPI make progress on all that are under way.
   func isDone(_ request: inout Request) throws -> Bool {
     var flag: Int32 = 0
     try Self.check(test(&request, &flag, nil), "MPI_Test")
     return flag != 0
   }
 
-  /// Waits for all processes to come here.
+  /// Ends MPI; waits until all processes have called it.
   func finalize() { _ = end() }
 
   private static func check(_ status: Int32, _ call: String) throws {

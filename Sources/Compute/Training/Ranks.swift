@@ -3,15 +3,17 @@ import Threads
 
 /// The processes that `mpirun` or `srun` started to compute together, seen from one of them.
 ///
-/// All call the same functions in the same order; each waits until all have come. Whoever waits looks at whether the
-/// others are still there: of a process that was killed Open MPI says nothing to those beside it.
+/// All processes call the same functions in the same order; each call waits until all have made it. A process that
+/// waits also checks whether the others are still running, because Open MPI does not tell them when a process was
+/// killed.
 package final class Ranks {
-  /// Number of this process, from 0.
+  /// Number of this process, counted from 0.
   package let rank: Int
   package let count: Int
-  /// Processes of this machine that have ended while others waited for them; more may have, on other machines.
+  /// Numbers of the processes on this machine that ended while others waited for them; processes on other machines may
+  /// have ended too.
   package private(set) var lost: [Int] = []
-  /// Whether calls can still be made: after one that did not end none can.
+  /// Whether calls can still be made; none can after a call that did not complete.
   package private(set) var isWhole = true
   let mpi: MPI
   private var peers: [Peer] = []
@@ -19,34 +21,35 @@ package final class Ranks {
   private var askedToEnd: Double?
 
   private struct Peer {
-    /// Stands for a machine's run since it was booted and its space of process numbers.
+    /// Hash of the machine's boot id and process number space.
     let machine: Double
     let process: Int32
-    /// Stands for the processors it may use.
+    /// Hash of the set of processors that the process may use.
     let processors: Double
   }
 
   package var isFirst: Bool { rank == 0 }
 
-  /// How long the launcher leaves between asking to end and ending, less what writing a checkpoint takes: Open MPI's
-  /// `odls_base_sigkill_timeout` is a second.
+  /// Seconds between the launcher's request to end and its kill, less the time that writing a checkpoint takes: Open
+  /// MPI's `odls_base_sigkill_timeout` is one second.
   private static let secondsOfGrace = 0.3
-  /// No step takes as long; a process on another machine that does not answer for so long is taken for lost.
+  /// Longer than any step takes; if a process on another machine does not answer for this long, it is considered lost.
   private static let secondsOfPatience = 1800.0
 
-  /// How many processes the environment says were started together; 1 for a process that was started alone.
+  /// The number of processes that were started together, according to the environment; 1 for a process that was started
+  /// alone.
   package static func announced(in environment: [String: String]) -> Int {
     func number(_ name: String) -> Int? { environment[name].flatMap { Int($0) } }
     if let count = number("OMPI_COMM_WORLD_SIZE") { return count }
-    // Tasks of Slurm that share no PMIx are no concern of each other's, such as trainings with several seeds.
+    // Slurm tasks without a shared PMIx are independent of each other, such as trainings with several seeds.
     guard environment["PMIX_RANK"] != nil else { return 1 }
     return number("SLURM_STEP_NUM_TASKS") ?? number("SLURM_NTASKS") ?? 1
   }
 
-  /// Meets the others.
+  /// Connects to the other processes.
   ///
-  /// - Parameter environment: of this process.
-  /// - Returns: `nil` where it was started alone.
+  /// - Parameter environment: environment variables of this process.
+  /// - Returns: `nil` if this process was started alone.
   /// - Throws: an error that says, as a clause, why the processes do not find each other.
   package static func join(environment: [String: String]) throws -> Ranks? {
     let announced = announced(in: environment)
@@ -66,10 +69,10 @@ package final class Ranks {
     count = mpi.size
   }
 
-  /// Waits for the others and lets them go, where that can be.
+  /// Waits for the other processes and ends MPI, if that is still possible.
   package func leave() {
-    // A launcher that is ending its processes no longer answers those that take their leave.
-    // It may end all as soon as one has ended: the first has something to keep and to say before.
+    // A launcher that is ending its processes no longer answers calls of `MPI_Finalize`. It may kill all processes as
+    // soon as one has ended, so the others wait up to a second for the first, which still has to save and report.
     if isWhole, Interruption.signal == nil {
       mpi.finalize()
     } else if !isFirst {
@@ -79,12 +82,13 @@ package final class Ranks {
     isWhole = false
   }
 
-  /// Ends without the others, in the middle of something: they will find this process lost.
+  /// Ends without the others, in the middle of a computation; they will find this process lost.
   package func breakOff() { isWhole = false }
 
-  /// Adds up what the processes have.
+  /// Adds up the values of all processes, in place.
   ///
-  /// A process that was asked to end says so along with it, and the first takes it for its own signal.
+  /// Each process also sends whether it was asked to end; if any was, the first process acts as if it had received the
+  /// signal itself.
   package func sum(_ values: inout [Double]) throws {
     guard isWhole else { throw Lost() }
     var sent = values + [Interruption.signal == nil ? 0 : 1]
@@ -95,8 +99,8 @@ package final class Ranks {
     values = Array(sent.prefix(values.count))
   }
 
-  /// - Parameter value: the first process's; that of others is ignored.
-  /// - Returns: the first process's.
+  /// - Parameter value: the value to send; only the first process's counts.
+  /// - Returns: the first process's value.
   package func broadcast<T: BitwiseCopyable>(_ value: T) throws -> T {
     guard isWhole else { throw Lost() }
     var value = value
@@ -106,13 +110,13 @@ package final class Ranks {
     return value
   }
 
-  /// As of one value.
+  /// Sends the first process's bytes to all processes and returns them.
   package func broadcast(_ bytes: [UInt8]) throws -> [UInt8] {
     let count = try broadcast(bytes.count)
     var bytes = isFirst ? bytes : [UInt8](repeating: 0, count: count)
     try bytes.withUnsafeMutableBufferPointer { values throws in
       let bytes = UnsafeMutableRawBufferPointer(values)
-      // MPI counts in 32 bits.
+      // MPI counts in 32 bits, so send at most 2^30 bytes at once.
       for first in stride(from: 0, to: count, by: 1 << 30) {
         let part = UnsafeMutableRawBufferPointer(rebasing: bytes[first..<min(count, first + 1 << 30)])
         try wait(for: try mpi.startBroadcast(part))
@@ -121,29 +125,29 @@ package final class Ranks {
     return bytes
   }
 
-  /// - Throws: `Lost` where the others will not come, or what `look` throws.
+  /// - Throws: `Lost` if the other processes will not answer, or an error that `look` throws.
   func wait(for request: MPI.Request) throws {
     var request = request
     var looks = 0
     let start = Self.now()
     while try !isDone(&request) {
       looks += 1
-      // Most answers come within microseconds; who waits for longer leaves the processor to others.
+      // Most answers come within microseconds; after that, sleep to leave the processor to others.
       if looks < 500 { sched_yield() } else { usleep(looks < 2000 ? 50 : 500) }
       try look()
       if isFirst, looks > 2000, Self.now() - start > Self.secondsOfPatience { try giveUp(Lost()) }
     }
   }
 
-  /// Moves a call along.
+  /// Whether the communication is complete; lets MPI make progress on it.
   func isDone(_ request: inout MPI.Request) throws -> Bool {
     do { return try mpi.isDone(&request) } catch { try giveUp(Lost()) }
   }
 
-  /// Looks at whether going on makes sense, now and then.
+  /// Checks, at most every 20 milliseconds, whether it makes sense to go on.
   ///
-  /// - Throws: `Lost` where a process is gone, `Stopped` where the first was asked to end
-  ///   and the launcher will not leave it the time to finish what all are at.
+  /// - Throws: `Lost` if a process is gone. On the first process, if it was asked to end and the launcher will not
+  ///   leave enough time to finish the current step: `Stopped`, or `Lost` if processes run on several machines.
   func look() throws {
     let now = Self.now()
     guard now - lastLook >= 0.02 else { return }
@@ -182,7 +186,8 @@ package final class Ranks {
     }
   }
 
-  /// Processes that the launcher bound to the same processors, or to none, would each start a thread on all of them.
+  /// Divides the threads among processes on the same processors: without this, processes that the launcher bound to the
+  /// same processors, or to none, would each start a thread on every one.
   private func shareProcessors(_ environment: [String: String]) {
     guard environment["OMP_NUM_THREADS"] == nil else { return }
     let own = peers[rank]
@@ -202,17 +207,17 @@ package final class Ranks {
     return digest(status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") } ?? "")
   }
 
-  /// FNV-1a, of which a number of floating point holds 48 bits.
+  /// FNV-1a hash; keeps the upper 48 bits, which a `Double` holds exactly.
   private static func digest(_ text: some StringProtocol) -> Double {
     Double(text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } >> 16)
   }
 
-  /// Seconds since some moment, whatever becomes of the clock.
+  /// Seconds from a fixed moment; changes of the system's clock do not affect it.
   private static func now() -> Double { ProcessInfo.processInfo.systemUptime }
 }
 
 extension Ranks {
-  /// Another process of the same computation is gone.
+  /// The error that another process of the same computation is gone.
   package struct Lost: Error, CustomStringConvertible {
     package let description = "A process that was started together with this one is gone. Run the same command again."
   }

@@ -1,23 +1,24 @@
 internal import COpenJPEG
 
-/// Decodes JPEG 2000 in tiles and strips, which libtiff leaves to others. Source: ISO/IEC 15444-1, annexes A and I.
+/// Decodes JPEG 2000 tiles and strips, which libtiff does not decode. Source: ISO/IEC 15444-1, annexes A and I.
 enum JPEG2000 {
-  /// What the page says a strip or tile holds.
+  /// What a strip or tile holds, according to the page's tags.
   struct Form {
     var width: Int
     var height: Int
-    /// Samples a pixel, interleaved in the result.
+    /// Samples per pixel, interleaved in the result.
     var samples: Int
-    /// 8 or 16, of a sample in the result.
+    /// Bits of a sample in the result: 8 or 16.
     var bits: Int
-    /// Whether the components are luminance and colour differences whatever the codestream says; they become RGB.
+    /// Whether to take the components as luminance and colour differences, whatever the codestream says; they are
+    /// converted to RGB.
     var isYCbCr: Bool
   }
 
   /// - Parameters:
-  ///   - stored: a codestream, or a JP2 file around one.
-  ///   - buffer: receives `height * width * samples` unsigned integers in native order.
-  /// - Returns: `nil` on success, else what went wrong, to be put after "cannot be decoded".
+  ///   - stored: a codestream, or a JP2 file that contains one.
+  ///   - buffer: receives `height * width * samples` unsigned integers in native byte order.
+  /// - Returns: `nil` on success, else the reason of the failure, which follows "cannot be decoded" in a message.
   static func decode(
     _ stored: UnsafeRawBufferPointer, as form: Form, into buffer: UnsafeMutableRawBufferPointer
   ) -> String? {
@@ -25,7 +26,7 @@ enum JPEG2000 {
     if let reason = unfit(codestream, form) { return reason }
     let source = Source(codestream)
     let log = Log()
-    // OpenJPEG holds no references of its own.
+    // OpenJPEG keeps no references to them, so they are kept alive here.
     defer { withExtendedLifetime((source, log)) {} }
     guard let codec = opj_create_decompress(OPJ_CODEC_J2K) else {
       return ": OpenJPEG cannot be set up"
@@ -52,10 +53,12 @@ enum JPEG2000 {
 
   private static let start: [UInt8] = [0xFF, 0x4F, 0xFF, 0x51]
 
-  /// The codestream alone: OpenJPEG's reader of the boxes around it ends the process on some that are cut short.
+  /// Finds the codestream within a JP2 file: OpenJPEG's own reader of JP2 boxes ends the process on some truncated
+  /// files.
   private static func codestream(in stored: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     var place = 0
-    // Boxes: length and type of four bytes each; a length of 1 is followed by one of eight bytes, 0 reaches to the end.
+    // A box begins with its length and type, four bytes each. Length 1 means that a length of eight bytes follows;
+    // length 0 means that the box reaches to the end of the file.
     while !stored[place...].starts(with: start) {
       guard place + 16 <= stored.count else { return nil }
       let short = number(in: stored, at: place, bytes: 4)
@@ -70,20 +73,21 @@ enum JPEG2000 {
     return UnsafeRawBufferPointer(rebasing: stored[place...])
   }
 
-  /// Both boxes and markers are big-endian.
+  /// Reads a big-endian number; both boxes and markers are big-endian.
   private static func number(in bytes: UnsafeRawBufferPointer, at place: Int, bytes count: Int) -> UInt64 {
     (0..<count).reduce(0) { $0 << 8 | UInt64(bytes[place + $1]) }
   }
 
   private static let mostTiles = 4096
 
-  /// What the codestream's first marker, SIZ, declares that the page does not hold. OpenJPEG sets memory aside by it.
+  /// Why the codestream does not fit the page, according to its first marker, SIZ; `nil` if it fits. Checked first,
+  /// since OpenJPEG allocates memory by what SIZ declares.
   private static func unfit(_ stream: UnsafeRawBufferPointer, _ form: Form) -> String? {
     guard stream.count >= 42 else { return ": it ends within its first marker" }
     func number(_ place: Int, bytes: Int = 4) -> Int { Int(Self.number(in: stream, at: place, bytes: bytes)) }
     let (width, height) = (number(8) - number(16), number(12) - number(20))
     let components = number(40, bytes: 2)
-    // One more is transparency.
+    // One component more than `samples` is allowed; it is transparency.
     guard width == form.width, height == form.height, (form.samples...form.samples + 1).contains(components) else {
       return ": it holds \(width)x\(height) pixels of \(components) components;"
         + " \(form.width)x\(form.height) of \(form.samples) are expected"
@@ -126,7 +130,7 @@ enum JPEG2000 {
     return nil
   }
 
-  /// Full-range ITU-R BT.601. Source: JFIF 1.02, page 3.
+  /// Converts YCbCr to RGB by full-range ITU-R BT.601. Source: JFIF 1.02, page 3.
   private static func convertToRGB(_ buffer: UnsafeMutableRawBufferPointer, samples: Int) {
     func byte(_ value: Float) -> UInt8 { UInt8(min(max(value.rounded(), 0), 255)) }
     for i in stride(from: 0, to: buffer.count - 2, by: samples) {
@@ -137,7 +141,7 @@ enum JPEG2000 {
     }
   }
 
-  /// Bytes in memory as a stream of OpenJPEG's.
+  /// Bytes in memory that OpenJPEG reads as a stream.
   private final class Source {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
@@ -148,7 +152,7 @@ enum JPEG2000 {
       Unmanaged<Source>.fromOpaque(user!).takeUnretainedValue()
     }
 
-    /// The source has to outlive it.
+    /// The stream; the source has to outlive it.
     func stream() -> UnsafeMutablePointer<opj_stream_t?>? {
       guard let stream = opj_stream_default_create(1) else { return nil }
       opj_stream_set_user_data(stream, Unmanaged.passUnretained(self).toOpaque(), nil)
@@ -179,7 +183,7 @@ enum JPEG2000 {
     }
   }
 
-  /// The first thing that OpenJPEG found wrong.
+  /// Keeps the first error message of OpenJPEG.
   private final class Log {
     private var text = ""
 

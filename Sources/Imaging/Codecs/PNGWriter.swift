@@ -5,7 +5,7 @@ import Files
 package enum PNGWriter {
   package enum Color: Sendable, Equatable {
     case gray, rgb, rgba
-    /// A pixel is the place of its color among up to 256.
+    /// Each pixel is the index of its color in a table of up to 256.
     case indexed([RGBA])
 
     package var channels: Int {
@@ -17,24 +17,24 @@ package enum PNGWriter {
     }
   }
 
-  /// A color with how opaque it is, each 0...255.
+  /// Red, green, blue and opacity, each 0...255.
   package typealias RGBA = SIMD4<UInt8>
 
-  /// How small a picture is to become for the time it takes.
+  /// How much time to spend on making the file smaller.
   package enum Effort: Int32, Sendable {
-    /// For scans, whose noise does not pack whatever is tried.
+    /// For scans: their noise hardly compresses at any effort.
     case least = 0
-    /// For pictures of few colors, which repeat themselves.
+    /// For pictures with few colors and many repetitions.
     case repetitions = 1
     /// For smooth pictures.
     case most = 2
-    /// For scans whose channels are alike.
+    /// For scans whose channels are similar.
     case little = 3
   }
 
   /// The bytes of a PNG file.
   ///
-  /// - Parameter pixels: row by row, the channels of a pixel together: `[height, width, channels]`.
+  /// - Parameter pixels: rows from the top; the channels of a pixel are adjacent: `[height, width, channels]`.
   package static func encode(
     _ pixels: [UInt8], width: Int, height: Int, color: Color, effort: Effort = .least
   ) -> [UInt8] {
@@ -46,7 +46,7 @@ package enum PNGWriter {
       precondition((1...256).contains(colors.count), "a palette of \(colors.count) colors")
       palette = colors.flatMap { [$0.x, $0.y, $0.z, $0.w] }
     }
-    // Every row may grow by its filter byte; deflate's stored blocks and the chunks add little.
+    // Every row may grow by its filter byte; deflate's stored blocks and the PNG chunks add little.
     let rawBytes = pixels.count + height
     let capacity = rawBytes + rawBytes / 100 + 4096
     return [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
@@ -60,7 +60,7 @@ package enum PNGWriter {
   }
 
   /// - Parameter isSynced: see `AtomicFile.commit`.
-  /// - Throws: `NormaError` where the file cannot be written; it then is as it was before.
+  /// - Throws: `NormaError` if the file cannot be written; an existing file is then unchanged.
   package static func write(
     _ pixels: [UInt8], width: Int, height: Int, color: Color, effort: Effort = .least, to path: String,
     isSynced: Bool = true

@@ -1,5 +1,5 @@
-/// Integers of 1 to 64 bits in a row of memory: those of whole bytes in native order, others packed from the most
-/// significant bit on.
+/// Integers of 1 to 64 bits in a row of memory. Integers of whole bytes are in native byte order; others are packed,
+/// most significant bit first.
 struct PackedSamples {
   private let bytes: UnsafeMutableRawBufferPointer
   private let bits: Int
@@ -9,7 +9,8 @@ struct PackedSamples {
     self.bits = bits
   }
 
-  /// Every sample becomes the sum of those before it, `stride` apart, modulo `2^bits`.
+  /// Replaces every sample by its sum with the samples before it at distances that are multiples of `stride`, modulo
+  /// `2^bits`.
   func addUp(count: Int, stride: Int) {
     guard (1...64).contains(bits), (count * bits + 7) / 8 <= bytes.count else { return }
     let mask = bits == 64 ? UInt64.max : 1 << UInt64(bits) - 1
@@ -42,6 +43,6 @@ struct PackedSamples {
     }
   }
 
-  /// In native order, which is little-endian wherever norma runs.
+  /// Whether samples are whole bytes. They are in native byte order, which is little-endian wherever norma runs.
   private var isWhole: Bool { bits % 8 == 0 }
 }

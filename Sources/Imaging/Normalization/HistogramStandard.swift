@@ -1,17 +1,19 @@
-/// A standard histogram learned from scans, and the map that brings another scan's histogram onto it.
+/// A standard histogram learned from scans, and the map that fits another scan's histogram to it.
 ///
-/// Landmarks are the 1st, 10th, 20th ... 90th and 99th percentiles of a channel's foreground. Learned is where they lie on
-/// average once every scan's first and last have been brought to the ends of the standard scale; a scan is then mapped
-/// piece by piece so that its landmarks come to lie there.
+/// Landmarks are the 1st, 10th, 20th ... 90th and 99th percentiles of a channel's foreground. Learning first maps every
+/// scan linearly, so that its first and last landmarks lie at the ends of the standard scale. The standard is the
+/// average position of each landmark over the scans. A scan is then mapped piecewise linearly so that its landmarks
+/// come to lie at the standard's.
 /// Source: Nyúl, Udupa & Zhang 2000, "New variants of a method of MRI scale standardization", doi:10.1109/42.836373.
 package struct HistogramStandard: Sendable, Equatable, Codable {
-  /// Where the landmarks of each channel lie, ascending.
+  /// Positions of the landmarks on the standard scale for each channel, ascending.
   package let landmarks: [[Float]]
 
   private static let shares = [0.01] + (1...9).map { Double($0) / 10 } + [0.99]
   private static let ends: ClosedRange<Float> = 0.1...0.9
 
-  /// - Parameter groups: the images of each scope, a scan or a case; not empty, all of as many channels.
+  /// - Parameter groups: the images of each scope (a scan or a case); not empty, all images with the same number of
+  ///   channels.
   init(learnedFrom groups: [[Image]]) {
     let channels = groups[0][0].channels
     landmarks = (0..<channels).map { channel in
@@ -20,7 +22,7 @@ package struct HistogramStandard: Sendable, Equatable, Codable {
       for images in groups {
         let found = Self.landmarks(of: images, channel: channel)
         let span = found.last! - found.first!
-        // A constant channel, such as an empty slice's, has no histogram.
+        // A constant channel, such as that of an empty slice, has no histogram.
         guard span > 0 else { continue }
         let scale = (Self.ends.upperBound - Self.ends.lowerBound) / span
         for i in sums.indices { sums[i] += Self.ends.lowerBound + scale * (found[i] - found.first!) }
@@ -30,14 +32,14 @@ package struct HistogramStandard: Sendable, Equatable, Codable {
     }
   }
 
-  /// Whether it was read from a file undamaged.
+  /// Whether the standard is valid for this number of channels; checked after it was read from a file.
   package func fits(channels: Int) -> Bool {
     landmarks.count == channels && landmarks.allSatisfy { $0.count == Self.shares.count && $0 == $0.sorted() }
   }
 
   func curve(of images: [Image], channel: Int) -> IntensityCurve {
     let found = Self.landmarks(of: images, channel: channel)
-    // Where nothing varies it is as dark as the darkest, wherever that lies.
+    // A constant channel is mapped to the darkest standard value, whatever its own value is.
     guard found.first! < found.last! else { return IntensityCurve(from: [found[0]], to: [Self.ends.lowerBound]) }
     return IntensityCurve(from: found, to: landmarks[channel])
   }
@@ -48,14 +50,14 @@ package struct HistogramStandard: Sendable, Equatable, Codable {
   }
 }
 
-/// A piecewise linear map of intensities, which goes on beyond its ends as its first and last pieces do.
+/// A piecewise linear map of intensities; beyond its ends the first and last pieces are extended.
 package struct IntensityCurve: Sendable, Equatable, Codable {
   private var x: [Float]
   private var y: [Float]
 
   /// - Parameters:
-  ///   - x: ascending; of equal ones the last counts.
-  ///   - y: what they become.
+  ///   - x: intensities, ascending; of several equal ones the last counts.
+  ///   - y: the intensities that they are mapped to.
   init(from x: [Float], to y: [Float]) {
     (self.x, self.y) = ([], [])
     for (x, y) in zip(x, y) {
@@ -68,10 +70,10 @@ package struct IntensityCurve: Sendable, Equatable, Codable {
     }
   }
 
-  /// Whether it was read from a file undamaged.
+  /// Whether the curve is valid; checked after it was read from a file.
   var isSound: Bool { x.count == y.count && !x.isEmpty && zip(x, x.dropFirst()).allSatisfy { $0 < $1 } }
 
-  /// `NaN` stays.
+  /// The mapped value; `NaN` stays `NaN`.
   func callAsFunction(_ value: Float) -> Float {
     guard x.count > 1 else { return value.isNaN ? value : y.first ?? value }
     var i = 1

@@ -1,7 +1,8 @@
 import Numerics
 import Threads
 
-/// How intensities are brought to a common scale before a model sees them. Stored in the model, applied when scoring.
+/// How intensities are brought to a common scale before a model sees them. It is stored in the model and applied when
+/// scoring.
 package struct Normalization: Sendable, Equatable, Codable {
   package enum Method: Sendable, Equatable, Codable {
     case none
@@ -12,17 +13,17 @@ package struct Normalization: Sendable, Equatable, Codable {
     /// Puts the mean of the foreground at 0.5 and makes one standard deviation 0.12; result in 0...1.5.
     case standardScore
     /// Puts the median of tissue at 0.5 and makes one robust standard deviation (1.4826 times the median absolute
-    /// deviation) 0.12; result in 0...1.5. Hardly moved by a lesion, unlike the brightest percentile or the mean.
+    /// deviation) 0.12; result in 0...1.5. A lesion hardly changes it, unlike the brightest percentile or the mean.
     case robust
-    /// Brings the histogram of the foreground onto one learned from the training scans; result in 0...1.5.
+    /// Fits the histogram of the foreground to a histogram learned from the training scans; result in 0...1.5.
     case histogram
     /// Optical density of a stained slide, natural logarithm; result in 0...1.5.
     case opticalDensity
-    /// Light through a stained slide whose stains are brought to a standard; result in 0...1.5, glass at 1.
+    /// Light through a stained slide, with the stains mapped to a standard; result in 0...1.5, glass at 1.
     case macenko
   }
 
-  /// Where normalized intensities lie; without bounds for `none`.
+  /// The range of normalized intensities; unbounded for `none`.
   package var range: ClosedRange<Float> {
     switch method {
     case .none: -Float.infinity...Float.infinity
@@ -31,22 +32,23 @@ package struct Normalization: Sendable, Equatable, Codable {
     }
   }
 
-  /// What median and one deviation of tissue become, where a method sets them.
+  /// The center of the values (`robust`: median of the tissue; `standardScore`: mean of the foreground) is mapped to
+  /// `middle`, and one standard deviation becomes `deviation`.
   private static let (middle, deviation): (Float, Float) = (0.5, 0.12)
 
   package enum Scope: String, Sendable, Codable {
     case scan
-    /// All scans of a case share their parameters, so that slices of a volume stay comparable.
+    /// All scans of a case share their parameters, so that the slices of a volume stay comparable.
     case wholeCase = "case"
-    /// All scans, those to come too, have the parameters that the training scans gave.
+    /// All scans, including later ones, use the parameters of the training scans.
     case trainingSet = "training-set"
   }
 
   package var method: Method
   package var scope: Scope
-  /// What `learned(from:)` found, for the scope `trainingSet`.
+  /// Parameters that `learned(from:)` found; set for the scope `trainingSet`.
   package private(set) var fixed: NormalizationParameters?
-  /// What `learned(from:)` found, for the method `histogram`.
+  /// Standard histogram that `learned(from:)` found; set for the method `histogram`.
   package private(set) var standard: HistogramStandard?
 
   package init(method: Method = .percentile(99), scope: Scope = .scan) {
@@ -54,7 +56,7 @@ package struct Normalization: Sendable, Equatable, Codable {
     self.scope = scope
   }
 
-  /// Channels that the method works on; `nil` where any number will do.
+  /// Number of channels that the method needs; `nil` if it works with any number.
   package var neededChannels: Int? {
     switch method {
     case .opticalDensity, .macenko: 3
@@ -62,7 +64,8 @@ package struct Normalization: Sendable, Equatable, Codable {
     }
   }
 
-  /// Whether it holds what it needs, read from a file, for so many channels.
+  /// Whether the normalization is complete and valid for this number of channels; checked after it was read from a
+  /// file.
   package func fits(channels: Int) -> Bool {
     if case .percentile(let percent) = method, !(0...100).contains(percent) { return false }
     if let neededChannels, neededChannels != channels { return false }
@@ -74,15 +77,15 @@ package struct Normalization: Sendable, Equatable, Codable {
     return method != .histogram || standard?.fits(channels: channels) == true
   }
 
-  /// Whether it has to know something of the training scans.
+  /// Whether it needs data from the training scans.
   package var isLearned: Bool { method == .histogram || scope == .trainingSet }
 
-  /// The same with what it has to know of the training scans.
+  /// The same normalization, with the data that it needs from the training scans.
   ///
   /// - Parameters:
-  ///   - cases: the images of each case, at least one case with at least one image; asked for only where something is
+  ///   - cases: the images of each case, at least one case with at least one image; evaluated only if something is
   ///     learned from them.
-  ///   - look: what sets their tissue apart.
+  ///   - look: how tissue differs from its background in these images.
   package func learned(
     from cases: @autoclosure () -> [[Image]], appearing look: TissueMask.Look = .bright
   ) -> Normalization {
@@ -99,14 +102,14 @@ package struct Normalization: Sendable, Equatable, Codable {
     return result
   }
 
-  /// What to do to each channel of these images, all of which have the same number of channels.
+  /// The parameters for normalizing each channel of these images, which must all have the same number of channels.
   ///
-  /// Foreground is what lies more than a twentieth of the way from the channel's darkest value to its brightest (both
-  /// without the most extreme thousandth). The darkest value, not zero, is the origin, since a background need not be
-  /// zero. NaN is left out; a channel without any spread is not scaled.
+  /// Foreground is every value that lies more than a twentieth of the way from the channel's darkest value to its
+  /// brightest (both without the most extreme thousandth). The origin is the darkest value, not zero, since a
+  /// background need not be zero. NaN is left out; a channel without any spread is not scaled.
   ///
   /// - Parameters:
-  ///   - tissue: masks of the images, for `robust` alone; worked out where they are not given.
+  ///   - tissue: tissue masks of the images, used only by `robust`; computed if not given.
   package func parameters(
     of images: [Image], tissue: [TissueMask]? = nil
   ) -> NormalizationParameters {
@@ -151,11 +154,10 @@ package struct Normalization: Sendable, Equatable, Codable {
     }
   }
 
-  /// Which pixels are tissue, from the pictures of one case as they were read: the mask has to stand before `robust` can
-  /// measure in it.
+  /// Finds the tissue pixels in the images of one case, before normalization: `robust` needs the mask to measure in.
   ///
   /// - Parameters:
-  ///   - channels: those that show tissue; `nil` for all.
+  ///   - channels: the channels that show tissue; `nil` for all.
   package static func tissue(
     of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Look = .bright
   ) -> [TissueMask] {
@@ -167,7 +169,7 @@ package struct Normalization: Sendable, Equatable, Codable {
     return Parallel.map(seen.count) { TissueMask(of: coarse.apply(shared, to: seen[$0])) }
   }
 
-  /// Median and median absolute deviation over the tissue of all images.
+  /// Parameters from the median and the median absolute deviation over the tissue of all images.
   private func robustParameters(
     of images: [Image], tissue masks: [TissueMask], channels: Int
   ) -> NormalizationParameters {
@@ -184,7 +186,8 @@ package struct Normalization: Sendable, Equatable, Codable {
       guard !values.isEmpty else { return nil }
       let median = values.median()
       for i in values.indices { values[i] = abs(values[i] - median) }
-      // A channel that is nearly constant is not blown up: its spread counts as at least 3 % of its reach.
+      // The spread of a nearly constant channel counts as at least 3 % of its reach, so that its noise is not
+      // amplified.
       return (median, max(1.4826 * values.median(), 0.03 * reach[channel]))
     }
     for (channel, found) in spreads.enumerated() {

@@ -1,12 +1,13 @@
-/// `(value - offset) / scale` for each channel, clipped to the range; or what stands in its place.
+/// Parameters of a normalization: `(value - offset) / scale` for each channel, or `curves` or `stain` in its place;
+/// then clipped to the range.
 package struct NormalizationParameters: Sendable, Equatable, Codable {
   package var offset: [Float]
   package var scale: [Float]
-  /// `nil`: not clipped.
+  /// Range that results are clipped to; `nil` for no clipping.
   package var range: ClosedRange<Float>?
-  /// A map for each channel, in place of offset and scale.
+  /// A map for each channel, used instead of offset and scale.
   package var curves: [IntensityCurve]?
-  /// A map of all channels together, in place of offset and scale.
+  /// A map of all channels together, used instead of offset and scale.
   package var stain: StainTransform?
 
   init(channels: Int, offset: Float, scale: Float, range: ClosedRange<Float>?) {
@@ -15,10 +16,10 @@ package struct NormalizationParameters: Sendable, Equatable, Codable {
     self.range = range
   }
 
-  /// Whether `undo` can bring values back.
+  /// Whether `undo` works with these parameters.
   package var canBeUndone: Bool { curves == nil && stain == nil }
 
-  /// Brings normalized values back to those of the file; what was clipped stays at the bound.
+  /// Converts normalized values back to the file's values; clipped values give the value of the bound.
   package func undo(_ image: Image) -> Image {
     precondition(canBeUndone && offset.count == image.channels, "parameters that cannot be undone")
     var result = image
@@ -29,7 +30,7 @@ package struct NormalizationParameters: Sendable, Equatable, Codable {
     return result
   }
 
-  /// Whether it was read from a file undamaged.
+  /// Whether the parameters are valid for this number of channels; checked after they were read from a file.
   func fits(channels: Int) -> Bool {
     offset.count == channels && scale.count == channels && scale.allSatisfy { $0.isFinite && $0 != 0 }
       && curves.map { $0.count == channels && $0.allSatisfy(\.isSound) } ?? true

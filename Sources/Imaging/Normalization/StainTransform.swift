@@ -1,37 +1,40 @@
 import Foundation
 
-/// Turns the light that came through a stained slide into optical density, and its stains into those of a standard slide.
+/// Converts the light that came through a stained slide into optical density, or maps its stains to the stains of a
+/// standard slide.
 ///
-/// `OD = -log(I / white)`, by channel, natural logarithm. Macenko's method takes the two directions in which the densities
-/// of tissue reach farthest for hematoxylin and eosin, and re-mixes what each contributes at the standard's color and
-/// strength. Source: Macenko et al. 2009, "A method for normalizing histology slides for quantitative analysis",
-/// doi:10.1109/ISBI.2009.5193250, algorithm 1; the standard's numbers are those of its authors' implementation.
+/// `OD = -log(I / white)` for each channel, natural logarithm. Macenko's method finds the two outermost directions of
+/// the tissue's densities and takes them for hematoxylin and eosin. It then computes how much each stain contributes
+/// and mixes the two again with the standard's colors and strengths. Source: Macenko et al. 2009, "A method for
+/// normalizing histology slides for quantitative analysis", doi:10.1109/ISBI.2009.5193250, algorithm 1; the standard's
+/// numbers are those of its authors' implementation.
 package struct StainTransform: Sendable, Equatable, Codable {
-  /// Light without a slide, of red, green and blue.
+  /// Red, green and blue of the light without a slide.
   let white: [Float]
-  /// What densities are multiplied by, row by row, 3x3.
+  /// 3x3 matrix, row by row, that the densities are multiplied by.
   let matrix: [Float]
-  /// Whether the result is density, else the share of light that comes through.
+  /// Whether the result is optical density; otherwise it is the transmitted share of light.
   let isDensity: Bool
 
-  /// Whether it was read from a file undamaged.
+  /// Whether the transform is valid; checked after it was read from a file.
   var isSound: Bool { white.count == 3 && white.allSatisfy { $0 > 0 } && matrix.count == 9 }
 
   private static let identity: [Float] = [1, 0, 0, 0, 1, 0, 0, 0, 1]
-  /// Hematoxylin and eosin: densities of red, green and blue.
+  /// Densities of red, green and blue for hematoxylin, then eosin.
   private static let standard: [SIMD3<Double>] = [SIMD3(0.5626, 0.7201, 0.4062), SIMD3(0.2159, 0.8012, 0.5581)]
   private static let standardStrength = SIMD2(1.9705, 1.0308)
-  /// Fainter pixels are glass.
+  /// Pixels with a lower density in any channel are glass.
   private static let leastDensity = 0.15
   private static let leastPixels = 200
   private static let mostPixels = 1 << 17
 
-  /// Optical density alone.
+  /// Transform to optical density only.
   static func density(of images: [Image]) -> StainTransform {
     StainTransform(white: white(of: images), matrix: identity, isDensity: true)
   }
 
-  /// Stains brought to the standard; as they are where there is too little tissue to tell them.
+  /// Transform that maps the stains to the standard; stains stay unchanged if there is too little tissue to identify
+  /// them.
   static func macenko(of images: [Image]) -> StainTransform {
     let white = white(of: images)
     let densities = densities(of: images, white: white)
@@ -53,7 +56,7 @@ package struct StainTransform: Sendable, Equatable, Codable {
     return StainTransform(white: white, matrix: matrix, isDensity: false)
   }
 
-  /// - Parameter image: of three channels; `NaN` stays.
+  /// - Parameter image: has three channels; `NaN` stays `NaN`.
   func apply(to image: Image) -> Image {
     precondition(image.channels == 3, "a stain needs three channels, the image has \(image.channels)")
     var result = image
@@ -70,12 +73,12 @@ package struct StainTransform: Sendable, Equatable, Codable {
     return result
   }
 
-  /// Density of a value; a white of a million levels has the blackest at 14.
+  /// Optical density of a value. Ratios are limited to at least one millionth, so the largest density is about 14.
   private static func density(_ value: Float, white: Float) -> Float {
     value.isNaN ? value : -log(max(value / white, 1e-6))
   }
 
-  /// The value of each channel that one pixel in a thousand exceeds: the light of the empty slide.
+  /// The brightest value of each channel, leaving out the brightest thousandth.
   private static func white(of images: [Image]) -> [Float] {
     (0..<3).map { max(ChannelSample(of: images, channel: $0).quantile(0.999), .leastNormalMagnitude) }
   }
@@ -94,7 +97,7 @@ package struct StainTransform: Sendable, Equatable, Codable {
     return result
   }
 
-  /// Unit vectors of hematoxylin and eosin; `nil` where the densities have one direction only.
+  /// Unit vectors of hematoxylin and eosin; `nil` if all densities lie in one direction.
   private static func stains(of densities: [SIMD3<Double>]) -> (SIMD3<Double>, SIMD3<Double>)? {
     let n = Double(densities.count)
     let mean = densities.reduce(.zero, +) / n
@@ -105,7 +108,7 @@ package struct StainTransform: Sendable, Equatable, Codable {
     }
     let (values, vectors) = SymmetricMatrix.eigen(covariance)
     guard values[1] > 1e-9 else { return nil }
-    // Density is never negative: the plane's first axis points to where tissue is.
+    // Densities are never negative, so point the plane's first axis towards the tissue.
     let first = vectors[0].sum() < 0 ? -vectors[0] : vectors[0]
     let second = vectors[1]
     let angles = densities.map { atan2(($0 * second).sum(), ($0 * first).sum()) }
@@ -115,11 +118,11 @@ package struct StainTransform: Sendable, Equatable, Codable {
     }
     let (a, b) = (direction(quantile(angles, 0.01)), direction(quantile(angles, 0.99)))
     guard ((a - b) * (a - b)).sum() > 1e-6 else { return nil }
-    // Hematoxylin takes more red away.
+    // Hematoxylin absorbs more red than eosin.
     return a.x > b.x ? (a, b) : (b, a)
   }
 
-  /// Rows that give what each of two directions contributes to a density, by least squares.
+  /// Two rows that compute, by least squares, how much each of two stains contributes to a density.
   private static func pseudoInverse(
     of stains: (SIMD3<Double>, SIMD3<Double>)
   ) -> (SIMD3<Double>, SIMD3<Double>) {
@@ -135,9 +138,9 @@ package struct StainTransform: Sendable, Equatable, Codable {
   }
 }
 
-/// Source: Jacobi 1846; Golub & Van Loan 2013, "Matrix Computations", section 8.5.
+/// Jacobi's method. Source: Jacobi 1846; Golub & Van Loan 2013, "Matrix Computations", section 8.5.
 package enum SymmetricMatrix {
-  /// Eigenvalues of a symmetric 3x3 matrix, largest first, and their unit vectors.
+  /// Eigenvalues of a symmetric 3x3 matrix, largest first, and the unit eigenvectors in the same order.
   package static func eigen(_ matrix: [[Double]]) -> (values: [Double], vectors: [SIMD3<Double>]) {
     var a = matrix
     var v: [[Double]] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]

@@ -1,13 +1,13 @@
-/// Where the square patches of an image lie; cuts them out and stitches results back.
+/// Positions of the square patches of an image; cuts the patches out.
 ///
-/// Patches follow each other at `patchSize - overlap`; the last of a row and column is shifted back to end at the border,
-/// so it overlaps more. An image smaller than a patch is continued by reflection to the right and below.
+/// Patches lie `patchSize - overlap` apart. The last patch of a row or column is shifted back to end at the border, so
+/// it overlaps more. An image smaller than a patch is extended by reflection to the right and downwards.
 package struct PatchGrid: Sendable, Equatable {
   package let width: Int
   package let height: Int
   package let patchSize: Int
   package let overlap: Int
-  /// Left edges of the columns of patches, and top edges of the rows.
+  /// Left edges of the columns of patches; `rows` holds the top edges of the rows.
   package let columns: [Int]
   package let rows: [Int]
 
@@ -24,24 +24,24 @@ package struct PatchGrid: Sendable, Equatable {
     rows = Self.starts(length: height, patchSize: patchSize, step: patchSize - overlap)
   }
 
-  /// - Parameter share: of its edge that a patch has in common with the next, in 0..<1.
+  /// - Parameter share: fraction of a patch's edge that overlaps with the next patch, in 0..<1.
   package init(width: Int, height: Int, patchSize: Int, overlapShare share: Double) {
     self.init(width: width, height: height, patchSize: patchSize, overlap: Int(Double(patchSize) * share))
   }
 
-  /// The top left corner of a patch; patches are numbered row by row.
+  /// The top left corner of a patch in the image; patches are numbered row by row.
   package func origin(of patch: Int) -> (x: Int, y: Int) {
     (columns[patch % columns.count], rows[patch / columns.count])
   }
 
-  /// All patches, `[n, h, w, c]`.
+  /// Cuts out all patches, `[n, h, w, c]`.
   package func patches(of image: Image) -> [Float] {
     var result = [Float](repeating: 0, count: count * patchSize * patchSize * image.channels)
     result.withUnsafeMutableBufferPointer { cut(image, into: $0, patches: 0..<count) }
     return result
   }
 
-  /// Writes some patches, `[n, h, w, c]`.
+  /// Cuts out a range of patches and writes them to `output`, `[n, h, w, c]`.
   package func cut(_ image: Image, into output: UnsafeMutableBufferPointer<Float>, patches: Range<Int>) {
     precondition(image.width == width && image.height == height, "image is \(image.width)x\(image.height)")
     let channels = image.channels
@@ -73,7 +73,7 @@ package struct PatchGrid: Sendable, Equatable {
     return Array(stride(from: 0, to: length - patchSize, by: step)) + [length - patchSize]
   }
 
-  /// Mirrors at the border pixels without repeating them, as often as needed, on either side.
+  /// Reflects an index into `0..<length`. The border pixels are not repeated; any distance on either side is allowed.
   package static func reflected(_ place: Int, in length: Int) -> Int {
     if place >= 0, place < length { return place }
     if length == 1 { return 0 }

@@ -1,22 +1,22 @@
 import Foundation
 import Threads
 
-/// Puts patches back together; where they overlap, they fade into each other.
+/// Joins patches to an image; overlapping patches blend into each other.
 ///
-/// Each patch counts with a raised cosine that falls to almost nothing at its border, and the sum is divided by the sum
-/// of weights, so that unchanged patches give the image they were cut from, to rounding.
+/// Each patch is weighted with a raised cosine that falls to almost nothing at its border, and the sum is divided by
+/// the sum of weights. So unchanged patches give back the image they were cut from, except for rounding.
 package struct PatchStitcher: Sendable {
   package let grid: PatchGrid
   package let channels: Int
-  /// The part of the image that is put together here.
+  /// The part of the image that this stitcher builds.
   package let area: PixelRectangle
   private let window: [Float]
-  /// The same for every sample of a row of a patch.
+  /// The window's weights for every sample of a patch row: `window` with each weight repeated for all channels.
   private let sampleWindow: [Float]
   private var sums: [Float]
   private var weights: [Float]
 
-  /// - Parameter area: a part of the image; by default all of it.
+  /// - Parameter area: the part of the image to build; `nil` for all of it.
   package init(grid: PatchGrid, channels: Int, area: PixelRectangle? = nil) {
     self.grid = grid
     self.channels = channels
@@ -28,9 +28,9 @@ package struct PatchStitcher: Sendable {
     weights = [Float](repeating: 0, count: self.area.width * self.area.height)
   }
 
-  /// Adds a patch, stripes of its rows on all threads.
+  /// Adds a patch; its rows are divided among all threads.
   ///
-  /// - Parameter values: the patch, `[h, w, c]`; what lies outside the area is left out.
+  /// - Parameter values: the patch, `[h, w, c]`; pixels outside the area are left out.
   package mutating func add(_ values: UnsafeBufferPointer<Float>, patch: Int) {
     let size = grid.patchSize
     precondition(values.count >= size * size * channels, "\(values.count) samples for a patch")
@@ -59,10 +59,10 @@ package struct PatchStitcher: Sendable {
     }
   }
 
-  /// Rows that are added at once.
+  /// Number of rows that one chunk adds.
   private static let stripe = 16
 
-  /// - Parameter first: of the samples within their row of the patch.
+  /// - Parameter first: index of the first sample within its row of the patch.
   private static func addRow(
     _ source: UnsafePointer<Float>, count: Int, weight: Float, window: [Float], from first: Int,
     to sums: UnsafeMutablePointer<Float>
@@ -73,7 +73,7 @@ package struct PatchStitcher: Sendable {
     }
   }
 
-  /// The blended image; pixels of patches that were not added are NaN, "no data".
+  /// The blended image; pixels that no added patch covers are NaN, "no data".
   package func image(pixelSize: PixelSize? = nil) -> Image {
     var result = Image(width: area.width, height: area.height, channels: channels, samples: sums, pixelSize: pixelSize)
     result.samples.withUnsafeMutableBufferPointer { samples in

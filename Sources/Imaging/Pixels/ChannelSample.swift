@@ -1,16 +1,17 @@
 import Numerics
 
-/// The finite values of one channel, sorted; a random share of them where there are many.
+/// The finite values of one channel, sorted; a random sample of them if there are many.
 struct ChannelSample {
   private let values: ArraySlice<Float>
-  /// Percentiles of this many values are off by less than a thousandth of the distribution.
+  /// With this many values, percentiles are off by less than a thousandth of the distribution.
   private static let mostValues = 1 << 18
   private static let trimmed = 0.001
 
   init(of images: [Image], channel: Int) {
     let pixels = images.reduce(0) { $0 + $1.width * $1.height }
     let step = max(1, pixels / Self.mostValues)
-    // Steps of random length: even ones would beat with the picture's rows. Seeded, so that results repeat.
+    // Steps have random length, since even steps would interfere with the picture's rows. The generator is seeded, so
+    // that results repeat.
     var generator = SplitMix64(state: 0x6E6F_726D)
     var values: [Float] = []
     values.reserveCapacity(min(pixels, Self.mostValues) + pixels / (step * 8))
@@ -29,10 +30,11 @@ struct ChannelSample {
 
   private init(values: ArraySlice<Float>) { self.values = values }
 
-  /// The darkest value but for the most extreme thousandth.
+  /// The darkest value, leaving out the most extreme thousandth.
   var darkest: Float { quantile(Self.trimmed) }
 
-  /// What is brighter than a twentieth of the way from the darkest to the brightest; everything where nothing is.
+  /// The values brighter than a twentieth of the way from the darkest to the brightest value (both without the most
+  /// extreme thousandth); all values if none are.
   var foreground: ChannelSample {
     let (low, high) = (darkest, quantile(1 - Self.trimmed))
     let threshold = low + (high - low) / 20
@@ -44,7 +46,7 @@ struct ChannelSample {
     return first == values.endIndex ? self : ChannelSample(values: values[first...])
   }
 
-  /// The value below which a share of the values lies, interpolated; zero where there are none.
+  /// The value below which this share of the values lies, interpolated; zero if there are no values.
   func quantile(_ share: Double) -> Float {
     guard !values.isEmpty else { return 0 }
     let place = share * Double(values.count - 1)

@@ -1,7 +1,7 @@
-/// Colours for a value in 0...1, with evenly growing lightness so that equal steps look equal, in grey print too.
+/// Colours for a value in 0...1. Lightness grows evenly, so that equal steps look equal, also when printed in gray.
 ///
-/// Nine anchors each, between which sRGB is interpolated; close to the maps of the same names by van der Walt and Smith
-/// (public domain, https://bids.github.io/colormap).
+/// Colours are interpolated in sRGB between fixed anchors, nine for each colour map and two for gray; the maps are
+/// close to those of the same names by van der Walt and Smith (public domain, https://bids.github.io/colormap).
 package enum ColorMap: String, Sendable, Codable, CaseIterable {
   case magma, viridis, gray
 

@@ -1,11 +1,11 @@
 /// Groups of touching `true` pixels.
 ///
-/// Two passes with union-find; a component's number is its place in reading order of first pixels.
+/// Found in two passes with union-find. Components are numbered in the reading order of their first pixels.
 package struct ConnectedComponents: Sendable, Equatable {
   package enum Connectivity: Sendable {
-    /// Pixels that share a side touch.
+    /// Pixels touch if they share a side.
     case four
-    /// Pixels that share a side or a corner touch.
+    /// Pixels touch if they share a side or a corner.
     case eight
   }
 
@@ -17,7 +17,7 @@ package struct ConnectedComponents: Sendable, Equatable {
   package let width: Int
   package let height: Int
   package let components: [Component]
-  /// For every pixel 0, or one more than its component's index; `[height, width]`.
+  /// 0 for every pixel outside components, else the component's index plus one; `[height, width]`.
   package let labels: [Int32]
 
   package init(of isSet: [Bool], width: Int, height: Int, connectivity: Connectivity = .eight) {
@@ -44,7 +44,7 @@ package struct ConnectedComponents: Sendable, Equatable {
           if label == 0 {
             label = other
           } else if other != label {
-            // The smaller survives, so that numbers follow reading order.
+            // Keep the smaller label, so that numbers follow reading order.
             parents[Int(max(label, other))] = min(label, other)
             label = min(label, other)
           }

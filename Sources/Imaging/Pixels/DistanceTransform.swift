@@ -2,14 +2,15 @@
 ///
 /// Source: Felzenszwalb & Huttenlocher 2012, doi:10.4086/toc.2012.v008a019; linear in the number of pixels.
 package enum DistanceTransform {
-  /// For every pixel the distance to the nearest set one, in pixels, zero on those; `width + height` where none is set.
+  /// Distance of every pixel to the nearest set pixel, in pixels; zero at set pixels. `width + height` everywhere if no
+  /// pixel is set.
   package static func distances(to isSet: [Bool], width: Int, height: Int) -> [Float] {
     precondition(isSet.count == width * height, "\(isSet.count) pixels for \(width)x\(height)")
     guard isSet.contains(true) else { return [Float](repeating: Float(width + height), count: isSet.count) }
-    // A column without a set pixel lies further away than any pixel can.
+    // Distance used in columns without a set pixel; larger than any possible distance.
     let far = width + height + 1
     var vertical = [Int](repeating: far, count: isSet.count)
-    // Down, then up, whole rows at a time: walking single columns would miss the cache at every step.
+    // First down, then up, a whole row at a time: walking down single columns would miss the cache at every step.
     for y in 0..<height {
       for index in (y * width)..<((y + 1) * width) {
         vertical[index] = isSet[index] ? 0 : y == 0 ? far : min(vertical[index - width] + 1, far)

@@ -1,4 +1,4 @@
-/// Edge lengths of a pixel in micrometers, where a file states them.
+/// Edge lengths of a pixel in micrometers, as a file states them.
 package struct PixelSize: Sendable, Equatable, Codable {
   package var x: Double
   package var y: Double
@@ -8,25 +8,26 @@ package struct PixelSize: Sendable, Equatable, Codable {
     self.y = y
   }
 
-  /// Size of pixels that are `factor` times as wide and high.
+  /// The size of pixels that are `factor` times as wide and high.
   package func multiplied(by factor: Int) -> PixelSize { PixelSize(x: x * Double(factor), y: y * Double(factor)) }
 
   /// Area of a pixel in square millimeters.
   package var squareMillimeters: Double { x * y / 1e6 }
 }
 
-/// A picture as numbers: one `Float` a sample, whatever the file stored.
+/// A picture with one `Float` for each sample, whatever type the file stored.
 ///
-/// Samples lie row by row with the channels of a pixel together, `[height, width, channels]`. `NaN` marks "no data"
-/// and is kept out of every statistic, loss and score.
+/// Samples lie row by row, the channels of a pixel adjacent: `[height, width, channels]`. `NaN` marks "no data" and is
+/// left out of every statistic, loss and score.
 package struct Image: Sendable, Equatable {
   package let width: Int
   package let height: Int
   package let channels: Int
   package var samples: [Float]
-  /// `nil` where the file does not say; never a guess.
+  /// Size of a pixel; `nil` if the file does not state it. It is never guessed.
   package var pixelSize: PixelSize?
-  /// Share of the strips or tiles it was read from that were missing or broken, in 0...1; their pixels are no data.
+  /// Share of the strips or tiles of this picture that were missing or broken in the file, in 0...1; their pixels are
+  /// NaN.
   package var missingShare = 0.0
 
   package init(width: Int, height: Int, channels: Int, samples: [Float], pixelSize: PixelSize? = nil) {
@@ -50,7 +51,7 @@ package struct Image: Sendable, Equatable {
     set { samples[(y * width + x) * channels + channel] = newValue }
   }
 
-  /// Some of the channels, in the order given.
+  /// An image of the chosen channels, in the given order.
   package func channels(_ chosen: [Int]) -> Image {
     var result = Image(width: width, height: height, channels: chosen.count, pixelSize: pixelSize)
     let (count, stride) = (chosen.count, channels)

@@ -1,9 +1,10 @@
 import Foundation
 
 extension Image {
-  /// Box reduction: every pixel is the mean of `factor` by `factor` pixels, NaN left out.
+  /// Box reduction: every pixel is the mean of `factor` by `factor` pixels, leaving out NaN.
   ///
-  /// The size is rounded up; a last box that would leave the picture repeats its edge. A box of NaN alone stays NaN.
+  /// The size is rounded up; a last box that reaches beyond the picture repeats its edge. A box with only NaN stays
+  /// NaN.
   package func reduced(by factor: Int) -> Image {
     precondition(factor >= 1, "reduction by \(factor)")
     if factor == 1 { return self }
@@ -37,7 +38,7 @@ extension Image {
     return result
   }
 
-  /// Bilinear interpolation between pixel centers (`align_corners` false), edges repeated.
+  /// Resizes by bilinear interpolation between pixel centers (`align_corners` false), with edges repeated.
   package func resized(width newWidth: Int, height newHeight: Int) -> Image {
     precondition(width > 0 && height > 0 && newWidth > 0 && newHeight > 0, "resizing to \(newWidth)x\(newHeight)")
     if newWidth == width && newHeight == height { return self }
@@ -52,7 +53,7 @@ extension Image {
     samples.withUnsafeBufferPointer { source in
       result.samples.withUnsafeMutableBufferPointer { target in
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * stride) { wide in
-          // The two old rows that a new one lies between, already as wide as it; most of them serve several new ones.
+          // The two old rows around a new row, already resized to the new width; most of them serve several new rows.
           var (upper, lower) = (wide.baseAddress!, wide.baseAddress! + stride)
           var (upperRow, lowerRow) = (-1, -1)
           func widen(_ row: Int, into line: UnsafeMutablePointer<Float>) {
@@ -78,11 +79,11 @@ extension Image {
     return result
   }
 
-  /// Separable Gaussian blur over three standard deviations, edges repeated.
+  /// Separable Gaussian blur, cut off at three standard deviations, with edges repeated.
   ///
-  /// NaN spreads over the kernel: replace it first.
+  /// A NaN spreads over the width of the kernel, so replace NaN first.
   ///
-  /// - Parameter sigma: standard deviation in pixels; zero leaves the picture as it is.
+  /// - Parameter sigma: standard deviation in pixels; zero leaves the picture unchanged.
   package func blurred(sigma: Float) -> Image {
     precondition(sigma >= 0, "blur of \(sigma)")
     if sigma == 0 || samples.isEmpty { return self }
@@ -91,7 +92,7 @@ extension Image {
     let kernel = weights.map { $0 / weights.reduce(0, +) }
     var result = self
     var half = [Float](repeating: 0, count: samples.count)
-    // A row with its edges repeated, so that every tap walks over samples that lie together.
+    // A row with its edges repeated, so that every tap reads contiguous samples.
     var padded = [Float](repeating: 0, count: (width + 2 * radius) * channels)
     half.withUnsafeMutableBufferPointer { half in
       samples.withUnsafeBufferPointer { source in
@@ -120,7 +121,7 @@ extension Image {
     return result
   }
 
-  /// Sums `count` samples of each tap's row, weighted; sums stay in registers from tap to tap.
+  /// Weighted sum of the rows of all taps, `count` samples each; sums stay in registers from tap to tap.
   private static func weighted(
     _ kernel: [Float], count: Int, into target: UnsafeMutablePointer<Float>, row: (Int) -> UnsafePointer<Float>
   ) {
@@ -149,12 +150,12 @@ extension Image {
     for index in 0..<count { target[index] = a[index] + (b[index] - a[index]) * share }
   }
 
-  /// A weight of zero must not let a neighbouring NaN in.
+  /// Interpolates; a weight of zero must not let a neighbouring NaN in.
   private static func mix(_ a: Float, _ b: Float, _ share: Float) -> Float {
     share == 0 ? a : share == 1 ? b : a + (b - a) * share
   }
 
-  /// For every new pixel the two old ones around its center and the weight of the second.
+  /// For every new pixel, the two old pixels around its center and the weight of the second.
   private static func interpolation(from old: Int, to new: Int) -> [(first: Int, second: Int, share: Float)] {
     (0..<new).map { index in
       let place = (Double(index) + 0.5) * Double(old) / Double(new) - 0.5

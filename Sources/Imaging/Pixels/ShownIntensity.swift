@@ -1,14 +1,14 @@
 extension UInt8 {
-  /// The byte that a normalized intensity is drawn as: 0...1, clipped, in 256 levels. No data, `NaN`, is black.
+  /// The byte that shows a normalized intensity: 0...1, clipped, in 256 levels. `NaN`, "no data", is black.
   @inline(__always) package init(shown intensity: Float) {
-    // From 2^23 on, the last bits of a number are its whole part, which is faster to read than to convert to.
+    // Adding 2^23 leaves the rounded whole number in the last bits; reading these is faster than a conversion.
     let level = (intensity > 0 ? Swift.min(1, intensity) : 0) * 255 + 0x1p23
     self.init(truncatingIfNeeded: level.bitPattern)
   }
 }
 
 extension [Float] {
-  /// Every one as `UInt8(shown:)`.
+  /// Every value converted by `UInt8(shown:)`.
   package var shown: [UInt8] {
     withUnsafeBufferPointer { values in
       [UInt8](unsafeUninitializedCapacity: values.count) { bytes, count in
@@ -21,10 +21,10 @@ extension [Float] {
 }
 
 extension Image {
-  /// One value for all channels of a pixel.
+  /// Weighted sum of the channels of a pixel.
   ///
   /// - Parameters:
-  ///   - weights: one for each channel from the first on.
+  ///   - weights: weights of the channels, from the first channel on.
   ///   - first: index of the pixel's first sample.
   package func weightedSum(of weights: [Float], atSample first: Int) -> Float {
     weights.indices.reduce(0) { $0 + weights[$1] * samples[first + $1] }

@@ -1,11 +1,11 @@
-/// Which pixels of a scan show tissue; the others are neither learned from nor scored.
+/// Marks the pixels of a scan that show tissue; other pixels are neither trained on nor scored.
 package struct TissueMask: Sendable, Equatable {
   package let width: Int
   package let height: Int
-  /// `[height, width]`
+  /// Whether each pixel is tissue, `[height, width]`.
   package let isTissue: [Bool]
 
-  /// Share of the scan's pixels that are tissue, in 0...1.
+  /// Fraction of the scan's pixels that are tissue, in 0...1.
   package var share: Double {
     isTissue.isEmpty ? 0 : Double(isTissue.count { $0 }) / Double(isTissue.count)
   }
@@ -17,21 +17,21 @@ package struct TissueMask: Sendable, Equatable {
     self.isTissue = isTissue
   }
 
-  /// What sets tissue apart from what lies around it.
+  /// How tissue differs from its background.
   package enum Look: String, Sendable, Codable {
-    /// It is brighter.
+    /// Tissue is brighter.
     case bright
-    /// It is colored, or darker than the glass around it.
+    /// Tissue is colored, or darker than the glass around it.
     case stained
   }
 
   /// Finds tissue that is brighter than its background.
   ///
-  /// The brightest channel is blurred and split by Otsu's threshold, moved halfway to the background's mean so that dark
-  /// tissue is kept; then specks are removed and holes filled. Where nothing is bright the mask is empty; where nothing
-  /// is dark next to the rest it is full. Pixels without data are never tissue.
+  /// The brightest channel is blurred and split by Otsu's threshold, moved halfway to the background's mean so that
+  /// dark tissue is kept. Then specks are removed and holes are filled. If nothing is bright, the mask is empty; if
+  /// nothing is dark compared to the rest, it is full. Pixels without data are never tissue.
   ///
-  /// - Parameter image: normalized, so that tissue is near 1 and an empty background near the smallest value.
+  /// - Parameter image: a normalized image, so that tissue is near 1 and an empty background near the smallest value.
   /// Source: Otsu 1979, doi:10.1109/TSMC.1979.4310076.
   package init(of image: Image) {
     let blurred = Self.brightness(of: image).blurred(sigma: 1)
@@ -49,10 +49,10 @@ package struct TissueMask: Sendable, Equatable {
       width: image.width, height: image.height, isTissue: zip(mask.isTissue, hasData).map { $0 && $1 })
   }
 
-  /// Distance of every tissue pixel to the nearest one that is none, in pixels; zero outside tissue.
+  /// Distance of every tissue pixel to the nearest pixel that is not tissue, in pixels; zero outside tissue.
   ///
-  /// The picture's border is no edge: tissue goes on beyond it. Where there is no edge at all, the distance is
-  /// `width + height`. Exact: Felzenszwalb & Huttenlocher 2012, doi:10.4086/toc.2012.v008a019.
+  /// The picture's border does not count as an edge: tissue is assumed to go on beyond it. If every pixel is tissue,
+  /// the distance is `width + height`. Exact: Felzenszwalb & Huttenlocher 2012, doi:10.4086/toc.2012.v008a019.
   package var depth: [Float] { DistanceTransform.distances(to: isTissue.map { !$0 }, width: width, height: height) }
 
   // MARK: Threshold
@@ -82,12 +82,13 @@ package struct TissueMask: Sendable, Equatable {
     }
   }
 
-  /// Smallest brightness, on the scale where tissue is near 1, that can be tissue at all.
+  /// Smallest brightness that can be tissue, on the scale where tissue is near 1.
   private static let faintest: Float = 0.05
-  /// Darker pixels this bright beside the brighter ones are darker tissue, not background.
+  /// If the mean of the darker pixels exceeds this fraction of the mean of the brighter ones, the darker pixels are
+  /// dark tissue, not background.
   private static let darkTissue: Float = 0.35
 
-  /// `nil` where there is no tissue.
+  /// Brightness above which a pixel is tissue; `nil` if there is no tissue.
   private static func threshold(of image: Image) -> Float? {
     guard let low = image.samples.min(), let high = image.samples.max(), high > faintest else { return nil }
     guard high - low > high * 1e-3 else { return -.infinity }
@@ -116,10 +117,10 @@ package struct TissueMask: Sendable, Equatable {
 
   // MARK: Morphology
 
-  /// Erosion, then dilation, by 3x3: threads and specks thinner than three pixels go.
+  /// Erosion, then dilation, by 3x3: removes threads and specks thinner than three pixels.
   private func opened() -> TissueMask { shrunk(while: true).shrunk(while: false) }
 
-  /// Erodes where `value` is true, else dilates; pixels beyond the border count as their neighbours.
+  /// Erodes if `value` is true, else dilates; pixels beyond the border have no effect.
   private func shrunk(while value: Bool) -> TissueMask {
     var rows = isTissue
     var all = isTissue
@@ -143,7 +144,7 @@ package struct TissueMask: Sendable, Equatable {
     return TissueMask(width: width, height: height, isTissue: all)
   }
 
-  /// Background enclosed by tissue becomes tissue.
+  /// Turns background that is enclosed by tissue into tissue.
   private func withoutHoles() -> TissueMask {
     let background = ConnectedComponents(of: isTissue.map { !$0 }, width: width, height: height, connectivity: .four)
     let isHole = background.components.map { component in
@@ -157,7 +158,7 @@ package struct TissueMask: Sendable, Equatable {
     return TissueMask(width: width, height: height, isTissue: filled)
   }
 
-  /// Pieces smaller than a hundredth of the largest, or than a thousandth of the scan, go.
+  /// Removes pieces smaller than a hundredth of the largest piece or a thousandth of the scan.
   private func withoutSpecks() -> TissueMask {
     let pieces = ConnectedComponents(of: isTissue, width: width, height: height)
     let smallest = max((pieces.components.map(\.pixels).max() ?? 0) / 100, width * height / 1000)
@@ -167,10 +168,10 @@ package struct TissueMask: Sendable, Equatable {
 }
 
 extension Image {
-  /// How far each pixel is from clear glass: the larger of saturation and half of what light is lost; 0.4 of that is 1.
+  /// The value of `max(saturation, lost light / 2)` that counts as fully stained; `stainedness` is 1 there.
   fileprivate static let fullStain: Float = 0.4
 
-  /// One channel near 1 in stained tissue and near 0 on glass, whatever the scale of the samples.
+  /// An image of one channel: near 1 in stained tissue and near 0 on glass, whatever the scale of the samples.
   var stainedness: Image {
     let white = (0..<channels).map {
       max(ChannelSample(of: [self], channel: $0).quantile(0.999), .leastNormalMagnitude)
@@ -180,7 +181,7 @@ extension Image {
       var (low, high) = (Float.infinity, -Float.infinity)
       for c in 0..<channels {
         let light = samples[pixel * channels + c] / white[c]
-        // NaN fails both comparisons: a pixel of which one channel is missing is judged by the others.
+        // NaN fails both comparisons, so a pixel with a missing channel is judged by its other channels.
         if light < low { low = light }
         if light > high { high = light }
       }

@@ -1,9 +1,9 @@
 import Files
 
-/// Reads a level from top to bottom on a grid that is smaller by a whole factor, some rows at a time. What is stored so
-/// that it can only be decoded at once, such as one strip from bottom to top, is held whole.
+/// Reads a level from top to bottom, some rows at a time, on a grid reduced by a whole factor. A page that can only be
+/// decoded at once, such as one strip stored from bottom to top, is held in memory whole.
 package final class ReducedRows {
-  /// Some rows of the grid, of which only those parts are there that are wanted.
+  /// Some rows of the grid; it contains only the parts that are wanted.
   package struct Band: Sendable {
     package let top: Int
     package let height: Int
@@ -26,14 +26,16 @@ package final class ReducedRows {
   private var nextBand = 0
   private var missing = 0.0
 
-  /// Columns of the level that are decoded at once.
+  /// Most columns of the level that are decoded at once.
   private static let widest = 8192
-  /// Where strips go over the whole width, columns are asked about in pieces of this width, as tiles are.
+  /// Width of the pieces in which columns are checked by `isWanted` when strips span the whole width; tiled pages use
+  /// the tile width.
   private static let pieceWidth = 256
 
   /// - Parameters:
-  ///   - limits: what may be missing is a share of the whole level, not of each piece that is read.
-  ///   - isWanted: whether anything in this part of the grid is; else it may be left undecoded, as no data.
+  ///   - limits: the tolerated missing share applies to the whole level, not to each piece that is read.
+  ///   - isWanted: whether any part of this rectangle of the grid is wanted; if not, it may be left out undecoded, as
+  ///     no data.
   package init(
     of level: ScanLevel, inFile path: String, limits: TIFFLimits, reducedBy factor: Int,
     where isWanted: @escaping (PixelRectangle) -> Bool = { _ in true }
@@ -48,10 +50,10 @@ package final class ReducedRows {
     bands = try file.bands(ofPage: level.pages[0], multipleOf: factor, channels: level.channels)
   }
 
-  /// Share of the level that was found missing or broken, in 0...1, so far.
+  /// Share of the level that was found missing or broken so far, in 0...1.
   package var missingShare: Double { missing / level.pixels }
 
-  /// The next rows of the grid; `nil` after the last.
+  /// The next rows of the grid; `nil` after the last ones.
   package func next() throws(NormaError) -> Band? {
     guard nextBand < bands.count else { return nil }
     let rows = bands[nextBand]
@@ -72,7 +74,8 @@ package final class ReducedRows {
     return Band(top: rows.lowerBound / factor, height: (rows.count + factor - 1) / factor, parts: parts)
   }
 
-  /// Stretches of columns of the level, as long as can be decoded at once, that make whole columns of the grid.
+  /// Ranges of the level's columns that contain the wanted parts. Each covers whole columns of the grid and is as long
+  /// as may be decoded at once.
   private func wantedColumns(in rows: Range<Int>) -> [Range<Int>] {
     let page = file.pages[level.pages[0] - 1]
     let piece: Int

@@ -2,12 +2,13 @@ import Files
 import Foundation
 import Threads
 
-/// What a file says about itself and what its pixels hold: the answer of `norma inspect`.
+/// The output of `norma inspect`: what a file says about itself and statistics of its pixels.
 package struct ScanInspection: Sendable, Equatable, Codable {
   package struct Channel: Sendable, Equatable, Codable {
-    /// `nil` where the file gives none.
+    /// Name of the channel; `nil` if the file gives none.
     package var name: String?
-    /// Statistics of the decoded samples before normalization, without samples that hold no data; `nil` where all are such.
+    /// Minimum of the decoded samples, before normalization, leaving out samples without data; `nil` if no sample has
+    /// data. `max` and `mean` are of the same samples.
     package var min: Double?
     package var max: Double?
     package var mean: Double?
@@ -17,7 +18,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     package var number: Int
     package var width: Int
     package var height: Int
-    /// Channels of the decoded picture; `nil` where the page cannot be decoded.
+    /// Number of channels of the decoded picture; `nil` if the page cannot be decoded.
     package var channels: Int?
     package var bits: Int
     package var sampleFormat: String
@@ -26,22 +27,22 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     package var layout: String
     package var orientation: String
     package var role: String
-    /// Edge lengths in micrometers; `nil` where unknown.
+    /// Edge lengths in micrometers; `nil` if unknown.
     package var pixelSize: PixelSize?
     package var pixelSizeSource: String?
     package var statistics: [Channel]
-    /// Share of its strips or tiles that are missing or broken, as far as that is tolerated.
+    /// Share of the page's strips or tiles that are missing or broken, in 0...1, if that is tolerated.
     package var missingShare: Double
-    /// Why the page cannot be decoded.
+    /// Why the page cannot be decoded; `nil` if it can.
     package var problem: String?
   }
 
   package var path: String
   package var pages: [Page]
-  /// Why there are no further pages, where the file breaks off.
+  /// Why the file has no further pages, if it breaks off.
   package var problem: String?
 
-  /// Decodes every page in turn.
+  /// Decodes every page, one after the other.
   package init(of file: TIFFFile) {
     path = file.path
     let names = Self.channelNames(in: file)
@@ -59,7 +60,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     problem = file.defect?.description
   }
 
-  /// JSON with `snake_case` keys, the same bytes for the same file.
+  /// JSON with `snake_case` keys; the same file always gives the same bytes.
   package func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -67,7 +68,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 
-  /// Names of each page's channels, by the number of the page.
+  /// Names of the channels of each page, by page number.
   private static func channelNames(in file: TIFFFile) -> [Int: [String]] {
     var result: [Int: [String]] = [:]
     for scan in file.scans where !scan.channelNames.isEmpty {
@@ -81,11 +82,11 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     return result
   }
 
-  /// Page by page a few rows at a time, so that a slide costs no more memory than a photograph.
+  /// Statistics of a page, computed a few rows at a time, so that a slide needs no more memory than a photograph.
   private static func statistics(
     of page: TIFFPage, in file: TIFFFile
   ) throws(NormaError) -> (channels: [Channel], missing: Double) {
-    // What may be missing is a share of the whole.
+    // The tolerated missing share refers to the whole page, so if any is tolerated the page is decoded at once.
     let bands = file.limits.toleratedMissing == 0 ? try file.bands(ofPage: page.number) : [0..<page.height]
     var sums = [RunningStatistics](repeating: RunningStatistics(), count: page.channels ?? 0)
     var missing = 0.0
@@ -103,7 +104,8 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     private var sum = 0.0
     private var count = 0
 
-    /// Parts of an image that are added up apart, fixed so that the sum does not depend on the number of threads.
+    /// Number of parts of an image that are summed separately; fixed, so that the sum does not depend on the number of
+    /// threads.
     private static let parts = 8
 
     static func add(_ image: Image, to totals: inout [RunningStatistics]) {
@@ -123,10 +125,10 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     }
 
     private typealias Lanes = SIMD8<Float>
-    /// Samples that are added up in single precision before the sum is.
+    /// Number of vectors that are added up in single precision before the sum is added in double precision.
     private static let run = 256
 
-    /// As many vectors side by side as there are channels: then every lane keeps to one channel.
+    /// Uses as many vectors side by side as there are channels, so that every lane always holds the same channel.
     private static func add(
       _ samples: UnsafeBufferPointer<Float>, to own: UnsafeMutableBufferPointer<RunningStatistics>
     ) {
@@ -151,7 +153,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
           if sum.sum().isFinite {
             sums += SIMD8<Double>(sum)
           } else {
-            // The largest numbers that single precision holds cannot be added up in it.
+            // If the sum overflows single precision, add the numbers in double precision.
             for k in first..<Swift.min(first + run, whole) {
               for lane in 0..<Lanes.scalarCount {
                 let value = samples[k * step + vector * Lanes.scalarCount + lane]

@@ -1,26 +1,26 @@
 import Files
 
-/// One resolution in which a file holds a scan.
+/// A scan at one of the resolutions that a file stores.
 package struct ScanLevel: Sendable, Equatable {
-  /// One-based, in the order of the channels.
+  /// One-based page numbers, in the order of the channels.
   package let pages: [Int]
   package let width: Int
   package let height: Int
   package let channels: Int
-  /// `nil` where the file does not say.
+  /// Size of a pixel; `nil` if the file does not state it.
   package let pixelSize: PixelSize?
 
   package var pixels: Double { Double(width) * Double(height) }
 }
 
 extension TIFFFile {
-  /// A whole scan, upright, in the values the file stores, its channels in their order.
+  /// A whole scan in upright orientation, with the values that the file stores and its channels in order.
   package func image(of scan: TIFFScan) throws(NormaError) -> Image {
     let level = levels(of: scan)[0]
     return try region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
   }
 
-  /// The scan itself, then the smaller levels of its pyramid that norma can decode, each smaller than the one before.
+  /// The scan itself, then the lower levels of its pyramid that norma can decode; each is smaller than the one before.
   package func levels(of scan: TIFFScan) -> [ScanLevel] {
     let base = level(of: scan.pages)
     let levels = scan.pages.map(levelPages)
@@ -36,9 +36,9 @@ extension TIFFFile {
     return result
   }
 
-  /// A part of a level, its channels in their order; see `region(page:x:y:width:height:)`.
+  /// A region of a level with its channels in order; see `region(page:x:y:width:height:)`.
   package func region(of level: ScanLevel, _ area: PixelRectangle) throws(NormaError) -> Image {
-    // One page's limit holds for all of them together.
+    // The limit for one page applies to all pages of the level together.
     let (pixels, isOverflown) = area.width.multipliedReportingOverflow(by: area.height)
     guard level.pages.count == 1 || (!isOverflown && pixels <= 4 * limits.maximumPixels / max(level.channels, 1)) else {
       throw NormaError(
@@ -60,7 +60,8 @@ extension TIFFFile {
       channels: numbers.reduce(0) { $0 + (pages[$1 - 1].channels ?? 0) }, pixelSize: first.pixelSize)
   }
 
-  /// Pages that hold a page smaller, the largest first. A writer that names no owner means its largest picture.
+  /// Numbers of the pages that hold smaller levels of a page, the largest first. A pyramid level without an owner
+  /// belongs to the largest picture.
   private func levelPages(of number: Int) -> [Int] {
     let largest = pages.filter { $0.role == .image }.max { $0.area < $1.area }?.number
     return pages.filter { page in
@@ -71,7 +72,7 @@ extension TIFFFile {
 }
 
 extension Image {
-  /// One picture of the channels of several of the same size.
+  /// One picture with all channels of several pictures of the same size.
   init(joining parts: [Image]) {
     if parts.count == 1 {
       self = parts[0]
@@ -91,7 +92,7 @@ extension Image {
     }
   }
 
-  /// A part of the picture.
+  /// The part of the picture within a rectangle.
   package func cropped(to area: PixelRectangle) -> Image {
     precondition(
       area.x >= 0 && area.y >= 0 && area.x + area.width <= width && area.y + area.height <= height,
@@ -101,7 +102,7 @@ extension Image {
     return result
   }
 
-  /// Copies another picture of as many channels, or a part of it, to a place in this one.
+  /// Copies another picture with the same number of channels, or a part of it, to a position in this picture.
   package mutating func paste(_ other: Image, from part: PixelRectangle? = nil, atX x: Int, y: Int) {
     let area = part ?? PixelRectangle(x: 0, y: 0, width: other.width, height: other.height)
     let count = area.width * channels

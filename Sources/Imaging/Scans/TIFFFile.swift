@@ -2,25 +2,25 @@ import Files
 
 /// A TIFF or BigTIFF file and its pages.
 ///
-/// Decodes strip by strip or tile by tile straight into the picture asked for, so that a region of a large scan costs
-/// only the region. Not thread-safe: open a file once for each thread.
+/// Decodes strip by strip or tile by tile straight into the requested picture, so that a region of a large scan costs
+/// only that region. Not thread-safe: open a file once for each thread.
 package final class TIFFFile {
   package let path: String
-  /// The chain of pages, then those that pages own (tag 330), page by page.
+  /// The pages in the chain, then the pages that these own (tag 330), ordered by owner.
   package let pages: [TIFFPage]
   /// The pictures to analyze.
   package let scans: [TIFFScan]
-  /// Names of the formats that recognize the file, in the order in which they were asked; the last is "generic".
+  /// Names of the formats that recognize the file, in the order in which they are asked; the last is "generic".
   package let vendors: [String]
-  /// Why there are no further pages, where the file has more that cannot be found.
+  /// Why later pages of the file cannot be found; `nil` if all were found.
   ///
-  /// The pages before are good; a caller reports the rest as one failed scan.
+  /// The pages listed are good; a caller reports the rest as one failed scan.
   package let defect: NormaError?
   let handle: TIFFHandle
   private var helpers: [TIFFHandle] = []
   let limits: TIFFLimits
 
-  /// - Throws: `NormaError` where the file cannot be opened, is no TIFF, or where its chain of pages loops or is longer
+  /// - Throws: `NormaError` if the file cannot be opened, is not a TIFF, or if its chain of pages loops or is longer
   ///   than the limit.
   package init(path: String, limits: TIFFLimits = .default) throws(NormaError) {
     handle = try TIFFHandle(path: path, limits: limits)
@@ -40,20 +40,21 @@ package final class TIFFFile {
     self.limits = limits
   }
 
-  /// A whole page, upright, in the values the file stores.
+  /// A whole page in upright orientation, with the values that the file stores.
   ///
-  /// - Parameter page: one-based.
+  /// - Parameter page: one-based page number.
   package func image(page number: Int = 1) throws(NormaError) -> Image {
     let page = self.page(number)
     return try region(page: number, x: 0, y: 0, width: page.width, height: page.height)
   }
 
-  /// A part of a page; only the strips or tiles it touches are read.
+  /// A region of a page; only the strips or tiles that it touches are read.
   ///
-  /// Integers keep their value and floats theirs; NaN and infinities become NaN. Pages where the smallest value means
-  /// white are inverted, palettes, inks and YCbCr become RGB, alpha is dropped.
+  /// Integers and floats keep their values; NaN and infinities become NaN. Pages on which the smallest value means
+  /// white are inverted; palettes, inks and YCbCr become RGB; alpha is dropped.
   ///
-  /// - Parameter x: of the upright page, as are `y`, `width` and `height`.
+  /// - Parameter x: left edge of the region on the upright page; `y`, `width` and `height` refer to the upright page
+  ///   too.
   package func region(
     page number: Int, x: Int, y: Int, width: Int, height: Int
   ) throws(NormaError) -> Image {
@@ -70,17 +71,17 @@ package final class TIFFFile {
     return try decoder.image(of: area, with: decoders)
   }
 
-  /// Rows of a page, from the top, to decode one range after the other where not all are wanted at once.
+  /// Ranges of rows of a page, from the top, for decoding the page range by range.
   ///
   /// - Parameters:
-  ///   - factor: of the number of rows of each range but the last.
-  ///   - channels: that are held of each pixel, where other pages have more.
-  /// - Throws: `NormaError` where the page cannot be decoded or is larger than the limits allow.
+  ///   - factor: the number of rows of each range, except the last, is a multiple of this.
+  ///   - channels: number of channels held for each pixel, if other pages add to this page's own.
+  /// - Throws: `NormaError` if the page cannot be decoded or is larger than the limits allow.
   package func bands(
     ofPage number: Int, multipleOf factor: Int = 1, channels: Int = 1
   ) throws(NormaError) -> [Range<Int>] {
     let page = page(number)
-    // A larger page, in ranges of a row each, could have more of them than can be listed.
+    // A larger page could have more ranges, of one row each, than can be listed.
     guard page.area <= Double(limits.maximumScanPixels) else {
       throw NormaError(
         .limitExceeded, subject: path, page: number,
@@ -90,7 +91,7 @@ package final class TIFFFile {
     return try TIFFDecoder(page: page, of: handle, limits: limits).bands(multipleOf: factor, channels: channels)
   }
 
-  /// A further handle on the file; libtiff's serve one thread each.
+  /// The k-th additional handle on the file; a handle of libtiff can serve only one thread.
   private func helper(_ k: Int) throws(NormaError) -> TIFFHandle {
     while helpers.count < k {
       let another = try TIFFHandle(path: path, limits: limits)
@@ -109,7 +110,7 @@ package final class TIFFFile {
     return pages[number - 1]
   }
 
-  /// Planes behind the only page of a stack, uncompressed and without directories of their own.
+  /// The planes that follow the only page of a stack, uncompressed and without directories of their own.
   private static func contiguousPages(
     behind chain: [TIFFPage], _ vendors: [any Vendor], of handle: TIFFHandle, limits: TIFFLimits
   ) -> [TIFFPage] {
@@ -118,7 +119,7 @@ package final class TIFFFile {
       first.compression == .none, !first.isPlanar, !first.isTiled, first.bitsPerSample % 8 == 0,
       first.rendering != nil, handle.readPage(at: first.offset) == nil
     else { return [] }
-    // What norma can read has few samples of few bits: only the pixels can be too many.
+    // Pages that norma can read have few samples of few bits, so only the number of pixels can overflow.
     let (pixels, isOverflown) = first.storedWidth.multipliedReportingOverflow(by: first.storedHeight)
     guard !isOverflown, pixels > 0, pixels < 1 << 40 else { return [] }
     let planeBytes = UInt64(pixels * first.samplesPerPixel * first.bitsPerSample / 8)
@@ -130,7 +131,7 @@ package final class TIFFFile {
     }
   }
 
-  /// Pages that others own, such as the smaller levels of a pyramid.
+  /// Pages that other pages own, such as the lower levels of a pyramid.
   private static func ownedPages(
     of chain: [TIFFPage], in handle: TIFFHandle, limits: TIFFLimits
   ) throws(NormaError) -> (pages: [TIFFPage], defect: NormaError?) {
@@ -170,7 +171,7 @@ package final class TIFFFile {
       let number = pages.count + 1
       guard number <= limits.maximumPages else { throw tooMany(handle, limits) }
       if let reason = handle.readNextPage() {
-        // libtiff refuses directories it has read before, and says nothing then.
+        // libtiff refuses to read a directory twice, and gives no message then.
         if reason.isEmpty { throw loop(to: number, of: handle) }
         return (pages, unreadable(number, reason, handle))
       }

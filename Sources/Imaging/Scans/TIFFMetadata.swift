@@ -1,15 +1,15 @@
 internal import CTIFF
 
 extension TIFFFile {
-  /// What a page says in words, by the names of the tags: who made it when, with what, of whom. Scans of patients name
-  /// them here.
+  /// The text tags of a page, by tag name: who made it, when and with what, and whose scan it is. Scans of patients
+  /// name the patient here.
   ///
   /// Source: TIFF 6.0, section 8, the tags of type ASCII.
   ///
-  /// - Parameter number: one-based.
+  /// - Parameter number: one-based page number.
   package func metadata(ofPage number: Int) -> [String: String] {
     let page = pages[number - 1]
-    // A page that could be opened before is left out only where the file has changed since.
+    // Every page was read when the file was opened, so this fails only if the file has changed since.
     guard handle.readPage(at: page.offset) == nil else { return [:] }
     let tags: [(String, Int32)] = [
       ("DocumentName", TIFFTAG_DOCUMENTNAME), ("ImageDescription", TIFFTAG_IMAGEDESCRIPTION), ("Make", TIFFTAG_MAKE),

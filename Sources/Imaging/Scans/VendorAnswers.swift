@@ -1,10 +1,11 @@
-/// What the vendors that recognize a file say of its structure. Each notes it in words of its own; they are asked in turn.
+/// Fills the structure of a file with what the vendors that recognize it say. Each vendor has its own notes in the
+/// file; they are asked in turn.
 extension TIFFStructure {
   /// - Parameters:
-  ///   - pages: the chain of pages, then those that they own.
-  ///   - chained: how many of them are in the chain.
+  ///   - pages: the pages in the chain, then the pages that these own.
+  ///   - chained: number of pages in the chain.
   ///   - file: name of the file without its folders.
-  ///   - vendors: those that recognize the file, in the order in which they are asked.
+  ///   - vendors: the vendors that recognize the file, in the order in which they are asked.
   init(_ pages: [TIFFPage], chained: Int, file: String, vendors: [any Vendor]) {
     self.init(pages, chained: chained, file: file)
     for i in pages.indices { self.pages[i].role = role(of: pages[i], vendors) }
@@ -16,7 +17,7 @@ extension TIFFStructure {
     spreadPixelSizes()
   }
 
-  /// The first vendor's that says one; what tag 254 says where none does.
+  /// The role that the first vendor with an answer gives; the role from tag 254 if none has an answer.
   private func role(of page: TIFFPage, _ vendors: [any Vendor]) -> TIFFPage.Role {
     if page.isMask { return .mask }
     for vendor in vendors {
@@ -27,7 +28,7 @@ extension TIFFStructure {
 
   // MARK: Pixel size
 
-  /// The first vendor's that notes any.
+  /// Sets the pixel sizes from the first vendor that notes any.
   private mutating func setPixelSizes(_ vendors: [any Vendor]) {
     for vendor in vendors {
       guard let (sizes, source) = vendor.pixelSizes(in: self) else { continue }
@@ -40,7 +41,7 @@ extension TIFFStructure {
     }
   }
 
-  /// A level covers what the picture covers, with fewer pixels.
+  /// Sets the pixel sizes of levels: a level covers the same area as its picture, with fewer pixels.
   private mutating func spreadPixelSizes() {
     for i in pages.indices where pages[i].role == .pyramidLevel {
       let owner =

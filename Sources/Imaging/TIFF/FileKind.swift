@@ -1,12 +1,12 @@
-/// What a file that is no TIFF looks like by its first bytes, so that the error can say what to do.
+/// The kind of a file that is not a TIFF, found from its first bytes, so that the error can say what to do.
 struct FileKind: Equatable {
-  /// With its article: "a PNG picture".
+  /// Name of the kind with its article: "a PNG picture".
   let name: String
   let remedy: String
 
-  /// `nil` where the bytes begin like a TIFF or BigTIFF file.
+  /// Fails with `nil` if the bytes begin like a TIFF or BigTIFF file.
   ///
-  /// - Parameter head: the first bytes of the file, 132 where there are that many.
+  /// - Parameter head: the first 132 bytes of the file, or all of a shorter file.
   init?(of head: [UInt8]) {
     func begins(_ bytes: [UInt8], at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
     func begins(_ text: String, at offset: Int = 0) -> Bool { begins(Array(text.utf8), at: offset) }

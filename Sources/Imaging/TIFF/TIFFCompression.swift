@@ -1,4 +1,4 @@
-/// How a page's strips or tiles are packed (TIFF tag 259).
+/// The compression of a page's strips or tiles (TIFF tag 259).
 package struct TIFFCompression: RawRepresentable, Sendable, Hashable {
   package let rawValue: UInt16
 
@@ -8,13 +8,15 @@ package struct TIFFCompression: RawRepresentable, Sendable, Hashable {
   package static let jpeg = TIFFCompression(rawValue: 7)
   package static let deflate = TIFFCompression(rawValue: 8)
   static let none = TIFFCompression(rawValue: 1)
-  /// Components that are luminance and colour differences.
+  /// JPEG 2000 whose components are luminance and colour differences.
   static let aperioYCbCr = TIFFCompression(rawValue: 33003)
 
-  /// Whether libtiff leaves differences between neighbours as they are: none and PackBits.
+  /// Whether libtiff does not undo a predictor for this compression, so that samples stay differences between
+  /// neighbours: none and PackBits.
   var hasNoPredictor: Bool { [1, 32773].contains(rawValue) }
 
-  /// Runs of black and white, of one sample a pixel: libtiff leaves what further ones would take up as it was.
+  /// Whether this is a fax compression: runs of black and white for one sample per pixel. With more samples, libtiff
+  /// leaves the rest of the buffer unwritten.
   var isFax: Bool { [2, 3, 4, 32771].contains(rawValue) }
 
   var isJPEG2000: Bool { [33003, 33004, 33005, 34712].contains(rawValue) }

@@ -12,7 +12,7 @@ struct TIFFDecoder {
   private let chunkWidth: Int
   private let chunkHeight: Int
 
-  /// Makes the page the handle's current one.
+  /// Makes the page the current one of the handle.
   init(page: TIFFPage, of handle: TIFFHandle, limits: TIFFLimits) throws(NormaError) {
     self.page = page
     self.handle = handle
@@ -30,7 +30,8 @@ struct TIFFDecoder {
     }
     guard let rendering = page.rendering else { throw failure(.unsupported, page.unsupportedReason) }
     self.rendering = rendering
-    // These codecs decode to other pixels once they have decoded before: an old-style JPEG always, fax where it is damaged.
+    // Read the directory again: after a first use these codecs decode to different pixels, old-style JPEG always, fax
+    // if it is damaged.
     if let reason = handle.readPage(at: page.offset, isAnew: page.compression == .oldJPEG || page.compression.isFax) {
       throw failure(.malformed, "the page's directory cannot be read" + reason)
     }
@@ -66,28 +67,29 @@ struct TIFFDecoder {
     }
   }
 
-  /// How many decoders of the page, each on a handle of its own, decode a region faster than one.
+  /// The number of decoders, each on its own handle, that should share a region; 1 for small regions or pages read by
+  /// row.
   func workers(for region: PixelRectangle) -> Int {
     guard !isReadByRow, region.width.multipliedReportingOverflow(by: region.height).partialValue >= Self.worthSharing
     else { return 1 }
     return min(grid(of: region).count, Parallel.threads)
   }
 
-  /// Rows of the upright page, from the top, that can be decoded one range after the other at hardly more cost than all at
-  /// once.
+  /// Ranges of rows of the upright page, from the top, that can be decoded range by range at hardly more cost than all
+  /// at once.
   ///
   /// - Parameters:
-  ///   - factor: of the number of rows of each range but the last.
-  ///   - channels: that are held of each pixel, where other pages have more.
+  ///   - factor: the number of rows of each range, except the last, is a multiple of this.
+  ///   - channels: number of channels held for each pixel, if other pages add to this page's own.
   func bands(multipleOf factor: Int, channels: Int) -> [Range<Int>] {
     let isTurned = page.orientation.isTransposed
-    // Rows of a strip can be decoded one after the other, but not again.
+    // Rows of a strip can be decoded one after the other, but not a second time.
     let isInOrder = isReadByRow && !isTurned && !page.isPlanar && !page.orientation.isMirroredDown
     let isAtOnce = !isInOrder && (isReadByRow || (isTurned && !page.isTiled))
     var unit = isInOrder ? 1 : isAtOnce ? page.height : isTurned ? chunkWidth : chunkHeight
     if unit < page.height, unit % factor != 0 {
       let common = (1...4).first { $0 * unit % factor == 0 }.map { $0 * unit }
-      // Else a row of tiles is decoded for two ranges.
+      // Otherwise a row of tiles is decoded for two ranges.
       unit = common ?? (2 * unit + factor - 1) / factor * factor
     }
     let rows = max(1, Self.bandSamples / page.width / max(rendering.channels, channels) / unit) * unit
@@ -97,8 +99,8 @@ struct TIFFDecoder {
   private static let worthSharing = 1 << 20
 
   /// - Parameters:
-  ///   - region: within the upright page.
-  ///   - helpers: decoders of the same page on other handles, which take a part of the work each.
+  ///   - region: rectangle within the upright page.
+  ///   - helpers: decoders of the same page on other handles; each takes a part of the work.
   func image(of region: PixelRectangle, with helpers: [TIFFDecoder] = []) throws(NormaError) -> Image {
     let (pixels, isOverflown) = region.width.multipliedReportingOverflow(by: region.height)
     guard !isOverflown, pixels <= limits.maximumPixels else {
@@ -108,7 +110,8 @@ struct TIFFDecoder {
         "Raise the limit or crop the scan")
     }
     let channels = rendering.channels
-    // A pixel may declare 65535 samples; RGB and one more at the largest size is as much as is meant to fit.
+    // A pixel may declare 65535 samples; four samples per pixel, such as RGB and one more, have to fit at the largest
+    // size.
     guard channels <= max(4, 4 * limits.maximumPixels / max(pixels, 1)) else {
       throw failure(
         .limitExceeded,
@@ -118,7 +121,8 @@ struct TIFFDecoder {
     }
     var error: NormaError?
     var missing = 0.0
-    // Memory is left untouched until it is decoded into: a file that only declares a large page costs nothing.
+    // The memory is not touched before pixels are decoded into it, so a file that only declares a large page costs
+    // nothing.
     let samples = [Float](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
       do throws(NormaError) {
         guard pixels > 0, let start = buffer.baseAddress else { return }
@@ -144,7 +148,7 @@ struct TIFFDecoder {
   }
   private var rowBytes: Int { (chunkWidth * bitsPerPixel + 7) / 8 }
 
-  /// A page of one large strip is decoded row by row, so that it is not in memory twice.
+  /// Whether a page of large strips is decoded row by row, so that it is not in memory twice.
   private var isReadByRow: Bool {
     if case .displayColor = rendering { return false }
     if page.compression.isJPEG2000 { return false }
@@ -157,13 +161,13 @@ struct TIFFDecoder {
   private var chunksAcross: Int { (page.storedWidth - 1) / chunkWidth + 1 }
   private var chunksDown: Int { (page.storedHeight - 1) / chunkHeight + 1 }
 
-  /// Buffers that every strip or tile is decoded through.
+  /// Buffers that are reused for every strip or tile.
   private struct Buffers {
     let chunk: UnsafeMutableRawBufferPointer
     let row: UnsafeMutablePointer<Float>
   }
 
-  /// Strips or tiles that a region of the upright page touches, row by row.
+  /// The strips or tiles that a region of the upright page touches, numbered row by row.
   private struct Grid {
     let rows: ClosedRange<Int>
     let columns: ClosedRange<Int>
@@ -182,7 +186,9 @@ struct TIFFDecoder {
       columns: (area.x / chunkWidth)...((area.x + area.width - 1) / chunkWidth))
   }
 
-  /// - Returns: share of the strips or tiles that are missing or broken; their pixels are `NaN`.
+  /// Decodes a region.
+  ///
+  /// - Returns: share of the strips or tiles that are missing or broken, in 0...1; their pixels are `NaN`.
   private func decode(
     _ region: PixelRectangle, with helpers: [TIFFDecoder], into output: UnsafeMutablePointer<Float>
   ) throws(NormaError) -> Double {
@@ -193,8 +199,8 @@ struct TIFFDecoder {
       return Double(try decode(region, part: 0..<grid.count, of: grid, into: output)) / Double(total)
     }
     let output = SplitBuffer(output, count: region.width * region.height * rendering.channels)
-    // Every worker has its own handle and its own part. Of several errors the first in the file counts, as if one worker
-    // had met them in turn.
+    // Every worker has its own handle and its own part. If several fail, the error of the first in the file is thrown,
+    // as if one worker had decoded all.
     let missing = try workers.withSplitBuffer { workers throws(NormaError) in
       try Parallel.map(workers.count) { k throws(NormaError) in
         let part = grid.count * k / workers.count..<grid.count * (k + 1) / workers.count
@@ -211,14 +217,15 @@ struct TIFFDecoder {
 
   /// Decodes some of the strips or tiles of a region.
   ///
-  /// - Returns: how many are missing or broken.
+  /// - Returns: the number of them that are missing or broken.
   private func decode(
     _ region: PixelRectangle, part: Range<Int>, of grid: Grid, into output: UnsafeMutablePointer<Float>
   ) throws(NormaError) -> Int {
     let area = page.orientation.stored(region, width: page.width, height: page.height)
     let walk = page.orientation.walk(width: region.width, height: region.height)
     let bytes = rowBytes * (isReadByRow ? 1 : chunkHeight)
-    // Zeros, since what a codec leaves out must not show what was in memory before; untouched until it is decoded into.
+    // Zeroed memory, so that parts a codec leaves out do not show earlier contents; not touched before it is decoded
+    // into.
     guard let memory = calloc(bytes, 1) else { preconditionFailure("no memory for a \(unit) of \(bytes) bytes") }
     defer { free(memory) }
     let chunk = UnsafeMutableRawBufferPointer(start: memory, count: bytes)
@@ -249,7 +256,7 @@ struct TIFFDecoder {
     return missing
   }
 
-  /// A strip or tile, and where its first pixel lies on the stored page.
+  /// A strip or tile, and the position of its first pixel on the stored page.
   private struct Chunk {
     let index: Int
     let x: Int
@@ -274,7 +281,7 @@ struct TIFFDecoder {
     let bottom = min(place.y + chunkHeight, area.y + area.height)
     try check(place.index)
     if !isReadByRow { try readChunk(place.index, x: place.x, y: place.y, into: buffers.chunk) }
-    // Within a strip rows can only be decoded in order, from its first.
+    // Rows within a strip can only be decoded in order, beginning with its first.
     let first = isReadByRow ? handle.row(toGoOnFrom: place.index, ofPageAt: page.offset, within: place.y...top) : top
     for line in first..<bottom {
       if isReadByRow { try readRow(line, of: place.index, plane: place.plane, into: buffers.chunk) }
@@ -287,7 +294,7 @@ struct TIFFDecoder {
     }
   }
 
-  /// Puts no data where a strip or tile should be.
+  /// Fills the pixels of a strip or tile with no data.
   private func blank(
     _ place: Chunk, of area: PixelRectangle, walk: (start: Int, right: Int, down: Int),
     in output: UnsafeMutablePointer<Float>
@@ -303,17 +310,17 @@ struct TIFFDecoder {
     }
   }
 
-  /// Whether a channel of the picture is made from a plane of its own, or from this one among others.
+  /// Whether a plane contributes to a channel of the picture.
   private func holds(channel: Int, plane: Int) -> Bool {
     switch rendering {
     case .samples(let kept, _, _): kept[channel] == plane
-    // Black is multiplied into all channels; an ink that is missing leaves its own without data.
+    // Black is multiplied into all channels; without a colour ink only that ink's channel has no data.
     case .inks: plane == channel || plane == 3
     case .palette, .displayColor: true
     }
   }
 
-  /// The planes to decode; one pass, without a number, where all samples of a pixel lie together.
+  /// The planes to decode; a single `nil` if all samples of a pixel are decoded together.
   private var planes: [Int?] {
     guard page.isPlanar else { return [nil] }
     return switch rendering {
@@ -325,7 +332,7 @@ struct TIFFDecoder {
   }
 
   private func check(_ index: Int) throws(NormaError) {
-    // Rows without a directory were counted against the file's length when they were found.
+    // Rows without a directory were checked against the file's length when they were found.
     if page.contiguousOffset != nil { return }
     let stored = handle.storedExtent(ofChunk: index)
     guard stored.bytes > 0 else {
@@ -355,7 +362,7 @@ struct TIFFDecoder {
     addUp(buffer, rows: 1)
   }
 
-  /// Turns differences between neighbours back into samples. Source: TIFF 6.0, section 14.
+  /// Turns differences between neighbours back into samples, if the page holds them. Source: TIFF 6.0, section 14.
   private func addUp(_ buffer: UnsafeMutableRawBufferPointer, rows: Int) {
     guard page.holdsDifferences else { return }
     if case .displayColor = rendering { return }
@@ -369,7 +376,7 @@ struct TIFFDecoder {
   private func readChunk(
     _ index: Int, x: Int, y: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(NormaError) {
-    // The last strip has only the rows that remain; tiles are always whole.
+    // The last strip has only the remaining rows; tiles always have all rows.
     let rows = page.isTiled ? chunkHeight : min(chunkHeight, page.storedHeight - y)
     let reason: String?
     if case .displayColor = rendering {
@@ -400,7 +407,7 @@ struct TIFFDecoder {
   }
 
   private func undecodable(_ index: Int, _ reason: String) -> NormaError {
-    // libtiff has no code for "sound, but beyond me", only words.
+    // libtiff has no error code for valid files that it does not support, so search its message.
     let isBeyondUs = reason.lowercased().contains("unsupported") || reason.contains("not supported")
     return failure(
       isBeyondUs ? .unsupported : .malformed, "\(unit) \(index + 1) cannot be decoded" + reason,
@@ -411,8 +418,8 @@ struct TIFFDecoder {
 
   /// Writes one row of a decoded chunk to the picture.
   ///
-  /// - Parameter rowWidth: pixels in a row of the chunk that lie on the page.
-  /// - Parameter step: from one pixel to the next in `output`, in samples.
+  /// - Parameter rowWidth: number of pixels in a row of the chunk that lie on the page.
+  /// - Parameter step: distance between neighbouring pixels in `output`, in samples.
   private func place(
     _ chunk: UnsafeMutableRawBufferPointer, row: Int, rowWidth: Int, column: Int, width: Int, plane: Int?,
     scratch: UnsafeMutablePointer<Float>, into output: UnsafeMutablePointer<Float>, step: Int
@@ -466,7 +473,8 @@ struct TIFFDecoder {
     }
   }
 
-  /// Tables are meant to have 16 bits; those with 8 are common and told apart by having no larger value.
+  /// The colours of a table as 0...255. Tables should have 16 bits per colour; tables with 8 bits are common too and
+  /// are recognized by having no larger value than 255.
   private static func colors(of table: [SIMD3<UInt16>]) -> [SIMD3<Float>] {
     let isByte = table.allSatisfy { $0.max() < 256 }
     return table.map { SIMD3<Float>(Float($0.x), Float($0.y), Float($0.z)) / (isByte ? 1 : 257) }

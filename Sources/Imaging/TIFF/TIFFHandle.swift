@@ -2,21 +2,21 @@ internal import CTIFF
 import Files
 internal import Glibc
 
-/// The one place that opens a TIFF file for reading and calls libtiff on it.
+/// Opens a TIFF file for reading and calls libtiff on it; no other code reads TIFF files.
 ///
-/// Not thread-safe, as libtiff's handles are not.
+/// Not thread-safe, since libtiff's handles are not.
 final class TIFFHandle {
   let path: String
   let fileBytes: UInt64
   private let tiff: OpaquePointer
   private let log: TIFFLog
   private let largestChunk: Int
-  /// What the next row would be of the strip that is being decoded row by row.
+  /// The row that libtiff would decode next in the strip that is being decoded row by row.
   private var next: (page: UInt64, strip: Int, row: Int)?
   private let identity: (device: dev_t, file: ino_t)
 
   init(path: String, limits: TIFFLimits) throws(NormaError) {
-    // O_NONBLOCK: opening a named pipe would otherwise wait for its writer.
+    // O_NONBLOCK: otherwise opening a named pipe would wait for a writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw .system(
@@ -59,7 +59,7 @@ final class TIFFHandle {
     largestChunk = limits.maximumChunkBytes
   }
 
-  /// Whether the JPEG of the current page is turned into RGB.
+  /// Whether libtiff converts the JPEG of the current page to RGB.
   private var givesRGB = false
 
   deinit { TIFFClose(tiff) }
@@ -71,22 +71,23 @@ final class TIFFHandle {
   var pageOffset: UInt64 { TIFFCurrentDirOffset(tiff) }
   var isLastPage: Bool { TIFFLastDirectory(tiff) != 0 }
 
-  /// `nil` on success, else libtiff's reason, empty where it gave none.
+  /// Makes the next page the current one. Returns `nil` on success, else libtiff's reason, which is empty if it gave
+  /// none.
   func readNextPage() -> String? {
     log.clear()
     return TIFFReadDirectory(tiff) == 1 ? nil : log.explanation
   }
 
-  /// As `readNextPage`, for the page at a known offset.
+  /// Like `readNextPage`, for the page at a known offset.
   ///
-  /// - Parameter isAnew: whether to read it although it is the current one, so that its codec begins anew; not amid a strip
-  ///   that is being decoded row by row.
+  /// - Parameter isAnew: whether to read the page even if it is the current one, so that its codec starts again. This
+  ///   has no effect while a strip of the page is being decoded row by row.
   func readPage(at offset: UInt64, isAnew: Bool = false) -> String? {
     guard offset != pageOffset || (isAnew && next?.page != offset) else { return nil }
     next = nil
     log.clear()
     if givesRGB {
-      // libtiff would take the rows of whatever page comes next for those of a JPEG that it turns into RGB.
+      // Otherwise libtiff would compute row sizes of the next page as if it were a JPEG converted to RGB.
       _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_JPEGCOLORMODE), UInt16(JPEGCOLORMODE_RAW))
       givesRGB = false
     }
@@ -116,8 +117,8 @@ final class TIFFHandle {
     return String(cString: value)
   }
 
-  /// The first value of a tag of two-byte integers, read past libtiff, which drops tags that it has no use for with the
-  /// page's compression.
+  /// The first value of a tag of two-byte integers. It is read from the file directly, because libtiff drops tags that
+  /// it does not use with the page's compression.
   func rawInteger(_ tag: Int32) -> UInt16? {
     let isBig = TIFFIsBigTIFF(tiff) != 0
     let isBigEndian = TIFFIsBigEndian(tiff) != 0
@@ -143,13 +144,13 @@ final class TIFFHandle {
     return nil
   }
 
-  /// The first value of a tag that only its maker knows.
+  /// The first value of a vendor's private tag.
   func privateFloat(_ tag: UInt32) -> Float? {
     var value: Float = 0
     return norma_tiff_get_private_float(tiff, tag, &value) == 1 ? value : nil
   }
 
-  /// Where the directories of pages lie that the current one owns (tag 330).
+  /// Offsets of the directories of the pages that the current page owns (tag 330).
   var ownedPages: [UInt64] {
     var count: UInt16 = 0
     var offsets: UnsafePointer<UInt64>?
@@ -164,7 +165,7 @@ final class TIFFHandle {
     return Array(UnsafeBufferPointer(start: kinds, count: Int(count)))
   }
 
-  /// Red, green and blue of every entry, 16 bits each; `nil` where the page has no table.
+  /// Red, green and blue of every entry, 16 bits each; `nil` if the page has no colour table.
   func palette(bits: Int) -> [SIMD3<UInt16>]? {
     var red: UnsafePointer<UInt16>?
     var green: UnsafePointer<UInt16>?
@@ -181,7 +182,7 @@ final class TIFFHandle {
 
   // MARK: Strips and tiles of the current page
 
-  /// Decoded pixels come as RGB although the page's photometric interpretation is YCbCr.
+  /// Makes libtiff return RGB pixels although the page's photometric interpretation is YCbCr.
   func requestRGBFromJPEG() {
     givesRGB = true
     _ = norma_tiff_set_u16(tiff, UInt32(TIFFTAG_JPEGCOLORMODE), UInt16(JPEGCOLORMODE_RGB))
@@ -191,19 +192,19 @@ final class TIFFHandle {
     (TIFFGetStrileOffset(tiff, UInt32(chunk)), TIFFGetStrileByteCount(tiff, UInt32(chunk)))
   }
 
-  /// Decodes one strip or tile; `nil` on success, else what went wrong.
+  /// Decodes one strip or tile. Returns `nil` on success, else what went wrong.
   func decode(chunk: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
     log.clear()
     let read =
       isTiled
       ? TIFFReadEncodedTile(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(buffer.count))
       : TIFFReadEncodedStrip(tiff, UInt32(chunk), buffer.baseAddress, tmsize_t(buffer.count))
-    // Codecs may complain, make up the pixels and call it a success.
+    // Some codecs report an error, invent the pixels and return success.
     if read < 0 || !log.isEmpty { return log.explanation }
     return read == tmsize_t(buffer.count) ? nil : ": it holds \(read) of \(buffer.count) bytes"
   }
 
-  /// A strip or tile as it is stored; a reason in place of it where it cannot be read.
+  /// The stored bytes of a strip or tile; if they cannot be read, `reason` says why.
   func stored(chunk: Int) -> (bytes: [UInt8], reason: String?) {
     let (_, count) = storedExtent(ofChunk: chunk)
     guard count <= UInt64(largestChunk) else {
@@ -221,7 +222,7 @@ final class TIFFHandle {
     return (bytes, read == tmsize_t(count) ? nil : log.explanation)
   }
 
-  /// Reads uncompressed samples of `size` bytes from a place in the file, in native byte order.
+  /// Reads uncompressed samples of `size` bytes from an offset in the file and converts them to native byte order.
   func read(at offset: UInt64, sampleBytes size: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
     var done = 0
     while done < buffer.count {
@@ -237,11 +238,12 @@ final class TIFFHandle {
     return nil
   }
 
-  /// The row from which decoding of a strip can go on: the one after the last that was decoded, else its first.
+  /// The row from which decoding of a strip can continue: the row after the last decoded one, else the strip's first
+  /// row.
   ///
   /// - Parameters:
-  ///   - offset: of the page's directory in the file.
-  ///   - rows: from the strip's first row to the first that is wanted.
+  ///   - offset: offset of the page's directory in the file.
+  ///   - rows: from the strip's first row to the first row that is wanted.
   func row(toGoOnFrom strip: Int, ofPageAt offset: UInt64, within rows: ClosedRange<Int>) -> Int {
     guard let next, next.page == offset, next.strip == strip, rows.contains(next.row) else {
       return rows.lowerBound
@@ -249,10 +251,10 @@ final class TIFFHandle {
     return next.row
   }
 
-  /// Decodes one row of a page in strips; rows of a strip must be asked for in order.
+  /// Decodes one row of a page in strips; the rows of a strip must be requested in order.
   func decode(row: Int, of strip: Int, plane: Int, into buffer: UnsafeMutableRawBufferPointer) -> String? {
     next = nil
-    // libtiff writes this many bytes, whatever was expected.
+    // libtiff writes this many bytes, whatever the size of the buffer.
     let bytes = Int(TIFFScanlineSize(tiff))
     guard bytes == buffer.count else { return ": its rows have \(bytes) bytes; \(buffer.count) are expected" }
     log.clear()
@@ -263,7 +265,7 @@ final class TIFFHandle {
     return nil
   }
 
-  /// Why libtiff has no conversion of its own to RGB for the page; `nil` where it has one.
+  /// Why libtiff cannot convert the page to RGB; `nil` if it can.
   var displayColorRefusal: String? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { reason in
       reason.initialize(repeating: 0)
@@ -272,7 +274,7 @@ final class TIFFHandle {
     }
   }
 
-  /// Decodes a strip or tile as 8-bit red, green, blue, alpha, one word a pixel, through libtiff's own conversions.
+  /// Decodes a strip or tile to 8-bit red, green, blue and alpha, one word per pixel, with libtiff's own conversions.
   func decodeDisplayColor(_ area: PixelRectangle, into raster: UnsafeMutablePointer<UInt32>) -> String? {
     log.clear()
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { reason in

@@ -1,13 +1,13 @@
-/// What a file may declare before norma refuses it, checked before anything is allocated.
+/// Limits on what a file may declare; they are checked before anything is allocated.
 package struct TIFFLimits: Sendable, Equatable {
-  /// Width times height of what is decoded at once: a page, or a region of one.
+  /// Width times height of the largest page, or region of one, that is decoded at once.
   package var maximumPixels: Int
-  /// Width times height of a scan that is read piece by piece.
+  /// Width times height of the largest scan that is read piece by piece.
   package var maximumScanPixels: Int
-  /// Decoded bytes of one strip or tile.
+  /// Most decoded bytes of one strip or tile.
   package var maximumChunkBytes: Int
   package var maximumPages: Int
-  /// Share of a picture's strips or tiles that may be missing or broken, in 0...1; they become no data.
+  /// Share of a picture's strips or tiles that may be missing or broken, in 0...1; their pixels become no data.
   package var toleratedMissing: Double
 
   package init(
@@ -21,7 +21,7 @@ package struct TIFFLimits: Sendable, Equatable {
     self.maximumPages = maximumPages
   }
 
-  /// For a file that is read piece by piece, of which a piece may be missing where the whole may lack a share.
+  /// Limits for reading a file piece by piece: a whole piece may be missing if a share of the whole file may be.
   package var forPieces: TIFFLimits {
     var result = self
     if toleratedMissing > 0 { result.toleratedMissing = 1 }

@@ -1,10 +1,11 @@
 internal import CTIFF
 
-/// What libtiff said about one file. It is attached to the error, never printed.
+/// libtiff's messages about one file. They are attached to the error, never printed.
 final class TIFFLog {
   let pointer: UnsafeMutablePointer<norma_tiff_log>
   private static let capacity = 512
-  /// Given to libtiff as the file's name: it puts that before some of its messages, and norma's begin with the path.
+  /// The file name that libtiff gets: it puts the name before some of its messages, but norma's messages already begin
+  /// with the path.
   static let fileName = "TIFF"
 
   init() {
@@ -21,10 +22,10 @@ final class TIFFLog {
 
   var isEmpty: Bool { pointer.pointee.text[0] == 0 }
 
-  /// `errno` when the first error was reported.
+  /// Value of `errno` when the first error was reported.
   var systemError: Int32 { pointer.pointee.system_error }
 
-  /// libtiff's first error after a colon, to be put behind a clause; empty where it said nothing.
+  /// libtiff's first error after a colon, to be appended to a clause; empty if there is none.
   var explanation: String { isEmpty ? "" : ": " + Self.sentence(String(cString: pointer.pointee.text)) }
 
   func clear() {
@@ -32,7 +33,7 @@ final class TIFFLog {
     pointer.pointee.system_error = 0
   }
 
-  /// One line without libtiff's name of the file and without the full stop at its end.
+  /// The message on one line, without the file name that libtiff puts before it and without the full stop at its end.
   static func sentence(_ text: String) -> String {
     let line = LibraryMessage.line(text)
     let prefix = fileName + ": "

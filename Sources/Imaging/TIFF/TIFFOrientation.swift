@@ -1,9 +1,9 @@
-/// Where a page's first stored row and column lie when it is shown upright (TIFF 6.0, tag 274).
+/// The side of the upright picture on which a page's first stored row and column lie (TIFF 6.0, tag 274).
 package enum TIFFOrientation: Int, Sendable, Codable {
   case topLeft = 1
   case topRight, bottomRight, bottomLeft, leftTop, rightTop, rightBottom, leftBottom
 
-  /// Rows are stored as columns: width and height of the upright page are swapped.
+  /// Whether rows are stored as columns, so that the width and height of the upright page are swapped.
   package var isTransposed: Bool { rawValue >= 5 }
 
   private var isMirroredAcross: Bool { [.topRight, .bottomRight, .rightTop, .rightBottom].contains(self) }
@@ -22,9 +22,9 @@ package enum TIFFOrientation: Int, Sendable, Codable {
     }
   }
 
-  /// The stored rectangle that shows as `region` on an upright page.
+  /// The stored rectangle that appears as `region` on the upright page.
   ///
-  /// - Parameter width: of the upright page, as is `height`.
+  /// - Parameter width: width of the upright page; `height` is its height.
   func stored(_ region: PixelRectangle, width: Int, height: Int) -> PixelRectangle {
     let x = isMirroredAcross ? width - region.x - region.width : region.x
     let y = isMirroredDown ? height - region.y - region.height : region.y
@@ -33,9 +33,10 @@ package enum TIFFOrientation: Int, Sendable, Codable {
       : PixelRectangle(x: x, y: y, width: region.width, height: region.height)
   }
 
-  /// How a walk over a stored rectangle moves through the upright picture made from it, in pixels.
+  /// How the position in the upright picture changes while walking over the stored rectangle, in pixels: where the walk
+  /// starts, and the steps for one pixel right and one down.
   ///
-  /// - Parameter width: of the upright picture, as is `height`.
+  /// - Parameter width: width of the upright picture; `height` is its height.
   func walk(width: Int, height: Int) -> (start: Int, right: Int, down: Int) {
     let right = isMirroredAcross ? -1 : 1
     let down = isMirroredDown ? -width : width

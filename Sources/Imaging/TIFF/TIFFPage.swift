@@ -1,6 +1,6 @@
 internal import CTIFF
 
-/// What a TIFF file says about one of its pages, before anything is decoded.
+/// A page's tags, read before anything is decoded.
 package struct TIFFPage: Sendable {
   package enum Layout: Sendable, Equatable {
     case strips(rows: Int)
@@ -13,7 +13,7 @@ package struct TIFFPage: Sendable {
     case thumbnail, label, macro, mask
   }
 
-  /// Where a page's pixel size is noted, in words for a reader; each vendor adds its own.
+  /// Where a page's pixel size was found, as words for the user; each vendor adds its own.
   package struct PixelSizeSource: RawRepresentable, Equatable, Sendable {
     package let rawValue: String
     package init(rawValue: String) { self.rawValue = rawValue }
@@ -21,58 +21,60 @@ package struct TIFFPage: Sendable {
     package static let resolutionTags = Self(rawValue: "resolution tags")
   }
 
-  /// One-based.
+  /// One-based page number.
   package let number: Int
-  /// Width of the upright page, after the orientation is applied, as is `height`.
+  /// Width of the upright page, after the orientation is applied; `height` likewise.
   package let width: Int
   package let height: Int
-  /// As stored, before the orientation is applied.
+  /// Width as stored, before the orientation is applied; `storedHeight` likewise.
   let storedWidth: Int
   let storedHeight: Int
-  /// Samples a pixel has in the file, alpha and other extra ones included.
+  /// Samples per pixel in the file, including alpha and other extra samples.
   package let samplesPerPixel: Int
-  /// Meaning of the last samples (tag 338): 0 unspecified, 1 and 2 alpha.
+  /// Meaning of the last samples of a pixel (tag 338): 0 unspecified, 1 and 2 alpha.
   package let extraSamples: [UInt16]
   package let bitsPerSample: Int
   package let sampleFormat: TIFFSampleFormat?
   package let photometric: TIFFPhotometric
   package let compression: TIFFCompression
-  /// Each colour lies in strips or tiles of its own.
+  /// Whether each colour is stored in separate strips or tiles.
   package let isPlanar: Bool
   package let layout: Layout
   package let orientation: TIFFOrientation
-  /// `nil` where the file does not say. From the tags at first; `TIFFStructure` puts in what descriptions know better.
+  /// Size of a pixel of the upright page; `nil` if the file does not state it. It is first taken from the resolution
+  /// tags; `TIFFStructure` replaces it if descriptions state it more precisely.
   package internal(set) var pixelSize: PixelSize?
   package internal(set) var pixelSizeSource: PixelSizeSource?
-  /// Pixels of a stored row and column in the page's unit, whatever that is.
+  /// Pixels per unit along a stored row and column; the page says which unit.
   let resolution: (x: Double, y: Double)?
   package let isReducedResolution: Bool
   package let isMask: Bool
   package let description: String?
-  /// Whether it owns pages (tag 330).
+  /// Whether the page owns other pages (tag 330).
   let hasOwnedPages: Bool
   let software: String?
   let make: String?
-  /// First values of tags that only their vendor knows, see `Vendor.privateTags`, by the tag.
+  /// First values of the vendors' private tags, by tag; see `Vendor.privateTags`.
   let privateNumbers: [UInt32: Float]
-  /// What the page is to the others. From tag 254 at first; `TIFFStructure` sees the whole file.
+  /// The page's role among the pages. It is first taken from tag 254; `TIFFStructure` corrects it with the whole file
+  /// in view.
   package internal(set) var role: Role
-  /// Number of the page that owns this one (tag 330); `nil` in the chain of pages.
+  /// Number of the page that owns this one (tag 330); `nil` for pages in the chain.
   package let owner: Int?
-  /// Whether samples are stored as differences that libtiff leaves as they are: it knows predictors (tag 317) with
-  /// dictionary codecs alone.
+  /// Whether samples are stored as differences that libtiff does not undo: it supports predictors (tag 317) only with
+  /// dictionary codecs.
   let holdsDifferences: Bool
-  /// Where its rows lie when they are behind those of the page before, without a directory of their own.
+  /// Offset of the page's rows in the file, if they follow those of the previous page and have no directory.
   let contiguousOffset: UInt64?
-  /// Where the page's directory lies in the file.
+  /// Offset of the page's directory in the file.
   let offset: UInt64
 
   var isTiled: Bool { if case .tiles = layout { true } else { false } }
 
-  /// Width times height, which as an integer could overflow.
+  /// Width times height; a `Double`, since an integer could overflow.
   package var area: Double { Double(width) * Double(height) }
 
-  /// "strips of 16 rows" or "tiles of 256x256", and whether colours lie apart.
+  /// "strips of 16 rows" or "tiles of 256x256", and whether colours are stored in separate planes.
   package var layoutDescription: String {
     let pieces =
       switch layout {
@@ -85,7 +87,7 @@ package struct TIFFPage: Sendable {
   /// Reads the handle's current page.
   ///
   /// - Parameters:
-  ///   - owner: number of the page that names it among its own.
+  ///   - owner: number of the page that owns this one.
   ///   - contiguousOffset: see the property.
   init(
     number: Int, of handle: TIFFHandle, privateTags: Set<UInt32>, owner: Int? = nil, contiguousOffset: UInt64? = nil
@@ -102,7 +104,7 @@ package struct TIFFPage: Sendable {
     bitsPerSample = Int(handle.integer(TIFFTAG_BITSPERSAMPLE) ?? 1)
     sampleFormat = TIFFSampleFormat(rawValue: handle.integer(TIFFTAG_SAMPLEFORMAT) ?? 1)
     compression = TIFFCompression(rawValue: handle.integer(TIFFTAG_COMPRESSION) ?? 1)
-    // Without the tag, three or more samples can only be meant as colours; fax pages are black on white.
+    // Without the tag, three or more samples are taken as colours; fax pages are black on white.
     let isFax = (2...4).contains(compression.rawValue)
     photometric =
       handle.integer(TIFFTAG_PHOTOMETRIC).map(TIFFPhotometric.init(rawValue:))
@@ -113,7 +115,7 @@ package struct TIFFPage: Sendable {
         width: Int(handle.wideInteger(TIFFTAG_TILEWIDTH) ?? 0), height: Int(handle.wideInteger(TIFFTAG_TILELENGTH) ?? 0)
       )
     } else {
-      // Absent, the tag reads as 2^32 - 1: one strip.
+      // If the tag is absent, it reads as 2^32 - 1: one strip.
       layout = .strips(rows: min(Int(handle.wideInteger(TIFFTAG_ROWSPERSTRIP) ?? .max), storedHeight))
     }
     orientation = TIFFOrientation(rawValue: Int(handle.integer(TIFFTAG_ORIENTATION) ?? 1)) ?? .topLeft

@@ -1,4 +1,4 @@
-/// What a page's samples mean as colour (TIFF tag 262).
+/// Which colours a page's samples stand for (TIFF tag 262).
 package struct TIFFPhotometric: RawRepresentable, Sendable, Hashable {
   package let rawValue: UInt16
 

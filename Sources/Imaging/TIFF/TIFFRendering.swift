@@ -1,8 +1,8 @@
 /// How a page's stored samples become the channels of an `Image`.
 enum TIFFRendering: Equatable {
-  /// The samples themselves, those listed, as `mirror - v` where the smallest value means white.
+  /// The listed samples themselves, or `mirror - v` if the smallest value means white.
   case samples(kept: [Int], type: TIFFSampleType, isInverted: Bool)
-  /// Indices into a table of colours, delivered as 0...255.
+  /// Indices into a table of colours; the colours are delivered as 0...255.
   case palette(type: TIFFSampleType)
   /// Inks, delivered as light: `(full - ink) * (full - black) / full`.
   case inks(type: TIFFSampleType)
@@ -19,15 +19,15 @@ enum TIFFRendering: Equatable {
 }
 
 extension TIFFPage {
-  /// Channels of the decoded picture; `nil` where norma cannot decode the page.
+  /// Number of channels of the decoded picture; `nil` if norma cannot decode the page.
   package var channels: Int? { rendering?.channels }
 
-  /// `nil` where norma has none for this page; `unsupportedReason` then says why.
+  /// How to decode the page; `nil` if norma cannot, and `unsupportedReason` then says why.
   var rendering: TIFFRendering? {
     if samplesPerPixel > Self.mostSamples || holdsFaxOfColours { return nil }
     if photometric == .logL { return .displayColor(channels: 1) }
     if [.cieLab, .logLuv].contains(photometric) { return .displayColor(channels: 3) }
-    // JPEG pages that are not planar have their YCbCr turned to RGB by the codec, which keeps its speed.
+    // For JPEG pages that are not planar, the codec itself converts YCbCr to RGB, which is faster.
     let isDecodedByCodec = (compression == .jpeg || compression == .aperioYCbCr) && !isPlanar
     if photometric == .yCbCr && !isDecodedByCodec { return .displayColor(channels: 3) }
     guard let sampleFormat, let type = TIFFSampleType(bits: bitsPerSample, format: sampleFormat) else { return nil }
@@ -45,10 +45,10 @@ extension TIFFPage {
     }
   }
 
-  /// Samples that are data.
+  /// Indices of the samples of a pixel that are data.
   ///
-  /// Alpha never is. One "unspecified" sample beside red, green and blue is taken for alpha, as its writers mean it;
-  /// beside gray, or where there are more of them, they are the channels of a multiplexed scan and kept.
+  /// Alpha is never data. One "unspecified" sample beside red, green and blue is taken as alpha, which is what writers
+  /// mean by it. Unspecified samples beside gray, or several of them, are channels of a multiplexed scan and are kept.
   private var keptSamples: [Int] {
     let colours = samplesPerPixel - min(extraSamples.count, samplesPerPixel - 1)
     let extras = (colours..<max(colours, samplesPerPixel)).filter { sample in extraSamples[sample - colours] == 0 }
@@ -57,10 +57,10 @@ extension TIFFPage {
 
   private var holdsFaxOfColours: Bool { compression.isFax && !isPlanar && samplesPerPixel > 1 }
 
-  /// More samples a pixel than any scanner or microscope gives are a damaged tag.
+  /// Most samples per pixel; no scanner or microscope gives more, so a larger number means a damaged tag.
   static let mostSamples = 256
 
-  /// What was found and what is supported, where `rendering` is `nil`.
+  /// What was found and what is supported, for a page whose `rendering` is `nil`.
   var unsupportedReason: String {
     if samplesPerPixel > Self.mostSamples {
       return "SamplesPerPixel is \(samplesPerPixel); up to \(Self.mostSamples) are supported"

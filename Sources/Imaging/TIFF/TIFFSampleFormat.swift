@@ -1,4 +1,4 @@
-/// What kind of number a sample is (TIFF tag 339).
+/// The kind of number that a sample is (TIFF tag 339).
 package enum TIFFSampleFormat: UInt16, Sendable, Codable {
   case unsigned = 1
   case signed, float, undefined, complexInteger, complexFloat

@@ -1,11 +1,11 @@
-/// How a stored sample is to be read as a number.
+/// How to read a stored sample as a number.
 package enum TIFFSampleType: Sendable, Equatable {
   case unsigned(bits: Int)
   case signed(bits: Int)
   case float(bits: Int)
 
-  /// - Parameter format: TIFF tag 339.
-  /// - Returns: `nil` where norma cannot read such samples.
+  /// - Parameter format: value of TIFF tag 339.
+  /// - Returns: `nil` if norma cannot read such samples.
   init?(bits: Int, format: TIFFSampleFormat) {
     switch format {
     // "Undefined" data is read as unsigned, as every decoder does.
@@ -18,7 +18,7 @@ package enum TIFFSampleType: Sendable, Equatable {
     }
   }
 
-  /// `v` is shown as `mirror - v` where the smallest value means white.
+  /// If the smallest value means white, a value `v` is shown as `mirror - v`.
   var mirror: Float {
     switch self {
     case .unsigned(let bits): Float(sign: .plus, exponent: bits, significand: 1) - 1
@@ -38,8 +38,8 @@ package enum TIFFSampleType: Sendable, Equatable {
 
   /// Reads `count` samples of one row, beginning with sample `first`; NaN and infinities become NaN, "no data".
   ///
-  /// Samples of 8, 16, 24, 32 and 64 bits are in native byte order, as libtiff leaves them; others are packed from the
-  /// most significant bit on.
+  /// Samples of 8, 16, 24, 32 and 64 bits are in native byte order, as libtiff leaves them; others are packed, most
+  /// significant bit first.
   func unpack(
     row: UnsafeRawPointer, first: Int, count: Int, into output: UnsafeMutablePointer<Float>
   ) {
@@ -83,7 +83,8 @@ package enum TIFFSampleType: Sendable, Equatable {
     return UInt32(bytes[0]) | UInt32(bytes[1]) << 8 | UInt32(bytes[2]) << 16
   }
 
-  /// One sign bit, seven of exponent (bias 63), sixteen of fraction (TIFF Technical Note 3).
+  /// Converts a 24-bit float: one sign bit, seven bits of exponent (bias 63), sixteen of fraction (TIFF Technical Note
+  /// 3).
   private static func float24(_ pattern: UInt32) -> Float {
     let sign: Float = pattern & 0x80_0000 == 0 ? 1 : -1
     let exponent = Int(pattern >> 16 & 0x7F)

@@ -1,8 +1,8 @@
-/// One picture to analyze: a page, or pages of which each holds a channel.
+/// One picture to analyze: a page, or several pages that hold one or more channels each.
 package struct TIFFScan: Sendable, Equatable {
-  /// One-based, in the order of the channels.
+  /// One-based page numbers, in the order of the channels.
   package let pages: [Int]
-  /// Names of the channels where the file gives them, else empty.
+  /// Names of the channels; empty if the file gives none.
   package let channelNames: [String]
 
   init(pages: [Int], channelNames: [String] = []) {

@@ -1,16 +1,16 @@
-/// What the pages of a file are to each other: which are pictures to analyze, which are levels of a pyramid, thumbnails,
-/// labels, and how large their pixels are.
+/// The roles of the pages of a file (pictures to analyze, levels of a pyramid, thumbnails, labels), the scans that the
+/// pictures form, and the sizes of their pixels.
 struct TIFFStructure {
-  /// The chain of pages, then those that they own.
+  /// The pages in the chain, then the pages that these own.
   var pages: [TIFFPage]
   var scans: [TIFFScan] = []
-  /// How many pages are in the chain.
+  /// Number of pages in the chain.
   let chained: Int
   /// Name of the file, without its folders.
   let name: String
-  /// What the description promises and the file does not hold, as a clause.
+  /// A clause that names content which the description promises but the file lacks; `nil` if nothing is lacking.
   var lack: String?
-  /// Numbers of pages that are in a scan already.
+  /// Numbers of the pages that already belong to a joined scan.
   private var joined: Set<Int> = []
 
   init(_ pages: [TIFFPage], chained: Int, file: String) {
@@ -19,9 +19,10 @@ struct TIFFStructure {
     name = file
   }
 
-  /// Makes one scan of pages that hold its channels, where they fit each other.
+  /// Makes one scan of pages that hold its channels, if all of them are pictures of the same size that are not joined
+  /// yet.
   ///
-  /// - Parameter numbers: one-based, in the order of the channels.
+  /// - Parameter numbers: one-based page numbers, in the order of the channels.
   mutating func join(_ numbers: [Int], names: [String]) {
     guard let first = numbers.first.map({ pages[$0 - 1] }), first.role == .image else { return }
     let fits = numbers.allSatisfy { number in
@@ -34,9 +35,9 @@ struct TIFFStructure {
     scans.append(TIFFScan(pages: numbers, channelNames: names))
   }
 
-  /// Takes pages out of the scans that they are in.
+  /// Gives pages another role and removes the scans that contain them.
   ///
-  /// - Parameter numbers: one-based.
+  /// - Parameter numbers: one-based page numbers.
   mutating func setAside(_ numbers: [Int], as role: TIFFPage.Role) {
     for number in numbers { pages[number - 1].role = role }
     let gone = Set(numbers)

@@ -1,10 +1,10 @@
 import Foundation
 
-/// Slides of Aperio's scanners (SVS), and of programs that write as they do.
+/// Slides from Aperio's scanners (SVS), and from programs that write the same format.
 ///
-/// Recognized by the first page's description, which begins with "Aperio". Tiled pages are the picture and its levels; label
-/// and macro image say so, and the second page is the thumbnail where it is strips. The pixel size is the description's MPP.
-/// Source: openslide.org/formats/aperio.
+/// Recognized by the first page's description, which begins with "Aperio". Tiled pages are the picture and its levels.
+/// The descriptions of the label and macro image name them; the second page is the thumbnail if it is stored in strips.
+/// The pixel size is the description's MPP. Source: openslide.org/formats/aperio.
 struct Aperio: Vendor {
   static let name = "Aperio"
 
@@ -13,15 +13,16 @@ struct Aperio: Vendor {
   }
 
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? {
-    // The second line begins with the kind; the thumbnail has none and is the one other picture in strips.
+    // The second line of the description begins with the kind. The thumbnail's has no kind; it is the only other
+    // picture in strips.
     let line = page.description?.split(whereSeparator: \.isNewline).dropFirst().first ?? ""
     if let named = TIFFPage.Role(named: line.prefix { $0 != " " }) { return named }
     if page.number == 2, !page.isTiled { return .thumbnail }
-    // Tags of another scanner say nothing about this format.
+    // If neither applies, decide by sizes and tag 254; tags of other scanners mean nothing in this format.
     return Generic.role(of: page, in: file)
   }
 
-  /// Micrometers, one number for both directions, among fields such as `|MPP = 0.4990|`.
+  /// Reads the pixel size in micrometers, one number for both directions, from a field such as `|MPP = 0.4990|`.
   func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? {
     for field in (file.pages[0].description ?? "").split(separator: "|") {
       let parts = field.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }

@@ -1,7 +1,8 @@
-/// Pyramids and stacks of everyone else: what a page is follows from tag 254 and from sizes alone.
+/// Pyramids and stacks of all other writers: the role of a page follows only from tag 254 and from sizes.
 ///
-/// Recognizes every file. Pages that tag 254 calls reduced are levels, or thumbnails where they are far smaller; so are pages
-/// of writers that know no such tag, tiled and ever smaller. The pixel size is in the resolution tags.
+/// Recognizes every file. Pages that tag 254 calls reduced are levels, or thumbnails if they are far smaller. If the
+/// writer does not use tag 254, tiled pages that get smaller and smaller are levels too. The pixel size is in the
+/// resolution tags.
 /// Source: TIFF 6.0, section 8, NewSubfileType.
 struct Generic: Vendor {
   static let name = "generic"
@@ -10,7 +11,7 @@ struct Generic: Vendor {
 
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? { Self.role(of: page, in: file) }
 
-  /// The answer, too, for pages that the notes of a vendor leave out.
+  /// The same role; other vendors use it for pages that their notes leave out.
   static func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role {
     let pages = file.pages
     let chain = pages[..<file.chained]
@@ -22,7 +23,7 @@ struct Generic: Vendor {
       let base = chain.filter { !$0.isReducedResolution && !$0.isMask }.max { $0.area < $1.area }
       return base.map { level(page, above: $0, among: chain.filter(\.isReducedResolution)) } ?? .thumbnail
     }
-    // Pyramids of writers that know no tag 254: tiled pages of the first one's shape, ever smaller.
+    // Pyramids without tag 254: tiled pages with the aspect ratio of the first page that get smaller and smaller.
     let first = pages[0]
     guard page.number > 1, page.isTiled, first.isTiled else { return .image }
     let between = pages[1..<page.number - 1]
@@ -31,7 +32,8 @@ struct Generic: Vendor {
     return isSmaller(page, than: first) && isSmaller(page, than: above) ? .pyramidLevel : .image
   }
 
-  /// The same picture at least a fifth smaller, but for rounding.
+  /// Whether a page is the same picture as `base`, reduced by a factor above 1.25 in both directions, except for
+  /// rounding.
   private static func isSmaller(_ page: TIFFPage, than base: TIFFPage) -> Bool {
     guard page.width > 0, page.height > 0, base.width > 0, base.height > 0 else { return false }
     let (x, y) = (Double(base.width) / Double(page.width), Double(base.height) / Double(page.height))
@@ -40,7 +42,8 @@ struct Generic: Vendor {
       && page.samplesPerPixel == base.samplesPerPixel && page.bitsPerSample == base.bitsPerSample
   }
 
-  /// A level is the picture reduced, at most sixteen times as the next larger one; what else is reduced is a thumbnail.
+  /// A reduced picture is a level if it is reduced at most sixteen times compared to the next larger one; every other
+  /// reduced page is a thumbnail.
   private static func level(_ page: TIFFPage, above base: TIFFPage, among others: [TIFFPage]) -> TIFFPage.Role {
     guard isSmaller(page, than: base), page.isTiled || !base.isTiled else { return .thumbnail }
     let next = others.filter { $0.width > page.width && isSmaller($0, than: base) }.map(\.width).min() ?? base.width

@@ -1,13 +1,14 @@
-/// Slides of Hamamatsu's scanners (NDPI).
+/// Slides from Hamamatsu's scanners (NDPI).
 ///
-/// Recognized by the first page's Make (tag 271), which begins with "Hamamatsu". Every page notes the magnification of its
-/// lens, a negative number where it is not part of the pyramid. The pixel size is in the resolution tags.
+/// Recognized by the first page's Make (tag 271), which begins with "Hamamatsu". Every page states the magnification of
+/// its lens; the number is negative for a page that is not part of the pyramid. The pixel size is in the resolution
+/// tags.
 /// Source: openslide.org/formats/hamamatsu.
 struct Hamamatsu: Vendor {
   static let name = "Hamamatsu"
   static let privateTags = [sourceLens]
 
-  /// Magnification of the lens; -1 for a macro image, -2 for a map of the regions that are not background.
+  /// Tag for the magnification of the lens; -1 means a macro image, -2 a map of the regions that are not background.
   private static let sourceLens: UInt32 = 65421
 
   private let widthOfFirst: Int
@@ -20,7 +21,7 @@ struct Hamamatsu: Vendor {
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? {
     guard let lens = page.privateNumbers[Self.sourceLens] else { return nil }
     if lens < 0 { return lens == -1 ? .macro : .thumbnail }
-    // Levels are strips as the picture is, and no tag but the lens's magnification tells them apart.
+    // Levels are stored in strips like the picture, and only the magnification of the lens marks them.
     return page.width < widthOfFirst ? .pyramidLevel : nil
   }
 }

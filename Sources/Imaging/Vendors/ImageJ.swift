@@ -1,8 +1,8 @@
-/// Stacks of ImageJ and Fiji.
+/// Stacks from ImageJ and Fiji.
 ///
-/// Recognized by the first page's description, which begins with "ImageJ=". It says how many planes there are, each on a page
-/// or all behind the only one, and how many channels a slice has. The pixel size is in the resolution tags, whose unit the
-/// description names.
+/// Recognized by the first page's description, which begins with "ImageJ=". It states how many planes there are and how
+/// many channels a slice has. Planes have a page each, or all follow the only page. The pixel size is in the resolution
+/// tags; the description names its unit.
 struct ImageJ: Vendor {
   static let name = "ImageJ"
 

@@ -1,4 +1,4 @@
-/// What ImageJ notes in the description of a stack: lines of `key=value`, the first of them `ImageJ=version`.
+/// The description that ImageJ writes for a stack: lines of `key=value`, the first of which is `ImageJ=version`.
 struct ImageJDescription {
   private let values: [Substring: Substring]
 
@@ -14,11 +14,11 @@ struct ImageJDescription {
 
   private func count(_ key: Substring) -> Int { values[key].flatMap { Int($0) }.map { max($0, 1) } ?? 1 }
 
-  /// Planes of the stack; a page each, or one after the other behind a single page.
+  /// Number of planes of the stack. Each has a page, or they follow each other behind a single page.
   var images: Int { count("images") }
-  /// Channels vary fastest from plane to plane, then slices, then frames.
+  /// Number of channels. From plane to plane the channel changes fastest, then the slice, then the frame.
   var channels: Int { count("channels") }
 
-  /// Unit of the length in which the resolution tags count pixels; `nil` where it measures no length.
+  /// The unit of length of the resolution tags (pixels per unit); `nil` if the description names no unit of length.
   var unit: LengthUnit? { values["unit"].flatMap { LengthUnit(String($0)) } }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A unit of length as files name it.
+/// A unit of length, recognized by the names that files use.
 struct LengthUnit {
   let micrometers: Double
 

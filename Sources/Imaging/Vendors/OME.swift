@@ -1,7 +1,7 @@
-/// OME-TIFF, which Bio-Formats and most programs for microscopy write.
+/// OME-TIFF, which Bio-Formats and most microscopy programs write.
 ///
-/// Recognized by OME-XML in the first page's description. The XML says which pages are the channels of which slice, and names
-/// each series, a label or macro image too. The pixel size is the series's physical size.
+/// Recognized by OME-XML in the first page's description. The XML states which pages are the channels of which slice,
+/// and names each series, including a label or macro image. The pixel size is the physical size of the series.
 /// Source: the OME-TIFF specification and OME schema 2016-06.
 struct OME: Vendor {
   static let name = "OME"
@@ -40,7 +40,7 @@ struct OME: Vendor {
     }
   }
 
-  /// The planes of each series; one that names no pages begins behind the series before.
+  /// The planes of each series. A series that names no pages begins after the last page of the previous series.
   private func planes(in file: TIFFStructure) -> [[OMEDescription.Plane]] {
     var next = 0
     return description.series.indices.map { index in

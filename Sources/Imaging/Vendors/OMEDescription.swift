@@ -4,7 +4,7 @@ import Foundation
   internal import FoundationXML
 #endif
 
-/// What an OME-XML description says of the pictures in its file. Source: the OME-TIFF specification and OME schema
+/// The content of an OME-XML description: the pictures in its file. Source: the OME-TIFF specification and OME schema
 /// 2016-06, elements Image, Pixels, Channel and TiffData.
 struct OMEDescription {
   struct Series {
@@ -19,7 +19,7 @@ struct OMEDescription {
     fileprivate var blocks: [Block] = []
   }
 
-  /// Consecutive planes, and the page that the first of them is.
+  /// Consecutive planes, and the page of the first plane.
   fileprivate struct Block {
     var page: Int?
     var first: [Character: Int] = [:]
@@ -27,21 +27,21 @@ struct OMEDescription {
     var file: String?
   }
 
-  /// Where one plane of a series lies.
+  /// Position of one plane of a series.
   struct Plane {
-    /// Zero-based, in the file's chain of pages.
+    /// Zero-based page number in the file's chain of pages.
     var page: Int
     var z: Int
-    /// Numbers of channels, as pages count them: a page may hold several samples.
+    /// Channel index, counted in pages; each page may hold several samples.
     var c: Int
     var t: Int
   }
 
   private(set) var series: [Series] = []
-  /// All that blocks name.
+  /// All file names that blocks state.
   private let fileNames: Set<String>
 
-  /// - Returns: `nil` where the text is no OME-XML that can be understood.
+  /// - Returns: `nil` if the text is not valid OME-XML with at least one series.
   init?(_ text: String) {
     guard text.contains("<OME"), let document = Self.document(of: text) else { return nil }
     let reader = Reader()
@@ -53,10 +53,11 @@ struct OMEDescription {
     fileNames = Set(reader.series.flatMap { $0.blocks.compactMap(\.file) })
   }
 
-  /// The text without what OME-XML has no use for, or `nil` where it declares a document type.
+  /// The text as XML without processing instructions, or `nil` if it declares a document type.
   ///
-  /// Processing instructions are blanked, since FoundationXML takes the text of one that has a target alone, as `<?a?>`, from
-  /// a null pointer. So is the XML declaration, whose encoding was that of the file and not of these bytes.
+  /// Processing instructions are blanked, because FoundationXML dereferences a null pointer for one that has only a
+  /// target, such as `<?a?>`. The XML declaration is blanked too: its encoding was that of the file, not of these
+  /// bytes.
   private static func document(of text: String) -> Data? {
     var bytes = Data(text.utf8)
     guard bytes.range(of: Data("<!DOCTYPE".utf8)) == nil else { return nil }
@@ -68,12 +69,12 @@ struct OMEDescription {
     return bytes
   }
 
-  /// The planes of a series that lie in this file, at most as many as it has pages.
+  /// The planes of a series that are in this file, at most as many as it has pages.
   ///
   /// - Parameters:
   ///   - file: name of the file without its folders; planes of other files are left out.
-  ///   - pages: pages of the file; more planes are not looked for, whatever is declared.
-  ///   - next: page of the first plane where no block says which, see `TiffData`.
+  ///   - pages: number of pages of the file; no more planes are searched, whatever is declared.
+  ///   - next: page of the first plane if no block states it, see `TiffData`.
   func planes(of index: Int, file: String, pages: Int, from next: Int) -> [Plane] {
     let series = series[index]
     let sizes: [Character: Int] = ["Z": series.sizeZ, "C": series.pagesPerPlane, "T": series.sizeT]
@@ -100,7 +101,7 @@ struct OMEDescription {
     return result
   }
 
-  /// Whether a block's file is the one being read: by its name, or because no block names another, as in a file that was
+  /// Whether a block's file is the one being read: it has the same name, or blocks name only one file, which was then
   /// renamed.
   private func isThis(_ named: String, _ file: String) -> Bool {
     named == file || (fileNames.count == 1 && !fileNames.contains(file))
@@ -112,7 +113,7 @@ struct OMEDescription {
       _ parser: XMLParser, didStartElement element: String, namespaceURI: String?, qualifiedName: String?,
       attributes: [String: String]
     ) {
-      // Larger numbers mean nothing, and could not be added up.
+      // Larger numbers are meaningless, and their sums could overflow.
       func number(_ key: String) -> Int? { attributes[key].flatMap { Int($0) }.map { min(max($0, -1), 1 << 24) } }
       let name = element.split(separator: ":").last.map(String.init) ?? element
       switch name {
@@ -148,7 +149,7 @@ struct OMEDescription {
 }
 
 extension OMEDescription.Series {
-  /// Pages that hold one plane's channels: a page of three samples holds three.
+  /// Number of pages that hold one plane's channels; one page may hold several channels, such as three samples.
   var pagesPerPlane: Int {
     guard !channels.isEmpty, channels.reduce(0, { $0 + $1.samples }) == sizeC else { return sizeC }
     return channels.count

@@ -1,9 +1,10 @@
 import Foundation
 
-/// Slides of Philips's scanners.
+/// Slides from Philips's scanners.
 ///
-/// Recognized by the first page's Software (tag 305), which begins with "Philips". Levels have tag 254, label and macro image
-/// a description that begins with the word. The pixel size is the first page's DICOM pixel spacing.
+/// Recognized by the first page's Software (tag 305), which begins with "Philips". Levels have tag 254; the
+/// descriptions of the label and macro image begin with that word. The pixel size is the first page's DICOM pixel
+/// spacing.
 /// Source: openslide.org/formats/philips.
 struct Philips: Vendor {
   static let name = "Philips"
@@ -22,7 +23,7 @@ struct Philips: Vendor {
     guard let tag = text.range(of: "Name=\"DICOM_PIXEL_SPACING\""),
       let end = text[tag.upperBound...].range(of: "</Attribute>")
     else { return nil }
-    // Millimeters between rows, then between columns, each in quotation marks of its own.
+    // Millimeters between rows, then between columns, each in its own quotation marks.
     let numbers = text[tag.upperBound..<end.lowerBound].split { !("0"..."9" ~= $0 || ".eE-+".contains($0)) }
       .compactMap { Double($0) }.suffix(2)
     guard numbers.count == 2, let y = numbers.first, let x = numbers.last, x > 0, y > 0, x.isFinite, y.isFinite else {

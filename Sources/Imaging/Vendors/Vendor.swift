@@ -1,35 +1,36 @@
 import Foundation
 
-/// A scanner or a program that writes TIFF files, and what it notes in them in a way of its own.
+/// A scanner or program that writes TIFF files, and the notes that it leaves in them.
 ///
-/// A new one is a file in this folder and a line in `Vendors.all`. An answer of `nil` leaves the question to the next vendor
-/// that recognizes the file; `Generic` is the last.
+/// A new vendor needs a file in this folder and a line in `Vendors.all`. If a vendor answers `nil`, the next vendor
+/// that recognizes the file is asked; `Generic` is the last.
 protocol Vendor: Sendable {
-  /// One word, different from all others.
+  /// One word that no other vendor uses.
   static var name: String { get }
 
-  /// Tags of numbers in single precision that no standard knows; each page has their first values in
-  /// `TIFFPage.privateNumbers`.
+  /// Private tags of this vendor that hold single-precision numbers; `TIFFPage.privateNumbers` has their first values
+  /// for each page.
   static var privateTags: [UInt32] { get }
 
-  /// - Returns: `nil` where the file's first page bears no mark of this vendor.
+  /// - Returns: `nil` if the file's first page has no mark of this vendor.
   init?(firstPage page: TIFFPage)
 
-  /// Planes of a file with one page, at least 1: those after the first lie behind it, uncompressed and without directories of
-  /// their own.
+  /// Number of planes in a file with one page, at least 1. The planes after the first follow it, uncompressed and
+  /// without directories of their own.
   var planesOfOnlyPage: Int { get }
 
-  /// What a page is to the others; masks are not asked about.
+  /// The role of a page; this is not asked about masks.
   ///
-  /// - Parameter file: the pages before this one have their roles already.
+  /// - Parameter file: the structure so far; pages before this one already have their roles.
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role?
 
-  /// Edges of pixels that the vendor notes outside the resolution tags, by the number of the page, and where it notes them.
+  /// The pixel sizes that the vendor notes outside the resolution tags, by page number, and where it notes them.
   ///
-  /// Pages are meant as they are stored, before the orientation is applied. A level takes its size from its picture.
+  /// Sizes refer to pages as stored, before the orientation is applied. A level gets its size from its picture.
   func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)?
 
-  /// Joins pages that hold the channels of one scan, and tells of what the file lacks. Every other picture is a scan itself.
+  /// Joins pages that hold the channels of one scan, and records what the file lacks. Every other picture becomes a
+  /// scan of its own.
   func arrangeScans(of file: inout TIFFStructure)
 }
 
@@ -42,7 +43,7 @@ extension Vendor {
 }
 
 extension TIFFPage.Role {
-  /// - Parameter name: as several vendors write it, in any case and between any blanks.
+  /// - Parameter name: a role's name as several vendors write it, in any case, with or without spaces around it.
   /// - Returns: `nil` for any other name.
   init?(named name: some StringProtocol) {
     switch name.lowercased().trimmingCharacters(in: .whitespaces) {

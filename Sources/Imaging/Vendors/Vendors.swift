@@ -1,6 +1,7 @@
 /// The formats that norma knows.
 package enum Vendors {
-  /// In the order in which they are asked: descriptions of all pages come before notes on single ones.
+  /// All vendors, in the order in which they are asked: vendors whose notes describe all pages come before vendors with
+  /// notes on single pages.
   static let all: [any Vendor.Type] = [
     OME.self,
     ImageJ.self,
@@ -14,6 +15,6 @@ package enum Vendors {
 
   static let privateTags = Set(all.flatMap { $0.privateTags })
 
-  /// Those that recognize a file by its first page, in the order of the table: `Generic` alone where no other does.
+  /// The vendors that recognize a file by its first page, in the order of the table; only `Generic` if no other does.
   static func recognizing(firstPage page: TIFFPage) -> [any Vendor] { all.compactMap { $0.init(firstPage: page) } }
 }

@@ -2,9 +2,10 @@ import Files
 
 /// Writes gray float32 pictures of one size as a TIFF file that ImageJ 1.x reads without plugins.
 ///
-/// ImageJ's own decoder knows neither tiles of floats nor floating-point predictors, and of a stack it reads the first
-/// directory alone, behind which it expects all planes one after the other, uncompressed. The directory stands at the end
-/// here, since the range of the values is known then. Like `TIFFWriter` it gives the file its name only when it is complete.
+/// ImageJ's own decoder supports neither tiles of floats nor floating-point predictors. Of a stack it reads only the
+/// first directory and expects all planes after each other, uncompressed. The directory is written at the end of the
+/// file, when the range of the values is known. Like `TIFFWriter`, this class gives the file its name only when it is
+/// complete.
 package final class ImageJStackWriter {
   private let file: AtomicFile
   private let width: Int
@@ -15,7 +16,8 @@ package final class ImageJStackWriter {
   private var written = 0
   private var range: ClosedRange<Float>?
 
-  /// Pixels of all planes together: a file of ImageJ's has less than 2^31 bytes, and some of them describe it.
+  /// Most pixels of all planes together: a file for ImageJ has less than 2^31 bytes, some of which are the header and
+  /// directory.
   package static let mostPixels = ((1 << 31) - (1 << 16)) / 4
 
   package static func canHold(width: Int, height: Int, images: Int) -> Bool {
@@ -25,9 +27,9 @@ package final class ImageJStackWriter {
   }
 
   /// - Parameters:
-  ///   - images: how many planes, slices of a stack.
-  ///   - remark: a further line of the description, for people.
-  /// - Throws: `NormaError` where the file cannot be created.
+  ///   - images: number of planes, the slices of a stack.
+  ///   - remark: an additional line of the description, for people.
+  /// - Throws: `NormaError` if the file cannot be created.
   package init(
     path: String, width: Int, height: Int, images: Int, pixelSize: PixelSize?,
     remark: (key: String, value: String)? = nil
@@ -41,7 +43,7 @@ package final class ImageJStackWriter {
     try file.write([0x49, 0x49, 42, 0] + Self.bytes(directory))
   }
 
-  /// - Parameter values: the next ones, row by row and plane by plane; NaN is kept.
+  /// - Parameter values: the next values, row by row and plane by plane; NaN is kept.
   package func append(_ values: [Float]) throws(NormaError) {
     written += values.count
     precondition(written <= width * height * images, "\(written) values for \(images) planes of \(width)x\(height)")
@@ -56,7 +58,7 @@ package final class ImageJStackWriter {
     try file.write(bytes)
   }
 
-  /// Completes the file.
+  /// Writes the directory and gives the file its name.
   package func finish(isSynced: Bool = true) throws(NormaError) {
     precondition(written == width * height * images, "\(written) values for \(images) planes of \(width)x\(height)")
     try file.write(directory)
@@ -74,7 +76,7 @@ package final class ImageJStackWriter {
     case ratio(Double)
   }
 
-  /// ImageJ counts pixels a unit; the unit stands in the description, since TIFF has no micrometers.
+  /// The description for ImageJ. It states the unit of the resolution tags, since TIFF has no unit for micrometers.
   private var description: String {
     var lines = ["ImageJ=1.54f", "images=\(images)", "slices=\(images)"]
     if pixelSize != nil { lines.append("unit=micron") }
@@ -119,11 +121,11 @@ package final class ImageJStackWriter {
     return Self.bytes(UInt16(fields.count)) + entries + Self.bytes(UInt32(0)) + rest
   }
 
-  /// As exact as numbers below 2^31 allow; older ImageJ takes larger ones for negative.
+  /// The value as a fraction, as exact as numbers below 2^31 allow; older ImageJ reads larger numbers as negative.
   private static func ratio(_ value: Double) -> (UInt32, UInt32) {
     let most = 1e9
     guard value.isFinite, value > 0 else { return (1, 1) }
-    // A whole number of pixels a unit, or of units a pixel, stays one.
+    // A whole number of pixels per unit, or of units per pixel, is stored exactly.
     if value <= most, value.rounded() == value { return (UInt32(value), 1) }
     let inverse = (1 / value).rounded()
     if inverse >= 1, inverse <= most, abs(inverse * value - 1) < 1e-12 { return (1, UInt32(inverse)) }

@@ -4,29 +4,29 @@ import Files
 internal import Glibc
 import Threads
 
-/// Writes a gray picture from top to bottom in tiles, without ever holding more than a row of them.
+/// Writes a gray picture from top to bottom in tiles, and never holds more than one row of tiles.
 ///
-/// Like `TIFFWriter` it gives the file its name only when it is complete.
+/// Like `TIFFWriter`, it gives the file its name only when it is complete.
 package final class TIFFTileWriter {
   package let width: Int
   package let height: Int
   private let file: AtomicFile
   private let samples: TIFFWriter.Samples
-  /// A tile of nothing but 0, packed.
+  /// A compressed tile of zeros.
   private let blank: [UInt8]?
   private let log = TIFFLog()
   private let tiff: OpaquePointer
-  /// Rows that do not fill a row of tiles yet, `[edge, width]`.
+  /// Rows that do not yet fill a row of tiles, `[edge, width]`.
   private var pending: [Float]
   private var pendingRows = 0
   private var nextRow = 0
   private var isClosed = false
 
   private static let edge = 256
-  /// Fastest: the values of a heatmap are too noisy for a better search to pay.
+  /// The fastest level: the values of a heatmap are too noisy to benefit from a slower one.
   private static let deflateLevel: UInt16 = 1
 
-  /// - Throws: `NormaError` where the file cannot be created.
+  /// - Throws: `NormaError` if the file cannot be created.
   package init(
     path: String, width: Int, height: Int, pixelSize: PixelSize?, as samples: TIFFWriter.Samples = .float32
   ) throws(NormaError) {
@@ -34,7 +34,7 @@ package final class TIFFTileWriter {
     blank = Self.packed(as: samples) { _ in nil }
     pending = [Float](repeating: 0, count: Self.edge * width)
     file = try AtomicFile(path: path)
-    // Classic TIFF ends at 4 GiB; compression may not help.
+    // Classic TIFF ends at 4 GiB, and compression may not make the data smaller.
     let mode = width * height * samples.bits > 32_000_000_000 ? "w8" : "w"
     tiff = try TIFFWriter.open(file, mode: mode, log)
     Self.setTags(width: width, height: height, pixelSize: pixelSize, as: samples, on: tiff)
@@ -42,7 +42,7 @@ package final class TIFFTileWriter {
 
   deinit { if !isClosed { TIFFClose(tiff) } }
 
-  /// - Parameter rows: the next ones from the top, `[rows, width]`.
+  /// - Parameter rows: the next rows from the top, `[rows, width]`.
   package func append(_ rows: [Float]) throws(NormaError) {
     precondition(rows.count % max(width, 1) == 0, "\(rows.count) values for rows of \(width)")
     var next = 0
@@ -55,7 +55,7 @@ package final class TIFFTileWriter {
     }
   }
 
-  /// Completes the file.
+  /// Writes the remaining rows and gives the file its name.
   package func finish(isSynced: Bool = true) throws(NormaError) {
     if pendingRows > 0 { try writeTiles() }
     precondition(nextRow >= height, "\(nextRow) rows of \(height) were written")
@@ -86,11 +86,11 @@ package final class TIFFTileWriter {
     nextRow += rows
   }
 
-  /// What libtiff stores of a tile. It packs one tile of a file after the other, so that each has a file of its own, in
-  /// memory, for the time being.
+  /// The compressed bytes that libtiff stores for a tile. libtiff compresses the tiles of one file one after the other,
+  /// so each tile is written to a temporary file of its own in memory.
   ///
-  /// - Parameter row: samples of a row of the tile, `nil` where there is none; what is left of it is 0.
-  /// - Returns: `nil` where there is no memory for it.
+  /// - Parameter row: samples of a row of the tile, `nil` if the tile has no such row; missing samples are 0.
+  /// - Returns: `nil` if there is not enough memory.
   private static func packed(
     as samples: TIFFWriter.Samples, row: (Int) -> ArraySlice<Float>?
   ) -> [UInt8]? {

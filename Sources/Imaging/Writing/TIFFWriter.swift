@@ -4,17 +4,17 @@ internal import Glibc
 
 /// Writes TIFF files, compressed with Deflate.
 ///
-/// A file appears under its name only when it is complete; until then the old one, if any, stays.
+/// A file gets its name only when it is complete; until then an existing file stays.
 package enum TIFFWriter {
   package enum Samples: Sendable, CaseIterable {
     /// Rounded and clipped to 0...255; NaN becomes 0.
     case uint8
     /// Rounded and clipped to 0...65535; NaN becomes 0.
     case uint16
-    /// As they are, NaN included.
+    /// Stored unchanged, NaN included.
     case float32
 
-    /// What holds the values of a page that is read: its own kind where that is written, else the next larger.
+    /// The type that holds all values of a page: the page's own type if it can be written, else the next larger.
     package init(holding page: TIFFPage) {
       switch (page.sampleFormat, page.bitsPerSample) {
       case (.unsigned, ...8): self = .uint8
@@ -44,7 +44,7 @@ package enum TIFFWriter {
     }
   }
 
-  /// Writes one picture: gray with one channel, RGB with three, else as many channels as it has.
+  /// Writes one picture: one channel as gray, three as RGB, any other number as it is.
   package static func write(
     _ image: Image, as samples: Samples, description: String? = nil, to path: String, isSynced: Bool = true
   ) throws(NormaError) {
@@ -52,9 +52,9 @@ package enum TIFFWriter {
   }
 
   /// - Parameters:
-  ///   - tileSize: edge of square tiles, a multiple of 16; strips where `nil`.
+  ///   - tileSize: edge of square tiles, a multiple of 16; `nil` for strips.
   ///   - isSynced: see `AtomicFile.commit`.
-  /// - Throws: `NormaError` where the file cannot be written; it then is as it was before.
+  /// - Throws: `NormaError` if the file cannot be written; an existing file is then unchanged.
   package static func write(
     _ pages: [Page], tileSize: Int? = nil, to path: String, isSynced: Bool = true
   ) throws(NormaError) {
@@ -63,7 +63,7 @@ package enum TIFFWriter {
     let file = try AtomicFile(path: path)
     let log = TIFFLog()
     let bytes = pages.reduce(0) { $0 + $1.image.samples.count * $1.samples.bits / 8 }
-    // Classic TIFF ends at 4 GiB; compression may not help.
+    // Classic TIFF ends at 4 GiB, and compression may not make the data smaller.
     let mode = bytes > 4_000_000_000 ? "w8" : "w"
     let tiff = try open(file, mode: mode, log)
     var isWritten = true
@@ -80,9 +80,9 @@ package enum TIFFWriter {
     try file.commit(isSynced: isSynced)
   }
 
-  /// A handle to write with; to be closed by the caller.
+  /// A libtiff handle for writing; the caller closes it.
   static func open(_ file: AtomicFile, mode: String, _ log: TIFFLog) throws(NormaError) -> OpaquePointer {
-    // libtiff closes its descriptor, but the file must be synced after that.
+    // libtiff closes its descriptor, but the file must be synced after that, so give it a copy.
     let descriptor = dup(file.descriptor)
     guard descriptor >= 0 else { throw file.failure(code: errno) }
     guard let tiff = norma_tiff_open(descriptor, TIFFLog.fileName, mode, log.pointer, 0) else {
@@ -99,7 +99,7 @@ package enum TIFFWriter {
       remedy: "Check the disk's space and rights")
   }
 
-  /// What a page's tags say.
+  /// The contents of a page's tags.
   struct Header {
     var width: Int
     var height: Int
@@ -142,7 +142,7 @@ package enum TIFFWriter {
     }
   }
 
-  /// About a quarter of a megabyte: large enough to compress well, small enough to stream.
+  /// Rows of a strip of about a quarter of a megabyte: large enough to compress well, small enough to stream.
   private static func rowsPerStrip(of page: Page) -> Int {
     let rowBytes = max(1, page.image.width * page.image.channels * page.samples.bits / 8)
     return min(max(1, (1 << 18) / rowBytes), max(1, page.image.height))
@@ -159,7 +159,7 @@ package enum TIFFWriter {
     var index: UInt32 = 0
     for top in stride(from: 0, to: image.height, by: chunkHeight) {
       for left in stride(from: 0, to: image.width, by: chunkWidth) {
-        // Pixels of a tile beyond the page must be something; zeros compress best.
+        // Pixels of a tile beyond the page need some value; zeros compress best.
         chunk.initializeMemory(as: UInt8.self, repeating: 0)
         let rows = min(chunkHeight, image.height - top)
         let count = min(chunkWidth, image.width - left) * image.channels
