@@ -22,6 +22,7 @@ package enum Likelihood: String, Codable, Sendable, CaseIterable {
 
   /// Cost of one value.
   ///
+  /// - Parameters:
   ///   - value: the clean intensity.
   ///   - reconstruction: reconstruction of the value; for `bernoulli` above 0 and below 1.
   ///   - spread: `s` in the formulas above; ignored for `bernoulli`.

@@ -194,8 +194,9 @@ package final class VAE {
   /// Divergence of each cell in the last `forward`, in nats, `[n, h / 2^k, w / 2^k, 1]` for each stage with a latent.
   package var divergenceMaps: [Tensor] { decoders.compactMap { $0.latent?.divergenceMap } }
 
-  /// Spread of every value in the last `forward`, the shape of its reconstruction, in intensities: mean absolute
-  /// difference for a Laplace likelihood, standard deviation for a Gaussian one. `nil` where the network predicts none.
+  /// Spread of every value in the last `forward`, with the shape of the reconstruction, in intensities: mean
+  /// absolute difference for a Laplace likelihood, standard deviation for a Gaussian one. `nil` if the network predicts
+  /// none.
   package var scales: Tensor? { current?.scales }
 
   /// Posteriors of the last `forward`, stage by stage, `[n, h / 2^stage, w / 2^stage, 2k]` in blocks: the `k` means, then
