@@ -18,8 +18,7 @@ import Numerics
 /// the same way as the held-out ones. Therefore `p = (1 + #{held-out cases at least as distant}) / (n + 1)` is at most
 /// `alpha` with probability at most `alpha` if the case and the held-out cases are exchangeable (full conformal
 /// prediction). A case is far out if this p is at most `level`, or the smallest possible, *and* its distance is more
-/// than twice that of any held-out case that is not as rare. The factor is needed because a lesion alone may make a
-/// case unusual.
+/// than twice the held-out distance at that limit. The factor is needed because a lesion alone may make a case unusual.
 ///
 /// Sources: Hodges 1958 (the exact test); Holm 1979; Vovk et al. 2005, "Algorithmic Learning in a Random World",
 /// section 2.2 (full conformal); Rabanser et al. 2019, arXiv:1810.11953 (univariate tests with a correction detect

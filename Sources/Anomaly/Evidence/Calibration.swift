@@ -101,7 +101,7 @@ package struct Calibration: Codable, Sendable, Equatable {
 
   package func isFlagged(pValue: Double, rate: Double) -> Bool { pValue <= attainableRate(rate) + 1e-12 }
 
-  /// Smallest of the healthy scores that are exceeded by at most a share of `rate` of healthy scans or cases.
+  /// The smallest healthy score for which all higher scores have a p-value of at most `rate`.
   private static func threshold(rate: Double, among healthy: [Double]) -> Double {
     // Number of healthy scores that may lie above the threshold.
     let allowed = Int((rate * Double(healthy.count + 1) + 1e-9).rounded(.down)) - 1

@@ -1,4 +1,5 @@
-/// How the channels' residuals become one number a pixel; chosen by the user or a preset, never from lesions.
+/// The rule that combines the channels' residuals into one number per pixel; chosen by the user or a preset, never from
+/// lesions.
 package struct EvidenceRule: Codable, Sendable, Equatable {
   package enum Polarity: String, Codable, Sendable, CaseIterable {
     /// Lesions are brighter than the reconstruction in the weighted channels.
@@ -7,8 +8,8 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
     case both
   }
 
-  /// The direction in which a lesion shifts the channels, e.g. `[0, 1, 0]`: "brighter in the second". `nil` where it is
-  /// not known: then any direction counts.
+  /// The direction in which a lesion shifts the channels: `[0, 1, 0]`, for example, means brighter in the second
+  /// channel. If the direction is not known, this is `nil` and any direction counts.
   package var channelWeights: [Float]?
   package var polarity: Polarity
   /// Spread of the Gaussian that smooths residuals, in pixels of the model's grid.

@@ -33,7 +33,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     let spreads: [Float]
   }
 
-  /// - Parameter groups: held-out healthy scans; each group is a whole scan or the fields of one slide.
+  /// - Parameter groups: held-out healthy scans; each group is a whole scan or the fields of one scan.
   init(healthy groups: [[Residual]], channels c: Int, rule: EvidenceRule) {
     self.rule = rule
     depths = Self.depthClasses

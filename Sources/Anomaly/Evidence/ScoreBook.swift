@@ -22,7 +22,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// planted in them.
   ///
   /// - Parameters:
-  ///   - groups: healthy scans; each group is a whole scan or the fields of one slide.
+  ///   - groups: healthy scans; each group is a whole scan or the fields of one scan.
   ///   - maps: maps of the scans of all groups, in the same order.
   ///   - planted: held-out healthy scans in which lesions were planted.
   ///   - plantedMaps: maps of the planted scans, in the same order.
