@@ -214,8 +214,8 @@ package final class Inference {
           }
         }
         for sample in 0..<max(1, settings.samples) {
-          // The noise of a patch may depend on its batch: averages differ by less than their own spread. Repeating the
-          // same run gives the same bits.
+          // The noise of a patch depends on its batch. This does no harm, as averages differ by less than their own
+          // spread. Repeating the same run gives the same bits.
           var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
           try run(batch, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
           let values = size * size * layout.count
@@ -311,7 +311,7 @@ package final class Inference {
     }
   }
 
-  /// Mean of each latent channel of a patch in the last run, weighted by the share of the patch that is tissue.
+  /// Mean of each latent channel of a patch in the last run; its weight is the share of the patch that is tissue.
   private func encoding(ofPatch patch: Int, in batch: Batch) -> PatchEncoding {
     let pixels = batch.scan.shape.h * batch.scan.shape.w
     let tissue = batch.depth[patch * pixels..<(patch + 1) * pixels].count { $0 > 0 }

@@ -164,7 +164,7 @@ package struct Model: Sendable {
     }
   }
 
-  /// Precision to score with: that of training, if this processor supports it.
+  /// Precision to score with: that of training if this processor supports it, otherwise `float32`.
   package var precision: Precision {
     (record.precision ?? (record.compute.hasSuffix(", bf16") ? .bfloat16 : .float32)).available
   }

@@ -5,14 +5,14 @@ import Threads
 
 /// A diagonal Gaussian posterior with a standard normal prior: sampling and divergence, forwards and backwards.
 ///
-/// The input are the posterior's statistics `[n, h, w, 2k]`: first the `k` means, then the `k` log-variances. The
-/// output is `z = mean + exp(logVariance / 2) * noise`, `[n, h, w, k]`.
+/// Its input is the posterior's statistics `[n, h, w, 2k]`: first the `k` means, then the `k` log-variances. Its output
+/// is `z = mean + exp(logVariance / 2) * noise`, `[n, h, w, k]`.
 /// Source: Kingma & Welling 2014, arXiv:1312.6114, section 2.4 and appendix B.
 final class GaussianLatent {
   let channels: Int
   /// Divergence of the posterior from the prior in the last `forward`, in nats per patch, one number per latent
-  /// channel. If several processes share a batch, set the divergences of the whole batch before `backward`, which
-  /// decides by them which channels are below its `freeNats`.
+  /// channel. If several processes share a batch, set the divergences of the whole batch before `backward`, which uses
+  /// them to find the channels below `freeNats`.
   var divergences: [Double] = []
   /// Divergence of each cell in the last `forward`, summed over channels, in nats, `[n, h, w, 1]`.
   var divergenceMap: Tensor? { current?.plan.map }

@@ -4,11 +4,9 @@ import Threads
 
 /// The function that training minimizes: the negative evidence lower bound of the clean patch given the encoded one.
 ///
-/// `loss = -log p(x | z) + weight * KL(q(z | encoded x)
-///
-/// p(z))`, summed over a patch and its latents, averaged over the batch and divided by the number of values of a patch,
-/// so that its unit is nats per value. With free nats, the divergence of a latent channel counts as `max(KL,
-/// freeNats)`.
+/// `loss = -log p(x | z) + weight * KL(q(z | encoded x) || p(z))`, summed over a patch and its latents, averaged over
+/// the batch and divided by the number of values of a patch, so that its unit is nats per value. With free nats, the
+/// divergence of a latent channel counts as `max(KL, freeNats)`.
 package struct Objective: Codable, Sendable, Equatable {
   package enum Kind: String, Codable, Sendable, CaseIterable {
     /// Input and target are the clean patch; a nat of divergence costs one nat. Source: Kingma & Welling 2014,

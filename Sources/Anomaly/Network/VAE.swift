@@ -101,7 +101,7 @@ package final class VAE {
     }
   }
 
-  /// Tensors for one shape of patches that belong to no layer.
+  /// Tensors that belong to no layer, for one shape of patches.
   private final class Buffers {
     let blocks: Tensor  // [n, h / 2, w / 2, 4c]
     let reconstruction: Tensor  // [n, h, w, c]
