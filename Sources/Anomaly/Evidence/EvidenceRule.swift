@@ -12,7 +12,7 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
   /// channel. If the direction is not known, this is `nil` and any direction counts.
   package var channelWeights: [Float]?
   package var polarity: Polarity
-  /// Spread of the Gaussian that smooths residuals, in pixels of the model's grid.
+  /// Standard deviation of the Gaussian that smooths residuals, in pixels of the model's grid.
   package var smoothing: Float = 3
   /// Pixels of tissue within this distance of its edge, in pixels of the model's grid, are not scored, because partial
   /// volume looks abnormal.

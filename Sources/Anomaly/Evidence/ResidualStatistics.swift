@@ -65,7 +65,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
         covariance[i][j] /= max(total, 1)
         covariance[j][i] = covariance[i][j]
       }
-      covariance[i][i] += 0.01  // keeps channels that are copies of each other apart from a division by zero
+      covariance[i][i] += 0.01  // avoids a division by zero for channels that are copies of each other
     }
     precision = Self.inverse(covariance)
 

@@ -169,7 +169,7 @@ package struct Model: Sendable {
     (record.precision ?? (record.compute.hasSuffix(", bf16") ? .bfloat16 : .float32)).available
   }
 
-  /// The restoration of scans with this model.
+  /// The procedure that restores scans with this model.
   package var restoration: Restoration {
     Restoration(
       objective: record.objective, spread: record.spread ?? [Float](repeating: 0, count: preparation.channels),

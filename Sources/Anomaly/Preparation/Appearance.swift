@@ -69,12 +69,13 @@ package struct AppearanceFeature: Sendable, Equatable {
     /// Logarithm of the median absolute Laplacian in robust standard deviations. Source: Immerkær 1996,
     /// doi:10.1006/cviu.1996.0060, with a median in place of the mean.
     case noise
-    /// Logarithm of a ratio of median absolute differences: between images blurred by Gaussians of 0 and 1 pixel, over
-    /// that between 1 and 2 pixels.
+    /// Logarithm of the ratio of two median absolute differences: the one between the images blurred by Gaussians of 0
+    /// and 1 pixel, over the one between the images blurred by 1 and 2 pixels.
     case sharpness
-    /// The same ratio one octave coarser: between 1 and 2 pixels, over that between 2 and 4.
+    /// The same ratio one octave coarser: the difference between 1 and 2 pixels, over the one between 2 and 4.
     case structure
-    /// Logarithm of a channel's share in the sum over channels, of the median above the channel's darkest value.
+    /// Logarithm of a channel's share in the sum over channels. Each channel adds the height of its median above its
+    /// darkest value.
     case balance
     /// Quadrant correlation of two channels, in -1...1. Source: Mosteller 1946, doi:10.1214/aoms/1177730881.
     case correlation

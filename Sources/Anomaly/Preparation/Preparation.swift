@@ -64,7 +64,7 @@ extension Preparation {
   }
 }
 
-/// A scan on the model's grid, with the parameters that brought it there.
+/// A scan on the model's grid, with the parameters to normalize it at its own size.
 package struct PreparedImage: Sendable {
   package var scan: PreparedScan
   /// Factor by which the scan was reduced.

@@ -120,7 +120,7 @@ package struct SlideSurvey: Sendable {
   }
 }
 
-/// A map of a slide's tissue, found on the overview, that can be asked at any place of the model's grid.
+/// A map of a slide's tissue, found on the overview, that can be queried at any place of the model's grid.
 struct SlideTissue: Sendable {
   /// Width of the model's grid.
   let width: Int
