@@ -29,8 +29,8 @@ package struct Model: Sendable {
     package var plantedAveragePrecision: Double
     /// Divergence of each latent channel on held-out scans, in nats per patch, stage by stage.
     package var divergences: [[Double]]
-    /// Variance of each latent channel's posterior mean on held-out scans, in the same order; `nil` in models made before
-    /// it was measured.
+    /// Variance of each latent channel's posterior mean on held-out scans, in the same order; `nil` in models made
+    /// before it was measured.
     package var activity: [[Double]]?
     /// Results of all checks during training, oldest first; `nil` in models made before they were stored.
     package var history: [Check]?

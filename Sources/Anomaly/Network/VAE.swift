@@ -199,8 +199,8 @@ package final class VAE {
   /// none.
   package var scales: Tensor? { current?.scales }
 
-  /// Posteriors of the last `forward`, stage by stage, `[n, h / 2^stage, w / 2^stage, 2k]` in blocks: the `k` means, then
-  /// the `k` log-variances. `nil` where a stage has no latent.
+  /// Posteriors of the last `forward`, stage by stage, `[n, h / 2^stage, w / 2^stage, 2k]` in blocks: the `k` means,
+  /// then the `k` log-variances. `nil` where a stage has no latent.
   package var posteriors: [Tensor?] { current?.statistics ?? [] }
 
   /// Encodes the input, samples the latents and decodes them.
