@@ -1,9 +1,10 @@
-/// How the cases of the training study look: what a study to analyze is compared with. Stored in the model file.
+/// The appearances of the training study's cases, with which a study to analyze is compared. Stored in the model file.
 package struct DomainReference: Codable, Sendable, Equatable {
   package let channels: Int
   /// Keys of the features, in the order of the appearances' values.
   package let features: [String]
-  /// One appearance a case; those of the training cases lack what depends on the model, which knows these cases.
+  /// One appearance per case. Those of the training cases lack the features that depend on the model, because the model
+  /// has seen these cases.
   package let training: [Appearance]
   package let heldOut: [Appearance]
 
@@ -14,11 +15,11 @@ package struct DomainReference: Codable, Sendable, Equatable {
     self.heldOut = heldOut
   }
 
-  /// Whether its parts, read from a file, fit each other.
+  /// Whether all parts, read from a file, fit each other.
   func fits(channels c: Int) -> Bool {
     channels == c && (training + heldOut).allSatisfy { $0.values.count == features.count }
   }
 
-  /// Whether it speaks of the features that this norma measures; those of another version cannot be compared.
+  /// Whether it holds the features that this norma measures; those of another version cannot be compared.
   var isCurrent: Bool { features == AppearanceFeature.all(channels: channels).map(\.key) }
 }

@@ -1,53 +1,57 @@
 import Foundation
 import Numerics
 
-/// Whether a study, or a case of it, comes from the population the model was trained on: the same organ, modality,
+/// Tests whether a study or a case comes from the population the model was trained on: the same organ, modality,
 /// scanner, stain and resolution.
 ///
-/// **Study.** For every feature a two-sample Kolmogorov-Smirnov test compares the study's cases with those of the training
-/// study (all of them where the model plays no part in the feature, the held-out ones where it does). The p-values are
-/// adjusted over the features (Holm). The study is told apart where a feature's adjusted p-value is at most `level` *and*
-/// the distance left after any shift of the feature's least notable difference is at least `leastDistance`, which keeps
-/// large studies from being told apart by trifles. Where cases are drawn independently from one population, a study of it
-/// is told apart with probability at most `level`. Cases of one patient are not independent; a patient should be a case.
-/// A study too small for any p-value to reach the level is told apart where every one of its cases is far out.
+/// **Study.** For every feature, a two-sample Kolmogorov-Smirnov test compares the study's cases with those of the
+/// training study: with all of them if the feature does not depend on the model, with the held-out ones if it does. The
+/// p-values are adjusted over the features (Holm). The study is told apart if a feature's adjusted p-value is at most
+/// `level` *and* its distance is at least `leastDistance` even after any shift by the feature's `leastDifference`. The
+/// second condition keeps large studies from being told apart by trifles. If cases are drawn independently from one
+/// population, a study of that population is told apart with probability at most `level`. Cases of one patient are not
+/// independent; a patient should be a case. A study too small for any p-value to reach the level is told apart if every
+/// one of its cases is far out.
 ///
-/// **Case.** A case's distance is the root mean square, over the features, of its deviations from the median of the
-/// training study's cases and itself, in robust standard deviations of the same. Since that treats the case as it treats
-/// the held-out ones, `p = (1 + #{held-out cases at least as distant}) / (n + 1)` is at most `alpha` with probability at most
-/// `alpha` where case and held-out cases are exchangeable (full conformal prediction). A case is far out where that p is at
-/// most `level`, or the least there is, *and* it is twice as far as any held-out case as common, since a lesion alone
-/// may make a case unusual.
+/// **Case.** A case's distance is the root mean square, over the features, of its deviations from a median, in robust
+/// standard deviations. Both are computed over the training study's cases and the case itself. This treats the case in
+/// the same way as the held-out ones. Therefore `p = (1 + #{held-out cases at least as distant}) / (n + 1)` is at most
+/// `alpha` with probability at most `alpha` if the case and the held-out cases are exchangeable (full conformal
+/// prediction). A case is far out if this p is at most `level`, or the smallest possible, *and* its distance is more
+/// than twice the held-out distance at that limit. The factor is needed because a lesion alone may make a case unusual.
 ///
 /// Sources: Hodges 1958 (the exact test); Holm 1979; Vovk et al. 2005, "Algorithmic Learning in a Random World",
-/// section 2.2 (full conformal); Rabanser et al. 2019, arXiv:1810.11953 (univariate tests with a correction tell shifts).
+/// section 2.2 (full conformal); Rabanser et al. 2019, arXiv:1810.11953 (univariate tests with a correction detect
+/// shifts).
 package struct DomainShift: Sendable {
   package let reference: DomainReference
   private let features: [AppearanceFeature]
 
   /// Rate of false alarms of the study's test.
   package static let level = 0.01
-  /// Two normal distributions one standard deviation apart have a Kolmogorov-Smirnov distance of 0.38.
+  /// Smallest Kolmogorov-Smirnov distance that counts. Two normal distributions one standard deviation apart have a
+  /// distance of 0.38.
   package static let leastDistance = 0.4
-  /// Fewer cases tell too little of how cases differ.
+  /// Fewest cases to compare with: fewer say too little about how cases differ.
   package static let fewestCases = 10
   private static let leastExcess = 2.0
-  /// Features of a far case are named from this many robust standard deviations on.
+  /// Smallest deviation, in robust standard deviations, for which a feature of a far case is named.
   private static let namedDeviation = 3.0
 
-  /// - Returns: `nil` where the reference holds the features of another norma.
+  /// - Returns: `nil` if the reference holds the features of another version of norma.
   package init?(_ reference: DomainReference) {
     guard reference.isCurrent, reference.fits(channels: reference.channels) else { return nil }
     self.reference = reference
     features = AppearanceFeature.all(channels: reference.channels)
   }
 
-  /// A feature that tells a study or a case apart.
+  /// A feature in which a study or a case differs from the training study.
   package struct Difference: Sendable, Equatable {
     package var feature: AppearanceFeature
-    /// Kolmogorov-Smirnov distance for a study, robust standard deviations for a case.
+    /// Kolmogorov-Smirnov distance for a study; deviation in robust standard deviations for a case.
     package var distance: Double
-    /// Share of the training study's cases that the case, or the study's middle case, lies above and below.
+    /// Shares of the training study's cases whose value is below and above that of the case, or of the study's middle
+    /// case.
     package var shareBelow: Double
     package var shareAbove: Double
 
@@ -58,7 +62,7 @@ package struct DomainShift: Sendable {
       self.shareAbove = shareAbove
     }
 
-    /// `the noise of channel 2 is above that of 97 % of the training cases`
+    /// Such as `the noise of channel 2 is above that of 97 % of the training cases`.
     package var sentence: String {
       let share = max(shareBelow, shareAbove)
       guard share >= 0.8 else { return "\(feature.name) varies otherwise than among the training cases" }
@@ -70,7 +74,7 @@ package struct DomainShift: Sendable {
 
   package struct CaseOutcome: Sendable, Equatable {
     package var pValue: Double
-    /// What puts the case far out, the largest first; empty where it is not.
+    /// The features that make the case far out, the largest deviation first; empty if it is not far out.
     package var differences: [Difference]
 
     package var isFar: Bool { !differences.isEmpty }
@@ -78,14 +82,14 @@ package struct DomainShift: Sendable {
 
   package enum StudyOutcome: Sendable, Equatable {
     case alike
-    /// The largest difference first.
+    /// The study is told apart by these differences, the largest first.
     case shifted([Difference])
     case notTested(reason: String)
   }
 
   // MARK: - Case
 
-  /// - Returns: `nil` where too few cases are held out.
+  /// - Returns: `nil` if too few cases are held out.
   package func outcome(ofCase item: Appearance) -> CaseOutcome? {
     let n = reference.heldOut.count
     guard n >= Self.fewestCases, item.values.count == features.count else { return nil }
@@ -120,7 +124,8 @@ package struct DomainShift: Sendable {
     (values.reduce(0) { $0 + $1 * $1 } / Double(max(values.count, 1))).squareRoot()
   }
 
-  /// Median, and the larger of two robust standard deviations: features with heavy tails must not drown the others.
+  /// Median, and the larger of two robust standard deviations, so that features with heavy tails do not dominate the
+  /// others.
   private static func centerAndSpread(of values: [Double], least: Double) -> (center: Double, spread: Double) {
     let sorted = values.sorted()
     func quantile(_ share: Double, _ sorted: [Double]) -> Double { Appearance.quantile(share, of: sorted)! }
@@ -181,7 +186,7 @@ package struct DomainShift: Sendable {
 }
 
 extension DomainShift {
-  /// The warning above a study that is told apart; `nil` for the others.
+  /// The warning for a study that is told apart; `nil` for other studies.
   package static func warning(_ outcome: StudyOutcome) -> String? {
     guard case .shifted(let differences) = outcome else { return nil }
     return "This study does not look like the one the model was trained on: scores, p-values and heatmaps may mean "
@@ -189,7 +194,7 @@ extension DomainShift {
       + "kind."
   }
 
-  /// The warning above a case that is far out; `nil` for the others.
+  /// The warning for a case that is far out; `nil` for other cases.
   package static func warning(_ outcome: CaseOutcome) -> String? {
     guard outcome.isFar else { return nil }
     return "This case does not look like those the model was trained on: its score and heatmaps may mean nothing. Here "

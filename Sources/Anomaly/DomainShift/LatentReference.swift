@@ -2,10 +2,11 @@ import Foundation
 import Imaging
 import Numerics
 
-/// Where the training study's scans lie in latent space, to tell a scan that lies elsewhere. Stored in the model file.
+/// The position of the training study's scans in latent space, used to detect scans that lie elsewhere. Stored in the
+/// model file.
 ///
 /// An encoding is the mean of each latent channel's posterior mean over a scan's patches with tissue. Source of the
-/// distance: Mahalanobis 1936; of its use: Lee et al. 2018, arXiv:1807.03888.
+/// distance: Mahalanobis 1936; source of its use: Lee et al. 2018, arXiv:1807.03888.
 package struct LatentReference: Codable, Sendable, Equatable {
   private let mean: [Double]
   /// Inverse covariance of the training scans' encodings.
@@ -13,12 +14,13 @@ package struct LatentReference: Codable, Sendable, Equatable {
   /// Encodings of the held-out scans, case by case.
   package let heldOut: [[[Float]]]
 
-  /// Weight of the identity in the covariance, as a share of its mean: few scans leave it singular.
+  /// Weight of the identity matrix added to the covariance, as a share of the mean variance, because few scans make the
+  /// covariance singular.
   private static let ridge = 0.05
 
   /// - Parameters:
-  ///   - training: encodings of the scans that were learned from, one or more.
-  ///   - heldOut: of the others, case by case.
+  ///   - training: encodings of the scans that were trained on, one or more.
+  ///   - heldOut: encodings of the held-out scans, case by case.
   init(training: [[Float]], heldOut: [[[Float]]]) {
     let k = training.first?.count ?? 0
     let n = Double(max(training.count, 1))
@@ -35,7 +37,7 @@ package struct LatentReference: Codable, Sendable, Equatable {
     self.heldOut = heldOut
   }
 
-  /// Whether its parts, read from a file, fit a model of so many latent channels.
+  /// Whether all parts, read from a file, fit a model with this number of latent channels.
   func fits(channels k: Int) -> Bool {
     mean.count == k && precision.count == k && precision.allSatisfy { $0.count == k }
       && heldOut.allSatisfy { $0.allSatisfy { $0.count == k } }
@@ -51,10 +53,10 @@ package struct LatentReference: Codable, Sendable, Equatable {
     return max(square, 0).squareRoot()
   }
 
-  /// The two directions in which held-out encodings vary most, and where each scan lies along them, case by case; `nil`
-  /// where there are too few.
+  /// Coordinates of each held-out scan along the two directions in which held-out encodings vary most, case by case;
+  /// `nil` if there are too few.
   ///
-  /// Source: Pearson 1901, doi:10.1080/14786440109462720 (principal components), by power iteration.
+  /// Source: Pearson 1901, doi:10.1080/14786440109462720 (principal components), computed by power iteration.
   package var map: [[SIMD2<Double>]]? {
     let all = heldOut.joined().map { $0.map(Double.init) }
     guard all.count >= 3, let k = all.first?.count, k >= 2 else { return nil }

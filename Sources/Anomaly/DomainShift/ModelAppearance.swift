@@ -3,11 +3,11 @@ import Imaging
 import Numerics
 
 extension PreparedScan {
-  /// The scan's appearance, with what only a model can tell.
+  /// The scan's appearance, including the features that depend on the model.
   ///
   /// - Parameters:
-  ///   - maps: of this scan.
-  ///   - latents: what its encoding is compared with; `nil` in models made before it was kept.
+  ///   - maps: maps of this scan.
+  ///   - latents: reference that the scan's encoding is compared with; `nil` in models made before it was stored.
   package func appearance(maps: Inference.Maps, latents: LatentReference?) -> Appearance? {
     guard var result = appearance else { return nil }
     let c = image.channels
@@ -23,7 +23,8 @@ extension PreparedScan {
         let difference = abs(image.samples[i] - reconstruction.samples[i])
         if difference.isFinite { differences.append(difference) }
       }
-      // A hundredth of the usual residual: a channel that is reconstructed perfectly has a logarithm too.
+      // The added term is a hundredth of the usual residual. It keeps the logarithm finite for a channel that is
+      // reconstructed perfectly.
       result.values[place] =
         differences.count < Appearance.fewestPixels ? nil : log(Double(differences.median()) + 3e-4)
     }

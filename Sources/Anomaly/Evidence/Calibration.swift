@@ -1,10 +1,10 @@
 import Foundation
 
-/// How abnormal a scan is at its worst, by one score.
+/// The most abnormal values of a scan, measured with one score.
 struct ScanExtremes: Sendable, Equatable {
   /// See `Heatmap.score`.
   var score: Double
-  /// The highest level at which it still shows a region.
+  /// The highest level at which the scan still shows a region.
   var regionLevel: Double
   /// Mass of the scan's most massive group, see `RegionMasses`.
   var regionMass: Double
@@ -15,7 +15,7 @@ struct ScanExtremes: Sendable, Equatable {
     self.regionMass = regionMass
   }
 
-  /// - Parameter heat: on the model's grid.
+  /// - Parameter heat: heatmap on the model's grid.
   init(of heat: Heatmap) {
     score = heat.score
     regionMass = RegionMasses(of: heat).largest
@@ -23,7 +23,7 @@ struct ScanExtremes: Sendable, Equatable {
   }
 }
 
-/// What one of a model's scores means: how it is spread over held-out healthy scans and cases.
+/// The distribution of one of a model's scores over held-out healthy scans and cases, which gives a score its meaning.
 package struct Calibration: Codable, Sendable, Equatable {
   /// Scores of the held-out healthy scans and cases, ascending.
   package let scanScores: [Double]
@@ -32,17 +32,17 @@ package struct Calibration: Codable, Sendable, Equatable {
   package let regionLevels: [Double]
   /// For each held-out healthy scan the mass of its most massive group, ascending; `nil` in models of an older norma.
   package let regionMasses: [Double]?
-  /// Smaller groups of pixels are no regions, in pixels of the model's grid.
+  /// Groups with fewer pixels of the model's grid do not count as regions.
   package let minimumRegionArea: Int
-  /// How many of the held-out scans were slides, whose scores are taken over tissue alone; `nil` in models of an older
+  /// Number of held-out scans that were slides, whose scores are taken over tissue alone; `nil` in models of an older
   /// norma, which had none.
   package let slides: Int?
 
   package static let defaultRegionArea = 12
 
   /// - Parameters:
-  ///   - cases: of the scans of the held-out healthy cases, case by case.
-  ///   - slides: how many of them are slides.
+  ///   - cases: values of the scans of the held-out healthy cases, case by case.
+  ///   - slides: number of these scans that are slides.
   init(extremes cases: [[ScanExtremes]], slides: Int = 0) {
     self.slides = slides
     minimumRegionArea = Self.defaultRegionArea
@@ -52,7 +52,7 @@ package struct Calibration: Codable, Sendable, Equatable {
     regionLevels = cases.joined().map(\.regionLevel).sorted()
   }
 
-  /// Split-conformal p-value `(1 + #{healthy >= score}) / (n + 1)`: where healthy scores are exchangeable with this one,
+  /// Split-conformal p-value `(1 + #{healthy >= score}) / (n + 1)`: if healthy scores are exchangeable with this one,
   /// it is at most `alpha` with probability at most `alpha`.
   /// Source: Vovk et al. 2005, "Algorithmic Learning in a Random World"; Bates et al. 2023, arXiv:2104.08279.
   package static func pValue(_ score: Double, among healthy: [Double]) -> Double {
@@ -65,14 +65,14 @@ package struct Calibration: Codable, Sendable, Equatable {
     return Double(1 + healthy.count - low) / Double(healthy.count + 1)
   }
 
-  /// The rate at which healthy cases can be flagged: the one asked for, or the smallest that so many healthy cases allow.
+  /// The rate at which healthy cases are flagged: `rate`, or the smallest rate that the number of healthy cases allows.
   package func attainableRate(_ rate: Double) -> Double { max(rate, 1 / Double(caseScores.count + 1)) }
 
-  /// Why scans of a study cannot be compared with the held-out ones, as a sentence; `nil` where they can.
+  /// A sentence that says why scans of a study cannot be compared with the held-out ones; `nil` if they can.
   ///
   /// - Parameters:
-  ///   - slides: in the study.
-  ///   - others: scans of the study that were held whole.
+  ///   - slides: number of slides in the study.
+  ///   - others: number of scans in the study that were held whole.
   package func mismatch(slides: Int, others: Int) -> String? {
     let known = self.slides ?? 0
     func warning(_ count: Int, _ kind: String, _ other: String) -> String {
@@ -88,12 +88,12 @@ package struct Calibration: Codable, Sendable, Equatable {
     return nil
   }
 
-  /// A case is flagged where its score is above this.
+  /// A case is flagged if its score is above this.
   package func caseThreshold(rate: Double) -> Double {
     Self.threshold(rate: attainableRate(rate), among: caseScores)
   }
 
-  /// Pixels at or above this `z` form regions: a healthy scan shows any with probability at most `rate`.
+  /// Pixels at or above this `z` form regions: a healthy scan shows any region with probability at most `rate`.
   package func regionThreshold(rate: Double) -> Double {
     let rate = max(rate, 1 / Double(regionLevels.count + 1))
     return max(Self.threshold(rate: rate, among: regionLevels) + 0.01, 0.5)
@@ -101,9 +101,9 @@ package struct Calibration: Codable, Sendable, Equatable {
 
   package func isFlagged(pValue: Double, rate: Double) -> Bool { pValue <= attainableRate(rate) + 1e-12 }
 
-  /// The largest healthy score that is still as common as `rate`.
+  /// The smallest healthy score for which all higher scores have a p-value of at most `rate`.
   private static func threshold(rate: Double, among healthy: [Double]) -> Double {
-    // Healthy scores that may lie above the threshold.
+    // Number of healthy scores that may lie above the threshold.
     let allowed = Int((rate * Double(healthy.count + 1) + 1e-9).rounded(.down)) - 1
     let index = healthy.count - 1 - max(0, allowed)
     return healthy.indices.contains(index) ? healthy[index] : 0
@@ -111,18 +111,19 @@ package struct Calibration: Codable, Sendable, Equatable {
 }
 
 extension Calibration {
-  /// Gives every region of a scan its p-value: the share of healthy scans that show a group of at least its mass anywhere.
+  /// Gives every region of a scan its p-value: the share of healthy scans that anywhere show a group of at least its
+  /// mass.
   ///
-  /// Since each healthy scan counts with its most massive group alone, the p-value is adjusted for all places of a scan: a
-  /// healthy scan shows any region with a p-value of `alpha` or less with probability at most `alpha`, where it and the
-  /// held-out scans are exchangeable. Scans of one case resemble each other; with few held-out cases of many scans the
-  /// rate can exceed `alpha` by up to one case's share. Source: Nichols & Hayasaka 2003,
+  /// Each healthy scan counts only with its most massive group. The p-value is therefore adjusted for all places of a
+  /// scan: a healthy scan shows any region with a p-value of `alpha` or less with probability at most `alpha`, if it is
+  /// exchangeable with the held-out scans. Scans of one case resemble each other; if the held-out cases are few and
+  /// have many scans, the rate can exceed `alpha` by up to one case's share. Source: Nichols & Hayasaka 2003,
   /// doi:10.1191/0962280203sm341ra (maximum statistic); Vovk et al. 2005 (conformal p-value).
   ///
   /// - Parameters:
-  ///   - regions: found on `heat` enlarged by `factor`.
-  ///   - heat: on the model's grid.
-  /// - Returns: the regions as they were where the model holds no masses.
+  ///   - regions: regions found on `heat` enlarged by `factor`.
+  ///   - heat: heatmap on the model's grid.
+  /// - Returns: the regions with their p-values; the regions unchanged if the model holds no masses.
   package func withPValues(_ regions: [Region], of heat: Heatmap, factor: Int) -> [Region] {
     guard let healthy = regionMasses, !regions.isEmpty else { return regions }
     let masses = RegionMasses(of: heat)

@@ -2,9 +2,10 @@ import Compute
 import Imaging
 import Numerics
 
-/// How the channels of healthy tissue vary together within a scan.
+/// The covariance of the channels of healthy tissue within a scan.
 package struct ChannelCovariance: Sendable {
-  /// Lower triangular, `[c][c]`: times a vector of standard normal numbers it gives a shift as tissue varies.
+  /// Lower triangular matrix, `[c][c]`. Its product with a vector of standard normal numbers is a random shift with the
+  /// covariance of healthy tissue.
   private let factor: [[Double]]
 
   private static let pixelStep = 7
@@ -25,7 +26,7 @@ package struct ChannelCovariance: Sendable {
         for i in 0..<c { for j in 0...i { covariance[i][j] += d[i] * d[j] / Double(pixels.count * scans.count) } }
       }
     }
-    // Cholesky decomposition; the small term stands for channels that never vary or are copies of each other.
+    // Cholesky decomposition; the small term keeps it defined for channels that never vary or are copies of each other.
     var factor = covariance.map { $0.map { _ in 0.0 } }
     for i in 0..<c {
       for j in 0...i {
@@ -36,7 +37,7 @@ package struct ChannelCovariance: Sendable {
     self.factor = factor
   }
 
-  /// A random direction as healthy tissue varies.
+  /// A random shift of the channels with the covariance of healthy tissue.
   func direction(using random: inout RandomGenerator) -> [Float] {
     let normal = factor.indices.map { _ in Double(random.normal()) }
     return factor.map { row in Float(zip(row, normal).reduce(0) { $0 + $1.0 * $1.1 }) }

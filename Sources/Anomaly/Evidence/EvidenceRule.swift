@@ -1,4 +1,5 @@
-/// How the channels' residuals become one number a pixel; chosen by the user or a preset, never from lesions.
+/// The rule that combines the channels' residuals into one number per pixel; chosen by the user or a preset, never from
+/// lesions.
 package struct EvidenceRule: Codable, Sendable, Equatable {
   package enum Polarity: String, Codable, Sendable, CaseIterable {
     /// Lesions are brighter than the reconstruction in the weighted channels.
@@ -7,13 +8,14 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
     case both
   }
 
-  /// The direction in which a lesion shifts the channels, e.g. `[0, 1, 0]`: "brighter in the second". `nil` where it is
-  /// not known: then any direction counts.
+  /// The direction in which a lesion shifts the channels: `[0, 1, 0]`, for example, means brighter in the second
+  /// channel. If the direction is not known, this is `nil` and any direction counts.
   package var channelWeights: [Float]?
   package var polarity: Polarity
-  /// Spread of the Gaussian that smooths residuals, in pixels of the model's grid.
+  /// Standard deviation of the Gaussian that smooths residuals, in pixels of the model's grid.
   package var smoothing: Float = 3
-  /// Tissue this close to its edge, in pixels of the model's grid, is not scored: partial volume looks abnormal.
+  /// Pixels of tissue within this distance of its edge, in pixels of the model's grid, are not scored, because partial
+  /// volume looks abnormal.
   package var erosion: Float = 4
 
   /// Whether evidence is standardized by depth and within the scan before channels are combined.
@@ -24,7 +26,7 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
     self.polarity = polarity
   }
 
-  /// How much each channel counts where its sign does not matter; 1 in sum.
+  /// Weight of each channel if signs do not matter; 1 in sum.
   package func emphasis(channels: Int) -> [Float] {
     let sizes = channelWeights?.map(abs) ?? [Float](repeating: 1, count: channels)
     let sum = sizes.reduce(0, +)
@@ -33,12 +35,13 @@ package struct EvidenceRule: Codable, Sendable, Equatable {
 
   /// Evidence from standardized residuals `z` under the healthy precision matrix `p`.
   ///
-  /// With a direction `w` this is the matched filter `w' P z / sqrt(w' P w)`, the linear detector of largest contrast
-  /// for a shift along `w` in correlated Gaussian noise: a channel's residual counts given what the others explain of it.
-  /// Without one it is the Mahalanobis distance, or for one polarity the largest residual given the other channels.
-  /// Source: Kay 1998, "Fundamentals of Statistical Signal Processing: Detection Theory", section 4.4; Mahalanobis 1936.
+  /// With a direction `w` this is the matched filter `w' P z / sqrt(w' P w)`, the linear detector with the largest
+  /// contrast for a shift along `w` in correlated Gaussian noise. It counts only the part of a channel's residual that
+  /// the other channels do not explain. Without a direction it is the Mahalanobis distance; for a single polarity, it
+  /// is the largest residual given the other channels. Source: Kay 1998, "Fundamentals of Statistical Signal
+  /// Processing: Detection Theory", section 4.4; Mahalanobis 1936.
   package struct Combination {
-    /// Row after row.
+    /// Stored row by row.
     private let matrix: [Float]
     private let polarity: Polarity
     private let directed: Bool

@@ -1,9 +1,9 @@
 import Imaging
 
-/// How abnormal every pixel of a scan is, in calibrated units.
+/// The abnormality of every pixel of a scan, in calibrated units.
 ///
-/// A value is the standard normal quantile `z` of the pixel's score among held-out healthy tissue: 2.33 is exceeded by
-/// one healthy pixel in a hundred, 3.09 by one in a thousand. Zero outside tissue. Higher is more abnormal.
+/// A value is the standard normal quantile `z` of the pixel's score among held-out healthy tissue: one healthy pixel in
+/// a hundred exceeds 2.33, one in a thousand 3.09. Values are 0 outside tissue. Higher values are more abnormal.
 package struct Heatmap: Sendable, Equatable {
   package let width: Int
   package let height: Int
@@ -18,23 +18,24 @@ package struct Heatmap: Sendable, Equatable {
   }
 }
 
-/// What the pages show of one scan; all layers have the scan's own width and height.
+/// The layers of one scan that the pages show; all layers have the scan's own width and height.
 package struct ScanLayers: Sendable {
   /// Normalized intensities, nominally 0...1, `[height, width, channels]`.
   package var scan: Image
-  /// What the model believes healthy tissue would look like here, same units as `scan`.
+  /// The model's estimate of how healthy tissue would look here, same units as `scan`.
   package var reconstruction: Image
   package var heatmap: Heatmap
-  /// What the model could not reconstruct, by `Score.residual`, in the same units as the heatmap.
+  /// Heatmap of the score `Score.residual`, in the same units as `heatmap`.
   package var residual: Heatmap
   /// Which pixels are tissue, `[height, width]`; the others are neither scored nor shown as abnormal.
   package var tissue: [Bool]
   /// The scan as it was read; `nil` where it is not held whole.
   package var original: Image?
-  /// How much each channel counts where one gray picture stands for all of them; not below 0, 1 in sum.
+  /// Weight of each channel in a gray picture that shows all channels; not below 0, 1 in sum.
   package var emphasis: [Float]
 
-  /// - Parameter weights: the direction a lesion is looked for in; `nil` counts all channels alike.
+  /// - Parameter weights: the direction in which a lesion is expected to shift the channels; `nil` weights all channels
+  ///   alike.
   package init(
     scan: Image, reconstruction: Image, heatmap: Heatmap, residual: Heatmap, tissue: [Bool], weights: [Float]? = nil
   ) {

@@ -1,10 +1,12 @@
-/// Brings evidence to the standard normal quantile of its rank among healthy pixels.
+/// Converts evidence to the standard normal quantile of its rank among healthy pixels.
 ///
-/// Linear between the stored quantiles, and beyond the last with the slope of the far tail, so that scores stay ordered.
+/// The scale is linear between the stored quantiles. Beyond the last it continues with the slope of the far tail, so
+/// that scores stay ordered.
 struct NormalScale {
-  /// From each stored quantile to the next, and from the last on.
+  /// One piece from each stored quantile to the next, and one from the last quantile on.
   private let pieces: [Piece]
-  /// The last piece that begins no higher than each of `bins` equal parts of the range of quantiles.
+  /// For each of `bins` equal parts of the range of quantiles, the index of the last piece that begins no higher than
+  /// the part.
   private let starts: [Int]
   private let binsPerUnit: Float
 
@@ -12,18 +14,18 @@ struct NormalScale {
     let quantile: Float
     let normal: Float
     let slope: Float
-    /// How far below and above the quantile it is straight.
+    /// Range of differences from the quantile over which the piece is linear; differences outside are clamped to it.
     let reach: ClosedRange<Float>
   }
 
   private static let bins = 1024
 
   /// - Parameters:
-  ///   - quantiles: of evidence, ascending; more than four.
-  ///   - normals: what they are brought to.
+  ///   - quantiles: quantiles of evidence, ascending; more than four.
+  ///   - normals: the standard normal quantiles they are converted to.
   init(quantiles: [Float], normals: [Float]) {
     let last = quantiles.count - 1
-    // Over a stretch wide enough not to be ruled by a handful of pixels.
+    // The far slope is taken over several quantiles, so that a handful of pixels does not determine it.
     let anchor = last - 4
     let farSlope = (normals[last] - normals[anchor]) / max(quantiles[last] - quantiles[anchor], 1e-3)
     pieces =
@@ -38,7 +40,7 @@ struct NormalScale {
     var starts = [Int](repeating: 0, count: Self.bins)
     var low = 0
     for bin in starts.indices where range > 0 {
-      // A bin early, whatever rounding does.
+      // Start one bin early, so that rounding cannot skip a piece.
       let begin = quantiles[0] + Float(bin - 1) / binsPerUnit
       while low < last - 1, quantiles[low + 1] <= begin { low += 1 }
       starts[bin] = low
@@ -48,7 +50,7 @@ struct NormalScale {
 
   /// Replaces evidence by its normal quantile.
   ///
-  /// - Parameter isScored: whether a pixel is; the others become 0.
+  /// - Parameter isScored: whether a pixel is scored; evidence of pixels that are not becomes 0.
   func bringToNormals(_ evidence: UnsafeMutableBufferPointer<Float>, where isScored: (Int) -> Bool) {
     pieces.withUnsafeBufferPointer { pieces in
       starts.withUnsafeBufferPointer { starts in

@@ -1,6 +1,6 @@
 /// A connected group of pixels at or above the calibrated threshold, in scan pixels.
 package struct Region: Sendable, Equatable, Codable {
-  /// One-based, by peak.
+  /// One-based rank, by peak.
   package var rank: Int
   /// Bounding box, top left corner and size.
   package var x: Int
@@ -13,13 +13,14 @@ package struct Region: Sendable, Equatable, Codable {
   /// Largest and mean heatmap value inside, as `z`.
   package var peak: Double
   package var mean: Double
-  /// The pixel of the peak; of equal peaks the first in reading order. Where the heatmap is smaller than the scan, see
-  /// `heatmapPixel`. `nil` where an older norma found the region.
+  /// Pixel with the largest heatmap value; if several are equal, the first in reading order. If the heatmap is smaller
+  /// than the scan, `heatmapPixel` converts it. `nil` if an older norma found the region.
   package var peakX: Int?
   package var peakY: Int?
-  /// Share of held-out healthy scans that show as massive a region anywhere, in 0...1; `nil` where the model cannot tell.
+  /// Share of held-out healthy scans that show a region at least as massive anywhere, in 0...1; `nil` if the model has
+  /// no data for it.
   package var pValue: Double?
-  /// `pValue` adjusted for all scans of the report, in 0...1; `nil` until they are all known.
+  /// `pValue` adjusted for all scans of the report, in 0...1; `nil` until all of them are known.
   package var qValue: Double?
 
   package init(
@@ -43,10 +44,10 @@ package struct Region: Sendable, Equatable, Codable {
 }
 
 extension Region {
-  /// The same in pixels that are smaller by these factors.
+  /// The same region in pixels that are smaller by the factors `x` and `y`.
   ///
   /// - Parameters:
-  ///   - x: at least 1, as is `y`.
+  ///   - x: factor along x; at least 1, like `y`.
   package func scaled(x: Double, y: Double) -> Region {
     var scaled = self
     (scaled.x, scaled.y) = (Int(Double(self.x) * x), Int(Double(self.y) * y))
@@ -58,17 +59,17 @@ extension Region {
     return scaled
   }
 
-  /// The column of a heatmap that a column of its scan belongs to, or the row.
+  /// The column (or row) of a heatmap that a column (or row) of its scan belongs to.
   ///
-  /// For the pixel of a peak it is exactly the pixel where the peak was found.
+  /// For the pixel of a peak, the result is exactly the pixel where the peak was found.
   ///
-  /// - Parameter downsample: pixels of the scan that one of the heatmap's covers along that axis.
+  /// - Parameter downsample: number of the scan's pixels that one pixel of the heatmap covers along that axis.
   package static func heatmapPixel(of place: Int, downsample: Double) -> Int { Int(Double(place) / downsample) }
 
-  /// The first column of the scan that belongs to a column of the heatmap, or the row.
+  /// The first column (or row) of the scan that belongs to a column (or row) of the heatmap.
   private static func scanPixel(of place: Int, downsample: Double) -> Int {
     var pixel = Int(Double(place) * downsample)
-    // A fraction of a pixel, or an error of rounding, is missing at most.
+    // `pixel` is too small by at most a fraction of a pixel or a rounding error.
     while heatmapPixel(of: pixel, downsample: downsample) < place { pixel += 1 }
     return pixel
   }

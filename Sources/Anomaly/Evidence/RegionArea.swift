@@ -1,7 +1,7 @@
 import Foundation
 import Imaging
 
-/// The least area of a region, as a user states it: `5mm2` or `12px`.
+/// The smallest area of a region, as a user states it: `5mm2` or `12px`.
 package struct RegionArea: Sendable, Equatable, CustomStringConvertible {
   package enum Unit: String, Sendable, CaseIterable {
     case squareMillimeters = "mm2"
@@ -12,7 +12,7 @@ package struct RegionArea: Sendable, Equatable, CustomStringConvertible {
   package let value: Double
   package let unit: Unit
 
-  /// - Returns: `nil` for anything but a positive number with its unit.
+  /// - Returns: `nil` unless the text is a positive number with its unit.
   package init?(_ text: String) {
     let trimmed = text.replacingOccurrences(of: "²", with: "2").filter { $0 != " " }
     guard let unit = Unit.allCases.first(where: { trimmed.hasSuffix($0.rawValue) }),
@@ -27,13 +27,14 @@ package struct RegionArea: Sendable, Equatable, CustomStringConvertible {
     return number + unit.rawValue
   }
 
-  /// The least number of pixels of a scan; `nil` where the size of one is needed and not known.
+  /// The smallest number of pixels of a region; `nil` if this depends on the pixel size, which is not known.
   package func pixels(ofSize size: PixelSize?) -> Int? {
     switch unit {
     case .pixels: return Int(value.rounded(.up))
     case .squareMillimeters:
       guard let size, size.squareMillimeters > 0 else { return nil }
-      // Rounding must not ask for a pixel more than the area is worth; what no scan can hold is no area.
+      // The small term keeps rounding errors from adding a pixel; the upper bound is more pixels than any scan can
+      // have.
       return Int(min((value / size.squareMillimeters - 1e-9).rounded(.up), 1e15))
     }
   }

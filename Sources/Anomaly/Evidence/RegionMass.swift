@@ -2,20 +2,20 @@ import Foundation
 import Imaging
 import Numerics
 
-/// Connected groups of pixels above one fixed level, each with its mass: how far and how wide it rises above that level.
+/// Connected groups of pixels at or above one fixed level, each with its mass.
 ///
-/// Mass, the sum of `z` less the level, weighs height and extent of a group at once. Source: Bullmore et al. 1999,
-/// doi:10.1109/42.750253 (cluster mass).
+/// Mass is the sum over the group of `z` minus the level, so that it grows with both height and extent. Source:
+/// Bullmore et al. 1999, doi:10.1109/42.750253 (cluster mass).
 package struct RegionMasses: Sendable {
-  /// The `z` that one healthy pixel in a hundred exceeds: low enough for most healthy scans to show some group, so that
-  /// masses can be ranked.
+  /// The `z` that one healthy pixel in a hundred exceeds. It is low enough for most healthy scans to show some group,
+  /// so that masses can be ranked.
   package static let level = Float(NormalDistribution.quantile(0.99))
 
   private let groups: ConnectedComponents
   private let heat: Heatmap
   private let masses: [Double]
 
-  /// - Parameter heat: on the model's grid.
+  /// - Parameter heat: heatmap on the model's grid.
   package init(of heat: Heatmap) {
     self.heat = heat
     groups = ConnectedComponents(of: heat.values.map { $0 >= Self.level }, width: heat.width, height: heat.height)
@@ -26,12 +26,12 @@ package struct RegionMasses: Sendable {
     self.masses = masses
   }
 
-  /// 0 where nothing reaches the level.
+  /// Mass of the most massive group; 0 if no pixel reaches the level.
   package var largest: Double { masses.max() ?? 0 }
 
-  /// Mass of the group that a region's peak belongs to; 0 where the peak lies below the level.
+  /// Mass of the group that a region's peak belongs to; 0 if the peak lies below the level.
   ///
-  /// - Parameter region: found on this heatmap enlarged by `factor`, with the pixel of its peak.
+  /// - Parameter region: a region found on this heatmap enlarged by `factor`, with the pixel of its peak.
   package func mass(of region: Region, factor: Int) -> Double {
     guard let x = region.peakX, let y = region.peakY else {
       preconditionFailure("region \(region.rank) does not know the pixel of its peak")

@@ -1,17 +1,18 @@
 import Imaging
 
 extension Heatmap {
-  /// Which pixels belong to regions: those at or above the threshold, compared with the precision that heatmaps have.
+  /// Marks the pixels that belong to regions: those at or above the threshold, which is rounded to the `Float` of
+  /// heatmaps.
   package static func isInRegion(_ values: [Float], threshold: Double) -> [Bool] {
     let level = Float(threshold)
     return values.map { $0 >= level }
   }
 
-  /// Connected groups of pixels at or above a level, the highest peak first.
+  /// Connected groups of pixels at or above a level, sorted by peak, the highest first.
   ///
   /// - Parameters:
-  ///   - threshold: a `z`.
-  ///   - minimumArea: smaller groups are left out, in pixels of this heatmap.
+  ///   - threshold: smallest `z` of a region's pixels.
+  ///   - minimumArea: groups with fewer pixels of this heatmap are left out.
   package func regions(above threshold: Double, minimumArea: Int, pixelSize: PixelSize?) -> [Region] {
     let groups = ConnectedComponents(
       of: Self.isInRegion(values, threshold: threshold), width: width, height: height)
@@ -37,9 +38,9 @@ extension Heatmap {
     }
   }
 
-  /// Highest level at which some connected group still has `minimumArea` pixels; 0 where none has above 0.
+  /// Highest level at which some connected group still has `minimumArea` pixels; 0 if there is none above 0.
   ///
-  /// Found by halving to a hundredth of a `z`.
+  /// The level is found by bisection to within 0.01.
   package func highestLevel(withRegionOf minimumArea: Int) -> Double {
     var low: Float = 0
     var high = values.max() ?? 0
@@ -57,7 +58,7 @@ extension Heatmap {
     return Double(low)
   }
 
-  /// Mean of the highest 0.3 % of the pixels: one number for a scan that a single noisy pixel does not decide.
+  /// Mean of the highest 0.3 % of the pixels: a single number for a scan that does not depend on one noisy pixel.
   package var score: Double {
     let count = max(1, values.count * 3 / 1000)
     return values.sorted(by: >).prefix(count).reduce(0) { $0 + Double($1) } / Double(count)

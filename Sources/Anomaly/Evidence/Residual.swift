@@ -1,18 +1,18 @@
 import Imaging
 
-/// Evidence about one scan before it is calibrated, such as what the model could not reconstruct of it, on the model's grid.
+/// Evidence about one scan on the model's grid before calibration, such as the residual of its reconstruction.
 struct Residual: Sendable {
   let width: Int
   let height: Int
   let channels: Int
-  /// Smoothed, `[height, width, channels]`.
+  /// Smoothed evidence, `[height, width, channels]`.
   let values: [Float]
   /// Distance to the tissue's edge in pixels; 0 outside tissue and where there is no data.
   let depth: [Float]
 
   /// - Parameters:
-  ///   - scan: on the model's grid.
-  ///   - reconstruction: same size; `nil` takes the scan itself, which is what an untrained baseline looks at.
+  ///   - scan: the scan on the model's grid.
+  ///   - reconstruction: same size; `nil` uses the scan itself as evidence, as an untrained baseline does.
   init(of scan: PreparedScan, reconstruction: Image?, rule: EvidenceRule) {
     width = scan.image.width
     height = scan.image.height
@@ -28,7 +28,7 @@ struct Residual: Sendable {
     depth = scan.depth
   }
 
-  /// - Parameter map: a number a pixel, `[height, width, 1]`.
+  /// - Parameter map: one number per pixel, `[height, width, 1]`.
   init(of scan: PreparedScan, map: Image, rule: EvidenceRule) {
     width = scan.image.width
     height = scan.image.height
@@ -39,7 +39,7 @@ struct Residual: Sendable {
     depth = scan.depth
   }
 
-  /// - Parameter body: takes a pixel's place, its depth and the values of its channels.
+  /// - Parameter body: receives a pixel's index, its depth and the values of its channels.
   @inline(__always)
   func forEachTissuePixel(_ body: (Int, Float, UnsafePointer<Float>) -> Void) {
     depth.withUnsafeBufferPointer { depth in

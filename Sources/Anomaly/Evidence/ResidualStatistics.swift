@@ -2,12 +2,12 @@ import Foundation
 import Imaging
 import Numerics
 
-/// How residuals of healthy tissue are spread: by depth below the tissue's surface, within a scan, from channel to
-/// channel.
+/// Distribution of the residuals of healthy tissue: by depth below the tissue's surface, within a scan, and across
+/// channels.
 ///
-/// The chain from residual to evidence: standardize by depth with healthy means and deviations; then, within the scan,
-/// subtract the median and divide by the median absolute deviation of each channel; then combine the channels under the
-/// healthy precision matrix; then read off the standard normal quantile among healthy pixels.
+/// Residuals become evidence in four steps. Standardize by depth with healthy means and deviations. Then, within the
+/// scan, subtract the median of each channel and divide by its median absolute deviation. Then combine the channels
+/// with the healthy precision matrix. Finally, convert to the standard normal quantile among healthy pixels.
 package struct ResidualStatistics: Codable, Sendable, Equatable {
   /// Lower bounds of the depth classes, in pixels of the model's grid.
   package let depths: [Float]
@@ -23,16 +23,17 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   static let tails: [Double] =
     (1...99).reversed().map { Double($0) / 100 } + [5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5]
   private static let depthClasses: [Float] = [0, 2, 3, 4, 6, 8, 11, 15, 20, 28]
-  /// A depth class with few pixels leans on the statistics of all by as much as this many pixels would weigh.
+  /// Weight, in pixels, of the statistics of all depths, which are mixed into those of each depth class. They keep
+  /// classes with few pixels stable.
   private static let pseudoPixels = 200.0
 
-  /// Where a scan's residuals lie and how they are spread once depth is accounted for, by channel.
+  /// Location and spread of a scan's residuals after standardizing by depth, one number per channel.
   package struct Center: Sendable, Equatable {
     let medians: [Float]
     let spreads: [Float]
   }
 
-  /// - Parameter groups: held-out healthy scans, each by itself or as fields of it.
+  /// - Parameter groups: held-out healthy scans; each group is a whole scan or the fields of one scan.
   init(healthy groups: [[Residual]], channels c: Int, rule: EvidenceRule) {
     self.rule = rule
     depths = Self.depthClasses
@@ -64,7 +65,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
         covariance[i][j] /= max(total, 1)
         covariance[j][i] = covariance[i][j]
       }
-      covariance[i][i] += 0.01  // keeps channels that are copies of each other apart from a division by zero
+      covariance[i][i] += 0.01  // avoids a division by zero for channels that are copies of each other
     }
     precision = Self.inverse(covariance)
 
@@ -80,7 +81,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     }
   }
 
-  /// Whether all parts, read from a file, have the sizes and ranges that `heat` takes for granted.
+  /// Whether all parts, read from a file, have the sizes and ranges that `heat` relies on.
   func fits(channels c: Int) -> Bool {
     depths == Self.depthClasses && means.count == depths.count && deviations.count == depths.count
       && (means + deviations).allSatisfy { $0.count == c } && deviations.joined().allSatisfy { $0 > 0 }
@@ -88,16 +89,18 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       && rule.channelWeights.map { $0.count == c } ?? true && (0...64).contains(rule.smoothing)
   }
 
-  /// What fields of a scan say of where all of it lies; `nil` where that is not asked for or there is too little tissue.
+  /// Center of a whole scan, estimated from fields of it; `nil` if the rule does not standardize or there is too little
+  /// tissue.
   func center(of fields: [Residual]) -> Center? {
     guard rule.isStandardized else { return nil }
     return Self.center(
       of: fields.map { Self.byDepth($0, means: means, deviations: deviations) }, scans: fields)
   }
 
-  /// Evidence of every pixel as the standard normal quantile of its rank among healthy pixels; 0 where nothing is scored.
+  /// Evidence of every pixel as the standard normal quantile of its rank among healthy pixels; 0 where pixels are not
+  /// scored.
   ///
-  /// - Parameter center: of the scan that this is a part of; `nil` for a whole scan.
+  /// - Parameter center: center of the scan that `scan` is a part of; `nil` for a whole scan.
   func heat(of scan: Residual, center: Center? = nil) -> [Float] {
     var z = scan.values
     if rule.isStandardized {
@@ -114,7 +117,8 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
 
   private static let tailQuantiles: [Float] = tails.map { Float(NormalDistribution.quantile(1 - $0)) }
 
-  /// Classes of whole depths, the last for all beyond: where classes begin is a whole number.
+  /// Depth class of each whole depth; the last entry holds for all greater depths. Whole depths suffice, because every
+  /// class begins at a whole number.
   private static let classOfDepth: [Int] = (0...Int(depthClasses.last!)).map { depth in
     depthClasses.lastIndex { $0 <= Float(depth) } ?? 0
   }
@@ -158,7 +162,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
 
   private static let fewestPixels = 50
 
-  /// Standardized by depth, `[height, width, channels]`; 0 outside tissue.
+  /// Residuals standardized by depth, `[height, width, channels]`; 0 outside tissue.
   private static func byDepth(_ scan: Residual, means: [[Float]], deviations: [[Float]]) -> [Float] {
     let c = scan.channels
     var z = [Float](repeating: 0, count: scan.values.count)
@@ -174,11 +178,11 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     return z
   }
 
-  /// Scanners, protocols and the height of a slice shift whole scans; a lesion is what stands out within one. Median and
-  /// median absolute deviation hold against lesions that fill less than half of the tissue; 1.4826 makes the latter the
-  /// deviation of a Gaussian.
+  /// Median and spread of each channel over the tissue of a scan. Scanners, protocols and the height of a slice shift
+  /// whole scans; a lesion stands out within one scan. Median and median absolute deviation are robust to lesions that
+  /// fill less than half of the tissue; the factor 1.4826 converts the latter to the standard deviation of a Gaussian.
   ///
-  /// - Returns: `nil` where there is too little tissue to tell.
+  /// - Returns: `nil` if there is too little tissue.
   private static func center(of standardized: [[Float]], scans: [Residual]) -> Center? {
     guard let c = scans.first?.channels else { return nil }
     let tissue = scans.map { scan in scan.depth.indices.filter { scan.depth[$0] > 0 } }
@@ -191,13 +195,14 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       let median = chosen.median()
       for i in chosen.indices { chosen[i] = abs(chosen[i] - median) }
       medians.append(median)
-      // A channel that is reconstructed perfectly (a constant one, say) has no spread and is not blown up.
+      // A channel that is reconstructed perfectly, such as a constant one, has no spread; the added term keeps it from
+      // being blown up.
       spreads.append(1.4826 * chosen.median() + 0.003)
     }
     return Center(medians: medians, spreads: spreads)
   }
 
-  /// 0 everywhere without a center.
+  /// Subtracts the medians and divides by the spreads; sets all values to 0 if there is no center.
   private static func center(_ z: inout [Float], of scan: Residual, at center: Center?) {
     let c = scan.channels
     guard let center else { return z = [Float](repeating: 0, count: z.count) }
@@ -220,7 +225,8 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     map.samples.withUnsafeMutableBufferPointer { map in
       z.withUnsafeBufferPointer { z in
         scan.depth.withUnsafeBufferPointer { depth in
-          // Standardized evidence of 0 is neutral; any other map needs its own values beyond what is scored.
+          // Standardized evidence of 0 is neutral. Other maps need their own values beyond the scored pixels, because
+          // of the blur.
           for pixel in depth.indices where !rule.isStandardized || depth[pixel] > rule.erosion {
             map[pixel] = combination.evidence(UnsafeBufferPointer(start: z.baseAddress! + pixel &* c, count: c))
           }
@@ -230,7 +236,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     return map.blurred(sigma: min(1, rule.smoothing / 3)).samples
   }
 
-  /// Gauss-Jordan elimination with pivoting, of a symmetric positive definite matrix.
+  /// Inverts a symmetric positive definite matrix by Gauss-Jordan elimination with pivoting.
   static func inverse(_ matrix: [[Double]]) -> [[Double]] {
     let n = matrix.count
     var a = matrix

@@ -1,6 +1,6 @@
-/// Connected groups of pixels at or above a level in a picture that is given row by row; corners connect.
+/// Connected groups of pixels at or above a level in a picture that is given row by row; diagonal neighbours connect.
 ///
-/// Like `ConnectedComponents`, but of the picture no more than one row is kept.
+/// Gives the groups that `ConnectedComponents` gives, but keeps at most one row of the picture.
 package struct RowComponents {
   package struct Group: Sendable {
     package var pixels = 0
@@ -11,9 +11,9 @@ package struct RowComponents {
     /// Sum of the values.
     package var sum = 0.0
     package var peak: Float
-    /// Row and column of the peak; the first in reading order.
+    /// Row and column of the peak; if several are equal, the first in reading order.
     package var peakPlace: (y: Int, x: Int)
-    /// What the caller said of the peak's pixel.
+    /// Tag that the caller gave to the peak's pixel.
     package var peakTag: Int
   }
 
@@ -30,7 +30,7 @@ package struct RowComponents {
 
   package init(level: Float) { self.level = level }
 
-  /// The group of a pixel of the row that was added last, to be given to `group(of:)`; -1 where it is in none.
+  /// Label of the group of a pixel in the row added last, for `group(of:)`; -1 if the pixel is in no group.
   package func label(atX x: Int) -> Int {
     var (low, high) = (0, above.count)
     while low < high {
@@ -45,7 +45,7 @@ package struct RowComponents {
 
   package var groups: [Group] { stored.indices.filter { Int(parents[$0]) == $0 }.map { stored[$0] } }
 
-  /// - Parameter tag: of the pixel in a column of this row.
+  /// - Parameter tag: returns the tag of the pixel in the given column of this row.
   package mutating func add(row: UnsafeBufferPointer<Float>, tag: (Int) -> Int = { _ in -1 }) {
     var runs: [Run] = []
     var x = 0
@@ -65,7 +65,7 @@ package struct RowComponents {
       group.pixels = x - start
       group.right = x - 1
       group.peakTag = tag(group.peakPlace.x)
-      // Runs of the row above that end before this one begins cannot touch later ones either.
+      // Runs of the row above that end before this run begins cannot touch later runs either.
       while candidate < above.count, above[candidate].xs.upperBound < start { candidate += 1 }
       var label = -1
       var other = candidate
@@ -93,7 +93,7 @@ package struct RowComponents {
     return label
   }
 
-  /// Halves the path it walks.
+  /// Finds the root of a label and halves the path to it.
   private mutating func find(_ label: Int) -> Int {
     var label = label
     while Int(parents[label]) != label {
@@ -103,7 +103,7 @@ package struct RowComponents {
     return label
   }
 
-  /// The earlier survives.
+  /// Merges two groups and returns the smaller label, which survives.
   private mutating func merge(_ a: Int, _ b: Int) -> Int {
     guard a != b else { return a }
     let (kept, gone) = (min(a, b), max(a, b))

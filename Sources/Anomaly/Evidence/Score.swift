@@ -1,53 +1,54 @@
 import Foundation
 import Imaging
 
-/// The ways, by name, in which what the networks say of a scan becomes evidence.
+/// The named methods that turn the networks' outputs for a scan into evidence.
 package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Sendable {
-  /// Weighted mean of others, with the weights that find lesions planted in held-out healthy scans best.
+  /// Weighted mean of other scores, with the weights that best find lesions planted in held-out healthy scans.
   case ensemble
   /// The score network's log-odds.
   case learned
   /// Signed difference of scan and reconstruction, channels combined by `EvidenceRule`.
   case residual
-  /// The scan itself in place of the residual: what is abnormal without any reconstruction.
+  /// The scan itself in place of the residual: abnormality that can be seen without a reconstruction.
   case intensity
   /// Absolute difference of scan and reconstruction.
   case absolute
-  /// One minus structural similarity of scan and reconstruction. Source: Wang et al. 2004, doi:10.1109/TIP.2003.819861,
-  /// equation 13; window as wide as in Bergmann et al. 2019, arXiv:1807.02011.
+  /// One minus the structural similarity of scan and reconstruction. Source: Wang et al. 2004,
+  /// doi:10.1109/TIP.2003.819861, equation 13; the window is as wide as in Bergmann et al. 2019, arXiv:1807.02011.
   case ssim
   /// Divergence of posterior from prior, summed over stages.
   case divergence = "kl"
-  /// Gradient of that divergence by the pixel, times the absolute residual. Source: Zimmerer et al. 2019,
+  /// Gradient of the divergence by the pixel, times the absolute residual. Source: Zimmerer et al. 2019,
   /// arXiv:1907.12258, section 2.3.
   case divergenceGradient = "kl-gradient"
-  /// Signed difference of the scan and its restoration, `Restoration`, channels combined by `EvidenceRule`.
+  /// Signed difference of the scan and its restoration (see `Restoration`), channels combined by `EvidenceRule`.
   case restoration
-  /// Residual over the spread that the network expects there, squared; for models with `--variance pixel`.
+  /// Squared ratio of the residual to the spread that the network predicts; for models with `--variance pixel`.
   case variance
 
-  /// Those that stand for themselves.
+  /// All scores except the ensemble, which is made of them.
   static let members = allCases.filter { $0 != .ensemble }
 
-  /// Whether its map has a signed value for every channel of the scan, to be combined by the rule; the others have one.
+  /// Whether the score's map has a signed value for every channel of the scan, which the rule combines. Other maps have
+  /// one value per pixel.
   var keepsChannels: Bool { self == .residual || self == .intensity || self == .restoration }
 
-  /// How this score's map is turned into `z`.
+  /// The rule that converts this score's map to `z`, derived from the model's rule.
   package func rule(_ rule: EvidenceRule) -> EvidenceRule {
     if keepsChannels { return rule }
     var own = EvidenceRule(channelWeights: [1], polarity: .bright)
     own.erosion = rule.erosion
-    // The score network has seen its neighbourhood already.
+    // The score network has already looked at each pixel's neighbourhood, so its map needs little smoothing.
     own.smoothing = self == .learned ? min(rule.smoothing / 3, 1) : rule.smoothing
     own.isStandardized = self != .learned
     return own
   }
 
-  /// The map before calibration; `nil` where the model cannot give it.
+  /// The map before calibration; `nil` if the model cannot compute it.
   ///
   /// - Parameters:
-  ///   - rule: that of the model, which says how much each channel counts.
-  ///   - own: that of this score, as it was calibrated.
+  ///   - rule: the model's rule, which gives the channels' weights.
+  ///   - own: the rule with which this score was calibrated.
   func evidence(of scan: PreparedScan, maps: Inference.Maps, rule: EvidenceRule, own: EvidenceRule) -> Residual? {
     switch self {
     case .ensemble: return nil
@@ -93,7 +94,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     return result
   }
 
-  /// Mean over the channels that count, each by the size of its weight.
+  /// Mean over the channels, weighted by the absolute value of each channel's weight.
   private static func weighted(
     _ a: Image, _ b: Image, _ rule: EvidenceRule, _ compare: (Float, Float) -> Float
   ) -> Image {

@@ -4,28 +4,29 @@ import Imaging
 import Numerics
 import Threads
 
-/// How every named score of a model is turned into `z`, and how the ensemble is made of them.
+/// Converts every score of a model to `z`, and combines scores to the ensemble.
 package struct ScoreBook: Codable, Sendable, Equatable {
-  /// Direction and sign that were told, smoothing and erosion.
+  /// Direction, polarity, smoothing and erosion that were chosen for the model.
   package let rule: EvidenceRule
   let members: [Score: ResidualStatistics]
-  /// Weights of the ensemble's members; their sum is 1.
+  /// Weights of the ensemble's members; 1 in sum.
   package let weights: [Score: Float]
   let combined: ResidualStatistics
-  /// Average precision on lesions planted in held-out healthy scans, of every score.
+  /// Average precision of every score on lesions planted in held-out healthy scans.
   package let planted: [Score: Double]
 
-  /// Scores that can be asked for.
+  /// Scores that the model offers.
   package var available: [Score] { Score.allCases.filter { $0 == .ensemble || members[$0] != nil } }
 
-  /// Learns from held-out healthy scans how scores are spread, and from lesions planted in them which to combine.
+  /// Learns the distribution of scores from held-out healthy scans, and the weights of the ensemble from lesions
+  /// planted in them.
   ///
   /// - Parameters:
-  ///   - groups: scans, each by itself or as fields of it.
-  ///   - maps: one for each of them in turn.
+  ///   - groups: healthy scans; each group is a whole scan or the fields of one scan.
+  ///   - maps: maps of the scans of all groups, in the same order.
   ///   - planted: held-out healthy scans in which lesions were planted.
-  ///   - plantedMaps: one for each of them in turn.
-  ///   - lesions: which pixels of each planted scan are lesion, `[height, width]`.
+  ///   - plantedMaps: maps of the planted scans, in the same order.
+  ///   - lesions: for each planted scan which pixels are lesion, `[height, width]`.
   init(
     healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: [PreparedScan], plantedMaps: [Inference.Maps],
     lesions: [[Bool]], rule: EvidenceRule
@@ -70,16 +71,16 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     self.planted = figures
   }
 
-  /// Scores by what they reach on planted lesions, the ensemble with its weights.
+  /// The scores with their average precision on planted lesions, the highest first.
   package var plantedSummary: String {
     available.sorted { planted[$0] ?? 0 > planted[$1] ?? 0 }
       .map { String(format: "%@ %.3f", $0.rawValue, planted[$0] ?? 0) }.joined(separator: ", ")
   }
 
-  /// The scores whose maps an analysis by `score` needs.
+  /// The scores whose maps are needed to compute `score`.
   package func needed(for score: Score) -> Set<Score> { score == .ensemble ? Set(weights.keys) : [score] }
 
-  /// Where the residuals of a scan lie, from fields of it, for each score that heatmaps by `scores` are made of.
+  /// Centers of a scan's residuals, estimated from fields of it, one for each score that the heatmaps of `scores` need.
   func centers(
     of fields: [PreparedScan], maps: [Inference.Maps], for scores: [Score]
   ) -> [Score: ResidualStatistics.Center] {
@@ -94,7 +95,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
 
   /// Heatmaps of one scan on the model's grid.
   ///
-  /// - Parameter centers: of the scan that this is a part of; empty for a whole scan.
+  /// - Parameter centers: centers of the scan that `scan` is a part of; empty for a whole scan.
   package func heatmaps(
     _ scores: [Score], of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
   ) -> [Score: Heatmap] {
@@ -119,14 +120,14 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     heatmaps([score], of: scan, maps: maps)[score]!
   }
 
-  /// Heatmap by the scan alone, `Score.intensity`: what the networks are to be compared with.
+  /// Heatmap of the scan alone, `Score.intensity`: the baseline that the networks are compared with.
   func untrained(of scan: PreparedScan) -> Heatmap {
     let statistics = members[.intensity]!
     let values = statistics.heat(of: Residual(of: scan, reconstruction: nil, rule: statistics.rule))
     return Heatmap(width: scan.image.width, height: scan.image.height, values: values)
   }
 
-  /// Whether all parts, read from a file, fit a model of so many channels.
+  /// Whether all parts, read from a file, fit a model with this number of channels.
   func fits(channels: Int) -> Bool {
     members.allSatisfy { score, statistics in
       statistics.fits(channels: score.keepsChannels ? channels : 1)
@@ -138,13 +139,14 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   private static let mostPicks = 6
   private static let leastGain = 0.002
 
-  /// Greedy selection with replacement: the best score first, then again and again the one that helps the mean most.
-  /// Restoration costs as much as twenty others and is computed only where it is asked for.
+  /// Greedy selection with replacement: takes the best score first, then repeatedly adds the score that improves the
+  /// mean most. Restoration is left out, because it costs as much as twenty other scores; it is computed only on
+  /// request.
   /// Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
   private static func select(
     from figures: [Score: Double], precision: ([Score: Float]) -> Double
   ) -> [Score: Float] {
-    // A fixed order, since that of a dictionary changes from run to run.
+    // The order is fixed, because that of a dictionary changes from run to run.
     let scores = Score.members.filter { figures[$0] != nil && $0 != .restoration }
     guard let first = scores.max(by: { figures[$0]! < figures[$1]! }) else { return [:] }
     var picks: [Score: Float] = [first: 1]
@@ -162,7 +164,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     return picks.mapValues { $0 / sum }
   }
 
-  /// Weighted mean of heatmaps, of which those below the healthy median count as that.
+  /// Weighted mean of heatmaps; values below the healthy median count as the median.
   private static func mean(of heats: [Score: [[Float]]], _ weights: [Score: Float], scan: Int) -> [Float] {
     let sum = weights.values.reduce(0, +)
     var result: [Float] = []
@@ -174,7 +176,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     return result
   }
 
-  /// A rule under which a map is only ranked among healthy ones.
+  /// A rule that only ranks a map among healthy ones, without smoothing or standardizing it.
   private static func plain(_ rule: EvidenceRule) -> EvidenceRule {
     var plain = EvidenceRule(channelWeights: [1], polarity: .bright)
     plain.smoothing = 0

@@ -6,41 +6,41 @@ import Threads
 
 /// Runs the networks over whole scans, patch by patch.
 package final class Inference {
-  /// What is done beyond one pass with the posterior's mean; every pass costs as much as the first.
+  /// Extra passes beyond one pass with the posterior's mean; every pass costs as much as the first.
   package struct Settings: Codable, Sendable, Equatable {
-    /// Draws of the latent to average over; 0 takes the posterior's mean.
+    /// Number of draws of the latent to average over; 0 uses the posterior's mean.
     package var samples = 0
-    /// Whether every patch is also seen mirrored left to right.
+    /// Whether every patch is also run mirrored left to right.
     package var flips = false
-    /// Share of its edge that a patch has in common with the next, in 0...0.75.
+    /// Share of a patch's edge by which it overlaps the next patch, in 0...0.75.
     package var overlap = 0.25
 
     package init() {}
 
-    /// What makes these numbers unusable, as a sentence; `nil` where nothing does.
+    /// A sentence that says which of these numbers is not supported; `nil` if all are.
     package var fault: String? {
       (0...64).contains(samples) && (0...0.75).contains(overlap)
         ? nil : "\(samples) samples, overlap \(overlap); 0 to 64 and 0 to 0.75 are supported"
     }
   }
 
-  /// What the networks say of one scan, on the model's grid, `[height, width, ...]`.
+  /// Outputs of the networks for one scan, on the model's grid, `[height, width, ...]`.
   package struct Maps: Sendable {
-    /// What healthy tissue would look like here, in the scan's normalized units.
+    /// Estimate of how healthy tissue would look here, in the scan's normalized units.
     package var reconstruction: Image
-    /// Divergence of posterior from prior, in nats a pixel, a channel for each stage that has a latent; `nil` where it was
-    /// not asked for.
+    /// Divergence of posterior from prior, in nats per pixel, one channel for each stage that has a latent; `nil` if it
+    /// was not requested.
     package var divergence: Image?
-    /// Spread the network expects of each value, in the scan's normalized units; `nil` where it predicts none.
+    /// Spread of each value that the network predicts, in the scan's normalized units; `nil` if it predicts none.
     package var scales: Image?
-    /// Absolute gradient of the divergence by each value; `nil` where it was not asked for.
+    /// Absolute gradient of the divergence by each value; `nil` if it was not requested.
     package var divergenceGradient: Image?
-    /// The scan brought towards healthy tissue, see `Restoration`, in its normalized units; `nil` where it was not asked
-    /// for.
+    /// The scan after being moved towards healthy tissue, see `Restoration`, in its normalized units; `nil` if it was
+    /// not requested.
     package var restored: Image?
     /// Log-odds of a lesion; `nil` without a score network.
     package var logit: Image?
-    /// Mean of each latent channel over the patches with tissue, see `LatentReference`; empty where there is none.
+    /// Mean of each latent channel over the patches with tissue, see `LatentReference`; empty if there is no tissue.
     package var encoding: [Float] = []
   }
 
@@ -54,11 +54,11 @@ package final class Inference {
   let layout: Layout
   private var batches: [Int: Batch] = [:]
 
-  /// Patches at once, the largest first, which keeps all threads busy: every size that occurs keeps buffers of its own, and
-  /// more at once are hardly faster.
+  /// Numbers of patches per batch, the largest first, which keeps all threads busy. Every size that occurs keeps
+  /// buffers of its own, and larger batches are hardly faster.
   private static let batchSizes = [8, 4, 2, 1].filter { $0 <= max(2, Parallel.threads) }
 
-  /// Where each map lies among the channels of what is stitched.
+  /// Position of each map among the channels of the stitched image.
   struct Layout {
     let reconstruction: Range<Int>
     let divergence: Range<Int>
@@ -78,7 +78,7 @@ package final class Inference {
 
     var count: Int { logit.upperBound }
 
-    /// What was stitched, taken apart.
+    /// Splits a stitched image into maps.
     func maps(in all: Image) -> Maps {
       func map(_ range: Range<Int>) -> Image? { range.isEmpty ? nil : all.channels(Array(range)) }
       return Maps(
@@ -92,7 +92,7 @@ package final class Inference {
     let zero: Tensor
     let score: Tensor?
     let workspace: Restoration.Workspace?
-    /// Patches as they were cut, and their last channel apart.
+    /// Patches as they were cut; `depth` holds their last channel separately.
     let patches: UnsafeMutableBufferPointer<Float>
     let depth: UnsafeMutableBufferPointer<Float>
     let output: UnsafeMutableBufferPointer<Float>
@@ -104,8 +104,8 @@ package final class Inference {
 
   /// - Parameters:
   ///   - takesDivergence: whether maps of the divergence are kept.
-  ///   - takesGradient: whether the gradient of the divergence is computed, which costs a pass backwards.
-  ///   - restoration: how scans are restored, which costs as much as eight of those; `nil` does not.
+  ///   - takesGradient: whether the gradient of the divergence is computed, which costs a backward pass.
+  ///   - restoration: how scans are restored, which costs as much as eight backward passes; `nil` to restore none.
   package init(
     network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings(),
     takesDivergence: Bool = true, takesGradient: Bool = false, restoration: Restoration? = nil
@@ -137,11 +137,11 @@ package final class Inference {
         width: $0.image.width, height: $0.image.height, patchSize: size,
         overlapShare: settings.overlap)
     }
-    // Intensities and depth are cut together; NaN has depth 0 and is fed as 0.
+    // Intensities and depth are cut together; `NaN` has depth 0 and is replaced by 0.
     let sources = scans.map(Self.withDepth)
     let jobs = grids.indices.flatMap { scan in (0..<grids[scan].count).map { Job(scan: scan, patch: $0) } }
-    // A scan is put together while its patches come and taken apart after the last: sums of all at once would take
-    // several times the room of what is kept.
+    // A scan is stitched as its patches are finished and split into maps after the last one: holding the sums of all
+    // scans at once would take several times the memory of the maps.
     var stitchers: [Int: PatchStitcher] = [:]
     var left = grids.map { $0.count * timesEachPatch }
     var encodings = scans.map { _ in MeanEncoding() }
@@ -163,15 +163,15 @@ package final class Inference {
     return result.map { $0! }
   }
 
-  /// How often `run` adds what it made of a patch.
+  /// Number of times that `run` calls `add` for each patch.
   private var timesEachPatch: Int { (settings.flips ? 2 : 1) * max(1, settings.samples) }
 
-  /// Encodings of scans that show tissue, see `LatentReference`.
+  /// Encodings of the scans that show tissue, see `LatentReference`.
   func encodings(of scans: [PreparedScan]) throws -> [[Float]] {
     let plain = Inference(
       network: network, scoreNetwork: nil, preparation: preparation, settings: settings, takesDivergence: false)
     var result: [[Float]] = []
-    // A few at a time: of their maps nothing else is kept.
+    // Run a few scans at a time, because only the encodings are kept and the maps can be freed.
     for first in stride(from: 0, to: scans.count, by: 32) {
       result += try plain.maps(of: Array(scans[first..<min(first + 32, scans.count)])).map(\.encoding).filter {
         !$0.isEmpty
@@ -180,13 +180,13 @@ package final class Inference {
     return result
   }
 
-  /// Runs the networks over patches, as many at once as there are, in batches.
+  /// Runs the networks over `count` patches, in batches that are as large as possible.
   ///
   /// - Parameters:
-  ///   - cut: writes a patch, `[size, size, channels + 1]`: intensities, 0 where there is no data, and depth. Called on all
-  ///     threads.
-  ///   - add: takes what the networks say of a patch, `[size, size, layout.count]`, and its encoding; called more than once
-  ///     for each, where it is sampled or mirrored.
+  ///   - cut: writes a patch, `[size, size, channels + 1]`: intensities, 0 where there is no data, and depth. It is
+  ///     called on all threads.
+  ///   - add: receives the networks' outputs for a patch, `[size, size, layout.count]`, and its encoding; called more
+  ///     than once per patch if patches are sampled or mirrored.
   func run(
     count: Int, cut: @Sendable (Int, UnsafeMutableBufferPointer<Float>) -> Void,
     add: (Int, UnsafeBufferPointer<Float>, PatchEncoding) -> Void
@@ -214,8 +214,8 @@ package final class Inference {
           }
         }
         for sample in 0..<max(1, settings.samples) {
-          // The same noise for the same patch, whatever it is batched with, is not needed: averages differ by less than
-          // their own spread. The same run gives the same bits.
+          // The noise of a patch depends on its batch. This does no harm, as averages differ by less than their own
+          // spread. Repeating the same run gives the same bits.
           var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
           try run(batch, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
           let values = size * size * layout.count
@@ -230,12 +230,12 @@ package final class Inference {
     }
   }
 
-  /// Runs the networks over patches.
+  /// Runs the networks over one batch of patches.
   ///
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue.
-  ///   - input: room for what the score network is shown, `[n, h, w, inputs]`; `nil` where there is none.
+  ///   - input: buffer for the score network's input, `[n, h, w, inputs]`; `nil` without a score network.
   /// - Returns: the reconstruction and the log-odds of a lesion, valid until the networks run again.
   package func run(
     _ scan: Tensor, depth: UnsafeBufferPointer<Float>, input: Tensor?, sampling generator: inout RandomGenerator?
@@ -249,8 +249,8 @@ package final class Inference {
 
   /// Fills the batch's output, `[n, size, size, outputs]`.
   ///
-  /// - Parameter restores: whether restored scans are computed too; else those of the run before stay in place, since no
-  ///   draw of the latent changes them.
+  /// - Parameter restores: whether restored scans are computed too. Otherwise those of the previous run stay, because
+  ///   they do not depend on draws of the latent.
   private func run(
     _ batch: Batch, isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
   ) throws {
@@ -300,7 +300,7 @@ package final class Inference {
       }
     }
     guard restores, let restoration, let workspace = batch.workspace else { return }
-    // Last, since it runs the network anew, whose outputs above are then gone.
+    // Restoration comes last: it runs the network again, which overwrites the outputs used above.
     try restoration.restore(batch.scan, by: network, in: workspace)
     for row in 0..<shape.n * shape.h {
       for column in 0..<shape.w {
@@ -311,7 +311,7 @@ package final class Inference {
     }
   }
 
-  /// Means of a patch's latents in the last run, by how much tissue it shows.
+  /// Mean of each latent channel of a patch in the last run; its weight is the share of the patch that is tissue.
   private func encoding(ofPatch patch: Int, in batch: Batch) -> PatchEncoding {
     let pixels = batch.scan.shape.h * batch.scan.shape.w
     let tissue = batch.depth[patch * pixels..<(patch + 1) * pixels].count { $0 > 0 }
@@ -356,7 +356,7 @@ package final class Inference {
     return made
   }
 
-  /// The scan with depth below the tissue's surface as a last channel and 0 in place of `NaN`.
+  /// The scan with depth below the tissue's surface as an additional last channel, and 0 in place of `NaN`.
   private static func withDepth(_ scan: PreparedScan) -> Image {
     let c = scan.image.channels
     var result = Image(width: scan.image.width, height: scan.image.height, channels: c + 1)
@@ -371,7 +371,7 @@ package final class Inference {
   }
 }
 
-/// A patch's latents in brief.
+/// A short description of a patch's latents.
 struct PatchEncoding {
   /// Mean of each latent channel.
   let values: [Float]
@@ -379,7 +379,7 @@ struct PatchEncoding {
   let weight: Float
 }
 
-/// Mean of patches' encodings, each by its tissue.
+/// Mean of the encodings of patches, weighted by their share of tissue.
 private struct MeanEncoding {
   private var sums: [Float] = []
   private var weight: Float = 0

@@ -3,18 +3,19 @@ import Foundation
 import Numerics
 import Threads
 
-/// Brings a scan a few gradient steps towards the healthy manifold, starting from the scan itself.
+/// Moves a scan a few gradient steps towards the healthy manifold, starting from the scan itself.
 ///
-/// Minimized is `-log p(x' | f(x')) + KL(x') + 0.3 / s * TV(x' - x)`: how badly the model reconstructs the restored scan
-/// `x'`, how far its posterior is from the prior, and, so that texture the model knows nothing of is left alone, the total
-/// variation of what was changed. Unlike a reconstruction it keeps the detail of healthy tissue.
+/// The function minimized is `-log p(x' | f(x')) + KL(x') + 0.3 / s * TV(x' - x)`. The first term is how badly the
+/// model reconstructs the restored scan `x'`, the second how far its posterior is from the prior. The third is the
+/// total variation of the change; it preserves texture that the model does not know. Unlike a reconstruction, the
+/// result keeps the detail of healthy tissue.
 /// Source: Chen et al. 2020, "Unsupervised lesion detection via image restoration with a normative prior",
 /// doi:10.1016/j.media.2020.101713, equations 4 and 9.
 package struct Restoration: Sendable {
   package let objective: Objective
-  /// Spread of each channel's reconstruction error that training estimated; above 0.
+  /// Spread of each channel's reconstruction error as estimated in training; above 0.
   package let spread: [Float]
-  /// See `Normalization.range`.
+  /// Valid range of intensities, see `Normalization.range`.
   package let range: ClosedRange<Float>
 
   package init(objective: Objective, spread: [Float], range: ClosedRange<Float>) {
@@ -24,14 +25,14 @@ package struct Restoration: Sendable {
   }
 
   private static let steps = 8
-  /// Size of the first step, in normalized intensity where the gradient is one over the spread; the last step has a quarter
-  /// of it.
+  /// Size of the first step, in normalized intensity where the gradient is one over the spread; the last step is a
+  /// quarter of it.
   private static let firstStep: Float = 0.06
   private static let variationWeight: Float = 0.3
-  /// A change this small is not yet an edge to the total variation.
+  /// Softens the total variation: changes smaller than this do not yet count as edges.
   private static let softness: Float = 0.01
 
-  /// What one batch needs.
+  /// Buffers for one batch.
   package final class Workspace {
     package let restored: Tensor
     /// Gradient of the negative log-likelihood and the divergence by every value of the scan, in nats.
@@ -39,7 +40,7 @@ package struct Restoration: Sendable {
     fileprivate let gradient: Tensor
     fileprivate let scaleGradient: Tensor?
 
-    /// - Parameter network: which will restore.
+    /// - Parameter network: the network that will restore.
     package init(_ shape: Shape, network: VAE) throws {
       let engine = network.engine
       restored = try Tensor(shape, engine: engine)
@@ -51,7 +52,7 @@ package struct Restoration: Sendable {
 
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
-  ///   - workspace: of the scan's shape; its `restored` holds the result, clipped to the range.
+  ///   - workspace: buffers of the scan's shape; `restored` receives the result, clipped to the range.
   package func restore(_ scan: Tensor, by network: VAE, in workspace: Workspace) throws {
     let x = workspace.restored
     x.copy(from: scan)
@@ -62,14 +63,14 @@ package struct Restoration: Sendable {
       let shape = scan.shape
       let (original, restored, slopes) = (scan.split, x.split, workspace.slope.split)
       Parallel.run(chunks: shape.n) { n in
-        // The total variation looks at the change before this step, so that the order of pixels does not matter.
+        // The total variation is taken of the change before this step, so that the order of pixels does not matter.
         let first = n * shape.h * shape.w * c
         let change = (first..<first + shape.h * shape.w * c).map { restored[$0] - original[$0] }
         for i in change.indices {
           let k = first + i
           let pull = Self.variationSlope(of: change, at: i, width: shape.w, height: shape.h, channels: c)
           let slope = slopes[k] + Self.variationWeight / spread[k % c] * pull
-          // One value far out of range must not take a whole patch along.
+          // Clamp the step, so that one value far out of range does not change a whole patch.
           let move = min(max(spread[k % c] * slope, -3), 3)
           restored[k] = range.clip(restored[k] - size * move)
         }
@@ -77,7 +78,7 @@ package struct Restoration: Sendable {
     }
   }
 
-  /// Fills the workspace's `slope` for patches `x`, of the shape it was made for.
+  /// Fills the workspace's `slope` for patches `x`, which must have the shape that the workspace was made for.
   package func fillSlope(at x: Tensor, by network: VAE, in workspace: Workspace) throws {
     let c = x.shape.c
     let likelihood = objective.likelihood

@@ -2,11 +2,11 @@ import Compute
 import Foundation
 import Threads
 
-/// What the score network is shown of a patch: the scan, what the VAE could not reconstruct, how much each of its latents
-/// had to say, and how deep below the surface a pixel lies.
+/// The input of the score network for a patch: the scan, the residual of the VAE's reconstruction, the divergence of
+/// each of its latents, and the depth of each pixel below the tissue's surface.
 struct ScoreInput: Sendable {
   let channels: Int
-  /// Stages of the VAE that have a latent.
+  /// Number of stages of the VAE that have a latent.
   let stages: Int
 
   init(_ architecture: VAE.Architecture) {
@@ -14,18 +14,18 @@ struct ScoreInput: Sendable {
     stages = architecture.latents.count { $0 > 0 }
   }
 
-  /// Channels of the input: scan, residual, depth, one divergence a stage.
+  /// Number of input channels: scan, residual, depth, and one divergence per stage.
   var count: Int { 2 * channels + 1 + stages }
 
-  /// Residuals are smaller than intensities; this brings both to one scale.
+  /// Factor that brings residuals, which are smaller than intensities, to the same scale.
   private static let residualScale: Float = 4
-  /// Depth in these pixels counts as 1, twice that as the deepest there is.
+  /// Depth in pixels that counts as 1; depths of twice that and more count as 2.
   private static let depthScale: Float = 20
 
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - reconstruction: same shape.
-  ///   - divergences: of the stages that have a latent, `[n, h / 2^k, w / 2^k, 1]` each, in nats a cell.
+  ///   - divergences: one tensor for each stage that has a latent, `[n, h / 2^k, w / 2^k, 1]`, in nats per cell.
   ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue, where all input is 0.
   ///   - result: `[n, h, w, count]`.
   func fill(

@@ -4,9 +4,9 @@ import Files
 import Foundation
 import Imaging
 
-/// A trained model: the network's weights and all that is needed to apply it to another study.
+/// A trained model: the network's weights and everything needed to apply it to another study.
 package struct Model: Sendable {
-  /// How it was trained.
+  /// A record of how the model was trained.
   package struct Record: Codable, Sendable, Equatable {
     package var toolVersion: String
     package var seed: UInt64
@@ -19,33 +19,35 @@ package struct Model: Sendable {
     package var minutes: Double
     package var threads: Int
     package var compute: String
-    /// Precision of training and calibration; `nil` in models of an older norma, which noted it at the end of `compute`.
+    /// Precision of training and calibration; `nil` in models of an older norma, which noted it at the end of
+    /// `compute`.
     package var precision: Precision?
     package var objective: Objective
-    /// Steps of the score network.
+    /// Number of training steps of the score network.
     package var scoreSteps = 0
-    /// Average precision on lesions planted in held-out healthy scans, of the weights that were kept.
+    /// Average precision of the weights that were kept, on lesions planted in held-out healthy scans.
     package var plantedAveragePrecision: Double
-    /// Divergence of each latent channel on held-out scans, in nats a patch, stage by stage.
+    /// Divergence of each latent channel on held-out scans, in nats per patch, stage by stage.
     package var divergences: [[Double]]
-    /// Variance of each latent channel's posterior mean on held-out scans, in the same order; `nil` in models made before
-    /// it was measured.
+    /// Variance of each latent channel's posterior mean on held-out scans, in the same order; `nil` in models made
+    /// before it was measured.
     package var activity: [[Double]]?
-    /// What every check during training found, oldest first; `nil` in models made before it was kept.
+    /// Results of all checks during training, oldest first; `nil` in models made before they were stored.
     package var history: [Check]?
-    /// Spread of each channel's reconstruction error that the likelihood ended with; `nil` in models made before it was
-    /// kept, and 0 where the likelihood has none.
+    /// Spread of each channel's reconstruction error at the end of training; 0 if the likelihood has none, `nil` in
+    /// models made before it was stored.
     package var spread: [Float]?
     package var warnings: [String]
 
-    /// What a check of the averaged weights on held-out healthy scans found.
+    /// Result of a check of the averaged weights on held-out healthy scans.
     package struct Check: Codable, Sendable, Equatable {
       package var step: Int
-      /// Negative evidence lower bound with the divergence weighted as in training, in nats a value.
+      /// Negative evidence lower bound with the divergence weighted as in training, in nats per value.
       package var heldOutLoss: Double
       /// Average precision on planted lesions.
       package var plantedAveragePrecision: Double
-      /// Its two parts, the divergence in nats a patch, and what steps were as large as; `nil` in models of an older norma.
+      /// The two parts of the loss, with the divergence in nats per patch, and the learning rate; `nil` in models of an
+      /// older norma.
       package var reconstruction: Double?
       package var divergence: Double?
       package var learningRate: Float?
@@ -70,11 +72,11 @@ package struct Model: Sendable {
   package var scoreArchitecture: ScoreNetwork.Architecture?
   package var inference: Inference.Settings
   package var book: ScoreBook
-  /// A calibration for every score in `book`.
+  /// One calibration for every score in `book`.
   package var calibrations: [Score: Calibration]
-  /// What the training study looked like; `nil` in models of an older norma.
+  /// The appearances of the training study; `nil` in models of an older norma.
   package var domain: DomainReference?
-  /// Where its scans lie in latent space; `nil` in models of an older norma.
+  /// The position of the training study's scans in latent space; `nil` in models of an older norma.
   package var latents: LatentReference?
   package var record: Record
   package var weights: [String: Safetensors.Array]
@@ -162,26 +164,26 @@ package struct Model: Sendable {
     }
   }
 
-  /// What to score in: that of training, as far as this processor has it.
+  /// Precision to score with: that of training if this processor supports it, otherwise `float32`.
   package var precision: Precision {
     (record.precision ?? (record.compute.hasSuffix(", bf16") ? .bfloat16 : .float32)).available
   }
 
-  /// How its scans are restored.
+  /// The procedure that restores scans with this model.
   package var restoration: Restoration {
     Restoration(
       objective: record.objective, spread: record.spread ?? [Float](repeating: 0, count: preparation.channels),
       range: preparation.normalization.range)
   }
 
-  /// Puts the weights into a network.
+  /// Makes the network and fills in the weights.
   package func network(engine: Engine, path: String) throws(NormaError) -> VAE {
     let network = VAE(architecture, seed: 0, engine: engine)
     try fill(network.parameters, path: path)
     return network
   }
 
-  /// The network of the learned score, where the model has one.
+  /// Makes the network of the learned score; `nil` if the model has none.
   package func scoreNetwork(engine: Engine, path: String) throws(NormaError) -> ScoreNetwork? {
     guard let scoreArchitecture else { return nil }
     let network = ScoreNetwork(scoreArchitecture, seed: 0, engine: engine)
@@ -203,16 +205,16 @@ package struct Model: Sendable {
   }
 }
 
-/// Reading and writing of model and checkpoint files.
+/// Reads and writes model and checkpoint files.
 enum ModelStorage {
-  /// Bytes; the file is read as a whole.
+  /// Limit in bytes, because the file is read as a whole.
   private static let largestFile = 1 << 32
 
   static func damaged(_ path: String, _ found: String) -> NormaError {
     NormaError(.malformed, subject: path, found: found, remedy: "Copy the file again or train anew")
   }
 
-  /// Writes aside, then renames: a file is whole or not there.
+  /// Writes to another file, then renames it, so that the file is either complete or absent.
   static func write(_ file: Safetensors, to path: String) throws {
     let folder = FilePath.folder(of: path)
     do {

@@ -1,9 +1,9 @@
 import Files
 import Foundation
 
-/// Named arrays of `Float` with text metadata in one file that Python's `safetensors` package opens too.
+/// Named arrays of `Float` with text metadata in one file, which Python's `safetensors` package can open too.
 ///
-/// Eight bytes of little-endian header length, a JSON header, then the numbers. Specification:
+/// The file holds eight bytes with the header's length (little-endian), a JSON header, and the numbers. Specification:
 /// https://github.com/huggingface/safetensors#format.
 package struct Safetensors: Sendable, Equatable {
   package struct Array: Sendable, Equatable {
@@ -38,7 +38,7 @@ package struct Safetensors: Sendable, Equatable {
 
   private static let largestHeader = 100_000_000
 
-  /// The whole file, arrays in order of their names.
+  /// The bytes of the whole file, with the arrays sorted by name.
   package func encoded() throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -54,7 +54,7 @@ package struct Safetensors: Sendable, Equatable {
     }
     let texts = String(decoding: try encoder.encode(metadata), as: UTF8.self)
     var header = "{" + (["\"__metadata__\":\(texts)"] + parts).joined(separator: ",") + "}"
-    // The format asks for numbers that start at a multiple of eight bytes.
+    // The format requires the numbers to start at a multiple of eight bytes.
     header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
     var result = Data(capacity: 8 + header.utf8.count + offset)
     withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { result.append(contentsOf: $0) }
@@ -69,9 +69,9 @@ package struct Safetensors: Sendable, Equatable {
     String(decoding: try JSONEncoder().encode(text), as: UTF8.self)
   }
 
-  /// Reads a file's bytes, trusting none of the lengths and offsets it states.
+  /// Reads a file's bytes without trusting the lengths and offsets stated in it.
   ///
-  /// - Throws: `NormaError` that says what does not fit.
+  /// - Throws: `NormaError` that says which part is invalid.
   package init(_ data: Data, path: String) throws(NormaError) {
     let data = Data(data)  // so that indices start at zero
     func damaged(_ found: String) -> NormaError {

@@ -1,9 +1,9 @@
 import Compute
 import Numerics
 
-/// Convolution of 3 x 3, normalization over channels, SiLU.
+/// A convolution of 3 x 3, a normalization over channels, and SiLU.
 ///
-/// - Parameter readers: of what comes out.
+/// - Parameter readers: the kinds of layers that read the output.
 func convolutionBlock(
   _ name: String, from: Int, to: Int, stride: Int = 1, readBy readers: Tensor.Readers = .convolutions, engine: Engine,
   using random: inout RandomGenerator
@@ -14,7 +14,8 @@ func convolutionBlock(
   ]
 }
 
-/// The same on a map of twice the height and width, every pixel of the input four times.
+/// The same block for an input that is first doubled in height and width by repeating every pixel, so that each occurs
+/// four times.
 func doublingBlock(
   _ name: String, from: Int, to: Int, engine: Engine, using random: inout RandomGenerator
 ) -> [any Layer] {

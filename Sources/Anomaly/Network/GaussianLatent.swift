@@ -3,24 +3,25 @@ import Foundation
 import Numerics
 import Threads
 
-/// A diagonal Gaussian posterior against a standard normal prior: sampling and divergence, forwards and backwards.
+/// A diagonal Gaussian posterior with a standard normal prior: sampling and divergence, forwards and backwards.
 ///
-/// Takes the posterior's statistics `[n, h, w, 2k]`, the `k` means first and then the `k` log-variances, and gives
-/// `z = mean + exp(logVariance / 2) * noise`, `[n, h, w, k]`.
+/// Its input is the posterior's statistics `[n, h, w, 2k]`: first the `k` means, then the `k` log-variances. Its output
+/// is `z = mean + exp(logVariance / 2) * noise`, `[n, h, w, k]`.
 /// Source: Kingma & Welling 2014, arXiv:1312.6114, section 2.4 and appendix B.
 final class GaussianLatent {
   let channels: Int
-  /// Divergence of the posterior from the prior in the last `forward`, in nats a patch, one number a latent channel.
-  /// Where several processes share a batch, it is set to the divergence of the whole batch before `backward`.
+  /// Divergence of the posterior from the prior in the last `forward`, in nats per patch, one number per latent
+  /// channel. If several processes share a batch, set the divergences of the whole batch before `backward`, which uses
+  /// them to find the channels below `freeNats`.
   var divergences: [Double] = []
-  /// The same for each cell of the last `forward`, summed over channels, in nats, `[n, h, w, 1]`.
+  /// Divergence of each cell in the last `forward`, summed over channels, in nats, `[n, h, w, 1]`.
   var divergenceMap: Tensor? { current?.plan.map }
-  /// What the last `forward` gave.
+  /// Output of the last `forward`.
   var z: Tensor? { current?.plan.z }
   private let engine: Engine
   private var plans = Plans<Plan>()
   private var current: (plan: Plan, statistics: Tensor)?
-  /// Beyond these a log-variance is taken as the bound, so that one bad step cannot overflow the exponential.
+  /// Log-variances outside this range are clamped to it, so that one bad step cannot overflow the exponential.
   private static let logVariances: ClosedRange<Float> = -10...6
 
   private final class Plan {
@@ -45,7 +46,8 @@ final class GaussianLatent {
 
   /// - Parameters:
   ///   - generator: source of the noise; `nil` gives the posterior's mean.
-  ///   - share: which patches of a batch these are, whose noise is drawn for all of it; `nil` where they are all.
+  ///   - share: which patches of the batch these are, as noise is drawn for the whole batch; `nil` if they are the
+  ///     whole batch.
   func forward(
     _ statistics: Tensor, sampling generator: inout RandomGenerator?, share: BatchShare? = nil
   ) throws -> Tensor {
@@ -85,9 +87,9 @@ final class GaussianLatent {
   }
 
   /// - Parameters:
-  ///   - gradient: the loss's gradient by `z`.
-  ///   - weight: how much a nat of divergence counts in the loss.
-  ///   - freeNats: a channel whose divergence is below this many nats a patch is not pushed further down. Source:
+  ///   - gradient: gradient of the loss by `z`.
+  ///   - weight: weight of a nat of divergence in the loss.
+  ///   - freeNats: a channel whose divergence is below this many nats per patch is not pushed further down. Source:
   ///     Kingma et al. 2016, arXiv:1606.04934, appendix C.8.
   /// - Returns: the gradient by the statistics.
   func backward(_ gradient: Tensor, weight: Float, freeNats: Double) -> Tensor {

@@ -1,31 +1,32 @@
 import Foundation
 
-/// Distribution of a value given its reconstruction: what a difference costs, and how that changes.
+/// Distribution of a value given its reconstruction: the cost of a difference, and the derivatives of the cost.
 package enum Likelihood: String, Codable, Sendable, CaseIterable {
   /// `-log p = d^2 / (2 s^2) + log(s sqrt(2 pi))`, `s` the standard deviation.
   case gaussian
-  /// `-log p = |d| / s + log(2 s)`, `s` the mean absolute difference: less drawn to a few bright pixels.
+  /// `-log p = |d| / s + log(2 s)`, `s` the mean absolute difference; less influenced by a few bright pixels than
+  /// `gaussian`.
   case laplace
-  /// Cross-entropy `-t log r - (1 - t) log(1 - r)` of a value `t`, taken as 0 or 1 where it lies beyond, and its
-  /// reconstruction `r`, a probability.
+  /// Cross-entropy `-t log r - (1 - t) log(1 - r)` of a value `t`, clamped to 0...1, and its reconstruction `r`, a
+  /// probability.
   ///
-  /// For values between 0 and 1 that is no density: the normalizer of the continuous Bernoulli (Loaiza-Ganem &
-  /// Cunningham 2019, arXiv:1907.06845, eq. 4) is left out, since with it `r` would not be the mean of the values it
-  /// stands for and the residual would be biased toward gray. It charges for a difference as a Gaussian of deviation
-  /// `sqrt(r (1 - r))`, up to 0.5, would: far less than the other two, so that the divergence wins unless its weight is
-  /// lowered to about 0.01. What is brighter than 1 counts as 1.
+  /// For values between 0 and 1 this is not a density: the normalizer of the continuous Bernoulli (Loaiza-Ganem &
+  /// Cunningham 2019, arXiv:1907.06845, eq. 4) is left out, because with it `r` would not be the mean of the values it
+  /// represents and the residual would be biased toward gray. A difference costs as much as for a Gaussian with a
+  /// standard deviation of `sqrt(r (1 - r))`, which is up to 0.5. That is far less than for the other two, so that the
+  /// divergence dominates unless its weight is lowered to about 0.01. Values above 1 count as 1.
   case bernoulli
 
-  /// Whether a spread belongs to it.
+  /// Whether the likelihood has a spread.
   package var hasSpread: Bool { self != .bernoulli }
 
   /// Cost of one value.
   ///
   /// - Parameters:
   ///   - value: the clean intensity.
-  ///   - reconstruction: of it; for `bernoulli` above 0 and below 1.
-  ///   - spread: `s` above; `bernoulli` has none.
-  /// - Returns: nats; its slope by the reconstruction, and by the logarithm of the spread.
+  ///   - reconstruction: reconstruction of the value; for `bernoulli` above 0 and below 1.
+  ///   - spread: `s` in the formulas above; ignored for `bernoulli`.
+  /// - Returns: the cost in nats, and its derivatives by the reconstruction and by the logarithm of the spread.
   @inline(__always)
   package func cost(
     of value: Float, reconstruction: Float, spread: Float
@@ -46,11 +47,11 @@ package enum Likelihood: String, Codable, Sendable, CaseIterable {
     }
   }
 
-  /// Slope of the cost by the value itself, where `slope` is that by its reconstruction.
+  /// Derivative of the cost by the value itself; `slope` is the derivative by the reconstruction.
   func slopeByValue(_ value: Float, reconstruction r: Float, slope: Float) -> Float {
     switch self {
     case .gaussian, .laplace: -slope
-    // Beyond 0 and 1 a value counts as those.
+    // Values are clamped to 0...1, so the slope is 0 outside.
     case .bernoulli: value < 0 || value > 1 ? 0 : log((1 - r) / r)
     }
   }

@@ -2,49 +2,50 @@ import Compute
 import Foundation
 import Threads
 
-/// What training minimizes: the negative evidence lower bound of the clean patch given the encoded one.
+/// The function that training minimizes: the negative evidence lower bound of the clean patch given the encoded one.
 ///
 /// `loss = -log p(x | z) + weight * KL(q(z | encoded x) || p(z))`, summed over a patch and its latents, averaged over
-/// the batch and divided by the values a patch has, so that it reads as nats a value. With free nats the divergence of a
-/// latent channel counts as `max(KL, freeNats)`.
+/// the batch and divided by the number of values of a patch, so that its unit is nats per value. With free nats, the
+/// divergence of a latent channel counts as `max(KL, freeNats)`.
 package struct Objective: Codable, Sendable, Equatable {
   package enum Kind: String, Codable, Sendable, CaseIterable {
-    /// The clean patch in, the clean patch out, a nat of divergence counts as one. Source: Kingma & Welling 2014,
+    /// Input and target are the clean patch; a nat of divergence costs one nat. Source: Kingma & Welling 2014,
     /// arXiv:1312.6114, eq. 3.
     case elbo
-    /// As `elbo` with a weight of the divergence. Source: Higgins et al. 2017 (beta-VAE), eq. 4.
+    /// Like `elbo`, but the divergence has a weight. Source: Higgins et al. 2017 (beta-VAE), eq. 4.
     case beta
-    /// A corrupted patch in, the clean one out, with a weight of the divergence. Source: Im et al. 2017,
+    /// The input is a corrupted patch, the target the clean one; the divergence has a weight. Source: Im et al. 2017,
     /// arXiv:1511.06406 (denoising VAE), eq. 3; Kascenas et al. 2022 for coarse noise.
     case denoising
   }
 
-  /// Where a likelihood's spread comes from.
+  /// How the spread of a likelihood is determined.
   package enum Variance: String, Codable, Sendable, CaseIterable {
-    /// One number a channel, in closed form. Source: Rybkin et al. 2021, arXiv:2006.13202, section 3.2.
+    /// One spread per channel, in closed form. Source: Rybkin et al. 2021, arXiv:2006.13202, section 3.2.
     case channel
-    /// Every pixel's own, put out by the network. Source: Nix & Weigend 1994; Kendall & Gal 2017, arXiv:1703.04977,
-    /// eq. 5.
+    /// One spread per pixel, predicted by the network. Source: Nix & Weigend 1994; Kendall & Gal 2017,
+    /// arXiv:1703.04977, eq. 5.
     case pixel
   }
 
   package var kind = Kind.denoising
   package var likelihood = Likelihood.laplace
   package var variance = Variance.channel
-  /// Weight of a nat of divergence, a number a stage.
+  /// Weight of a nat of divergence, one number per stage.
   package var divergenceWeights: [Float]
-  /// Steps over which the weights grow from nothing. Source: Bowman et al. 2016, arXiv:1511.06349.
+  /// Steps over which the weights grow from 0. Source: Bowman et al. 2016, arXiv:1511.06349.
   package var warmUpSteps = 300
-  /// The divergence of a latent channel counts as no less than this, in nats a patch: nothing is gained by less.
+  /// Smallest divergence, in nats per patch, that a latent channel is charged for; a lower divergence costs as much.
   /// Source: Kingma et al. 2016, arXiv:1606.04934, appendix C.8.
   package var freeNats = 0.5
-  /// The spread of a channel is never taken to be larger than this. An untrained model errs a lot; a likelihood as wide
-  /// as that lets the divergence win, the latents collapse, and the errors stay: training would never leave that state.
+  /// Upper bound of a channel's spread. An untrained model makes large errors. If the likelihood were as wide as these,
+  /// the divergence would dominate, the latents would collapse and the errors would stay: training would never leave
+  /// that state.
   package var largestSpread: Float = 0.04
 
   package init(stages: Int) { divergenceWeights = [Float](repeating: 1, count: stages) }
 
-  /// What contradicts itself in this, as a sentence; `nil` where nothing does.
+  /// A sentence that says which settings contradict each other; `nil` if none do.
   package var fault: String? {
     if variance == .pixel, !likelihood.hasSpread {
       return "a \(likelihood.rawValue) likelihood has no spread that a pixel could have of its own; "
@@ -57,7 +58,7 @@ package struct Objective: Codable, Sendable, Equatable {
     return nil
   }
 
-  /// Whether a network of this architecture can be trained for it, and its numbers are usable.
+  /// Whether a network of this architecture can be trained for the objective, and the objective's numbers are valid.
   func suits(_ architecture: VAE.Architecture) -> Bool {
     var suited = architecture
     suited.suit(self)
@@ -69,38 +70,40 @@ package struct Objective: Codable, Sendable, Equatable {
   package var corrupts: Bool { kind == .denoising }
 
   package struct Terms: Sendable, Equatable {
-    /// Negative log-likelihood, in nats a value.
+    /// Negative log-likelihood, in nats per value.
     package var reconstruction: Double
-    /// Divergence of all latent channels in nats a patch, as it is: without weights, with nothing free.
+    /// Divergence of all latent channels in nats per patch, without weights and without free nats.
     package var divergence: Double
-    /// What the step minimizes, in nats a value: `reconstruction`, and the divergence with the weights that the warm-up
-    /// has reached. A channel below `freeNats` counts as `freeNats`; its gradient is zero.
+    /// The loss that the step minimizes, in nats per value: `reconstruction`, plus the divergence with the weights that
+    /// the warm-up has reached. A channel below `freeNats` counts as `freeNats`; its gradient is zero.
     package var loss: Double
-    /// `reconstruction`, and the whole divergence with the weights after the warm-up, in nats a value. It has nothing free
-    /// and does not depend on the step, so that losses of different steps can be compared, as `DivergenceWatch` does.
+    /// `reconstruction`, plus the whole divergence with the weights after the warm-up, in nats per value. It has no
+    /// free nats and does not depend on the step, so that losses of different steps can be compared, as
+    /// `DivergenceWatch` does.
     package var settled: Double
 
     static let zero = Terms(reconstruction: 0, divergence: 0, loss: 0, settled: 0)
   }
 
-  /// Weight of each stage's divergence in `loss` after `step` updates, for patches of `values` numbers.
+  /// Weight of each stage's divergence in `loss` after `step` updates, for patches of `values` numbers in batches of
+  /// `batch`.
   package func weights(step: Int, values: Int, batch: Int) -> [Float] {
     let warm = min(1, Float(step + 1) / Float(max(1, warmUpSteps)))
     return divergenceWeights.map { warm * $0 / Float(values * batch) }
   }
 
-  /// The loss and its gradients by what the network put out.
+  /// Computes the loss and its gradients by the network's outputs.
   ///
   /// - Parameters:
-  ///   - x: the clean patches, `[n, h, w, c]`; `NaN` is no data and counts for nothing.
+  ///   - x: the clean patches, `[n, h, w, c]`; `NaN` means no data and is ignored.
   ///   - reconstruction: same shape.
-  ///   - scales: every value's spread, same shape, of a network that predicts them; required for `pixel` variance.
-  ///   - spread: running estimate of each channel's mean absolute (or root mean square) difference, updated here. It is
-  ///     the scale at which the likelihood of the data seen so far is greatest. Only `channel` variance needs it.
-  ///   - gradient: receives the gradient by the reconstruction.
-  ///   - scaleGradient: receives that by the logarithms of `scales`.
-  ///   - ranks: the processes whose patches are a batch together, where there are several; `divergences` are the
-  ///     batch's, and so is what is returned.
+  ///   - scales: spread of every value, same shape, from a network that predicts them; required for `pixel` variance.
+  ///   - spread: running estimate of each channel's mean absolute (or root mean square) difference, updated here. It
+  ///     maximizes the likelihood of the data seen so far. Only `channel` variance needs it.
+  ///   - gradient: receives the gradient of the loss by the reconstruction.
+  ///   - scaleGradient: receives the gradient of the loss by the logarithms of `scales`.
+  ///   - ranks: the processes that share a batch, if there are several; `divergences` and the returned terms are those
+  ///     of the whole batch.
   package func terms(
     of x: Tensor, reconstruction: Tensor, scales: Tensor? = nil, divergences: [[Double]], step: Int,
     spread: inout [Float], gradient: Tensor, scaleGradient: Tensor? = nil, ranks: Ranks? = nil
@@ -124,22 +127,23 @@ package struct Objective: Codable, Sendable, Equatable {
       settled: nats + self.charge(for: divergences, values: x.shape.count / batch))
   }
 
-  /// What the divergence of one latent channel counts as in `Terms.loss`, in nats a patch; what is not a number stays so.
+  /// Divergence of one latent channel as it counts in `Terms.loss`, in nats per patch; `NaN` stays `NaN`.
   private func counted(_ divergence: Double) -> Double { divergence < freeNats ? freeNats : divergence }
 
-  /// What the whole divergence of a patch of `values` numbers costs, in nats a value.
+  /// Weighted divergence of a patch of `values` numbers, in nats per value, without free nats.
   func charge(for divergences: [[Double]], values: Int) -> Double {
     zip(divergences, divergenceWeights).reduce(0.0) { $0 + Double($1.1) * $1.0.reduce(0, +) } / Double(values)
   }
 
-  /// The loss of patches that are not learned from: full weights, nothing free, the spread as it is.
+  /// The loss of patches that are not trained on: with full weights, without free nats, and without updating the
+  /// spread.
   ///
   /// - Parameters:
-  ///   - x: clean patches, `[n, h, w, c]`; `NaN` is no data.
+  ///   - x: clean patches, `[n, h, w, c]`; `NaN` means no data.
   ///   - scales: as for `terms`.
-  ///   - spread: each channel's; 0 where none has been estimated yet.
-  /// - Returns: the negative evidence lower bound with the divergence weighted as in training, in nats a value; not a
-  ///   number where the network has diverged.
+  ///   - spread: spread of each channel; 0 where none has been estimated yet.
+  /// - Returns: the negative evidence lower bound with the divergence weighted as in training, in nats per value; `NaN`
+  ///   if the network has diverged.
   package func heldOutLoss(
     of x: Tensor, reconstruction: Tensor, scales: Tensor?, divergences: [[Double]], spread: [Float]
   ) -> Double {
@@ -155,14 +159,14 @@ package struct Objective: Codable, Sendable, Equatable {
     return nats / Double(max(1, values)) + charge(for: divergences, values: x.shape.count / x.shape.n)
   }
 
-  /// Nats a value where a channel has one spread, and their gradient.
+  /// Computes the nats per value and their gradient if each channel has one spread.
   private func channelNats(
     of x: Tensor, reconstruction: Tensor, step: Int, spread: inout [Float], gradient: Tensor, ranks: Ranks?
   ) throws -> Double {
     let c = x.shape.c
     let pixels = x.shape.h * x.shape.w
     let (clean, made) = (x.split, reconstruction.split)
-    // The sum of differences of each channel, then the number of differences of each channel.
+    // For every channel the sum of its differences, then for every channel the number of its values.
     let byPatch = Parallel.map(x.shape.n) { patch in
       var sums = [Double](repeating: 0, count: 2 * c)
       for pixel in patch * pixels..<(patch + 1) * pixels {
@@ -199,20 +203,20 @@ package struct Objective: Codable, Sendable, Equatable {
     return nats / values
   }
 
-  /// The gradient where a channel has one spread.
+  /// Computes the gradient if each channel has one spread.
   ///
-  /// Eight values at a time and without branches, since which side of its reconstruction a value lies on is as good as
-  /// chance.
+  /// Works on eight values at a time and without branches, because a branch on the sign of a difference would be
+  /// mispredicted half the time.
   ///
   /// - Parameters:
-  ///   - inverse: of the spread of each channel.
-  ///   - scale: of the whole gradient.
+  ///   - inverse: the inverse of each channel's spread.
+  ///   - scale: factor of the whole gradient.
   private func fillSlopes(
     of x: Tensor, reconstruction: Tensor, inverse: [Float], scale: Float, into gradient: Tensor
   ) {
     typealias Eight = SIMD8<Float>
     let (c, size) = (inverse.count, Eight.scalarCount)
-    // After as many vectors as there are channels the channels repeat.
+    // The channels repeat after as many vectors as there are channels.
     let factors = (0..<c).map { v in
       var result = Eight()
       for lane in 0..<size { result[lane] = inverse[(v * size + lane) % c] }
@@ -253,7 +257,7 @@ package struct Objective: Codable, Sendable, Equatable {
     }
   }
 
-  /// Nats a value where every value has its own spread or none, and their gradients.
+  /// Computes the nats per value and their gradients if every value has its own spread or none.
   private func valueNats(
     of x: Tensor, reconstruction: Tensor, scales: Tensor?, gradient: Tensor, scaleGradient: Tensor?, ranks: Ranks?
   ) throws -> Double {
@@ -291,7 +295,7 @@ package struct Objective: Codable, Sendable, Equatable {
 }
 
 extension Objective {
-  /// What models of earlier versions do not state is as it was then.
+  /// Decodes an objective; values that models of earlier versions do not store get the defaults of that time.
   package init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     kind = try values.decodeIfPresent(Kind.self, forKey: .kind) ?? .denoising
@@ -305,7 +309,7 @@ extension Objective {
 }
 
 extension VAE.Architecture {
-  /// Gives the network the outputs that an objective asks for.
+  /// Gives the network the outputs that an objective needs.
   package mutating func suit(_ objective: Objective) {
     output = objective.likelihood == .bernoulli ? .probability : .intensity
     predictsScales = objective.variance == .pixel

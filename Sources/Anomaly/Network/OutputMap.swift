@@ -2,12 +2,12 @@ import Compute
 import Foundation
 import Threads
 
-/// What the last layers' numbers are made into, in place, and gradients brought back through it.
+/// Converts the outputs of the last layers in place, and brings gradients back through the conversion.
 enum OutputMap {
-  /// Bounds of a predicted spread's logarithm: 0.0025 to 0.5 for intensities of nominally 0...1, and near 0.035 for a
-  /// network that has learned nothing yet. Wider, and a network would call its errors noise instead of lowering them.
+  /// Bounds of the logarithm of a predicted spread: 0.0025 to 0.5 for intensities of nominally 0...1. An untrained
+  /// network predicts about 0.035. With wider bounds, a network would call its errors noise instead of lowering them.
   static let logScales: ClosedRange<Float> = -6...(-0.7)
-  /// Logits are never taken beyond what keeps both logarithms of a probability finite.
+  /// Probabilities are clamped to this range, so that the logarithms of `p` and `1 - p` stay finite.
   private static let probabilities: ClosedRange<Float> = 1e-6...(1 - 1e-6)
 
   /// `p = 1 / (1 + exp(-logit))`.
@@ -15,18 +15,18 @@ enum OutputMap {
     change(x) { min(max(logistic($0), probabilities.lowerBound), probabilities.upperBound) }
   }
 
-  /// Gradient by the probabilities to that by their logits: `dp / dlogit = p (1 - p)`.
+  /// Converts the gradient by the probabilities to the gradient by their logits: `dp / dlogit = p (1 - p)`.
   static func toLogits(_ gradient: Tensor, of probabilities: Tensor) {
     change(gradient, with: probabilities) { $0 * $1 * (1 - $1) }
   }
 
-  /// `s = exp(low + (high - low) / (1 + exp(-x)))`: bounded as by a clamp, but with a slope everywhere.
+  /// `s = exp(low + (high - low) / (1 + exp(-x)))`: bounded as if clamped, but with a nonzero slope everywhere.
   static func makeScales(_ x: Tensor) {
     let width = logScales.upperBound - logScales.lowerBound
     change(x) { exp(logScales.lowerBound + width * logistic($0)) }
   }
 
-  /// Gradient by the scales' logarithms to that by what the layer put out.
+  /// Converts the gradient by the scales' logarithms to the gradient by the layer's outputs.
   static func toRaw(_ gradient: Tensor, of scales: Tensor) {
     let width = logScales.upperBound - logScales.lowerBound
     change(gradient, with: scales) {

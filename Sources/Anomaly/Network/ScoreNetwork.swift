@@ -1,27 +1,28 @@
 import Compute
 import Numerics
 
-/// Says where a lesion is, from a scan, what the VAE could not reconstruct of it, and how surprised its latents were.
+/// A network that finds lesions, given a scan, the residual of the VAE's reconstruction, and the divergence of the
+/// VAE's latents.
 ///
-/// An encoder and a decoder with features added across at every resolution. Unlike the VAE it may copy what it sees: its
-/// task is to judge it. It is trained on lesions planted in healthy scans and on nothing else, so that it learns what
-/// healthy borders, vessels and folds look like in a residual.
+/// It has an encoder and a decoder; at every resolution, encoder features are added to the decoder's. Unlike the VAE,
+/// it may copy its input, because its task is to judge it. It is trained only on lesions planted in healthy scans, so
+/// that it learns how healthy borders, vessels and folds look in a residual.
 /// Sources: Zavrtanik et al. 2021, arXiv:2108.07610 (a discriminating network on planted anomalies); Ronneberger et al.
 /// 2015, arXiv:1505.04597 (U-Net), with sums in place of concatenations.
 package final class ScoreNetwork {
   package struct Architecture: Codable, Sendable, Equatable {
-    /// Channels of what it is shown; see `ScoreInput`.
+    /// Number of input channels; see `ScoreInput`.
     package var inputs: Int
-    /// Blocks of this many pixels squared become channels before the first convolution.
+    /// Blocks of `blockSize` x `blockSize` pixels become channels before the first convolution.
     package var blockSize = 2
-    /// Feature maps of each stage; each stage is half the size of the one before.
+    /// Number of feature maps of each stage; each stage is half the size of the one before.
     package var widths = [16, 32, 64, 64]
 
     package init(inputs: Int) { self.inputs = inputs }
 
     package var granularity: Int { blockSize << (widths.count - 1) }
 
-    /// What makes these numbers unusable, as a sentence; `nil` where nothing does.
+    /// A sentence that says which of these numbers is not supported; `nil` if all are.
     package var fault: String? {
       if inputs < 1 || inputs > 512 { return "a score network of \(inputs) inputs; 1 to 512 are supported" }
       if blockSize < 1 || blockSize > 8 {
@@ -46,7 +47,8 @@ package final class ScoreNetwork {
     let blocks: Tensor
     let logits: Tensor
     let blockGradient: Tensor
-    /// Sums of encoder and decoder features, a stage each; in `backward` they hold the encoder features' gradients.
+    /// Sums of encoder and decoder features, one per stage; in `backward` they hold the gradients of the encoder
+    /// features.
     let sums: [Tensor]
 
     init(_ shape: Shape, _ a: Architecture, engine: Engine) throws {
@@ -65,7 +67,7 @@ package final class ScoreNetwork {
     }
   }
 
-  /// Share of pixels that are taken for lesion before anything was learned, as a logit.
+  /// Logit of the lesion probability that an untrained network gives to a pixel.
   private static let initialLogit: Float = -3
 
   package init(_ a: Architecture, seed: UInt64, engine: Engine) {
@@ -131,9 +133,9 @@ package final class ScoreNetwork {
     return b.logits
   }
 
-  /// Sets every parameter's gradient.
+  /// Sets the gradients of all parameters.
   ///
-  /// - Parameter gradient: of the loss by the logits of the last `forward`.
+  /// - Parameter gradient: gradient of the loss by the logits of the last `forward`.
   package func backward(_ gradient: Tensor) throws {
     guard let b = current else { preconditionFailure("the score network's backward came before its forward") }
     SpaceToDepth.forward(gradient, factor: architecture.blockSize, into: b.blockGradient)

@@ -3,11 +3,11 @@ import Numerics
 
 /// A patch-level convolutional variational autoencoder with a latent at every resolution.
 ///
-/// The encoder halves the patch stage by stage; the decoder doubles it again. There are no skip connections: at every
-/// stage where the decoder may look at the encoder it does so through a Gaussian latent, whose information the evidence
-/// lower bound charges for. That is what keeps a lesion from being copied through. The posterior of a latent sees the
-/// encoder and the decoder above it, the prior is standard normal, and a sample of the prior runs through the same
-/// decoder.
+/// The encoder halves the patch stage by stage; the decoder doubles it again. There are no skip connections: the
+/// decoder receives information from the encoder only through Gaussian latents, and the evidence lower bound charges
+/// for that information. This keeps lesions from being copied to the reconstruction. The posterior of a latent depends
+/// on the encoder and on the coarser stages of the decoder. The prior is standard normal, and a sample of the prior
+/// runs through the same decoder.
 ///
 /// ```
 ///        patch -> blocks -> encode 0 -> encode 1 -> encode 2 -> encode 3
@@ -22,24 +22,24 @@ import Numerics
 /// state); Shi et al. 2016, arXiv:1609.05158 (blocks of pixels as channels).
 package final class VAE {
   package struct Architecture: Codable, Sendable, Equatable {
-    /// Channels of a scan.
+    /// Number of channels of a scan.
     package var channels: Int
     /// Edge of a patch in pixels; a multiple of `granularity`.
     package var patchSize: Int
-    /// Blocks of this many pixels squared become channels before the first convolution.
+    /// Blocks of `blockSize` x `blockSize` pixels become channels before the first convolution.
     package var blockSize = 2
-    /// Feature maps of each stage; each stage is half the size of the one before.
+    /// Number of feature maps of each stage; each stage is half the size of the one before.
     package var widths = [16, 32, 64, 64]
-    /// Latent channels of each stage; 0 where the decoder gets nothing from the encoder.
+    /// Number of latent channels of each stage; 0 where the decoder gets nothing from the encoder.
     package var latents = [0, 4, 8, 16]
-    /// What the last layer's numbers stand for.
+    /// Meaning of the last layer's outputs.
     package var output = Output.intensity
-    /// Whether a second last layer puts out the spread of every value.
+    /// Whether the network has a second last layer that predicts the spread of every value.
     package var predictsScales = false
 
     package enum Output: String, Codable, Sendable {
       case intensity
-      /// Logits of numbers between 0 and 1; the reconstruction is their logistic function.
+      /// Logits of numbers between 0 and 1; the reconstruction is the logistic function of the logits.
       case probability
     }
 
@@ -48,7 +48,7 @@ package final class VAE {
       self.patchSize = patchSize
     }
 
-    /// Edges of what the network sees are multiples of this.
+    /// Height and width of the network's input must be multiples of this.
     package var granularity: Int { blockSize << (widths.count - 1) }
 
     /// Shapes of the latents of `n` patches, stage by stage; `nil` where a stage has none.
@@ -59,7 +59,7 @@ package final class VAE {
       }
     }
 
-    /// What makes these numbers unusable, as a sentence; `nil` where nothing does.
+    /// A sentence that says which of these numbers is not supported; `nil` if all are.
     package var fault: String? {
       if channels < 1 || channels > 64 { return "\(channels) channels; 1 to 64 are supported" }
       if blockSize < 1 || blockSize > 8 { return "blocks of \(blockSize) pixels; 1 to 8 are supported" }
@@ -85,10 +85,11 @@ package final class VAE {
   private var buffers = Plans<Buffers>()
   private var current: Buffers?
 
-  /// What one stage of the decoder does: comes from the stage below, takes in its latent, goes on.
+  /// One stage of the decoder: takes the features of the next coarser stage, adds its latent, and makes the stage's
+  /// features.
   private struct Decoder {
     let enter: Sequential?  // from the next coarser stage; nil at the coarsest
-    let posteriorFromEncoder: Convolution?  // to means and log-variances
+    let posteriorFromEncoder: Convolution?  // outputs means and log-variances
     let posteriorFromDecoder: Convolution?
     let latent: GaussianLatent?
     let expand: Convolution?  // from z to feature maps
@@ -100,14 +101,14 @@ package final class VAE {
     }
   }
 
-  /// Tensors of one patch shape that belong to no layer.
+  /// Tensors that belong to no layer, for one shape of patches.
   private final class Buffers {
     let blocks: Tensor  // [n, h / 2, w / 2, 4c]
     let reconstruction: Tensor  // [n, h, w, c]
     let scales: Tensor?  // [n, h, w, c]
-    let gradient: Tensor  // [n, h, w, c]; by what a last layer put out, then by the input
+    let gradient: Tensor  // [n, h, w, c]; by the outputs of a last layer, then by the input
     let blockGradient: Tensor
-    // `nil` for stages without a latent.
+    // One entry per stage; `nil` where the stage has no latent.
     var statistics: [Tensor?]
     var states: [Tensor?]
     var featureGradients: [Tensor?]
@@ -182,33 +183,34 @@ package final class VAE {
       + (scaleOutput?.parameters ?? [])
   }
 
-  /// Divergence of each latent channel in the last `forward`, in nats a patch, stage by stage.
+  /// Divergence of each latent channel in the last `forward`, in nats per patch, one array per stage.
   ///
-  /// Where processes share a batch each sets the whole batch's before `backward`.
+  /// If several processes share a batch, each sets the divergences of the whole batch before `backward`.
   package var divergences: [[Double]] {
     get { decoders.map { $0.latent?.divergences ?? [] } }
     set { for (decoder, values) in zip(decoders, newValue) { decoder.latent?.divergences = values } }
   }
 
-  /// Divergence of each cell in the last `forward`, in nats, `[n, h / 2^k, w / 2^k, 1]`, of the stages with a latent.
+  /// Divergence of each cell in the last `forward`, in nats, `[n, h / 2^k, w / 2^k, 1]` for each stage with a latent.
   package var divergenceMaps: [Tensor] { decoders.compactMap { $0.latent?.divergenceMap } }
 
-  /// Spread of every value in the last `forward`, the shape of its reconstruction, in intensities: mean absolute
-  /// difference for a Laplace likelihood, standard deviation for a Gaussian one. `nil` where the network predicts none.
+  /// Spread of every value in the last `forward`, with the shape of the reconstruction, in intensities: mean
+  /// absolute difference for a Laplace likelihood, standard deviation for a Gaussian one. `nil` if the network predicts
+  /// none.
   package var scales: Tensor? { current?.scales }
 
-  /// Posteriors of the last `forward`, stage by stage, `[n, h / 2^stage, w / 2^stage, 2k]` in blocks: the `k` means, then
-  /// the `k` log-variances. `nil` where a stage has no latent.
+  /// Posteriors of the last `forward`, stage by stage, `[n, h / 2^stage, w / 2^stage, 2k]` in blocks: the `k` means,
+  /// then the `k` log-variances. `nil` where a stage has no latent.
   package var posteriors: [Tensor?] { current?.statistics ?? [] }
 
-  /// Encodes, samples and decodes.
+  /// Encodes the input, samples the latents and decodes them.
   ///
   /// - Parameters:
   ///   - x: normalized intensities, nominally 0...1, `[n, h, w, c]`, `h` and `w` multiples of the granularity.
-  ///   - generator: source of the posterior's noise; `nil` takes its mean, as scoring does.
-  ///   - share: which patches of a batch these are; `nil` where they are all.
-  /// - Returns: the reconstruction, same shape, valid until the next call; intensities, or probabilities where the
-  ///   architecture says so.
+  ///   - generator: source of the posterior's noise; `nil` uses the posterior's mean, as scoring does.
+  ///   - share: which patches of the batch these are; `nil` if they are the whole batch.
+  /// - Returns: the reconstruction, same shape, valid until the next call; probabilities if `architecture.output` is
+  ///   `probability`, otherwise intensities.
   package func forward(
     _ x: Tensor, sampling generator: inout RandomGenerator?, share: BatchShare? = nil
   ) throws -> Tensor {
@@ -234,22 +236,24 @@ package final class VAE {
     }
   }
 
-  /// Decodes latents, whatever they were made from.
+  /// Decodes latents, which may come from anywhere.
   ///
-  /// - Parameter latents: of each stage, of `latentShapes`; `nil` where a stage has none.
-  /// - Returns: as of `forward`.
+  /// - Parameter latents: latents of each stage, with the shapes that `latentShapes` returns; `nil` where a stage has
+  ///   none.
+  /// - Returns: the reconstruction, as from `forward`.
   package func decode(_ latents: [Tensor?], patches n: Int) throws -> Tensor {
     let size = architecture.patchSize
     let b = try prepare(Shape(n, size, size, architecture.channels))
     return try decode(in: b) { stage, _ in latents[stage] }
   }
 
-  /// Latents of the last `forward`, stage by stage, valid until the next; `nil` where a stage has none.
+  /// Latents of the last `forward`, stage by stage, valid until the next call; `nil` where a stage has none.
   package var latents: [Tensor?] { decoders.map { $0.latent?.z } }
 
-  /// From the coarsest stage to the finest.
+  /// Runs the decoder from the coarsest stage to the finest.
   ///
-  /// - Parameter latent: gives the latent of a stage, which may look at what comes from the next coarser one.
+  /// - Parameter latent: returns the latent of a stage; its arguments are the stage's index and the features that come
+  ///   from the next coarser stage.
   private func decode(
     in b: Buffers, latent: (Int, Tensor?) throws -> Tensor?
   ) throws -> Tensor {
@@ -276,13 +280,14 @@ package final class VAE {
     return b.reconstruction
   }
 
-  /// Sets every parameter's gradient for `loss + sum over stages of weight * divergence`.
+  /// Sets the gradients of all parameters for `loss + sum over stages of weight * divergence`.
   ///
   /// - Parameters:
-  ///   - gradient: of the loss by the reconstruction of the last `forward`; zeros leave the divergence alone.
-  ///   - scaleGradient: of the loss by the logarithms of that forward's `scales`; `nil` where it has none.
-  ///   - divergenceWeights: what a nat of divergence of one patch counts, a number a stage.
-  ///   - freeNats: divergence a channel may have for nothing, in nats a patch.
+  ///   - gradient: gradient of the loss by the reconstruction of the last `forward`; with zeros only the divergence
+  ///     counts.
+  ///   - scaleGradient: gradient of the loss by the logarithms of that forward's `scales`; `nil` if it has none.
+  ///   - divergenceWeights: weight of a nat of divergence of one patch, one number per stage.
+  ///   - freeNats: divergence of a channel that costs nothing, in nats per patch.
   package func backwardToParameters(
     _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
   ) throws {
@@ -292,8 +297,8 @@ package final class VAE {
     try encoders[0].backwardToParameters(byFeatures)
   }
 
-  /// The same loss's gradient by the input of the last `forward`, `[n, h, w, c]`, valid until the next call. The
-  /// parameters stay as they are; their gradients do not.
+  /// Gradient of the same loss by the input of the last `forward`, `[n, h, w, c]`, valid until the next call. The
+  /// parameters do not change, but their gradients do.
   package func backwardToInput(
     _ gradient: Tensor, scaleGradient: Tensor? = nil, divergenceWeights: [Float], freeNats: Double
   ) throws -> Tensor {
@@ -305,7 +310,7 @@ package final class VAE {
     return b.gradient
   }
 
-  /// How a gradient goes through a layer.
+  /// Brings a gradient back through a layer.
   private typealias Pass = (any Layer, Tensor) throws -> Tensor
 
   /// - Returns: the gradient by the first stage's features.
@@ -339,8 +344,8 @@ package final class VAE {
     return g
   }
 
-  /// The gradient of a loss by the latents of the last `decode`, stage by stage, valid until the next call; `nil` where a
-  /// stage has none. Arguments as of `backwardToInput`.
+  /// Gradient of a loss by the latents of the last `decode`, stage by stage, valid until the next call; `nil` where a
+  /// stage has none. The arguments are those of `backwardToInput`.
   package func latentGradients(
     _ gradient: Tensor, scaleGradient: Tensor? = nil
   ) throws -> [Tensor?] {
@@ -357,7 +362,7 @@ package final class VAE {
     return result
   }
 
-  /// - Returns: the gradient by the feature maps that the last layers saw.
+  /// - Returns: the gradient by the feature maps that are the input of the last layers.
   private func backwardThroughOutput(
     _ gradient: Tensor, scaleGradient: Tensor?, in b: Buffers, pass: Pass
   ) throws -> Tensor {
@@ -388,7 +393,7 @@ package final class VAE {
 }
 
 extension VAE.Architecture {
-  /// What models of earlier versions do not state is as it was then.
+  /// Decodes an architecture; values that models of earlier versions do not store get the defaults of that time.
   package init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     channels = try values.decode(Int.self, forKey: .channels)

@@ -1,13 +1,15 @@
 import Foundation
 import Imaging
 
-/// What a scan or a case looks like to a stranger: a few numbers that a lesion hardly moves and another scanner, stain,
+/// A few numbers that describe how a scan or a case looks. A lesion hardly changes them, but another scanner, stain,
 /// organ or modality does.
 ///
-/// All are medians, quantiles or shares over the tissue, measured on the model's grid before normalization, and none
-/// changes when a channel is multiplied by a number or has one added to it: cases of one population differ in gain.
+/// All are medians, quantiles or shares over the tissue, measured on the model's grid before normalization. None
+/// changes when a channel is multiplied by a number or has a number added to it, because cases of one population differ
+/// in gain.
 package struct Appearance: Codable, Sendable, Equatable {
-  /// In the order of `AppearanceFeature.all`; `nil` where a feature is not defined, such as the noise of an empty channel.
+  /// Values in the order of `AppearanceFeature.all`; `nil` where a feature is not defined, such as the noise of an
+  /// empty channel.
   package var values: [Double?]
 
   package init(values: [Double?]) { self.values = values }
@@ -24,18 +26,18 @@ package struct Appearance: Codable, Sendable, Equatable {
     if showing.isEmpty, count > 0 { values[0] = 0 }
   }
 
-  /// A median over fewer pixels says nothing.
+  /// Fewest pixels over which a median is taken; a median of fewer is not reliable.
   static let fewestPixels = 50
-  /// Training leaves out scans with less tissue.
+  /// Scans with a smaller share of tissue do not count; training leaves them out too.
   static let leastTissueShare = 0.02
 
   private var tissueShare: Double { values.first.flatMap { $0 } ?? 0 }
 
-  /// Stored in models and indexes: four decimals are far finer than any difference that matters.
+  /// Rounds values for storage in models and indexes: four decimals are far finer than any difference that matters.
   private static func rounded(_ value: Double) -> Double { (value * 1e4).rounded() / 1e4 }
 
   /// - Parameter sorted: ascending.
-  /// - Returns: interpolated; `nil` where there are no values.
+  /// - Returns: the interpolated quantile; `nil` where there are no values.
   static func quantile(_ share: Double, of sorted: [some BinaryFloatingPoint]) -> Double? {
     guard !sorted.isEmpty else { return nil }
     let place = share * Double(sorted.count - 1)
@@ -46,48 +48,51 @@ package struct Appearance: Codable, Sendable, Equatable {
   }
 }
 
-/// One number of an appearance.
+/// One feature of an appearance, which has one value.
 package struct AppearanceFeature: Sendable, Equatable {
   package enum Kind: String, Sendable, CaseIterable {
     /// Share of the scan that is tissue, in 0...1.
     case tissueShare
-    /// Shorter edge in pixels of the model's grid, as a logarithm.
+    /// Logarithm of the shorter edge in pixels of the model's grid.
     case size
-    /// Micrometers a pixel of the model's grid, as a logarithm; undefined where the file does not say.
+    /// Logarithm of the edge length in micrometers of a pixel of the model's grid; undefined where the file does not
+    /// say.
     case pixelSize
     /// Share of the tissue where the channel has no data or its darkest value, in 0...1; 1 for a constant channel.
     case empty
-    /// Median above the channel's darkest value, in robust deviations, as a logarithm.
+    /// Logarithm of the median's height above the channel's darkest value, in robust standard deviations.
     case level
     /// Quartile skewness `(q75 + q25 - 2 q50) / (q75 - q25)`, in -1...1. Source: Bowley 1901.
     case asymmetry
-    /// `(q90 - q10) / (q75 - q25)`, as a logarithm.
+    /// Logarithm of `(q90 - q10) / (q75 - q25)`.
     case tails
-    /// Median absolute Laplacian in robust deviations, as a logarithm. Source: Immerkær 1996, doi:10.1006/cviu.1996.0060,
-    /// with a median in place of the mean.
+    /// Logarithm of the median absolute Laplacian in robust standard deviations. Source: Immerkær 1996,
+    /// doi:10.1006/cviu.1996.0060, with a median in place of the mean.
     case noise
-    /// Median absolute band between Gaussians of 0 and 1 pixel over that between 1 and 2, as a logarithm.
+    /// Logarithm of the ratio of two median absolute differences: the one between the images blurred by Gaussians of 0
+    /// and 1 pixel, over the one between the images blurred by 1 and 2 pixels.
     case sharpness
-    /// The same, one octave coarser: 1 to 2 over 2 to 4 pixels.
+    /// The same ratio one octave coarser: the difference between 1 and 2 pixels, over the one between 2 and 4.
     case structure
-    /// A channel's median above its darkest value among all channels', as a logarithm of its share.
+    /// Logarithm of a channel's share in the sum over channels. Each channel adds the height of its median above its
+    /// darkest value.
     case balance
     /// Quadrant correlation of two channels, in -1...1. Source: Mosteller 1946, doi:10.1214/aoms/1177730881.
     case correlation
-    /// Median absolute difference from the reconstruction over the normalized tissue, as a logarithm.
+    /// Logarithm of the median absolute difference between the normalized scan and its reconstruction, over the tissue.
     case residual
-    /// Distance of the encoding from those of the training scans, see `LatentReference`, as a logarithm.
+    /// Logarithm of the distance of the encoding from those of the training scans, see `LatentReference`.
     case encoding
   }
 
   package let kind: Kind
-  /// Zero-based; `nil` for what belongs to the whole scan.
+  /// Zero-based index of the channel; `nil` for features of the whole scan.
   package let channel: Int?
   package let other: Int?
-  /// Whether the scan has further channels, so that this one has to be named.
+  /// Whether the scan has further channels, so that this channel has to be named.
   private let isOneOfMany: Bool
 
-  /// Under which a reference stores it.
+  /// Key under which a reference stores the feature.
   package var key: String {
     ([kind.rawValue] + [channel, other].compactMap { $0.map { "\($0 + 1)" } }).joined(separator: " ")
   }
@@ -113,8 +118,8 @@ package struct AppearanceFeature: Sendable, Equatable {
     }
   }
 
-  /// A smaller difference is of no consequence, however sure. For logarithms it is a ratio of 1.22: training varies a
-  /// channel's gain by 15 % to either side.
+  /// Differences smaller than this are ignored, even if they are significant. For logarithms, 0.2 is a ratio of 1.22:
+  /// training varies a channel's gain by 15 % in either direction.
   var leastDifference: Double {
     switch kind {
     case .tissueShare, .empty: 0.05
@@ -135,7 +140,8 @@ package struct AppearanceFeature: Sendable, Equatable {
       + [feature(.encoding)]
   }
 
-  /// All pairs of few channels; of many only neighbours, since their number would drown the other features.
+  /// All pairs if there are at most 4 channels; otherwise only neighbours, because all pairs would outnumber the other
+  /// features.
   static func pairs(_ channels: Int) -> [(Int, Int)] {
     (0..<channels).flatMap { a in
       (a + 1..<max(channels, a + 1)).filter { channels <= 4 || $0 == a + 1 }.map { (a, $0) }

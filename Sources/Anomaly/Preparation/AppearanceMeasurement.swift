@@ -6,9 +6,9 @@ extension Appearance {
   /// Measures one scan.
   ///
   /// - Parameters:
-  ///   - scan: on the model's grid, before normalization.
-  ///   - tissue: of the same size.
-  ///   - depth: that of the tissue.
+  ///   - scan: image on the model's grid, before normalization.
+  ///   - tissue: mask of the same size.
+  ///   - depth: distance to the tissue's edge.
   init(of scan: Image, tissue: TissueMask, depth: [Float]) {
     let c = scan.channels
     let channels = (0..<c).map { Channel(scan.channels([$0]), tissue: tissue, depth: depth) }
@@ -55,7 +55,7 @@ extension Appearance {
   }
 }
 
-/// What is measured of one channel.
+/// Measurements of one channel.
 private struct Channel {
   struct Shape {
     var level: Double
@@ -66,10 +66,10 @@ private struct Channel {
     var structure: Double
   }
 
-  /// Pixels nearer to the tissue's edge are left out of the texture, where enough others remain.
+  /// Pixels nearer to the tissue's edge than this are left out of the texture, if enough others remain.
   private static let margin: Float = 2
 
-  /// Share of the tissue that holds nothing.
+  /// Share of the tissue without data or at the channel's darkest value.
   let empty: Double?
   /// Median above the darkest value, in the file's units.
   let height: Double?
@@ -85,7 +85,7 @@ private struct Channel {
     }
     let isConstant = !(brightest > darkest)
     let values = inside.map { image.samples[$0] }.filter(\.isFinite).sortedByBits()
-    // What lies at the darkest value is a missing part of the field of view, not dark tissue.
+    // Pixels at the darkest value are a missing part of the field of view, not dark tissue.
     let nothing = inside.count { !(image.samples[$0].isFinite && Double(image.samples[$0]) > darkest) }
     empty = inside.isEmpty ? nil : isConstant ? 1 : Double(nothing) / Double(inside.count)
     guard values.count >= Appearance.fewestPixels, !isConstant else {
@@ -100,7 +100,7 @@ private struct Channel {
     let quartiles = max(quantile(0.75) - quantile(0.25), least)
     height = max(median - darkest, least)
     let texture = Self.texture(of: image, depth: depth, filling: Float(median))
-    // Rounded to few levels, an image has differences of zero.
+    // An image that is rounded to few levels has differences of zero, so both terms are kept away from zero.
     func ratio(_ a: Double, _ b: Double) -> Double { log(max(a, 1e-3 * spread) / max(b, 1e-3 * spread)) }
     shape = Shape(
       level: log(max(median - darkest, least) / spread),
@@ -110,7 +110,8 @@ private struct Channel {
       structure: ratio(texture.bands[1], texture.bands[2]))
   }
 
-  /// Median absolute Laplacian, and medians of the bands between Gaussians of 0, 1, 2 and 4 pixels.
+  /// Median absolute Laplacian, and median absolute differences between images blurred by Gaussians of 0, 1, 2 and 4
+  /// pixels.
   private static func texture(
     of image: Image, depth: [Float], filling: Float
   ) -> (laplacian: Double, bands: [Double]) {

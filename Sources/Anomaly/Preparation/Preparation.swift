@@ -3,23 +3,23 @@ import Foundation
 import Imaging
 import Threads
 
-/// What is done to every scan before the model sees it; stored in the model file and applied again when scoring.
+/// The steps applied to every scan before the model sees it; stored in the model file and applied again when scoring.
 package struct Preparation: Codable, Sendable, Equatable {
   package var normalization: Normalization
-  /// Scans are reduced by this whole factor first, unless `micrometersPerPixel` says how.
+  /// Whole factor by which scans are reduced first, unless `micrometersPerPixel` is set.
   package var reduction: Int
-  /// See `ScanReading`.
+  /// Level of a pyramid to read, see `ScanReading`.
   package var level: Int?
   package var micrometersPerPixel: Double?
   package var channels: Int
-  /// Where a scan counts as tissue is read off these channels; `nil` for all. A lesion in a channel is looked for only
-  /// where that channel was acquired.
+  /// Channels that decide where a scan shows tissue; `nil` for all. A lesion in a channel is looked for only where that
+  /// channel was acquired.
   package var tissueChannels: [Int]?
-  /// Where set, the mean over this neighbourhood (deviation of a Gaussian, in pixels of the model's grid) is subtracted
-  /// before normalization, for scans whose background varies more than their lesions. Source of the idea: Graham 2015,
-  /// "Kaggle diabetic retinopathy detection competition report".
+  /// If set, the local mean (Gaussian of this standard deviation, in pixels of the model's grid) is subtracted before
+  /// normalization, for scans whose background varies more than their lesions. Source of the idea: Graham 2015, "Kaggle
+  /// diabetic retinopathy detection competition report".
   package var localContrast: Float?
-  /// `nil`, as in models made before it could be chosen, is `bright`.
+  /// How tissue differs from the background. `nil` stands for `bright`, as in models made before this could be chosen.
   package var tissueAppearance: TissueMask.Look?
 
   package init(
@@ -43,14 +43,14 @@ extension Preparation {
   package func reading(limits: TIFFLimits = .default) -> ScanReading {
     var reading = ScanReading(
       channels: channels, limits: limits, level: level, micrometersPerPixel: micrometersPerPixel)
-    // What looks far around has to see all of a scan.
+    // The local mean looks far around a pixel and needs the whole scan.
     if localContrast != nil { reading.largestWhole = limits.maximumPixels }
     return reading
   }
 
-  /// The whole factor by which a scan, or a level of one, is reduced to the model's grid.
+  /// The whole factor by which a scan, or a level of a scan, is reduced to the model's grid.
   ///
-  /// - Parameter size: of its pixels.
+  /// - Parameter size: size of the scan's pixels.
   func factor(for size: PixelSize?) -> Int {
     guard let micrometersPerPixel, let size else { return reduction }
     let factor = (micrometersPerPixel / size.x).rounded()
@@ -64,19 +64,19 @@ extension Preparation {
   }
 }
 
-/// A scan on the model's grid, and what brings it there at its own size.
+/// A scan on the model's grid, with the parameters to normalize it at its own size.
 package struct PreparedImage: Sendable {
   package var scan: PreparedScan
-  /// By which the scan was reduced.
+  /// Factor by which the scan was reduced.
   package var factor: Int
   fileprivate var parameters: NormalizationParameters
-  /// What was subtracted, on the model's grid.
+  /// Local mean that was subtracted, on the model's grid.
   fileprivate var background: Image?
 
-  /// What the scan would be in its file, had it been `grid` on the model's grid; `nil` where the normalization cannot be
-  /// undone.
+  /// Converts `grid`, an image on the model's grid, to the size and units of the scan's file; `nil` where the
+  /// normalization cannot be undone.
   ///
-  /// - Parameter scan: as read, for its size.
+  /// - Parameter scan: the scan as read; only its size is used.
   package func undone(_ grid: Image, over scan: Image) -> Image? {
     guard parameters.canBeUndone, background == nil else { return nil }
     return parameters.undo(grid.enlarged(by: factor, over: scan))
@@ -90,7 +90,7 @@ extension Preparation {
     return prepare(reduced: Parallel.map(images.count) { images[$0].reduced(by: factors[$0]) }, by: factors)
   }
 
-  /// - Parameter images: already on the model's grid, each reduced by its factor.
+  /// - Parameter images: scans already on the model's grid, each reduced by its factor.
   func prepare(reduced images: [Image], by factors: [Int]) -> [PreparedImage] {
     var reduced = images
     let masks = Normalization.tissue(
@@ -125,7 +125,7 @@ extension Preparation {
     }
   }
 
-  /// A scan at its own size, normalized as on the model's grid.
+  /// Normalizes a scan at its own size with the parameters found on the model's grid.
   func normalized(_ image: Image, as prepared: PreparedImage) -> Image {
     guard let background = prepared.background else { return normalization.apply(prepared.parameters, to: image) }
     let whole = background.enlarged(by: prepared.factor, over: image)
@@ -134,7 +134,7 @@ extension Preparation {
 }
 
 extension Image {
-  /// Gaussian mean over tissue alone, so that a dark surround does not weigh on the rim.
+  /// Gaussian mean over tissue alone, so that a dark background does not lower the mean at the tissue's edge.
   fileprivate func localMean(over mask: TissueMask, sigma: Float) -> Image {
     var values = self
     var weights = self
@@ -149,7 +149,7 @@ extension Image {
     var mean = values.blurred(sigma: sigma)
     let share = weights.blurred(sigma: sigma)
     for i in mean.samples.indices {
-      // Far outside tissue there is nothing to take the mean of: the scan itself stands in, and nothing is left of it.
+      // Far outside tissue there is nothing to average: use the scan's own value, so that subtraction leaves 0.
       mean.samples[i] =
         share.samples[i] > 1e-3 ? mean.samples[i] / share.samples[i] : samples[i].isNaN ? 0 : samples[i]
     }

@@ -1,16 +1,16 @@
 import Imaging
 
-/// A scan on the model's own grid.
+/// A scan on the model's grid.
 package struct PreparedScan: Sendable {
-  /// Normalized and reduced, nominally 0...1; `NaN` where there is no data.
+  /// Normalized and reduced image, nominally 0...1; `NaN` where there is no data.
   package let image: Image
   package let tissue: TissueMask
   /// Distance to the tissue's edge in pixels, `[height, width]`; 0 outside tissue and where there is no data.
   let depth: [Float]
-  /// What it looked like before normalization; `nil` for what is no whole scan.
+  /// Appearance before normalization; `nil` where the image is not a whole scan.
   package let appearance: Appearance?
 
-  /// - Parameter depth: within a larger scan; by default it is worked out from the tissue.
+  /// - Parameter depth: depth measured within a larger scan; by default it is computed from the tissue.
   package init(image: Image, tissue: TissueMask, depth: [Float]? = nil, appearance: Appearance? = nil) {
     self.image = image
     self.tissue = tissue
@@ -25,12 +25,13 @@ package struct PreparedScan: Sendable {
 }
 
 extension Appearance {
-  /// The appearance of a case, from scans that are all of it. Scans with next to no tissue are left out.
+  /// The appearance of a case. `scans` must be all scans of the case; scans with next to no tissue are left out.
   package init(of scans: [PreparedScan]) { self.init(of: scans.compactMap(\.appearance)) }
 }
 
 extension Image {
-  /// Brings a layer from the model's grid to the scan's own; the grid may reach past the scan's edge by part of a pixel.
+  /// Enlarges a layer from the model's grid to the scan's own. The grid may reach past the scan's edge by part of a
+  /// pixel.
   func enlarged(by factor: Int, over scan: Image) -> Image {
     guard factor > 1 else { return self }
     let wide = resized(width: width * factor, height: height * factor)

@@ -4,19 +4,20 @@ import Foundation
 import Imaging
 import Threads
 
-/// A slide with all that is needed to bring any part of it onto the model's grid.
+/// A slide with everything needed to bring any part of it onto the model's grid.
 package struct PreparedSlide: Sendable {
   package let slide: Slide
   let factor: Int
   let tissue: SlideTissue
   let normalization: Normalization
   let parameters: NormalizationParameters
-  /// Parts of it with tissue, as what the slide as a whole looks like is read off them.
+  /// Fields of view that show tissue; the appearance of the whole slide is measured on them.
   package let fields: [PreparedScan]
-  /// The whole, normalized, up to `SlideSurvey.longestEdge` pixels along the longer edge; `nil` where it is not kept.
+  /// The whole slide, normalized, at most `SlideSurvey.longestEdge` pixels along the longer edge; `nil` if it is not
+  /// kept.
   package var overview: Image?
 
-  /// Pixels of the model's grid.
+  /// Width of the model's grid.
   package var width: Int { tissue.width }
   package var height: Int { tissue.height }
   package var channels: Int { parameters.offset.count }
@@ -30,7 +31,7 @@ package struct PreparedSlide: Sendable {
     )
   }
 
-  /// - Parameter part: of the slide, on the model's grid.
+  /// - Parameter part: part of the slide on the model's grid.
   package func normalized(_ part: Image) -> Image { normalization.apply(parameters, to: part) }
 
   /// Size of a pixel of the model's grid; `nil` where the file does not say.
@@ -38,7 +39,7 @@ package struct PreparedSlide: Sendable {
 }
 
 extension Preparation {
-  /// Reads where a slide's tissue is, and fields of it.
+  /// Reads where a slide's tissue is, and fields of view in the tissue.
   package func survey(_ slide: Slide) throws(ScanFault) -> SlideSurvey {
     guard localContrast == nil else {
       throw ScanFault(
@@ -54,10 +55,10 @@ extension Preparation {
     } catch { throw ScanFault(error) }
   }
 
-  /// A slide is normalized by itself, whatever else its case holds, unless the training set gave the parameters.
+  /// Normalizes a slide by itself, whatever else its case holds, unless the training set determined the parameters.
   package func prepare(_ survey: SlideSurvey, keepsOverview: Bool = true) -> PreparedSlide {
     let masks = survey.fieldAreas.map { survey.tissue.mask(of: $0) }
-    // Fields lie in tissue: what the background looks like, only the overview shows.
+    // Fields lie in tissue: only the overview shows the background.
     let parameters = normalization.parameters(
       of: survey.fields + [survey.overview], tissue: masks.map(\.mask) + [survey.overviewMask])
     let fields = Parallel.map(survey.fields.count) { i in
@@ -73,7 +74,7 @@ extension Preparation {
 }
 
 extension SlideTissue {
-  /// Which pixels of an area of the grid are tissue, and how far from its edge.
+  /// The mask of the tissue in an area of the grid, and each pixel's distance to the tissue's edge.
   func mask(of area: PixelRectangle) -> (mask: TissueMask, depth: [Float]) {
     var depth = [Float](repeating: 0, count: area.width * area.height)
     depth.withUnsafeMutableBufferPointer { depth in

@@ -4,15 +4,15 @@ import Foundation
 import Imaging
 import Numerics
 
-/// A scan too large to be held: what its file says of it, to be read piece by piece.
+/// A scan too large to be held in memory: a description of its file, so that the pixels can be read piece by piece.
 package struct Slide: Sendable {
   package let path: String
   /// The scan at full size, then the smaller levels of its pyramid.
   package let levels: [ScanLevel]
-  /// The one that is analyzed.
+  /// The level that is analyzed.
   package let level: ScanLevel
   package let limits: TIFFLimits
-  /// The file as it was when it was first looked at: it is read again and again, and has to stay the same.
+  /// State of the file when the slide was first looked at. The file is read many times and must not change in between.
   let state: FileState?
 
   init(path: String, levels: [ScanLevel], level: ScanLevel, limits: TIFFLimits) {
@@ -23,7 +23,7 @@ package struct Slide: Sendable {
     state = FileState(ofFile: path)
   }
 
-  /// The whole slide, at most so many pixels along its longer edge.
+  /// The whole slide as an image with at most `longestEdge` pixels along its longer edge.
   func overview(longestEdge: Int) throws(NormaError) -> Image {
     let source = levels.last { max($0.width, $0.height) >= longestEdge } ?? level
     let factor = max(1, (max(source.width, source.height) + longestEdge - 1) / longestEdge)
@@ -36,16 +36,16 @@ package struct Slide: Sendable {
     return result
   }
 
-  /// A part of the analyzed level on a grid that is smaller by a factor.
+  /// Reads a part of the analyzed level, reduced by `factor`.
   ///
-  /// - Parameter area: in pixels of that grid.
+  /// - Parameter area: in pixels of the reduced grid.
   func part(_ area: PixelRectangle, reducedBy factor: Int, from file: TIFFFile) throws(NormaError) -> Image {
     var result = Image(
       width: area.width, height: area.height, channels: level.channels,
       pixelSize: level.pixelSize?.multiplied(by: factor))
     let left = area.x * factor
     let width = min(area.width * factor, level.width - left)
-    // Few rows at a time: with a large factor even a small part covers much of the level.
+    // Read few rows at a time: with a large factor even a small part covers much of the level.
     let step = max(1, Self.pixelsAtOnce / max(width * factor, 1))
     for top in stride(from: 0, to: area.height, by: step) {
       let rows = min(step, area.height - top)
@@ -62,16 +62,16 @@ package struct Slide: Sendable {
   private static let pixelsAtOnce = 1 << 22
 }
 
-/// What is read of a slide before anything else: where its tissue is, and some fields of view in it.
+/// The first reading of a slide: where its tissue is, and some fields of view in the tissue.
 package struct SlideSurvey: Sendable {
   package let slide: Slide
-  /// By which the analyzed level is reduced to the model's grid.
+  /// Factor by which the analyzed level is reduced to the model's grid.
   package let factor: Int
   let tissue: SlideTissue
-  /// As read, up to `longestEdge` pixels along the longer edge.
+  /// Overview before normalization, at most `longestEdge` pixels along the longer edge.
   let overview: Image
   let overviewMask: TissueMask
-  /// As read, on the model's grid.
+  /// Fields of view before normalization, on the model's grid.
   let fields: [Image]
   let fieldAreas: [PixelRectangle]
 
@@ -81,8 +81,8 @@ package struct SlideSurvey: Sendable {
   private static let leastTissue = 0.3
 
   /// - Parameters:
-  ///   - channels: those that show tissue; `nil` for all.
-  ///   - look: what sets tissue apart.
+  ///   - channels: the channels that show tissue; `nil` for all.
+  ///   - look: how tissue differs from the background.
   init(
     of slide: Slide, factor: Int, channels: [Int]?, appearing look: TissueMask.Look
   ) throws(NormaError) {
@@ -101,7 +101,7 @@ package struct SlideSurvey: Sendable {
     self.fields = fields
   }
 
-  /// Fields drawn at random from those that show tissue, the same every time.
+  /// Draws fields at random from those that show tissue; the seed is fixed, so a slide always gets the same fields.
   private static func areas(in tissue: SlideTissue) -> [PixelRectangle] {
     let (width, height) = (min(fieldEdge, tissue.width), min(fieldEdge, tissue.height))
     var found: [(area: PixelRectangle, share: Double)] = []
@@ -114,22 +114,22 @@ package struct SlideSurvey: Sendable {
     }
     var random = RandomGenerator(seed: 0xF1E1D)
     let full = found.filter { $0.share >= leastTissue }.shuffled(using: &random)
-    // A slide with crumbs of tissue alone gives the areas with most of them.
+    // A slide with only crumbs of tissue has no such field: take those with the largest share of tissue.
     let chosen = full.isEmpty ? found.sorted { $0.share > $1.share } : full
     return chosen.prefix(mostFields).map(\.area).sorted { ($0.y, $0.x) < ($1.y, $1.x) }
   }
 }
 
-/// Where a slide's tissue is, as found on its overview, at any place of the model's grid.
+/// A map of a slide's tissue, found on the overview, that can be queried at any place of the model's grid.
 struct SlideTissue: Sendable {
-  /// Pixels of the model's grid.
+  /// Width of the model's grid.
   let width: Int
   let height: Int
   private let columns: Int
   private let rows: Int
-  /// Pixels of the grid that a cell of the overview covers.
+  /// Number of grid pixels that a cell of the overview covers, along x and y.
   private let cell: SIMD2<Float>
-  /// Distance of each cell's center to the tissue's edge in pixels of the grid, negative outside.
+  /// Distance of each cell's center to the tissue's edge in pixels of the grid, negative outside tissue.
   private let signed: [Float]
 
   init(_ mask: TissueMask, width: Int, height: Int) {
@@ -157,9 +157,9 @@ struct SlideTissue: Sendable {
     return Double(count) / Double(xs.count * ys.count)
   }
 
-  /// Distance to the tissue's edge, interpolated; 0 outside tissue.
+  /// Writes the distance to the tissue's edge, interpolated and in pixels of the grid, to `target`; 0 outside tissue.
   ///
-  /// - Parameter xs: columns of one row.
+  /// - Parameter xs: columns of row `y`.
   func depths(atY y: Int, xs: Range<Int>, into target: UnsafeMutablePointer<Float>, stride: Int) {
     let (top, bottom, down) = Self.neighbours((Float(y) + 0.5) / cell.y - 0.5, rows)
     for (k, x) in xs.enumerated() {

@@ -3,27 +3,28 @@ import Files
 import Foundation
 import Imaging
 
-/// One scan of a case as it was read: a file, or a page of one.
+/// One scan of a case as it was read: a file, or one page of a file.
 package struct SourceScan: Sendable {
-  /// File name without its ending, with `-p001` and so on for the pages of a stack; unique within its case.
+  /// File name without its ending, with the suffix `-p001` and so on for pages of a stack; unique within its case.
   package var name: String
-  /// Relative to the study.
+  /// Path of the file, relative to the study.
   package var path: String
   package var page: Int?
   package var sha256: String?
-  /// What was read, or why nothing was, in one sentence.
+  /// The scan's content, or one sentence that says why it could not be read.
   package var content: Result<Content, ScanFault>
-  /// Cases that norma made it of, empty where it does not say; `nil` for a real scan.
+  /// Names of the cases that norma made this picture from, empty where the file does not name them; `nil` for a real
+  /// scan.
   package var origins: [String]?
-  /// What the file says in words; empty unless asked for.
+  /// Text that the file's metadata holds; empty unless `ScanReading.keepsMetadata` is set.
   package var metadata: [String: String] = [:]
-  /// The scan at its full size, where a smaller level of it was read whole.
+  /// The scan at its full size, if a smaller level of it was read whole.
   package var base: ScanLevel?
 
   package enum Content: Sendable {
-    /// Decoded whole.
+    /// A scan that was decoded whole.
     case image(Image)
-    /// Too large for that.
+    /// A scan that is too large to be decoded whole.
     case slide(Slide)
 
     package var channels: Int {
@@ -37,18 +38,18 @@ package struct SourceScan: Sendable {
 
 /// How scans are read from their files.
 package struct ScanReading: Sendable, Equatable {
-  /// What a model expects; `nil` takes scans as they are.
+  /// Number of channels that a model expects; `nil` takes scans as they are.
   package var channels: Int?
   package var limits: TIFFLimits
-  /// Which level of a pyramid to read, 0 the largest.
+  /// Level of a pyramid to read; 0 is the largest.
   package var level: Int?
-  /// Edge of a pixel of the model's grid; the smallest level that is fine enough is read. Rules over `level`.
+  /// Edge length of a pixel of the model's grid. The smallest level that is fine enough is read. Overrides `level`.
   package var micrometersPerPixel: Double?
-  /// Scans of more pixels are slides.
+  /// Scans with more pixels than this are read as slides.
   package var largestWhole = 1 << 24
-  /// Whether what files say in words, patients' names among it, is read at all.
+  /// Whether the text of a file's metadata, which may contain patients' names, is read at all.
   package var keepsMetadata = false
-  /// Whether pictures that norma made up count as scans.
+  /// Whether synthetic pictures made by norma count as scans.
   package var takesSynthetic = true
 
   /// The largest whole factor between a level as it is read and the model's grid.
@@ -65,16 +66,17 @@ package struct ScanReading: Sendable, Equatable {
 }
 
 extension SourceScan {
-  /// The picture, where it was decoded whole.
+  /// The picture, if it was decoded whole.
   package var image: Image? { if case .success(.image(let image)) = content { image } else { nil } }
 
-  /// How much of it is missing, as a sentence; `nil` where all is there, nothing is, or it is not known yet.
+  /// A sentence that says how much of the scan is missing; `nil` where nothing or everything is missing, or where the
+  /// missing share is not known yet.
   package func incompleteness(in study: Study) -> String? {
     guard case .success(.image(let image)) = content, image.missingShare > 0 else { return nil }
     return Self.incompleteness("\(study.path)/\(path)", share: image.missingShare)
   }
 
-  /// - Parameter share: of a file that is missing, above 0.
+  /// - Parameter share: share of the file that is missing, above 0.
   package static func incompleteness(_ path: String, share: Double) -> String {
     "\(path): \(max(1, Int((100 * share).rounded()))) % of it is missing or broken and counts as no data."
   }
@@ -102,7 +104,7 @@ extension ScanReading {
     }
     do throws(NormaError) {
       if level.pixels > Double(largestWhole) {
-        // What cannot be decoded or is too large is told now, not when a study's other scans have been measured by it.
+        // Find pages that cannot be decoded or are too large now, before the study's other scans have been measured.
         for page in level.pages { _ = try file.bands(ofPage: page) }
         return (.slide(Slide(path: file.path, levels: levels, level: level, limits: limits)), nil)
       }
@@ -150,15 +152,15 @@ extension ScanReading {
     return levels[level]
   }
 
-  /// Pixel sizes that differ by less are the same: writers round.
+  /// Pixel sizes whose ratio is at most this count as equal, because writers round them.
   private static let tolerance = 1.02
 }
 
-/// How files that norma made up begin their description (tag 270).
+/// The text at the beginning of the description (tag 270) of synthetic files made by norma.
 package enum SyntheticLabel {
   package static let prefix = "synthetic, not a scan: "
 
-  /// Before the names of the cases that a picture was made of, as a JSON array.
+  /// Text before the JSON array that names the cases a picture was made from.
   private static let origins = ", of cases "
 
   package static func text(_ details: String, of cases: [String]) -> String {
@@ -167,7 +169,7 @@ package enum SyntheticLabel {
     return prefix + details + ((try? encoder.encode(cases)).map { origins + String(decoding: $0, as: UTF8.self) } ?? "")
   }
 
-  /// - Returns: `nil` for a real scan; nothing where a made-up one does not say what it was made of.
+  /// - Returns: names of the cases the picture was made from, empty if it does not name them; `nil` for a real scan.
   static func origins(of scan: TIFFScan, in file: TIFFFile) -> [String]? {
     guard let text = file.pages[scan.pages[0] - 1].description, text.hasPrefix(prefix) else { return nil }
     guard let place = text.range(of: origins, options: .backwards) else { return [] }
@@ -175,8 +177,8 @@ package enum SyntheticLabel {
   }
 }
 
-/// What fails one scan, while the other scans of its study go on: a type of its own, so that nothing that ends a run is
-/// taken for it.
+/// An error of one scan that does not stop the other scans of its study. It has its own type, so that an error that
+/// ends a run cannot be mistaken for it.
 package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
   package let error: NormaError
 
@@ -193,20 +195,20 @@ package struct ScanFault: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension Study {
-  /// Reads all scans of a case. A file that cannot be read is a scan with a fault; nothing is left out.
+  /// Reads all scans of a case. A file that cannot be read becomes a scan with a fault; nothing is left out.
   package func scans(of item: Case, reading: ScanReading = ScanReading()) -> [SourceScan] {
     var result: [SourceScan] = []
     read(item, reading: reading) { result.append($0) }
     return result
   }
 
-  /// Reads the scans of a case one by one, in their order, so that no two of them have to be held.
+  /// Reads the scans of a case one after the other, in order, so that only one is held in memory at a time.
   package func read(_ item: Case, reading: ScanReading, each: (SourceScan) throws -> Void) rethrows {
     var taken: Set<String> = []
     for (file, name) in zip(item.files, Self.scanNames(of: item.files)) {
       try readFile(file, named: name, reading: reading) { scan in
         var scan = scan
-        // Names that would be one where letter case does not count get a number, as do pages called like another file.
+        // Names that would be equal if letter case is ignored get a number. So do pages named like another file.
         let plain = scan.name
         var number = 2
         while !taken.insert(scan.name.lowercased()).inserted {
@@ -224,13 +226,13 @@ extension Study {
     let full = path + "/" + file
     var state = FileState(ofFile: full)
     let digest = Self.digest(ofFile: full)
-    // The digest would be that of other contents than those that are scored, or found wanting.
+    // If the file changed, the digest would belong to other contents than those that were scored or reported as faulty.
     func hasChanged() -> Bool {
       let now = FileState(ofFile: full)
       guard now == state else { return true }
       guard let known = state, !known.isSettled else { return false }
       guard Self.digest(ofFile: full) == digest else { return true }
-      // Once it is settled the pages to come need no digest of the whole file each.
+      // Once the file's state is settled, later pages do not need another digest of the whole file.
       state = now
       return false
     }
@@ -259,7 +261,7 @@ extension Study {
               found: "all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
                 + "expected", remedy: "Export the scan itself"))))
     }
-    // Pages that cannot be found are told of as one scan.
+    // All pages that cannot be found are reported as one scan.
     let stacked = tiff.scans.count > 1 || tiff.defect != nil
     func suffix(_ page: Int) -> String {
       stacked ? "-p" + String(repeating: "0", count: max(0, 3 - "\(page)".count)) + "\(page)" : ""
@@ -286,8 +288,8 @@ extension Study {
     }
   }
 
-  /// Stems of the files; where two would be the same (or differ in case alone), or one is another's whole name, their
-  /// endings stay.
+  /// File names without their endings. A file keeps its ending if two names would otherwise be equal (ignoring case),
+  /// or if one would equal the whole name of another file.
   static func scanNames(of files: [String]) -> [String] {
     let wholes = files.map(FilePath.name)
     let stems = wholes.map(FilePath.withoutEnding)

@@ -4,12 +4,13 @@ import Imaging
 
 /// A folder of scans, sorted into cases.
 ///
-/// `STUDY/CASE/*.tif`: a folder is a case and its files are its scans, at any depth; `STUDY/*.tif`: a file is a case.
+/// In `STUDY/CASE/*.tif`, a folder, at any depth, is a case and its files are its scans. In `STUDY/*.tif`, each file is
+/// a case.
 package struct Study: Sendable {
   package struct Case: Sendable, Equatable {
-    /// Folder relative to the study, or the file's name without its ending.
+    /// Path of the folder relative to the study, or the file's name without its ending.
     package var name: String
-    /// Scan files relative to the study, sorted.
+    /// Paths of the scan files relative to the study, sorted.
     package var files: [String]
 
     package init(name: String, files: [String]) {
@@ -22,12 +23,13 @@ package struct Study: Sendable {
   /// Sorted by name.
   package let cases: [Case]
 
-  /// What lies in the folder and is no part of the study, a sentence each; files that are no scans are not told of.
+  /// One sentence for each thing in the folder that is left out of the study; files that are not scans are not
+  /// mentioned.
   package let notes: [String]
-  /// Files whose names are no text, by which no file can be opened.
+  /// Files whose paths are not UTF-8 text, so that they cannot be opened.
   let unopenable: Set<String>
 
-  /// Cases that are known, without a look at the folder.
+  /// Makes a study of known cases, without looking at the folder.
   package init(path: String, cases: [Case]) { self.init(path: path, cases: cases, notes: [], unopenable: []) }
 
   private init(path: String, cases: [Case], notes: [String], unopenable: Set<String>) {
@@ -37,7 +39,7 @@ package struct Study: Sendable {
     self.unopenable = unopenable
   }
 
-  /// The same study with some of its cases alone.
+  /// The same study with only the cases for which `isPart` returns `true`.
   package func part(_ isPart: (Case) -> Bool) -> Study {
     Study(path: path, cases: cases.filter(isPart), notes: notes, unopenable: unopenable)
   }
@@ -79,14 +81,16 @@ package struct Study: Sendable {
 
   /// - Parameter files: relative to the study.
   private static func cases(of files: [String]) -> [Case] {
-    // By bytes: names that differ only in how an accent is written are equal for Swift, and two for the file system.
+    // Group by bytes: Swift takes names that differ only in how an accent is encoded as equal, the file system does
+    // not.
     let folders = Dictionary(grouping: files) { Array(FilePath.folder(of: $0).utf8) }
     var cases: [Case] = []
     for (folder, files) in folders {
       if folder.isEmpty {
         for file in files {
           let stem = FilePath.withoutEnding(file)
-          // Two files that differ only in their ending, or a file named like a folder or another file, stay apart.
+          // Files keep their endings where two differ only in the ending, or where a file is named like a folder or
+          // another file.
           let taken = files.contains { $0 != file && ($0 == stem || FilePath.withoutEnding($0) == stem) }
           cases.append(Case(name: taken || folders[Array(stem.utf8)] != nil ? file : stem, files: [file]))
         }
