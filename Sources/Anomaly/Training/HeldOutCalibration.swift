@@ -66,6 +66,7 @@ struct HeldOutCalibration {
   ) throws -> [Score: Calibration] {
     var extremes: [Score: [[ScanExtremes]]] = [:]
     for score in book.available { extremes[score] = heldOut.map { _ in [] } }
+    let slideScorer = SlideScorer(book: book, scores: book.available)
     var next = 0
     for (k, member) in heldOut.enumerated() {
       for scan in member.scans {
@@ -76,8 +77,7 @@ struct HeldOutCalibration {
         next += 1
       }
       for slide in member.slides {
-        let scorer = SlideScorer(book: book, scores: book.available)
-        let found = try scorer.extremes(
+        let found = try slideScorer.extremes(
           of: slide, fieldMaps: Array(maps[next..<next + slide.fields.count]), by: inference)
         for score in book.available { extremes[score]![k].append(found[score]!) }
         next += slide.fields.count

@@ -61,12 +61,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
   }
 
   /// JSON with `snake_case` keys; the same file always gives the same bytes.
-  package func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
-  }
+  package func json() throws -> String { try ReadableJSON.text(self) }
 
   /// Names of the channels of each page, by page number.
   private static func channelNames(in file: TIFFFile) -> [Int: [String]] {

@@ -3,22 +3,15 @@ import Compute
 import Crypto
 import Foundation
 
-/// The settings that the results of a case depend on, in addition to its files and the model's file. A case that was
-/// recorded with other settings is computed again.
+/// The settings that the scores and regions of a case depend on, in addition to its files and the model's file.
+/// `StudyContext.key` adds how they are drawn; a case that was recorded with another key is computed again.
 package struct ResultSettings: Codable, Sendable, Equatable {
-  /// The version of the set of pictures that are written beside the pages.
-  package static let currentPictures = 2
-
   /// The algorithm number; see `Scorer.algorithm`.
   package var algorithm = Scorer.algorithm
   package var score: Score
   package var precision: Precision
   /// Requested share of healthy cases that may be flagged, in 0...1.
   package var falsePositiveRate: Double
-  /// Pixels at or above this `z` form regions.
-  package var threshold: Double
-  package var display: ScanDisplay
-  package var pictures = Self.currentPictures
   /// Scans with more pixels are scored piece by piece.
   package var largestWhole: Int
   /// Level of pyramids to score, where 0 is the largest; `nil` for the model's own choice.
@@ -28,28 +21,26 @@ package struct ResultSettings: Codable, Sendable, Equatable {
   /// Share of a scan's strips or tiles that may be missing, in 0...1.
   package var toleratedMissing = 0.0
   package var keepsMetadata = false
-  package var keepsResidual = false
   /// Area below which regions are left out; `nil` for the area that the model was calibrated with.
   package var minimumRegionArea: String?
 
   package init(
-    score: Score, precision: Precision, falsePositiveRate: Double, threshold: Double, display: ScanDisplay,
-    largestWhole: Int
+    score: Score, precision: Precision, falsePositiveRate: Double, largestWhole: Int
   ) {
     self.score = score
     self.precision = precision
     self.falsePositiveRate = falsePositiveRate
-    self.threshold = threshold
-    self.display = display
     self.largestWhole = largestWhole
   }
 
   /// SHA-256 of the settings' JSON with sorted keys, hexadecimal. Equal settings have equal keys.
-  package var key: String {
+  package var key: String { Self.digest(of: self) }
+
+  static func digest(of settings: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     // Encoding cannot fail: the settings are numbers, words and booleans that JSON can hold.
-    let json = try? encoder.encode(self)
+    let json = try? encoder.encode(settings)
     return SHA256.hash(data: json ?? Data()).map { String(format: "%02x", $0) }.joined()
   }
 }
@@ -59,11 +50,10 @@ extension ResultSettings: CustomStringConvertible {
   package var description: String {
     [
       "score \(score.rawValue)", precision.rawValue, "false-positive rate \(falsePositiveRate)",
-      "threshold \(threshold)", "slides from \(largestWhole) pixels", level.map { "level \($0)" },
+      "slides from \(largestWhole) pixels", level.map { "level \($0)" },
       micrometersPerPixel.map { "\($0) micrometers a pixel" },
       toleratedMissing > 0 ? "tolerates \(toleratedMissing) missing" : nil, keepsMetadata ? "metadata" : nil,
-      keepsResidual ? "residual kept" : nil, minimumRegionArea.map { "regions from \($0)" },
-      "display \(display.rawValue)", "algorithm \(algorithm)",
+      minimumRegionArea.map { "regions from \($0)" }, "algorithm \(algorithm)",
     ].compactMap { $0 }.joined(separator: "; ")
   }
 }

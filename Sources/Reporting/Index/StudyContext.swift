@@ -7,7 +7,7 @@ package struct StudyContext: Sendable, Equatable, Codable {
 
   /// The title of the study's page.
   package var title: String
-  /// The key of `results`. A case that was recorded with another key is computed again.
+  /// The key of `results`; reports of an older version of norma hold their settings in words.
   package var scoring: String
   /// The settings that the results depend on; `nil` in reports of an older version of norma.
   package var results: ResultSettings?
@@ -28,7 +28,7 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var modelSHA256: String?
   /// The version of the pictures beside the pages; `nil` in reports of an older version of norma, whose pages cannot be
   /// made again.
-  package var pictures: Int? = ResultSettings.currentPictures
+  package var pictures: Int? = Self.currentPictures
   /// Whether the calibrated reconstruction error of every scan is written to a separate file.
   package var keepsResidual = false
   /// Facts about the shard; `nil` if the whole study was analyzed.
@@ -41,6 +41,8 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var domainShift: String?
   /// Lines for a reader, which reports of an older version of norma hold instead of `record`.
   private var provenance: [Fact]?
+
+  static let currentPictures = 2
 
   package init(
     title: String, scoring: String, threshold: Double, falsePositiveRate: Double, calibrationScores: [Double] = [],
@@ -57,6 +59,28 @@ package struct StudyContext: Sendable, Equatable, Codable {
     self.warnings = warnings
     self.domainShift = domainShift
     self.provenance = provenance
+  }
+
+  /// The key of everything that a recorded case must share with this run to be current: its regions and pictures follow
+  /// the threshold and the display too.
+  var key: String {
+    struct Drawn: Encodable {
+      let scoring: String
+      let threshold: Double
+      let display: ScanDisplay
+      let pictures: Int
+      let keepsResidual: Bool
+    }
+    return ResultSettings.digest(
+      of: Drawn(
+        scoring: scoring, threshold: threshold, display: display, pictures: Self.currentPictures,
+        keepsResidual: keepsResidual))
+  }
+
+  /// The settings behind `key` in words, for a message that shows how two of them differ.
+  var settingsInWords: String {
+    "\(results?.description ?? scoring); threshold \(threshold); display \(display.rawValue)"
+      + (keepsResidual ? "; residual kept" : "")
   }
 
   /// Lines for a reader: tool version, digests, normalization, command line, duration and so on.

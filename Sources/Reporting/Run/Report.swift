@@ -43,7 +43,7 @@ package struct Report: Sendable {
   ///
   /// The caller may reuse a scan if its `path` and `sha256` match the file in the study.
   package func finishedScans(ofCase name: String) throws(NormaError) -> [ScanRow] {
-    try index.finishedScans(ofCase: name, modelSHA256: modelSHA256, scoring: context.scoring).filter { scan in
+    try index.finishedScans(ofCase: name, modelSHA256: modelSHA256, scoring: context.key).filter { scan in
       files(ofScan: scan.name, channels: scan.channels, inCase: name)
         .allSatisfy { FileManager.default.fileExists(atPath: folder.file($0)) }
     }
@@ -154,7 +154,7 @@ package struct Report: Sendable {
     }
     let digestOf = Dictionary(zip(heatmaps, digests), uniquingKeysWith: { first, _ in first })
     try index.record(
-      result, run: run, scoring: context.scoring, reportPath: folder.page(ofCase: result.name),
+      result, run: run, scoring: context.key, reportPath: folder.page(ofCase: result.name),
       heatmapPath: { folder.heatmap(ofScan: $0.name, inCase: result.name) },
       heatmapSHA256: { digestOf[folder.heatmap(ofScan: $0.name, inCase: result.name)] ?? nil },
       beforeCommit: { record in

@@ -91,7 +91,7 @@ package struct ReportCheck: Sendable {
     known.insert(folder.residual(ofScan: scan.name, inCase: name))
     known.insert(folder.picture(.original, ofScan: scan.name, inCase: name))
     // Older versions of norma gave the pictures other names.
-    guard let context, context.pictures == ResultSettings.currentPictures else { return }
+    guard let context, context.pictures == StudyContext.currentPictures else { return }
     let files = Report.files(
       ofScan: scan.name, channels: scan.channels, inCase: name, folder: folder, context: context)
     known.formUnion(files)

@@ -27,7 +27,7 @@ extension Report {
     let index = try CaseIndex(readingFrom: ReportFolder(path).index)
     let folder = ReportFolder(path, pages: try index.pages())
     let context = try index.latestContext()
-    guard context.pictures == ResultSettings.currentPictures else {
+    guard context.pictures == StudyContext.currentPictures else {
       throw NormaError(
         subject: path, found: "its pictures are those of an older norma, which these pages could not show",
         remedy: "Run norma analyze on this folder again")
@@ -55,7 +55,7 @@ extension Report {
     let index = try CaseIndex(readingFrom: ReportFolder(path).index)
     let folder = ReportFolder(path, pages: try index.pages())
     let context = try index.latestContext()
-    guard context.pictures == ResultSettings.currentPictures else { return }
+    guard context.pictures == StudyContext.currentPictures else { return }
     func exists(_ page: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(page)) }
     for name in names {
       guard let row = try index.case(named: name), exists(row.reportPath) else { continue }

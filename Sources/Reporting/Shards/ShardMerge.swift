@@ -76,7 +76,7 @@ package struct ShardMerge {
         remedy: "Run norma analyze on these shards again with what was expected")
     }
     try check("models") { $0.run.modelSHA256 }
-    try check("settings") { $0.context.results.map { "\($0)" } ?? $0.context.scoring }
+    try check("settings") { $0.context.settingsInWords }
     try check("false-positive rates") { "\($0.context.falsePositiveRate)" }
     try check("studies") { $0.context.title }
   }

@@ -50,8 +50,8 @@ package struct Analyze {
     let precision = settings.precision ?? trained.precision
     let scorer = try Scorer(
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
-    var context = context(
-      of: trained, by: scorer, precision: precision, digest: Study.digest(ofFile: settings.model) ?? "")
+    let digest = Study.digest(ofFile: settings.model) ?? ""
+    var context = context(of: trained, by: scorer, precision: precision, digest: digest)
     context.shard = settings.shard.map {
       ShardFacts(shard: $0, cases: study.cases.count, resolutionNote: resolutionNote)
     }
@@ -60,7 +60,7 @@ package struct Analyze {
     defer { lock.release() }
     var report = try Report(
       writingTo: settings.output, shard: settings.shard, sharing: lock.sharing(of: settings.shard), context: context,
-      toolVersion: ToolVersion.current, modelSHA256: context.modelSHA256 ?? "", studyPath: settings.study,
+      toolVersion: ToolVersion.current, modelSHA256: digest, studyPath: settings.study,
       cases: whole.cases.map(\.name))
     var outcome = Outcome(output: settings.output, shard: settings.shard)
     outcome.cases = study.cases.count
@@ -111,9 +111,11 @@ package struct Analyze {
         outcome.unchanged += 1
         continue
       }
+      // What an older run recorded of the case stays valid until the first file is written.
+      let pictures = scoring.pictures(of: item)
       try report.beginCase(named: item.name)
       do {
-        let (result, slides) = try scoring.result(of: item)
+        let (result, slides) = try scoring.result(of: item, pictures)
         try report.finishCase(result)
         outcome.recorded += 1
         outcome.scans += result.scans.count
@@ -143,13 +145,12 @@ package struct Analyze {
     let display =
       rule.channelWeights == nil && model.preparation.channels == 3 ? ScanDisplay.color : ScanDisplay.channels
     var results = ResultSettings(
-      score: settings.score, precision: precision, falsePositiveRate: settings.falsePositiveRate, threshold: threshold,
-      display: display, largestWhole: settings.reading(for: model, by: scorer).largestWhole)
+      score: settings.score, precision: precision, falsePositiveRate: settings.falsePositiveRate,
+      largestWhole: settings.reading(for: model, by: scorer).largestWhole)
     results.level = settings.resolution.level
     results.micrometersPerPixel = settings.resolution.micrometersPerPixel
     results.toleratedMissing = settings.limits.toleratedMissing
     results.keepsMetadata = settings.keepsMetadata
-    results.keepsResidual = settings.keepsResidual
     results.minimumRegionArea = settings.minimumRegionArea?.description
     var context = StudyContext(
       title: URL(fileURLWithPath: settings.study).standardizedFileURL.lastPathComponent, scoring: results.key,

@@ -39,9 +39,7 @@ package struct AnalyzeSettings: Sendable {
   package static func defaultOutput(_ study: String) -> String {
     "Reports/" + URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent
   }
-}
 
-extension AnalyzeSettings {
   /// How the scans of the study are read for a model.
   func reading(for model: Model, by scorer: Scorer) -> ScanReading {
     var reading = model.preparation.reading(limits: limits)

@@ -26,11 +26,16 @@ struct CaseScoring {
       scorer.calibration, rate: settings.falsePositiveRate, shift: model.domain.flatMap { DomainShift($0) })
   }
 
+  /// Reads the scans of a case; writes nothing.
+  func pictures(of item: Study.Case) -> CasePictures {
+    CasePictures(
+      of: item, in: study, reading: settings.reading(for: model, by: scorer), for: scorer, budget: settings.memory)
+  }
+
+  /// - Parameter pictures: the scans of the case.
   /// - Returns: the verdict, and how many of the case's scans were scored piece by piece.
   /// - Throws: errors that end the run; a scan that fails is part of the result.
-  func result(of item: Study.Case) throws -> (result: CaseResult, slides: Int) {
-    let pictures = CasePictures(
-      of: item, in: study, reading: settings.reading(for: model, by: scorer), for: scorer, budget: settings.memory)
+  func result(of item: Study.Case, _ pictures: CasePictures) throws -> (result: CaseResult, slides: Int) {
     let sources = pictures.sources
     var outcomes: [Int: ScanResult.Outcome] = [:]
     var slides = 0

@@ -19,9 +19,6 @@ package struct Merge {
   private let model: String?
   private let observe: WorkflowObserver
 
-  /// Most names listed in a message; a lost shard has thousands.
-  private static let mostNames = 20
-
   /// - Parameters:
   ///   - report: folder of the report.
   ///   - model: file of the model, if it has moved since the shards were analyzed.
@@ -103,9 +100,8 @@ package struct Merge {
     }
     let missing = study.cases.map(\.name).filter { !known.contains($0) }
     if !missing.isEmpty {
-      let names = missing.prefix(Self.mostNames).map(PrintableText.escaped).joined(separator: ", ")
-      let more = missing.count > Self.mostNames ? " and \(missing.count - Self.mostNames) more" : ""
-      gaps.append("\(report): no shard has \(PageText.count(missing.count, "case")) of the study: \(names)\(more).")
+      gaps.append(
+        "\(report): no shard has \(PageText.count(missing.count, "case")) of the study: \(NameList.text(missing)).")
     }
     return gaps
   }

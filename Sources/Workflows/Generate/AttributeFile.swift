@@ -11,7 +11,7 @@ struct AttributeFile: Codable {
   static func path(for model: String) -> String { model + ".attributes.json" }
 
   static func write(_ attributes: [String: Attribute], for model: String) throws {
-    try OutputFolder.write(
+    try ReadableJSON.write(
       AttributeFile(modelSha256: Study.digest(ofFile: model) ?? "", attributes: attributes), to: path(for: model))
   }
 

@@ -108,7 +108,7 @@ package struct Sample {
     let comparison = Comparison(
       samples: samples, training: training, heldOutNearestTraining: heldOut,
       heldOutPatches: real.heldOut.count, trainingPatches: real.training.count)
-    try OutputFolder.write(comparison, to: "\(settings.output)/fidelity.json")
+    try ReadableJSON.write(comparison, to: "\(settings.output)/fidelity.json")
     return comparison
   }
 }

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Generation
 import Imaging
 import Numerics
@@ -45,7 +46,7 @@ package struct Traverse {
     let traversals = try chosen.map { try Traversal(of: $0, from: starts, by: generator) }
     try OutputFolder.make(output)
     try PatchSheet(rows: traversals.map(\.strip), emphasis: model.pictureEmphasis).write(to: "\(output)/strips.png")
-    try OutputFolder.write(traversals.map { Row($0) }, to: "\(output)/traverse.json")
+    try ReadableJSON.write(traversals.map { Row($0) }, to: "\(output)/traverse.json")
     return traversals
   }
 

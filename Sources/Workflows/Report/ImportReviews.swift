@@ -6,9 +6,6 @@ package struct ImportReviews {
   private let reviewer: String?
   private let observe: WorkflowObserver
 
-  /// Most names listed in a warning; a file of another study would name thousands.
-  private static let mostNames = 20
-
   /// - Parameters:
   ///   - report: folder of the report.
   ///   - reviewer: name of the reviewer, recorded with the verdicts.
@@ -49,9 +46,7 @@ package struct ImportReviews {
   private func warn(of result: ReviewImport, path: String) {
     let unknown = result.unknownCases
     if !unknown.isEmpty {
-      let names = unknown.prefix(Self.mostNames).map(PrintableText.escaped).joined(separator: ", ")
-      let more = unknown.count > Self.mostNames ? " and \(unknown.count - Self.mostNames) more" : ""
-      let reason = "not imported, since this report has no case of the name: \(names)\(more)"
+      let reason = "not imported, since this report has no case of the name: \(NameList.text(unknown))"
       observe(.warning("\(path): \(reason). Import the file into the report that it was saved from."))
     }
     if result.ofOtherModels > 0 {

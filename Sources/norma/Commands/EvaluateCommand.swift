@@ -1,5 +1,6 @@
 import Anomaly
 import ArgumentParser
+import Files
 import Foundation
 import Workflows
 
@@ -53,7 +54,7 @@ struct EvaluateCommand: LoggedCommand {
     let result = try Evaluate(settings).run()
     guard json else { return console.show(result) }
     for note in result.notes { console.show(.notice(note)) }
-    console.print(try result.json())
+    console.print(try ReadableJSON.text(result))
   }
 }
 
@@ -66,13 +67,6 @@ extension Console {
 }
 
 extension Evaluate.Outcome {
-  fileprivate func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
-  }
-
   fileprivate var table: String {
     let columns: [(String, KeyPath<Evaluation.Figures, Evaluation.Figure?>)] = [
       ("pixel average precision", \.pixelAP), ("best Dice", \.bestDice),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Workflows
 
@@ -20,18 +21,11 @@ struct StatusCommand: LoggedCommand {
 
   func run() throws {
     let status = try StudyStatus(of: report)
-    Console().print(json ? try status.json() : status.text)
+    Console().print(json ? try ReadableJSON.text(status.lines) : status.text)
   }
 }
 
 extension StudyStatus {
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    return String(decoding: try encoder.encode(lines), as: UTF8.self)
-  }
-
   var text: String {
     let rows =
       [["shard", "state", "cases", "failed scans", "started", "finished"]]

@@ -1,0 +1,13 @@
+import Reporting
+
+/// Names of cases in a message.
+enum NameList {
+  /// Most names that a message lists; a lost shard, or a file of another study, would name thousands.
+  private static let most = 20
+
+  /// `a, b, c and 4 more`, with no character that a terminal would obey.
+  static func text(_ names: [String]) -> String {
+    names.prefix(most).map(PrintableText.escaped).joined(separator: ", ")
+      + (names.count > most ? " and \(names.count - most) more" : "")
+  }
+}
