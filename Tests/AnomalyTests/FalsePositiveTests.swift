@@ -124,7 +124,8 @@ private enum BlurredPhantoms {
     let smooth = residual.blurred(sigma: 2)
     let heat = Heatmap(width: image.width, height: image.height, values: smooth.samples)
     return Scan(
-      heat: heat, score: heat.score, level: heat.highestLevel(withRegionOf: Calibration.defaultRegionArea),
+      heat: heat, score: ScanScore(of: heat, in: prepared).value,
+      level: heat.highestLevel(withRegionOf: Calibration.defaultRegionArea),
       mass: RegionMasses(of: heat).largest)
   }
 }

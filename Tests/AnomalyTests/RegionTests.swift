@@ -160,12 +160,4 @@ struct RegionTests {
     #expect(found.regions.map(\.peakX) == [21, 5, 0])
     #expect(found.regions.map(\.peakY) == [4, 4, 16])
   }
-
-  /// 0.3 % of 1000 pixels are 3.
-  @Test func `a scan's score is the mean of its highest pixels`() {
-    var heat = Heatmap(width: 50, height: 20, values: [Float](repeating: -1, count: 1000))
-    (heat.values[3], heat.values[500], heat.values[999], heat.values[7]) = (9, 6, 3, 2)
-    #expect(heat.score == 6)
-    #expect(map("1.5", "...").score == 5)
-  }
 }

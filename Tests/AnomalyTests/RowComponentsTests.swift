@@ -61,15 +61,4 @@ struct RowComponentsTests {
     #expect(comb.group(of: second).pixels == 5)
     #expect(comb.group(of: second).peak == 3)
   }
-
-  @Test(arguments: [1, 7, 100, 999])
-  func `the mean of the highest values needs no sorting`(count: Int) {
-    var random = RandomGenerator(seed: 5)
-    let values = (0..<1000).map { _ in max(0, 3 * random.normal()) }
-    var histogram = HeatHistogram()
-    values.withUnsafeBufferPointer { histogram.add($0) }
-    let expected = values.sorted(by: >).prefix(count).reduce(0) { $0 + Double($1) } / Double(count)
-    // A bin is a hundredth wide, and only the last one that is needed is shared out.
-    #expect(abs(histogram.meanOfHighest(count) - expected) < 0.01)
-  }
 }

@@ -120,10 +120,10 @@ struct SlideTests {
       scoreNetwork: try model.scoreNetwork(engine: Engine(), path: ""), preparation: model.preparation,
       settings: model.inference)
     let maps = try inference.maps(of: [whole])[0]
-    let expected = model.book.heatmap(.learned, of: whole, maps: maps).values.map { max($0, 0) }
-    #expect(heat.count == expected.count)
+    let expected = model.book.heatmap(.learned, of: whole, maps: maps)
+    #expect(heat.count == expected.values.count)
     // Sums of patches are taken in the same order; what differs is where oneDNN splits a batch.
-    #expect(zip(heat, expected).allSatisfy { abs($0 - $1) < 1e-3 })
+    #expect(zip(heat, expected.values).allSatisfy { abs($0 - $1) < 1e-3 })
     #expect(result.findings.width == 300 && result.findings.downsample == 1)
     #expect(result.layers.scan.width == 60 && result.layers.heatmap.values.max() == heat.max())
     let peaks = Heatmap(width: 300, height: 260, values: heat).regions(
@@ -131,7 +131,31 @@ struct SlideTests {
     #expect(peaks.map(\.areaPixels) == result.findings.regions.map(\.areaPixels))
     #expect(peaks.map(\.peakX) == result.findings.regions.map(\.peakX))
     #expect(peaks.map(\.peakY) == result.findings.regions.map(\.peakY))
-    #expect(abs(Heatmap(width: 300, height: 260, values: heat).score - result.findings.score) < 0.01)
+    #expect(abs(ScanScore(of: expected, in: whole).value - result.findings.score) < 1e-3)
+  }
+
+  /// The learned score neither looks across the edge of the tissue nor standardizes within the scan, so that a slide's
+  /// heatmap is that of the same pixels held whole.
+  @Test func `a scan has the same score whole and as a slide`() throws {
+    let model = try TinyStudy.model.get()
+    let image = Self.picture(width: 330, height: 280, seed: 8, lesion: true)
+    let prepared = model.preparation.prepare(try model.preparation.survey(try slide(of: image)))
+    let slide = try Scorer(model, path: "", score: .learned, engine: Engine()).analyze(
+      prepared, rate: 0.3, longestEdge: 64, take: { _ in })
+
+    let tissue = Normalization.tissue(of: [image])[0]
+    #expect(tissue.share < 0.5, "less than half of the picture counts")
+    let whole = PreparedScan(image: prepared.normalized(image), tissue: tissue)
+    let inference = Inference(
+      network: try model.network(engine: Engine(), path: ""),
+      scoreNetwork: try model.scoreNetwork(engine: Engine(), path: ""), preparation: model.preparation,
+      settings: model.inference)
+    let heat = model.book.heatmap(.learned, of: whole, maps: try inference.maps(of: [whole])[0])
+    #expect(abs(ScanScore(of: heat, in: whole).value - slide.findings.score) < 1e-3)
+
+    let sorted = zip(heat.values, tissue.isTissue).filter(\.1).map { Double($0.0) }.sorted(by: >)
+    let most = sorted.count * 3 / 1000
+    #expect(abs(sorted.prefix(most).reduce(0, +) / Double(most) - slide.findings.score) < 0.011)
   }
 
   @Test func `positions are in pixels of the scan at its full size`() throws {

@@ -1,7 +1,9 @@
 import Anomaly
+import Files
 import Foundation
 import Imaging
 import Numerics
+import Reporting
 import Testing
 import Workflows
 
@@ -58,6 +60,33 @@ struct WorkflowTests {
     let evaluation = try Evaluate(Evaluate.Settings(report: analysis.output, masks: "\(folder)/masks")).run()
     #expect(evaluation.scans == 2 && evaluation.lesionScans == 1)
     #expect(evaluation.rows.first?.name == "norma")
+
+    // A model that another scoring algorithm calibrated scores nothing, and is still shown.
+    for (number, words) in [(1, "number 1"), (nil, "of an older norma, without a number")] {
+      var old = trained.model
+      old.record.algorithm = number
+      try old.save(to: training.output)
+      let sentence =
+        "\(training.output): it was calibrated by the scoring algorithm \(words), this norma scores by number "
+        + "\(Scorer.algorithm). Train it again with this norma."
+      var shard = analysis
+      (shard.output, shard.shard) = ("\(folder)/sharded", Shard(number: 1, of: 2))
+      for settings in [analysis, shard] {
+        #expect(throws: NormaError.self) { try Analyze(settings).run() }
+      }
+      #expect(!FileManager.default.fileExists(atPath: shard.output), "a run that is refused writes nothing")
+      for refused: () throws -> Void in [
+        { _ = try Analyze(analysis).run() },
+        { _ = try Evaluate(Evaluate.Settings(report: analysis.output, masks: "\(folder)/masks")) },
+        {
+          _ = try SlurmAnalysis(
+            SlurmAnalysis.Settings(
+              study: analysis.study, model: analysis.model, output: shard.output, nodes: 1, shards: 2))
+        },
+      ] { #expect((#expect(throws: NormaError.self) { try refused() })?.description == sentence) }
+      #expect(try !DescribeModels([training.output]).text.isEmpty)
+      _ = try GenerativeModel(path: training.output, seed: 0)
+    }
   }
 
   private static let edge = 64

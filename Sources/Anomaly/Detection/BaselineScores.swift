@@ -20,12 +20,13 @@ package struct BaselineScores: Sendable {
 
   /// - Parameter images: the scans of one case, as read.
   /// - Returns: heatmaps of the scans' own sizes; `standardized` in `z`, `plain` in shares of the 99th percentile.
-  package func scores(of images: [Image]) -> (plain: [Heatmap], standardized: [Heatmap]) {
+  package func scores(of images: [Image]) -> (plain: [ScoredHeatmap], standardized: [ScoredHeatmap]) {
     let rule = model.book.rule
     guard !images.isEmpty else { return ([], []) }
     let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
     let shared = coarse.parameters(of: images)
-    let plain = images.map { raw -> Heatmap in
+    let prepared = model.preparation.prepare(images)
+    let plain = zip(images, prepared).map { raw, prepared in
       let image = coarse.apply(shared, to: raw)
       var map = Image(width: image.width, height: image.height, channels: 1)
       for pixel in map.samples.indices {
@@ -35,10 +36,12 @@ package struct BaselineScores: Sendable {
         map.samples[pixel] = signed.isNaN ? 0 : signed
       }
       let smooth = map.blurred(sigma: Self.smoothing)
-      return Heatmap(width: map.width, height: map.height, values: smooth.samples)
+      return ScoredHeatmap(
+        Heatmap(width: map.width, height: map.height, values: smooth.samples),
+        tissue: prepared.scan.tissue.enlarged(by: prepared.factor, over: raw))
     }
-    let standardized = zip(images, model.preparation.prepare(images)).map { image, prepared in
-      model.book.untrained(of: prepared.scan).enlarged(by: prepared.factor, over: image)
+    let standardized = zip(images, prepared).map { image, prepared in
+      ScoredHeatmap(model.book.untrained(of: prepared.scan), of: prepared, over: image)
     }
     return (plain, standardized)
   }

@@ -7,8 +7,9 @@ import Threads
 /// Turns scans into heatmaps with a trained model.
 package final class Scorer {
   /// Version number of norma's scoring. Raise it by hand whenever the same scan, model and settings give another score,
-  /// heatmap or region than before, so that a new norma does not treat the results of an old one as current.
-  package static let algorithm = 1
+  /// heatmap or region than before, so that a new norma neither treats the results of an old one as current nor compares
+  /// its scores with a calibration that an old one made.
+  package static let algorithm = 2
 
   private let inference: Inference
   private let book: ScoreBook
@@ -24,6 +25,7 @@ package final class Scorer {
   package init(
     _ model: Model, path: String, score: Score = .ensemble, others: [Score] = [], engine: Engine
   ) throws(NormaError) {
+    try model.checkAlgorithm(path: path)
     guard let calibration = model.calibrations[score] else {
       throw NormaError(
         subject: path, found: "this model has no score '\(score.rawValue)'",
@@ -55,11 +57,11 @@ package final class Scorer {
   /// - Parameter scores: scores to compute; each must be among those the scorer was made for.
   package func heatmaps(
     by scores: [Score], of images: [Image], prepared: [PreparedImage]
-  ) throws -> [[Score: Heatmap]] {
+  ) throws -> [[Score: ScoredHeatmap]] {
     let maps = try inference.maps(of: prepared.map(\.scan))
     return Parallel.map(prepared.count) { [book] i in
       book.heatmaps(scores, of: prepared[i].scan, maps: maps[i]).mapValues {
-        $0.enlarged(by: prepared[i].factor, over: images[i])
+        ScoredHeatmap($0, of: prepared[i], over: images[i])
       }
     }
   }
@@ -83,8 +85,8 @@ package final class Scorer {
       let image = preparation.normalized(images[i], as: prepared[i])
       let heats = book.heatmaps(shownScores, of: prepared[i].scan, maps: maps[i])
       let heat = heats[score]!
-      let worst = heat.score
-      let full = heat.enlarged(by: factor, over: image)
+      let shown = ScoredHeatmap(heat, of: prepared[i], over: image)
+      let (full, worst) = (shown.heatmap, shown.score)
       let residual = score == .residual ? full : heats[.residual]!.enlarged(by: factor, over: image)
       var layers = ScanLayers(
         scan: image, reconstruction: maps[i].reconstruction.enlarged(by: factor, over: image), heatmap: full,
@@ -102,6 +104,21 @@ package final class Scorer {
       findings.missingShare = images[i].missingShare
       return (layers, findings)
     }
+  }
+}
+
+extension Model {
+  /// Checks that this norma scores by the algorithm that made the model's calibration; scores of different algorithms
+  /// cannot be compared. Models only have to pass where they score: any norma can show them or draw from them.
+  ///
+  /// - Parameter path: path of the model's file, for the error's sentence.
+  package func checkAlgorithm(path: String) throws(NormaError) {
+    guard record.algorithm != Scorer.algorithm else { return }
+    let number = record.algorithm.map { "number \($0)" } ?? "of an older norma, without a number"
+    throw NormaError(
+      .unsupported, subject: path,
+      found: "it was calibrated by the scoring algorithm \(number), this norma scores by number \(Scorer.algorithm)",
+      remedy: "Train it again with this norma")
   }
 }
 
@@ -206,21 +223,5 @@ extension Calibration {
       region.areaSquareMillimeters = pixelSize.map { Double(region.areaPixels) * $0.squareMillimeters }
       return region
     }
-  }
-}
-
-extension Heatmap {
-  /// The heatmap at the scan's own size. Negative values (less abnormal than half of healthy tissue) become 0.
-  func enlarged(by factor: Int, over scan: Image) -> Heatmap {
-    let grid = Image(width: width, height: height, channels: 1, samples: values.map { max($0, 0) })
-    return Heatmap(width: scan.width, height: scan.height, values: grid.enlarged(by: factor, over: scan).samples)
-  }
-}
-
-extension TissueMask {
-  /// This mask enlarged by `factor` to the size of `scan`, `[height, width]`. The mask was found on that scan reduced
-  /// by `factor`.
-  fileprivate func enlarged(by factor: Int, over scan: Image) -> [Bool] {
-    (0..<scan.height).flatMap { y in (0..<scan.width).map { x in isTissue[y / factor * width + x / factor] } }
   }
 }

@@ -47,10 +47,8 @@ struct SlideScorer: Sendable {
 
   func heatmaps(of block: SlideBlock, _ centers: [Score: ResidualStatistics.Center]) -> [Score: BlockHeat] {
     let depth = block.core(of: block.scan.depth)
-    return book.heatmaps(scores, of: block.scan, maps: block.maps, centers: centers).mapValues { found in
-      var heat = found
-      for i in heat.values.indices { heat.values[i] = max(heat.values[i], 0) }
-      return BlockHeat(
+    return book.heatmaps(scores, of: block.scan, maps: block.maps, centers: centers).mapValues { heat in
+      BlockHeat(
         area: block.area, wide: block.certain(of: heat), core: block.core(of: heat.values), depth: depth)
     }
   }
@@ -105,17 +103,13 @@ struct SlideRows: Sendable {
 }
 
 /// `ScanExtremes` of a slide, collected row by row.
-///
-/// The score is the mean of the highest 0.3 % of the tissue's pixels. Pixels of bare glass are not counted.
 struct SlideExtremes {
-  private var histogram = HeatHistogram()
+  private var scanScore = ScanScore()
   private var masses = RowComponents(level: RegionMasses.level)
   private var level = 0.0
-  private var tissuePixels = 0
 
   mutating func add(_ block: SlideScorer.BlockHeat) {
-    tissuePixels += block.depth.samples.count { $0 > 0 }
-    block.core.samples.withUnsafeBufferPointer { histogram.add($0) }
+    block.depth.samples.withUnsafeBufferPointer { depth in scanScore.add(block.core.samples) { depth[$0] > 0 } }
   }
 
   /// - Parameter row: the next row of the whole slide; rows must come in order.
@@ -133,7 +127,7 @@ struct SlideExtremes {
 
   func mass(of label: Int) -> Double { label < 0 ? 0 : Self.mass(of: masses.group(of: label)) }
 
-  var score: Double { histogram.meanOfHighest(max(1, tissuePixels * 3 / 1000)) }
+  var score: Double { scanScore.value }
 
   var extremes: ScanExtremes {
     ScanExtremes(
@@ -143,35 +137,5 @@ struct SlideExtremes {
 
   private static func mass(of group: RowComponents.Group) -> Double {
     group.sum - Double(group.pixels) * Double(RegionMasses.level)
-  }
-}
-
-/// Histogram of a heatmap's values, in bins of width 0.01.
-package struct HeatHistogram {
-  package init() {}
-
-  private static let scale: Float = 100
-  /// Index of the last bin; values from `top / scale` (`z` = 64) on are counted there.
-  private static let top = 6400
-  private var counts = [Int](repeating: 0, count: top + 1)
-  private var sums = [Double](repeating: 0, count: top + 1)
-
-  package mutating func add(_ heat: UnsafeBufferPointer<Float>) {
-    for value in heat where value > 0 {
-      let bin = min(Int(min(value * Self.scale, Float(Self.top))), Self.top)
-      counts[bin] += 1
-      sums[bin] += Double(value)
-    }
-  }
-
-  /// Mean of the `count` highest values. Where fewer values are above 0, zeros fill up.
-  package func meanOfHighest(_ count: Int) -> Double {
-    var (left, sum) = (count, 0.0)
-    for bin in counts.indices.reversed() where counts[bin] > 0 && left > 0 {
-      let taken = min(left, counts[bin])
-      sum += sums[bin] * Double(taken) / Double(counts[bin])
-      left -= taken
-    }
-    return sum / Double(max(count, 1))
   }
 }

@@ -2,7 +2,7 @@ import Foundation
 
 /// The most abnormal values of a scan, measured with one score.
 struct ScanExtremes: Sendable, Equatable {
-  /// See `Heatmap.score`.
+  /// See `ScanScore`.
   var score: Double
   /// The highest level at which the scan still shows a region.
   var regionLevel: Double
@@ -15,9 +15,11 @@ struct ScanExtremes: Sendable, Equatable {
     self.regionMass = regionMass
   }
 
-  /// - Parameter heat: heatmap on the model's grid.
-  init(of heat: Heatmap) {
-    score = heat.score
+  /// - Parameters:
+  ///   - heat: heatmap of a scan on the model's grid.
+  ///   - scan: the scan.
+  init(of heat: Heatmap, in scan: PreparedScan) {
+    score = ScanScore(of: heat, in: scan).value
     regionMass = RegionMasses(of: heat).largest
     regionLevel = heat.highestLevel(withRegionOf: Calibration.defaultRegionArea)
   }
@@ -34,8 +36,7 @@ package struct Calibration: Codable, Sendable, Equatable {
   package let regionMasses: [Double]?
   /// Groups with fewer pixels of the model's grid do not count as regions.
   package let minimumRegionArea: Int
-  /// Number of held-out scans that were slides, whose scores are taken over tissue alone; `nil` in models of an older
-  /// norma, which had none.
+  /// Number of held-out scans that were slides; `nil` in models of an older norma, which had none.
   package let slides: Int?
 
   package static let defaultRegionArea = 12

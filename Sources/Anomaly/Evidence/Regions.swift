@@ -57,10 +57,4 @@ extension Heatmap {
     }
     return Double(low)
   }
-
-  /// Mean of the highest 0.3 % of the pixels: a single number for a scan that does not depend on one noisy pixel.
-  package var score: Double {
-    let count = max(1, values.count * 3 / 1000)
-    return values.sorted(by: >).prefix(count).reduce(0) { $0 + Double($1) } / Double(count)
-  }
 }

@@ -93,7 +93,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     return result
   }
 
-  /// Heatmaps of one scan on the model's grid.
+  /// Heatmaps of one scan on the model's grid. Negative values (less abnormal than half of healthy tissue) become 0.
   ///
   /// - Parameter centers: centers of the scan that `scan` is a part of; empty for a whole scan.
   package func heatmaps(
@@ -107,11 +107,11 @@ package struct ScoreBook: Codable, Sendable, Equatable {
       heats[member] = [statistics.heat(of: evidence, center: centers[member])]
     }
     return scores.reduce(into: [:]) { result, score in
-      let values =
+      let found =
         score == .ensemble
         ? combined.heat(of: Self.evidence(Self.mean(of: heats, weights, scan: 0), of: scan, rule: combined.rule))
         : heats[score]![0]
-      result[score] = Heatmap(width: scan.image.width, height: scan.image.height, values: values)
+      result[score] = Self.heatmap(of: scan, found)
     }
   }
 
@@ -123,8 +123,12 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// Heatmap of the scan alone, `Score.intensity`: the baseline that the networks are compared with.
   func untrained(of scan: PreparedScan) -> Heatmap {
     let statistics = members[.intensity]!
-    let values = statistics.heat(of: Residual(of: scan, reconstruction: nil, rule: statistics.rule))
-    return Heatmap(width: scan.image.width, height: scan.image.height, values: values)
+    return Self.heatmap(
+      of: scan, statistics.heat(of: Residual(of: scan, reconstruction: nil, rule: statistics.rule)))
+  }
+
+  private static func heatmap(of scan: PreparedScan, _ heat: [Float]) -> Heatmap {
+    Heatmap(width: scan.image.width, height: scan.image.height, values: heat.map { max($0, 0) })
   }
 
   /// Whether all parts, read from a file, fit a model with this number of channels.

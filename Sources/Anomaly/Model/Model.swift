@@ -9,6 +9,9 @@ package struct Model: Sendable {
   /// A record of how the model was trained.
   package struct Record: Codable, Sendable, Equatable {
     package var toolVersion: String
+    /// Number of the scoring algorithm that made the calibration, see `Scorer.algorithm`; `nil` in models of an older
+    /// norma.
+    package var algorithm: Int?
     package var seed: UInt64
     /// SHA-256 over the names and contents of the training study's files.
     package var trainingSetSHA256: String

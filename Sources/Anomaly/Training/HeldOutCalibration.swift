@@ -72,7 +72,7 @@ struct HeldOutCalibration {
       for scan in member.scans {
         try Interruption.check()
         for (score, heat) in book.heatmaps(book.available, of: scan, maps: maps[next]) {
-          extremes[score]![k].append(ScanExtremes(of: heat))
+          extremes[score]![k].append(ScanExtremes(of: heat, in: scan))
         }
         next += 1
       }

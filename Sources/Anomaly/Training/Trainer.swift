@@ -265,7 +265,7 @@ package final class Trainer {
       inference: settings.inference, book: calibration.book, calibrations: calibration.calibrations,
       domain: calibration.domain, latents: calibration.latents,
       record: Model.Record(
-        toolVersion: toolVersion, seed: settings.seed, trainingSetSHA256: set.digest,
+        toolVersion: toolVersion, algorithm: Scorer.algorithm, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step,
         epochs: Double(adam.step) / stepsPerEpoch, minutes: seconds / 60, threads: Parallel.threads,
         compute: Engine.description, precision: engine.precision, objective: settings.objective,

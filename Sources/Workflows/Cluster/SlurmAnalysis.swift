@@ -46,7 +46,7 @@ package struct SlurmAnalysis {
     func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
     self.settings = settings
     self.observe = observe
-    _ = try Model(path: settings.model)
+    try Model(path: settings.model).checkAlgorithm(path: settings.model)
     _ = try Study(path: settings.study)
     scripts = SlurmScripts(
       program: Bundle.main.executablePath ?? CommandLine.arguments[0], study: absolute(settings.study),

@@ -69,6 +69,7 @@ package struct Evaluate {
         remedy: "Give --model")
     }
     model = try Model(path: path)
+    try model.checkAlgorithm(path: path)
     let precision = context.record?.precision ?? model.precision
     scorer =
       settings.takesAllScores
@@ -113,10 +114,10 @@ package struct Evaluate {
         }
         found.append(Evaluation.Scan(caseName: row.name, heat: heat.samples, truth: truth, score: score))
         guard let k = names.firstIndex(of: "\(scan.path) \(scan.page ?? 0)"),
-          baseline.plain[k].width == heat.width, baseline.plain[k].height == heat.height
+          case let plainMap = baseline.plain[k].heatmap, plainMap.width == heat.width, plainMap.height == heat.height
         else { continue }
-        func add(_ map: Heatmap, to list: inout [Evaluation.Scan]) {
-          list.append(Evaluation.Scan(caseName: row.name, heat: map.values, truth: truth, score: map.score))
+        func add(_ map: ScoredHeatmap, to list: inout [Evaluation.Scan]) {
+          list.append(Evaluation.Scan(caseName: row.name, heat: map.heatmap.values, truth: truth, score: map.score))
         }
         add(baseline.plain[k], to: &plain)
         if others.indices.contains(k) {
