@@ -12,7 +12,7 @@ package struct ExportSelection: Sendable {
   ///   - report: path of the report folder.
   ///   - names: pattern that the names of the cases must match; `nil` for all cases.
   /// - Throws: `NormaError` if the folder is not a report or no name matches.
-  package init(of report: String, flaggedOnly: Bool = false, names: CaseGlob? = nil) throws(NormaError) {
+  package init(of report: String, flaggedOnly: Bool = false, names: NameGlob? = nil) throws(NormaError) {
     folder = ReportFolder(report)
     index = try CaseIndex(readingFrom: folder.index)
     let all = try index.cases(sort: .name)

@@ -58,6 +58,9 @@ package struct Analyze {
     let lock = try WritingRight.take(
       report: settings.output, shard: settings.shard, makingFolder: true, observe: observe)
     defer { lock.release() }
+    let dropped = try ReportFolder(settings.output, shard: settings.shard).admit(
+      context, of: whole, startsAnew: settings.startsAnew, sharing: lock.sharing(of: settings.shard))
+    if let dropped { observe(.warning(dropped)) }
     var report = try Report(
       writingTo: settings.output, shard: settings.shard, sharing: lock.sharing(of: settings.shard), context: context,
       toolVersion: ToolVersion.current, modelSHA256: digest, studyPath: settings.study,

@@ -1,0 +1,123 @@
+import Anomaly
+import Files
+import Foundation
+import Reporting
+import Testing
+import Workflows
+
+/// A report is one study scored by one model in one way.
+struct OneReportTests {
+  private func refusal(_ body: () throws -> Void) -> String {
+    do {
+      try body()
+      return "no error"
+    } catch { return "\(error)" }
+  }
+
+  private func review(_ name: String) -> Review {
+    Review(caseName: name, verdict: .agree, reviewedAt: "2026-01-01T00:00:00Z")
+  }
+
+  @Test func `another study is refused, though its cases have the same names`() throws {
+    let batch = try TinyBatch()
+    try batch.study("A/brains", cases: 3)
+    try batch.study("B/brains", cases: 4, seed: 1)
+    try batch.analyze("A/brains")
+    let before = try batch.index().cases()
+    let text = refusal { try batch.analyze("B/brains") }
+    #expect(text.contains("it is of the study \(batch.path)/A/brains, not of \(batch.path)/B/brains"), "\(text)")
+    #expect(text.contains("--output") && text.contains("--anew"))
+    #expect(try batch.index().cases() == before)
+  }
+
+  @Test func `a study with more cases, moved or renamed as a whole, is gone on with`() throws {
+    let batch = try TinyBatch()
+    try batch.study("brains", cases: 3)
+    try batch.analyze("brains")
+    try batch.study("brains", cases: 5)
+    let grown = try batch.analyze("brains").outcome
+    #expect(grown.unchanged == 3 && grown.recorded == 2)
+    try FileManager.default.moveItem(atPath: batch.path + "/brains", toPath: batch.path + "/renamed")
+    #expect(try batch.analyze("renamed").outcome.unchanged == 5)
+    try FileManager.default.moveItem(atPath: batch.path + "/report", toPath: batch.path + "/elsewhere")
+    #expect(try batch.analyze("renamed", to: "elsewhere").outcome.unchanged == 5)
+  }
+
+  @Test func `another model, score or resolution is refused`() throws {
+    let batch = try TinyBatch()
+    try batch.study("brains", cases: 2)
+    try batch.analyze("brains")
+    let model = refusal { try batch.analyze("brains", model: 1) }
+    #expect(model.contains("its model is another one (") && model.contains("model1.safetensors"), "\(model)")
+    let score = refusal { try batch.analyze("brains") { $0.score = .residual } }
+    #expect(score.contains("the score is residual, it was ensemble"), "\(score)")
+    let level = refusal { try batch.analyze("brains") { $0.resolution = Resolution(level: 0) } }
+    #expect(level.contains("the level is 0, it was the model's own"), "\(level)")
+  }
+
+  @Test func `a report is started anew where that is asked for, and no review is lost`() throws {
+    let batch = try TinyBatch()
+    try batch.study("A/brains", cases: 3)
+    try batch.study("B/brains", cases: 2, seed: 1)
+    try batch.analyze("A/brains")
+    _ = try CaseIndex(updating: batch.path + "/report/cases.sqlite").record([review("P3")])
+    let again = try batch.analyze("A/brains", model: 1) { $0.startsAnew = true }
+    #expect(again.outcome.recorded == 3)
+    #expect(again.told.contains { $0.contains("started anew") && $0.contains("3 cases and 1 review") }, "\(again.told)")
+    #expect(try batch.index().reviews().keys.sorted() == ["P3"])
+    // Nothing is dropped where nothing differs, so that a job that is started again makes progress.
+    #expect(try batch.analyze("A/brains", model: 1) { $0.startsAnew = true }.outcome.unchanged == 3)
+
+    try batch.analyze("B/brains", model: 1) { $0.startsAnew = true }
+    #expect(try batch.index().cases(sort: .name).map(\.name) == ["P1", "P2"])
+    #expect(try batch.index().reviews().isEmpty, "a review of another patient")
+    let kept = try CaseIndex(readingFrom: batch.path + "/report/cases.sqlite.before-anew-2")
+    #expect(try kept.reviews().keys.sorted() == ["P3"] && kept.cases().count == 3)
+    #expect(try ReportCheck(of: batch.path + "/report").faults.isEmpty)
+  }
+
+  @Test func `two studies of one name get reports of their own by default`() throws {
+    let batch = try TinyBatch()
+    try batch.study("A/brains", cases: 2)
+    try batch.study("B/brains", cases: 2, seed: 1)
+    // The default folder lies below the current one.
+    let plain = try Analyze.Settings.defaultOutput("\(batch.path)/A/brains")
+    #expect(plain == "Reports/brains")
+    try batch.analyze("A/brains", to: "Reports/brains")
+    let folder = ReportFolder(batch.path + "/Reports/brains")
+    #expect(try folder.isFree(forStudyAt: batch.path + "/A/brains"))
+    #expect(try !folder.isFree(forStudyAt: batch.path + "/B/brains"))
+    #expect(try ReportFolder(batch.path + "/Reports/brains-2").isFree(forStudyAt: batch.path + "/B/brains"))
+  }
+
+  @Test func `a merge does not put another study's reviews or shards beside cases of the same name`() throws {
+    let batch = try TinyBatch()
+    try batch.study("A/brains", cases: 6)
+    try batch.study("B/brains", cases: 6, seed: 1)
+    for number in 1...2 { try batch.analyze("A/brains") { $0.shard = Shard(number: number, of: 2) } }
+    _ = try Merge(report: batch.path + "/report").run()
+    for number in 1...2 {
+      try batch.analyze("B/brains") {
+        $0.shard = Shard(number: number, of: 2)
+        $0.startsAnew = true
+      }
+      guard number == 1 else { continue }
+      let mixed = refusal { _ = try Merge(report: batch.path + "/report").run() }
+      #expect(mixed.contains("this shard is of the study"), "\(mixed)")
+    }
+    let text = refusal { _ = try Merge(report: batch.path + "/report").run() }
+    #expect(text.contains("it is of another study than the shards"), "\(text)")
+  }
+
+  @Test func `what is computed again is counted, with its reason, and kept in the run's record`() throws {
+    let batch = try TinyBatch()
+    try batch.study("brains", cases: 3)
+    #expect(try batch.analyze("brains").told.allSatisfy { !$0.contains("computed again") })
+    let told = try batch.analyze("brains") { $0.falsePositiveRate = 0.5 }.told
+    let sentence = "3 cases are computed again: the false-positive rate is 0.5, it was 0.05."
+    #expect(told.contains(sentence), "\(told)")
+    #expect(try batch.index().latestContext().record?.recomputed == [sentence])
+    #expect(try batch.page().contains(sentence))
+    #expect(try batch.analyze("brains") { $0.falsePositiveRate = 0.5 }.told.allSatisfy { !$0.contains("computed again") })
+  }
+}
