@@ -118,6 +118,91 @@ struct OneReportTests {
     #expect(told.contains(sentence), "\(told)")
     #expect(try batch.index().latestContext().record?.recomputed == [sentence])
     #expect(try batch.page().contains(sentence))
-    #expect(try batch.analyze("brains") { $0.falsePositiveRate = 0.5 }.told.allSatisfy { !$0.contains("computed again") })
+    #expect(
+      try batch.analyze("brains") { $0.falsePositiveRate = 0.5 }.told.allSatisfy { !$0.contains("computed again") })
+  }
+}
+
+/// Cases that left the study since they were analyzed.
+struct AbsentCasesTests {
+  private func names(_ batch: TinyBatch, where condition: String? = nil) throws -> [String] {
+    var query = CaseQuery()
+    if let condition { try query.filter(condition) }
+    try query.show("name")
+    let text = try batch.index().table(of: query).text(as: .csv)
+    return text.components(separatedBy: "\r\n").dropFirst().dropLast().sorted()
+  }
+
+  /// A report of four cases, all flagged, of which P2 is reviewed and then taken out of the study.
+  private func report() throws -> TinyBatch {
+    let batch = try TinyBatch()
+    try batch.study("brains", cases: 4)
+    try batch.analyze("brains") { $0.falsePositiveRate = 0.99 }
+    _ = try CaseIndex(updating: batch.path + "/report/cases.sqlite").record([
+      Review(caseName: "P2", verdict: .disagree, reviewedAt: "2026-01-01T00:00:00Z")
+    ])
+    try FileManager.default.moveItem(atPath: batch.path + "/brains/P2", toPath: batch.path + "/P2")
+    return batch
+  }
+
+  @Test func `a case that left the study is kept with its review and counts nowhere`() throws {
+    let batch = try report()
+    let before = try batch.index().counts(falsePositiveRate: 0.99)
+    let wasFlagged = try #require(try batch.index().case(named: "P2")).flagged
+    let second = try batch.analyze("brains") { $0.falsePositiveRate = 0.99 }
+    #expect(second.outcome.unchanged == 3)
+    #expect(second.told.contains("BATCH/report: 1 case no longer in the study kept, and out of all counts: P2."))
+    let index = try batch.index()
+    #expect(try index.cases(inStudy: false).map(\.name) == ["P2"])
+    let counts = try index.counts(falsePositiveRate: 0.99)
+    #expect(before.cases == 4 && counts.cases == 3 && counts.scans == 3)
+    #expect(
+      second.outcome.flagged == counts.flaggedCases && counts.flaggedCases == before.flaggedCases - (wasFlagged ? 1 : 0)
+    )
+    #expect(try names(batch) == ["P1", "P3", "P4"])
+    #expect(try names(batch, where: "not in_study") == ["P2"])
+    #expect(try index.reviews().keys.sorted() == ["P2"])
+    let page = try batch.page()
+    #expect(page.contains("1 case no longer in the study") && page.contains("reviewed: disagree"))
+    #expect(page.contains("of 3 cases") && !page.contains("<tr data-name=\"P2\""))
+    #expect(try batch.page("cases/P2/index.html").contains("No longer in the study."))
+    #expect(try ReportCheck(of: batch.path + "/report").faults.isEmpty)
+    #expect(try ExportSelection(of: batch.path + "/report").count == 3)
+  }
+
+  @Test func `a case that comes back is current, and its page says so`() throws {
+    let batch = try report()
+    try batch.analyze("brains") { $0.falsePositiveRate = 0.99 }
+    try FileManager.default.moveItem(atPath: batch.path + "/P2", toPath: batch.path + "/brains/P2")
+    #expect(try batch.analyze("brains") { $0.falsePositiveRate = 0.99 }.outcome.unchanged == 4)
+    #expect(try batch.index().cases(inStudy: false).isEmpty)
+    #expect(try !batch.page("cases/P2/index.html").contains("No longer in the study."))
+    #expect(try !batch.page().contains("no longer in the study"))
+  }
+
+  @Test func `a case that left the study is removed where that is asked for, its review stays`() throws {
+    let batch = try report()
+    let told = try batch.analyze("brains") {
+      $0.falsePositiveRate = 0.99
+      $0.removesAbsent = true
+    }.told
+    #expect(told.contains("BATCH/report: 1 case no longer in the study removed: P2."))
+    #expect(try batch.index().cases(inStudy: nil).count == 3)
+    #expect(try batch.index().reviews().keys.sorted() == ["P2"])
+    #expect(!FileManager.default.fileExists(atPath: batch.path + "/report/cases/P2"))
+    #expect(try ReportCheck(of: batch.path + "/report").faults.isEmpty)
+  }
+
+  @Test func `shards and their merge know which cases left the study`() throws {
+    let batch = try TinyBatch()
+    try batch.study("brains", cases: 6)
+    for number in 1...2 { try batch.analyze("brains") { $0.shard = Shard(number: number, of: 2) } }
+    try FileManager.default.removeItem(atPath: batch.path + "/brains/P2")
+    let merged = try Merge(report: batch.path + "/report").run()
+    #expect(merged.cases == 5 && merged.isComplete)
+    #expect(try batch.index().cases(inStudy: false).map(\.name) == ["P2"])
+    for number in 1...2 { try batch.analyze("brains") { $0.shard = Shard(number: number, of: 2) } }
+    let status = try StudyStatus(of: batch.path + "/report")
+    #expect(status.summary == "2 of 2 shards done; 5 of 5 cases; 1 case no longer in the study")
   }
 }

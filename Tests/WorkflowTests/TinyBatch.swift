@@ -79,7 +79,9 @@ final class TinyBatch {
     return (outcome, told)
   }
 
-  func index(_ report: String = "report") throws -> CaseIndex { try CaseIndex(readingFrom: "\(path)/\(report)/cases.sqlite") }
+  func index(_ report: String = "report") throws -> CaseIndex {
+    try CaseIndex(readingFrom: "\(path)/\(report)/cases.sqlite")
+  }
 
   func page(_ page: String = "index.html", of report: String = "report") throws -> String {
     try String(contentsOfFile: "\(path)/\(report)/\(page)", encoding: .utf8)

@@ -1,10 +1,12 @@
 import Files
 
-/// The cases of a report to export, ordered by name.
+/// The cases of a report to export, ordered by name. Cases that left the study are not among them.
 package struct ExportSelection: Sendable {
   let folder: ReportFolder
   let index: CaseIndex
   private let rows: [CaseRow]
+  /// Number of the cases.
+  package var count: Int { rows.count }
   /// Threshold of each run, by the run's number.
   private let thresholds: [Int64: Double]
 

@@ -34,8 +34,9 @@ extension CaseIndex {
     }
   }
 
+  /// Names of the cases of the study.
   package func caseNames() throws(NormaError) -> Set<String> {
-    try read { try String.fetchSet($0, sql: "SELECT name FROM cases") }
+    try read { try String.fetchSet($0, sql: "SELECT name FROM cases WHERE in_study = 1") }
   }
 
   package func `case`(named name: String) throws(NormaError) -> CaseRow? {
@@ -131,7 +132,8 @@ extension CaseIndex {
   /// Appearances by case name, of all cases that have one, including cases reused from an earlier run.
   package func appearances() throws(NormaError) -> [String: Appearance] {
     try read { database in
-      let rows = try Row.fetchAll(database, sql: "SELECT name, appearance FROM cases WHERE appearance IS NOT NULL AND in_study = 1")
+      let rows = try Row.fetchAll(
+        database, sql: "SELECT name, appearance FROM cases WHERE appearance IS NOT NULL AND in_study = 1")
       return rows.reduce(into: [:]) { $0[$1["name"]] = AppearanceText.appearance($1["appearance"]) }
     }
   }

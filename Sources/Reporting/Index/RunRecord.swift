@@ -87,7 +87,8 @@ package struct RunRecord: Codable, Sendable, Equatable {
       ("Command", command?.joined(separator: " ")), ("Precision", precision.rawValue),
       ("Compute", "\(compute), \(threads) threads"),
       ("Shards", shards.map { "\($0.found) of \($0.count), merged" }), ("Started", startedAt),
-      ("Computed again", recomputed?.joined(separator: " ")), ("Domain shift", domain), ("Duration", seconds.map { PageText.duration($0) }),
+      ("Computed again", recomputed?.joined(separator: " ")), ("Domain shift", domain),
+      ("Duration", seconds.map { PageText.duration($0) }),
     ]
     return lines.compactMap { name, value in value.map { ProvenanceFact(name, $0) } }
   }

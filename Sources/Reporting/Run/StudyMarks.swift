@@ -48,7 +48,7 @@ extension Report {
 
 extension CaseIndex {
   /// See `Report.mark`.
-  func mark(casesInStudy names: [String], in folder: ReportFolder) throws(NormaError) -> [String] {
+  package func mark(casesInStudy names: [String], in folder: ReportFolder) throws(NormaError) -> [String] {
     let contexts = try contexts()
     let json = String(decoding: (try? JSONEncoder().encode(names)) ?? Data("[]".utf8), as: UTF8.self)
     return try write { database in

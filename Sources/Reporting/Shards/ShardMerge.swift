@@ -119,7 +119,8 @@ package struct ShardMerge {
     guard files.isEmpty || 2 * found > files.count else {
       throw NormaError(
         subject: folder.index,
-        found: "it is of another study than the shards (\(try old.latestRun()?.studyPath ?? "unknown")), whose reviews do "
+        found:
+          "it is of another study than the shards (\(try old.latestRun()?.studyPath ?? "unknown")), whose reviews do "
           + "not belong to their cases",
         remedy: "Move it away, or analyze the shards into another folder")
     }

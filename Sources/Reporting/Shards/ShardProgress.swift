@@ -39,7 +39,8 @@ package struct ShardProgress: Sendable, Equatable {
     (done, failedScans, absent) = try index.read { database in
       (
         try Int.fetchOne(
-          database, sql: "SELECT count(*) FROM cases WHERE scoring <> ? AND in_study = 1", arguments: [CaseIndex.unfinished]) ?? 0,
+          database, sql: "SELECT count(*) FROM cases WHERE scoring <> ? AND in_study = 1",
+          arguments: [CaseIndex.unfinished]) ?? 0,
         try Int.fetchOne(database, sql: "SELECT count(*) FROM failed_scans") ?? 0,
         try Int.fetchOne(database, sql: "SELECT count(*) FROM cases WHERE in_study = 0") ?? 0
       )

@@ -67,6 +67,8 @@ package struct Analyze {
       cases: whole.cases.map(\.name))
     var outcome = Outcome(output: settings.output, shard: settings.shard)
     outcome.cases = study.cases.count
+    let recomputed = try open(report, study)
+    context.record?.recomputed = recomputed.isEmpty ? nil : recomputed
 
     do {
       let scoring = CaseScoring(
@@ -100,6 +102,24 @@ package struct Analyze {
     }
     try report.finish(context)
     return outcome
+  }
+
+  /// Holds the cases that are recorded against the study.
+  ///
+  /// - Returns: sentences that say which of them are computed again, and why.
+  private func open(_ report: Report, _ study: Study) throws -> [String] {
+    let absent = try report.mark(casesInStudy: study.cases.map(\.name))
+    if !absent.isEmpty {
+      let count = PageText.count(absent.count, "case")
+      if settings.removesAbsent { _ = try report.removeCasesNotInStudy() }
+      observe(
+        .warning(
+          "\(settings.output): \(count) no longer in the study \(settings.removesAbsent ? "removed" : "kept, and out of all counts"): "
+            + "\(NameList.text(absent))."))
+    }
+    let recomputed = try report.recomputations()
+    for sentence in recomputed { observe(.notice(sentence)) }
+    return recomputed
   }
 
   private func analyzeCases(

@@ -16,6 +16,8 @@ package struct AnalyzeSettings: Sendable {
   package var shard: Shard?
   /// Whether to empty a report that was made in another way, instead of refusing it.
   package var startsAnew = false
+  /// Whether to remove the results of cases that left the study, instead of only marking them.
+  package var removesAbsent = false
   /// Share of healthy cases that may be flagged, in 0...1.
   package var falsePositiveRate = 0.05
   package var score = Score.ensemble

@@ -33,6 +33,9 @@ struct AnalyzeCommand: LoggedCommand {
         + "refusing it. A copy of its index, with its reviews, is kept beside it."))
   var anew = false
 
+  @Flag(help: "Remove the results of cases that left the study. Without it they are kept, marked and counted nowhere.")
+  var removeAbsent = false
+
   @Option(
     help: ArgumentHelp(
       "Analyze one of N parts of the study, into an index of its own; norma merge puts them together. Parts can run on "
@@ -90,6 +93,7 @@ struct AnalyzeCommand: LoggedCommand {
       study: study, model: model, output: try output ?? Analyze.Settings.defaultOutput(study))
     settings.shard = shard
     settings.startsAnew = anew
+    settings.removesAbsent = removeAbsent
     settings.falsePositiveRate = falsePositiveRate
     settings.score = score
     settings.keepsResidual = keep.contains(.residual)
