@@ -1,3 +1,5 @@
+import Foundation
+
 /// Splits a path at its slashes and dots. It searches bytes or scalars, because in Swift a combining accent after a
 /// slash or dot forms another character with it, but in the file system it does not. Foundation's functions for this
 /// crash on names of one character.
@@ -13,6 +15,13 @@ package enum FilePath {
   /// The part after the last slash, or the whole path if there is none.
   package static func name(of path: String) -> String {
     path.utf8.lastIndex(of: slash).map { String(path[path.utf8.index(after: $0)...]) } ?? path
+  }
+
+  /// The absolute path with its links resolved, by which two ways to name one folder can be told to be the same.
+  package static func resolved(_ path: String) -> String {
+    guard let real = realpath(path, nil) else { return URL(fileURLWithPath: path).standardizedFileURL.path }
+    defer { free(real) }
+    return String(cString: real)
   }
 
   /// The parts between the slashes, without empty ones.

@@ -70,7 +70,8 @@ func `cases are listed as the options ask`(options: [String], output: String) th
   let sql = try Program.run(
     "cases", "report", "--where", "name != 'it''s'", "--columns", "name", "--limit", "2", "--sql", in: folder)
   #expect(
-    sql.output == "SELECT name FROM case_overview WHERE name != 'it''s' ORDER BY score DESC, name LIMIT 2;\n")
+    sql.output
+      == "SELECT name FROM case_overview WHERE in_study = 1 AND name != 'it''s' ORDER BY score DESC, name LIMIT 2;\n")
 }
 
 @Test(

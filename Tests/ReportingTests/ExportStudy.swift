@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import GRDB
 import Imaging
@@ -77,7 +78,7 @@ struct ExportStudy {
   ) throws -> (tally: ExportTally, sentences: [String]) {
     var sentences: [String] = []
     var export = ReportExport(
-      try ExportSelection(of: path, flaggedOnly: flaggedOnly, names: names.map { CaseGlob($0) }))
+      try ExportSelection(of: path, flaggedOnly: flaggedOnly, names: names.map { NameGlob($0) }))
     export.complain = { sentences.append($0) }
     let tally = try export.write(as: format, to: output)
     return (tally, sentences)

@@ -207,6 +207,6 @@ struct ReportExportTests {
     ("*b", "abc", false), ("🧠?", "🧠1", true), ("[a]", "a", false), ("", "a", false),
   ])
   func `a glob knows stars and question marks`(pattern: String, name: String, fits: Bool) {
-    #expect(CaseGlob(pattern).matches(name) == fits)
+    #expect(NameGlob(pattern).matches(name) == fits)
   }
 }

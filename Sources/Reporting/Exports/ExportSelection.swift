@@ -1,10 +1,12 @@
 import Files
 
-/// The cases of a report to export, ordered by name.
+/// The cases of a report to export, ordered by name. Cases that left the study are not among them.
 package struct ExportSelection: Sendable {
   let folder: ReportFolder
   let index: CaseIndex
   private let rows: [CaseRow]
+  /// Number of the cases.
+  package var count: Int { rows.count }
   /// Threshold of each run, by the run's number.
   private let thresholds: [Int64: Double]
 
@@ -12,7 +14,7 @@ package struct ExportSelection: Sendable {
   ///   - report: path of the report folder.
   ///   - names: pattern that the names of the cases must match; `nil` for all cases.
   /// - Throws: `NormaError` if the folder is not a report or no name matches.
-  package init(of report: String, flaggedOnly: Bool = false, names: CaseGlob? = nil) throws(NormaError) {
+  package init(of report: String, flaggedOnly: Bool = false, names: NameGlob? = nil) throws(NormaError) {
     folder = ReportFolder(report)
     index = try CaseIndex(readingFrom: folder.index)
     let all = try index.cases(sort: .name)

@@ -21,20 +21,22 @@ extension CaseIndex {
     }
   }
 
+  /// - Parameter inStudy: whether to list the cases of the study, or those that left it; `nil` for both.
   package func cases(
-    flaggedOnly: Bool = false, sort: Order = .score, limit: Int = .max
+    flaggedOnly: Bool = false, inStudy: Bool? = true, sort: Order = .score, limit: Int = .max
   ) throws(NormaError) -> [CaseRow] {
-    try read { database in
+    let conditions = [flaggedOnly ? "flagged = 1" : nil, inStudy.map { "in_study = \($0 ? 1 : 0)" }].compactMap { $0 }
+    let filter = conditions.isEmpty ? "" : "WHERE \(conditions.joined(separator: " AND ")) "
+    return try read { database in
       try CaseRow.fetchAll(
-        database,
-        sql:
-          "SELECT \(CaseRow.columns) FROM cases \(flaggedOnly ? "WHERE flagged = 1 " : "")ORDER BY \(sort.sql) LIMIT ?",
+        database, sql: "SELECT \(CaseRow.columns) FROM cases \(filter)ORDER BY \(sort.sql) LIMIT ?",
         arguments: [limit])
     }
   }
 
+  /// Names of the cases of the study.
   package func caseNames() throws(NormaError) -> Set<String> {
-    try read { try String.fetchSet($0, sql: "SELECT name FROM cases") }
+    try read { try String.fetchSet($0, sql: "SELECT name FROM cases WHERE in_study = 1") }
   }
 
   package func `case`(named name: String) throws(NormaError) -> CaseRow? {
@@ -75,7 +77,7 @@ extension CaseIndex {
         database,
         sql: """
           SELECT scans.*, cases.name AS case_name FROM scans JOIN cases ON cases.id = scans.case_id
-          WHERE scans.status = 'failed' ORDER BY cases.name, scans.id LIMIT ?
+          WHERE scans.status = 'failed' AND cases.in_study = 1 ORDER BY cases.name, scans.id LIMIT ?
           """, arguments: [limit])
       return try rows.map { (caseName: try $0.decode(forColumn: "case_name"), scan: try $0.scan()) }
     }
@@ -86,7 +88,10 @@ extension CaseIndex {
     try read { database in
       try Row.fetchAll(
         database,
-        sql: "SELECT path, max(missing_share) AS share FROM scans WHERE missing_share > 0 GROUP BY path ORDER BY path"
+        sql: """
+          SELECT path, max(missing_share) AS share FROM scans JOIN cases ON cases.id = case_id
+          WHERE missing_share > 0 AND in_study = 1 GROUP BY path ORDER BY path
+          """
       ).map { (try $0.decode(forColumn: "path"), try $0.decode(forColumn: "share")) }
     }
   }
@@ -127,14 +132,18 @@ extension CaseIndex {
   /// Appearances by case name, of all cases that have one, including cases reused from an earlier run.
   package func appearances() throws(NormaError) -> [String: Appearance] {
     try read { database in
-      let rows = try Row.fetchAll(database, sql: "SELECT name, appearance FROM cases WHERE appearance IS NOT NULL")
+      let rows = try Row.fetchAll(
+        database, sql: "SELECT name, appearance FROM cases WHERE appearance IS NOT NULL AND in_study = 1")
       return rows.reduce(into: [:]) { $0[$1["name"]] = AppearanceText.appearance($1["appearance"]) }
     }
   }
 
   /// Names of the cases that do not look like the model's training cases.
   package func strangeCases() throws(NormaError) -> [String] {
-    try read { try String.fetchAll($0, sql: "SELECT name FROM cases WHERE domain_shift IS NOT NULL ORDER BY name") }
+    try read {
+      try String.fetchAll(
+        $0, sql: "SELECT name FROM cases WHERE domain_shift IS NOT NULL AND in_study = 1 ORDER BY name")
+    }
   }
 
   /// Reviews by case name, including reviews of cases that are no longer in the study.

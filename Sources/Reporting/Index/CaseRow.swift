@@ -21,11 +21,14 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   package var domainShiftP: Double?
   /// Why the score may mean nothing; `nil` if the case looks like the training cases.
   package var domainShift: String?
+  /// Whether the case is in the study, as the last run found it. The results of a case that left it are kept, and count
+  /// in no number.
+  package var isInStudy: Bool
 
   /// The columns, in the order in which `init(row:)` reads them.
   static let columns = """
     id, run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count, report_path,
-    domain_shift_p, domain_shift
+    domain_shift_p, domain_shift, in_study
     """
 
   // Decodes by position: decoding by name takes three times as long, and listing ten thousand cases must feel instant.
@@ -43,6 +46,7 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
     reportPath = try row.decode(atIndex: 10)
     domainShiftP = try row.decode(atIndex: 11)
     domainShift = try row.decode(atIndex: 12)
+    isInStudy = try row.decode(atIndex: 13)
     try IndexFault.check(
       ReportFolder.holds(reportPath) && FilePath.name(of: reportPath) == ReportFolder.studyPage,
       "case \(id) has a page that lies elsewhere than in the report's cases")

@@ -140,6 +140,7 @@ package enum IndexSchema {
     }
     registerRunsThatWereStopped(in: &migrator)
     migrator.registerMigration("12: pixels of peaks") { database in try database.execute(sql: peaks) }
+    migrator.registerMigration("13: cases that left the study") { database in try database.execute(sql: absences) }
     return migrator
   }
 
@@ -182,6 +183,71 @@ package enum IndexSchema {
     let digest = Array(SHA256.hash(data: Data(text.utf8)))
     return digest.withUnsafeBytes { UUID(uuid: $0.load(as: uuid_t.self)) }.uuidString.lowercased()
   }
+
+  /// Marks the cases that are in the study, and keeps the others out of the lists of findings.
+  private static let absences = """
+    ALTER TABLE cases ADD COLUMN in_study INTEGER NOT NULL DEFAULT 1 CHECK (in_study IN (0, 1));
+
+    DROP VIEW flagged_cases;
+    CREATE VIEW flagged_cases AS
+      SELECT id, name, score, p_value, scan_count, region_count, report_path
+      FROM cases WHERE flagged = 1 AND in_study = 1 ORDER BY score DESC, name;
+
+    DROP VIEW case_overview;
+    CREATE VIEW case_overview AS
+      SELECT cases.id, cases.run_id, cases.name, cases.status, cases.score, cases.p_value, cases.flagged,
+        cases.scan_count, cases.failed_scan_count, cases.region_count,
+        (SELECT max(area_px) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id) AS region_area_px,
+        (SELECT max(area_mm2) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id)
+          AS region_area_mm2,
+        (SELECT max(peak) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id) AS peak,
+        cases.domain_shift_p, cases.domain_shift, cases.appearance,
+        reviews.case_name IS NOT NULL AS reviewed, reviews.verdict, reviews.note, reviews.reviewed_at,
+        reviews.reviewer, reviews.score AS judged_score, reviews.model_sha256 AS judged_model_sha256,
+        cases.report_path, cases.model_sha256, cases.scoring, cases.in_study
+      FROM cases LEFT JOIN reviews ON reviews.case_name = cases.name;
+
+    DROP VIEW region_overview;
+    CREATE VIEW region_overview AS
+      SELECT cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan, scans.path,
+        scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
+        regions.area_mm2, regions.peak, regions.mean, regions.p_value, regions.q_value,
+        scans.score AS scan_score, scans.p_value AS scan_p_value, scans.sha256, scans.width AS scan_width,
+        scans.height AS scan_height, scans.channels, scans.micrometers_per_pixel, scans.missing_share,
+        scans.downsample, scans.heatmap_path,
+        cases.run_id, cases.status, cases.score, cases.p_value AS case_p_value, cases.flagged, cases.scan_count,
+        cases.failed_scan_count, cases.region_count, cases.region_area_px, cases.region_area_mm2,
+        cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
+        cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
+        cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring,
+        regions.peak_x, regions.peak_y, cases.in_study
+      FROM regions JOIN scans ON scans.id = regions.scan_id JOIN case_overview AS cases ON cases.id = scans.case_id;
+
+    DROP VIEW largest_regions;
+    CREATE VIEW largest_regions AS
+      SELECT cases.id AS case_id, cases.name AS case_name, scans.name AS scan, scans.path, scans.page, regions.rank,
+        regions.x, regions.y, regions.width, regions.height, regions.area_px, regions.area_mm2, regions.peak,
+        regions.p_value, regions.q_value, regions.peak_x, regions.peak_y
+      FROM cases
+        JOIN regions ON regions.rowid = (
+          SELECT regions.rowid FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id
+          ORDER BY area_mm2 DESC, area_px DESC, peak DESC, scan_id, rank LIMIT 1)
+        JOIN scans ON scans.id = regions.scan_id
+      WHERE cases.in_study = 1
+      ORDER BY regions.area_mm2 DESC, regions.area_px DESC, cases.name;
+
+    DROP VIEW failed_scans;
+    CREATE VIEW failed_scans AS
+      SELECT scans.case_id, cases.name AS case_name, scans.name AS scan, scans.path, scans.page, scans.error
+      FROM scans JOIN cases ON cases.id = scans.case_id
+      WHERE scans.status = 'failed' AND cases.in_study = 1 ORDER BY cases.name, scans.id;
+
+    DROP VIEW reviewed_cases;
+    CREATE VIEW reviewed_cases AS
+      SELECT name, verdict, note, reviewed_at, reviewer, score, judged_score, p_value, flagged,
+        judged_model_sha256 IS model_sha256 AS same_model, report_path, in_study
+      FROM case_overview WHERE reviewed = 1 ORDER BY score DESC, name;
+    """
 
   /// New columns of the views come last, as in a central index, whose views can only gain columns at the end.
   private static let peaks = """

@@ -17,7 +17,7 @@ enum IndexUpgrade {
     // An index without a run needs no copy: it is a new one that a full disk or a kill left half made.
     if try !applied.isEmpty && queue.read({ try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT * FROM runs)") ?? false })
     {
-      try copy(queue, to: freeName("\(path).before-migration-\(number(of: missing))"))
+      try copy(queue, to: "\(path).before-migration-\(number(of: missing))")
     }
     try IndexSchema.migrator.migrate(queue)
   }
@@ -31,8 +31,11 @@ enum IndexUpgrade {
   }
 
   /// Copies the index under a temporary name and renames the copy when it is complete, so that a copy cut short by a
-  /// crash is not mistaken for a complete one.
-  private static func copy(_ queue: DatabaseQueue, to path: String) throws {
+  /// crash is not mistaken for a complete one. An existing file is never overwritten.
+  ///
+  /// - Returns: the path of the copy: `name`, or `name` with a number.
+  @discardableResult static func copy(_ queue: DatabaseQueue, to name: String) throws -> String {
+    let path = freeName(name)
     let unfinished = path + ".unfinished"
     try? FileManager.default.removeItem(atPath: unfinished)
     do {
@@ -42,6 +45,7 @@ enum IndexUpgrade {
       try file.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
       try file.close()
       try FileManager.default.moveItem(atPath: unfinished, toPath: path)
+      return path
     } catch {
       try? FileManager.default.removeItem(atPath: unfinished)
       throw error

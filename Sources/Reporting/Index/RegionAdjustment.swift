@@ -11,7 +11,7 @@ extension CaseIndex {
   /// The q-values are computed over all scans of the report, not over one case: a reader goes through the whole report,
   /// so false regions should be few in the whole report. They are computed at the end of a run from the p-values in the
   /// index, which also holds cases reused from earlier runs, so the number of runs makes no difference. Every scored
-  /// scan counts, with or without regions.
+  /// scan of the study counts, with or without regions; cases that left the study keep the q-values they had.
   ///
   /// - Parameter beforeCommit: writes the pages that show the q-values of a case. If it throws, no q-value changes. It
   ///   is called on all threads.
@@ -43,12 +43,17 @@ extension CaseIndex {
   ///
   /// - Returns: the ids of the cases whose q-values changed, in ascending order.
   private static func adjust(in database: Database) throws -> [Int64] {
-    let scans = try Int.fetchOne(database, sql: "SELECT count(*) FROM scans WHERE status = 'done'") ?? 0
+    let scans =
+      try Int.fetchOne(
+        database,
+        sql: "SELECT count(*) FROM scans JOIN cases ON cases.id = case_id WHERE scans.status = 'done' AND in_study = 1")
+      ?? 0
     let entries = try Row.fetchAll(
       database,
       sql: """
         SELECT regions.scan_id, regions.rank, scans.case_id, regions.p_value, regions.q_value
-        FROM regions JOIN scans ON scans.id = regions.scan_id ORDER BY regions.scan_id, regions.rank
+        FROM regions JOIN scans ON scans.id = regions.scan_id JOIN cases ON cases.id = scans.case_id
+        WHERE cases.in_study = 1 ORDER BY regions.scan_id, regions.rank
         """
     ).map { row in
       Entry(
@@ -83,7 +88,11 @@ extension CaseIndex {
   package func scansWithoutPixelSize() throws(NormaError) -> Int {
     try read { database in
       try Int.fetchOne(
-        database, sql: "SELECT count(*) FROM scans WHERE status = 'done' AND micrometers_per_pixel IS NULL") ?? 0
+        database,
+        sql: """
+          SELECT count(*) FROM scans JOIN cases ON cases.id = case_id
+          WHERE scans.status = 'done' AND micrometers_per_pixel IS NULL AND in_study = 1
+          """) ?? 0
     }
   }
 }

@@ -45,6 +45,37 @@ package struct ResultSettings: Codable, Sendable, Equatable {
   }
 }
 
+extension ResultSettings {
+  /// Clauses that say in what these settings differ from those that made older results: `the score is ensemble, it was
+  /// residual`.
+  ///
+  /// - Parameter onlyScores: leaves out what changes no score, or what the machine may change: a rate, a least area,
+  ///   a precision, a limit. Results that differ in nothing else belong into one report, and are computed again.
+  func changes(since old: ResultSettings, onlyScores: Bool = false) -> [String] {
+    func change<Value: Equatable>(_ what: String, _ new: Value, _ old: Value, _ text: (Value) -> String) -> String? {
+      new == old ? nil : "\(what) is \(text(new)), it was \(text(old))"
+    }
+    let scores = [
+      change("the score", score, old.score, \.rawValue),
+      change("the level", level, old.level) { $0.map { "\($0)" } ?? "the model's own" },
+      change("the pixel of the grid", micrometersPerPixel, old.micrometersPerPixel) {
+        $0.map { "\($0) micrometers" } ?? "the model's own"
+      },
+    ]
+    guard !onlyScores else { return scores.compactMap { $0 } }
+    let others = [
+      change("norma's algorithm", algorithm, old.algorithm) { "number \($0)" },
+      change("the precision", precision, old.precision, \.rawValue),
+      change("the false-positive rate", falsePositiveRate, old.falsePositiveRate) { "\($0)" },
+      change("the largest scan scored whole", largestWhole, old.largestWhole) { "of \($0) pixels" },
+      change("the share that may be missing", toleratedMissing, old.toleratedMissing) { "\($0)" },
+      change("the text of scans", keepsMetadata, old.keepsMetadata) { $0 ? "kept" : "not kept" },
+      change("the least area of a region", minimumRegionArea, old.minimumRegionArea) { $0 ?? "the model's own" },
+    ]
+    return (scores + others).compactMap { $0 }
+  }
+}
+
 extension ResultSettings: CustomStringConvertible {
   /// The settings in words, for a message that shows how two of them differ.
   package var description: String {

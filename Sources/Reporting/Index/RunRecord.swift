@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 
 /// The settings and tools of a run, as data. The text for people is made from this data, and no program reads that
@@ -8,6 +9,8 @@ package struct RunRecord: Codable, Sendable, Equatable {
   package var toolVersion: String
   /// Folder of the study, as given on the command line.
   package var study: String
+  /// Absolute path of the study, with links resolved; `nil` in reports of an older version of norma.
+  package var studyFolder: String?
   /// File of the model, as given on the command line.
   package var model: String
   package var modelSHA256: String
@@ -35,6 +38,9 @@ package struct RunRecord: Codable, Sendable, Equatable {
   package var seconds: Double?
   /// One line on how the study compares with the training study.
   package var domain: String?
+  /// Sentences on the cases that were computed again because the settings or norma's scores had changed; `nil` if there
+  /// were none.
+  package var recomputed: [String]?
   /// How many shards were merged, and into how many the study was divided; `nil` if one run analyzed the whole study.
   package var shards: Shards?
 
@@ -50,6 +56,7 @@ package struct RunRecord: Codable, Sendable, Equatable {
     let record = trained.record
     self.toolVersion = toolVersion
     self.study = study
+    studyFolder = FilePath.resolved(study)
     self.model = model
     self.modelSHA256 = modelSHA256
     trainingCases = record.trainingCases
@@ -80,7 +87,8 @@ package struct RunRecord: Codable, Sendable, Equatable {
       ("Command", command?.joined(separator: " ")), ("Precision", precision.rawValue),
       ("Compute", "\(compute), \(threads) threads"),
       ("Shards", shards.map { "\($0.found) of \($0.count), merged" }), ("Started", startedAt),
-      ("Domain shift", domain), ("Duration", seconds.map { PageText.duration($0) }),
+      ("Computed again", recomputed?.joined(separator: " ")), ("Domain shift", domain),
+      ("Duration", seconds.map { PageText.duration($0) }),
     ]
     return lines.compactMap { name, value in value.map { ProvenanceFact(name, $0) } }
   }

@@ -83,6 +83,20 @@ package struct StudyContext: Sendable, Equatable, Codable {
       + (keepsResidual ? "; residual kept" : "")
   }
 
+  /// Clauses that say why results of `old` are computed again with this context.
+  func changes(since old: StudyContext) -> [String] {
+    guard let results, let before = old.results else { return ["an older norma scored them"] }
+    var changes = results.changes(since: before)
+    if keepsResidual != old.keepsResidual {
+      changes.append("the residual is \(keepsResidual ? "kept, it was not" : "not kept, it was")")
+    }
+    // The threshold and the display follow from the settings and the model, unless norma itself has changed.
+    if changes.isEmpty, threshold != old.threshold {
+      changes.append("the threshold is \(threshold), it was \(old.threshold)")
+    }
+    return changes.isEmpty ? ["norma draws them in another way than before"] : changes
+  }
+
   /// Lines for a reader: tool version, digests, normalization, command line, duration and so on.
   package var facts: [Fact] { record?.facts ?? provenance ?? [] }
 

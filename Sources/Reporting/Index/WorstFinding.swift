@@ -8,7 +8,7 @@ struct WorstFinding: Sendable {
   var region: Region?
 }
 
-/// How many scans and cases a report holds, and how many of them are flagged or failed.
+/// How many scans and cases of the study a report holds, and how many of them are flagged or failed.
 package struct StudyCounts: Sendable, Equatable {
   package var cases: Int
   package var flaggedCases: Int
@@ -24,12 +24,12 @@ extension CaseIndex {
       func count(_ sql: String, _ arguments: StatementArguments = []) throws -> Int {
         try Int.fetchOne(database, sql: "SELECT count(*) FROM " + sql, arguments: arguments) ?? 0
       }
+      let scans = "scans JOIN cases ON cases.id = scans.case_id WHERE cases.in_study = 1"
       return StudyCounts(
-        cases: try count("cases"), flaggedCases: try count("cases WHERE flagged = 1"), scans: try count("scans"),
-        flaggedScans: try count(
-          "scans JOIN cases ON cases.id = scans.case_id WHERE cases.flagged = 1 AND scans.p_value <= ?",
-          [falsePositiveRate]),
-        failedScans: try count("scans WHERE status = 'failed'"))
+        cases: try count("cases WHERE in_study = 1"),
+        flaggedCases: try count("cases WHERE flagged = 1 AND in_study = 1"), scans: try count(scans),
+        flaggedScans: try count("\(scans) AND cases.flagged = 1 AND scans.p_value <= ?", [falsePositiveRate]),
+        failedScans: try count("\(scans) AND scans.status = 'failed'"))
     }
   }
 
@@ -62,5 +62,5 @@ extension CaseIndex {
     }
   }
 
-  private static let worstCases = "SELECT id FROM cases ORDER BY score DESC, name LIMIT ?"
+  private static let worstCases = "SELECT id FROM cases WHERE in_study = 1 ORDER BY score DESC, name LIMIT ?"
 }

@@ -1,7 +1,8 @@
 import Files
 import GRDB
 
-/// A query of a report's index: which cases or regions to list, which columns, in which order, and how many rows.
+/// A query of a report's index: which cases or regions to list, which columns, in which order, and how many rows. It is
+/// of the cases in the study, unless a condition names `in_study`.
 package struct CaseQuery: Sendable {
   package enum Rows: Sendable {
     case cases, regions
@@ -88,9 +89,12 @@ package struct CaseQuery: Sendable {
   var bound: BoundSQL {
     let view = rows == .cases ? "case_overview" : "region_overview"
     var sql = BoundSQL("SELECT \(columns.map(\.column).joined(separator: ", ")) FROM \(view)")
-    if !conditions.isEmpty {
+    // Findings of cases that left the study are listed only where somebody asks for them.
+    let isOfStudy = conditions.contains { $0.names("in_study") } ? [] : [BoundSQL("in_study = 1")]
+    let filter = isOfStudy + (conditions.isEmpty ? [] : [Condition.all(conditions).sql(on: view)])
+    if !filter.isEmpty {
       sql.append(" WHERE ")
-      sql.append(Condition.all(conditions).sql(on: view))
+      sql.append(.joined(filter, by: " AND "))
     }
     sql.append(" ORDER BY " + ordering)
     if let limit {

@@ -43,6 +43,16 @@ indirect enum Condition: Sendable, Equatable {
     }
   }
 
+  /// Whether the condition asks for this field.
+  func names(_ field: String) -> Bool {
+    switch self {
+    case .all(let parts), .any(let parts): parts.contains { $0.names(field) }
+    case .not(let condition): condition.names(field)
+    case .comparesFields(let first, _, let second): first.name == field || second.name == field
+    case .compares(let known, _, _), .matches(let known, _), .isPresent(let known): known.name == field
+    }
+  }
+
   private func operand(on view: String) -> BoundSQL {
     switch self {
     case .all(let parts), .any(let parts): parts.count > 1 ? sql(on: view).inParentheses : sql(on: view)

@@ -52,7 +52,7 @@ package struct IndexField: Sendable, Equatable {
     IndexField("verdict", .word(Verdict.allCases.map(\.rawValue))), IndexField("note", .text),
     IndexField("reviewed_at", .text), IndexField("reviewer", .text), IndexField("judged_score", .number),
     IndexField("judged_model_sha256", .text), IndexField("model_sha256", .text), IndexField("scoring", .text),
-    IndexField("appearance", .text), IndexField("run_id", .count),
+    IndexField("appearance", .text), IndexField("run_id", .count), IndexField("in_study", .truth),
   ]
 
   private static let scanFields = [

@@ -32,7 +32,7 @@ package struct ReportCheck: Sendable {
       )
     }
     let contexts = try index.contexts()
-    let rows = try index.cases(sort: .name)
+    let rows = try index.cases(inStudy: nil, sort: .name)
     for file in [ReportFolder.studyPage, ReportFolder.style, ReportFolder.script] where !exists(file) {
       faults.append("\(folder.file(file)): the file is missing. Run norma report.")
     }

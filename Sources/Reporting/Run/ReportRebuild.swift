@@ -35,7 +35,11 @@ extension Report {
     var result = Rebuilt()
     try folder.makeFolder("assets")
     try writeAssets(in: folder)
-    for row in try index.cases() {
+    let contexts = try index.contexts()
+    for row in try index.cases(inStudy: nil) {
+      // A case that left the study was last scored by an older run.
+      let context = row.isInStudy ? context : contexts[row.runID] ?? context
+      guard context.pictures == StudyContext.currentPictures else { continue }
       let record = try index.record(of: row.id)
       try folder.makeFolder(folder.folder(ofCase: row.name))
       for scan in record.scans where scan.row.status == .done {
@@ -57,8 +61,11 @@ extension Report {
     let context = try index.latestContext()
     guard context.pictures == StudyContext.currentPictures else { return }
     func exists(_ page: String) -> Bool { FileManager.default.fileExists(atPath: folder.file(page)) }
+    let contexts = try index.contexts()
     for name in names {
       guard let row = try index.case(named: name), exists(row.reportPath) else { continue }
+      let context = row.isInStudy ? context : contexts[row.runID] ?? context
+      guard context.pictures == StudyContext.currentPictures else { continue }
       let page = CasePage(try index.record(of: row.id), context: context, folder: folder)
       try folder.write(page.data, to: row.reportPath)
     }

@@ -17,13 +17,10 @@ extension Report {
   /// Removes the files written for a case that will not be recorded. If an older run recorded the case, its files and
   /// row stay, and the next run computes the case again.
   package func abandonCase(named name: String) {
-    let caseFolder = folder.file(folder.folder(ofCase: name))
-    AtomicFile.removeUnfinished(in: caseFolder)
+    let caseFolder = folder.folder(ofCase: name)
+    AtomicFile.removeUnfinished(in: folder.file(caseFolder))
     do { guard try index.case(named: name) == nil else { return } } catch { return }
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: caseFolder)) ?? []
-    let written = names.filter { ReportFolder.isScanFile($0) || $0 == FilePath.name(of: folder.page(ofCase: name)) }
-    for name in written { try? FileManager.default.removeItem(atPath: "\(caseFolder)/\(name)") }
-    if written.count == names.count { try? FileManager.default.removeItem(atPath: caseFolder) }
+    folder.removeFiles(ofCaseIn: caseFolder)
   }
 
   /// Closes a run that the user stopped. Finished cases are kept and shown. q-values are left to the run that sees

@@ -1,3 +1,4 @@
+import Anomaly
 import Files
 import Foundation
 import GRDB
@@ -73,12 +74,31 @@ package struct ShardMerge {
         subject: folder.file(ReportFolder.shards),
         found: "its shards were analyzed with different \(what): \(others.joined(separator: ", ")); "
           + "'\(groups[0].key)' was expected, as \(Self.names(groups[0].value.map(\.shard)))",
-        remedy: "Run norma analyze on these shards again with what was expected")
+        remedy: "Run norma analyze on these shards again with --anew and what was expected")
     }
     try check("models") { $0.run.modelSHA256 }
     try check("settings") { $0.context.settingsInWords }
     try check("false-positive rates") { "\($0.context.falsePositiveRate)" }
     try check("studies") { $0.context.title }
+    try checkStudy()
+  }
+
+  /// Throws if a shard is of another study with the same name. Shards that know the study by another path, on another
+  /// host perhaps, are held against its files, where these can be read from here.
+  private func checkStudy() throws(NormaError) {
+    func folder(_ part: ShardPart) -> String { part.context.record?.studyFolder ?? part.run.studyPath }
+    let groups = Dictionary(grouping: parts, by: folder).sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
+    guard groups.count > 1, let study = try? Study(path: groups[0].key) else { return }
+    for (other, parts) in groups.dropFirst() {
+      for part in parts {
+        let index = try CaseIndex(readingFrom: part.index, sharing: sharing)
+        let files = try index.recordedFiles(atMost: CaseIndex.filesCompared)
+        guard !files.isEmpty, !study.holdsMost(of: files) else { continue }
+        throw NormaError(
+          subject: part.index, found: "this shard is of the study \(other), the others are of \(study.path)",
+          remedy: "Run norma analyze on this shard again with --anew and the others' study")
+      }
+    }
   }
 
   private func checkOldIndex() throws(NormaError) {
@@ -89,6 +109,19 @@ package struct ShardMerge {
       throw NormaError(
         subject: folder.index,
         found: "it was written by norma analyze without --shard, and a merge would drop its cases",
+        remedy: "Move it away, or analyze the shards into another folder")
+    }
+    let folders = Set(parts.compactMap(\.context.record?.studyFolder))
+    if let known = try old.latestContext().record?.studyFolder, folders.contains(known) { return }
+    let files = try old.recordedFiles(atMost: CaseIndex.filesCompared)
+    var found = 0
+    for part in parts { found += try CaseIndex(readingFrom: part.index, sharing: sharing).count(of: files) }
+    guard files.isEmpty || 2 * found > files.count else {
+      throw NormaError(
+        subject: folder.index,
+        found:
+          "it is of another study than the shards (\(try old.latestRun()?.studyPath ?? "unknown")), whose reviews do "
+          + "not belong to their cases",
         remedy: "Move it away, or analyze the shards into another folder")
     }
   }

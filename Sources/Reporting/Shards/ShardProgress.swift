@@ -11,6 +11,8 @@ package struct ShardProgress: Sendable, Equatable {
   /// Number of cases that belong to the shard; `nil` if unknown.
   package let cases: Int?
   package let failedScans: Int
+  /// Number of recorded cases that left the study.
+  package let absent: Int
   package let startedAt: String?
   package let finishedAt: String?
 
@@ -34,17 +36,19 @@ package struct ShardProgress: Sendable, Equatable {
     status = run?.status
     (startedAt, finishedAt) = (run?.startedAt, run?.finishedAt)
     cases = (try? run?.context)?.shard?.cases
-    (done, failedScans) = try index.read { database in
+    (done, failedScans, absent) = try index.read { database in
       (
         try Int.fetchOne(
-          database, sql: "SELECT count(*) FROM cases WHERE scoring <> ?", arguments: [CaseIndex.unfinished]) ?? 0,
-        try Int.fetchOne(database, sql: "SELECT count(*) FROM scans WHERE status = 'failed'") ?? 0
+          database, sql: "SELECT count(*) FROM cases WHERE scoring <> ? AND in_study = 1",
+          arguments: [CaseIndex.unfinished]) ?? 0,
+        try Int.fetchOne(database, sql: "SELECT count(*) FROM failed_scans") ?? 0,
+        try Int.fetchOne(database, sql: "SELECT count(*) FROM cases WHERE in_study = 0") ?? 0
       )
     }
   }
 
   package init(waiting shard: Shard) {
     self.shard = shard
-    (status, done, cases, failedScans, startedAt, finishedAt) = (nil, 0, nil, 0, nil, nil)
+    (status, done, cases, failedScans, absent, startedAt, finishedAt) = (nil, 0, nil, 0, 0, nil, nil)
   }
 }

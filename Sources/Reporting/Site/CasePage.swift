@@ -17,6 +17,7 @@ struct CasePage {
     let verdict: String
     let flagged: Bool
     let domainShift: String?
+    let isAbsent: Bool
     let facts: [StudyContext.Fact]
     let review: ReviewWords?
     let failures: [ScanSection]
@@ -73,7 +74,8 @@ struct CasePage {
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
       verdict: PageText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
-      domainShift: row.domainShift, facts: Self.facts(row), review: record.review.map(ReviewWords.init),
+      domainShift: row.domainShift, isAbsent: !row.isInStudy, facts: Self.facts(row),
+      review: record.review.map(ReviewWords.init),
       failures: sections.map(\.section).filter { $0.reason != nil },
       stack: scored.count < 2
         ? nil

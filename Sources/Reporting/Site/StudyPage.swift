@@ -18,6 +18,9 @@ struct StudyPage {
     let failures: [Failure]
     let failureTitle: String
     let rows: [Line]
+    /// Cases that left the study.
+    let absent: [Line]
+    let absentTitle: String
     let plot: ScorePlot?
     let bar: ColorBar
     let provenance: [StudyContext.Fact]
@@ -63,6 +66,7 @@ struct StudyPage {
     let worst = try index.worstFindings(ofWorst: Self.mostRows)
     let failures = try index.failedScans(limit: Self.mostRows)
     let reviews = try index.reviews()
+    let absent = try index.cases(inStudy: false, sort: .name, limit: Self.mostRows)
     content = Content(
       title: context.title, model: context.modelSHA256 ?? "",
       verdict: PageText.verdict(
@@ -81,6 +85,8 @@ struct StudyPage {
       rows: cases.map {
         Self.line($0, worst: worst[$0.id], review: reviews[$0.name], healthy: context.calibrationScores, folder: folder)
       },
+      absent: absent.map { Self.line($0, worst: nil, review: reviews[$0.name], healthy: [], folder: folder) },
+      absentTitle: "\(PageText.count(absent.count, "case")) no longer in the study",
       plot: ScorePlot(cases, context: context), bar: ColorBar(HeatScale(threshold: context.threshold)),
       provenance: context.facts)
   }

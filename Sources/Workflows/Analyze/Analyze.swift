@@ -58,12 +58,17 @@ package struct Analyze {
     let lock = try WritingRight.take(
       report: settings.output, shard: settings.shard, makingFolder: true, observe: observe)
     defer { lock.release() }
+    let dropped = try ReportFolder(settings.output, shard: settings.shard).admit(
+      context, of: whole, startsAnew: settings.startsAnew, sharing: lock.sharing(of: settings.shard))
+    if let dropped { observe(.warning(dropped)) }
     var report = try Report(
       writingTo: settings.output, shard: settings.shard, sharing: lock.sharing(of: settings.shard), context: context,
       toolVersion: ToolVersion.current, modelSHA256: digest, studyPath: settings.study,
       cases: whole.cases.map(\.name))
     var outcome = Outcome(output: settings.output, shard: settings.shard)
     outcome.cases = study.cases.count
+    let recomputed = try open(report, study)
+    context.record?.recomputed = recomputed.isEmpty ? nil : recomputed
 
     do {
       let scoring = CaseScoring(
@@ -97,6 +102,24 @@ package struct Analyze {
     }
     try report.finish(context)
     return outcome
+  }
+
+  /// Holds the cases that are recorded against the study.
+  ///
+  /// - Returns: sentences that say which of them are computed again, and why.
+  private func open(_ report: Report, _ study: Study) throws -> [String] {
+    let absent = try report.mark(casesInStudy: study.cases.map(\.name))
+    if !absent.isEmpty {
+      let count = PageText.count(absent.count, "case")
+      if settings.removesAbsent { _ = try report.removeCasesNotInStudy() }
+      observe(
+        .warning(
+          "\(settings.output): \(count) no longer in the study \(settings.removesAbsent ? "removed" : "kept, and out of all counts"): "
+            + "\(NameList.text(absent))."))
+    }
+    let recomputed = try report.recomputations()
+    for sentence in recomputed { observe(.notice(sentence)) }
+    return recomputed
   }
 
   private func analyzeCases(

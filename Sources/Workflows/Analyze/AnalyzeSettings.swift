@@ -14,6 +14,10 @@ package struct AnalyzeSettings: Sendable {
   package var output: String
   /// The shard to analyze; `nil` for the whole study.
   package var shard: Shard?
+  /// Whether to empty a report that was made in another way, instead of refusing it.
+  package var startsAnew = false
+  /// Whether to remove the results of cases that left the study, instead of only marking them.
+  package var removesAbsent = false
   /// Share of healthy cases that may be flagged, in 0...1.
   package var falsePositiveRate = 0.05
   package var score = Score.ensemble
@@ -35,9 +39,17 @@ package struct AnalyzeSettings: Sendable {
     self.output = output
   }
 
-  /// Default folder of the report: `Reports/` and the study's name.
-  package static func defaultOutput(_ study: String) -> String {
-    "Reports/" + URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent
+  /// Default folder of the report: `Reports/` and the study's name. A study whose namesake has that folder gets the
+  /// first of `Reports/NAME-2`, `Reports/NAME-3` ... that is free or its own.
+  package static func defaultOutput(_ study: String) throws -> String {
+    let plain = "Reports/" + URL(fileURLWithPath: study).standardizedFileURL.lastPathComponent
+    var output = plain
+    var number = 2
+    while try !ReportFolder(output).isFree(forStudyAt: study) {
+      output = "\(plain)-\(number)"
+      number += 1
+    }
+    return output
   }
 
   /// How the scans of the study are read for a model.

@@ -49,10 +49,12 @@ package struct Merge {
             "shard \(done + 1) of \(merge.parts.count)", Double(done) / Double(merge.parts.count)))
       },
       complete: { index, context in
+        let study = try? Study(path: merge.parts[0].run.studyPath)
+        if let study { try tellAbsent(index.mark(casesInStudy: study.cases.map(\.name), in: merge.folder)) }
         let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
         (outcome.cases, outcome.flagged) = (counts.cases, counts.flaggedCases)
         let names = try index.caseNames()
-        let gaps = gaps(merge, known: names)
+        let gaps = gaps(merge, study, known: names)
         context.warnings += gaps
         for gap in gaps { observe(.warning(gap)) }
         outcome.isComplete = gaps.isEmpty
@@ -77,8 +79,16 @@ package struct Merge {
     _ = try closing.add(to: &context, from: index, cases: names)
   }
 
+  private func tellAbsent(_ names: [String]) {
+    guard !names.isEmpty else { return }
+    observe(
+      .warning(
+        "\(report): \(PageText.count(names.count, "case")) no longer in the study kept, and out of all counts: "
+          + "\(NameList.text(names))."))
+  }
+
   /// Sentences about missing shards and cases.
-  private func gaps(_ merge: ShardMerge, known: Set<String>) -> [String] {
+  private func gaps(_ merge: ShardMerge, _ study: Study?, known: Set<String>) -> [String] {
     let count = merge.parts[0].shard.count
     var gaps: [String] = []
     let absent = merge.absent.compactMap { Shard(number: $0, of: count) }
@@ -91,10 +101,9 @@ package struct Merge {
         "\(report): \(PageText.count(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
           + "their norma analyze again.")
     }
-    let studyPath = merge.parts[0].run.studyPath
-    guard let study = try? Study(path: studyPath) else {
+    guard let study else {
       gaps.append(
-        "\(studyPath): the study cannot be read from here, so that cases that no shard has go unseen. Run norma merge where "
+        "\(merge.parts[0].run.studyPath): the study cannot be read from here, so that cases that no shard has go unseen. Run norma merge where "
           + "the shards ran.")
       return gaps
     }

@@ -12,6 +12,8 @@ package struct StudyStatus {
     /// Number of cases; `nil` before the shard's first run.
     package var cases: Int?
     package var failedScans: Int
+    /// Number of recorded cases that left the study.
+    package var absent: Int
     package var startedAt: String?
     package var finishedAt: String?
   }
@@ -40,8 +42,8 @@ package struct StudyStatus {
     lines = shards.map { shard in
       Line(
         shard: "\(shard.shard)", state: Self.state(shard, queued: states?[shard.shard.number], isKnown: states != nil),
-        done: shard.done, cases: shard.cases, failedScans: shard.failedScans, startedAt: shard.startedAt,
-        finishedAt: shard.finishedAt)
+        done: shard.done, cases: shard.cases, failedScans: shard.failedScans, absent: shard.absent,
+        startedAt: shard.startedAt, finishedAt: shard.finishedAt)
     }
   }
 
@@ -65,6 +67,8 @@ package struct StudyStatus {
     let others = counts.filter { $0.key != "done" }.sorted { $0.key < $1.key }.map { ", \($0.value) \($0.key)" }
     let all = lines.compactMap(\.cases)
     let cases = "\(lines.reduce(0) { $0 + $1.done })" + (all.count == lines.count ? " of \(all.reduce(0, +))" : "")
+    let absent = lines.reduce(0) { $0 + $1.absent }
     return "\(counts["done"] ?? 0) of \(lines.count) shards done\(others.joined()); \(cases) cases"
+      + (absent > 0 ? "; \(PageText.count(absent, "case")) no longer in the study" : "")
   }
 }

@@ -22,8 +22,19 @@ struct AnalyzeCommand: LoggedCommand {
   @Option(name: .shortAndLong, help: "Model file that `norma train` wrote.")
   var model: String
 
-  @Option(name: .shortAndLong, help: "Folder of the report. By default Reports/ and the study's name.")
+  @Option(
+    name: .shortAndLong,
+    help: "Folder of the report. By default Reports/ and the study's name, with a number where a namesake has that.")
   var output: String?
+
+  @Flag(
+    help: ArgumentHelp(
+      "Drop what a report holds of another study, by another model or with another score or resolution, instead of "
+        + "refusing it. A copy of its index, with its reviews, is kept beside it."))
+  var anew = false
+
+  @Flag(help: "Remove the results of cases that left the study. Without it they are kept, marked and counted nowhere.")
+  var removeAbsent = false
 
   @Option(
     help: ArgumentHelp(
@@ -79,8 +90,10 @@ struct AnalyzeCommand: LoggedCommand {
     Interruption.listen()
     memory.apply()
     var settings = Analyze.Settings(
-      study: study, model: model, output: output ?? Analyze.Settings.defaultOutput(study))
+      study: study, model: model, output: try output ?? Analyze.Settings.defaultOutput(study))
     settings.shard = shard
+    settings.startsAnew = anew
+    settings.removesAbsent = removeAbsent
     settings.falsePositiveRate = falsePositiveRate
     settings.score = score
     settings.keepsResidual = keep.contains(.residual)

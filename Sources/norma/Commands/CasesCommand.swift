@@ -40,6 +40,9 @@ struct CasesCommand: LoggedCommand {
   @Flag(help: "Only cases without a verdict of a reviewer.")
   var notReviewed = false
 
+  @Flag(help: "Only cases that left the study since they were analyzed. Without it they are not listed.")
+  var notInStudy = false
+
   @Flag(help: "A row for every region instead of every case.")
   var regions = false
 
@@ -78,6 +81,11 @@ struct CasesCommand: LoggedCommand {
     let table = sql ? nil : try index.table(of: try query)
     let text = try table?.text(as: format) ?? query.sql + "\n"
     FileHandle.standardOutput.write(Data(text.utf8))
+    let absent = try index.cases(inStudy: false).count
+    if absent > 0, !sql, !notInStudy, format == .table {
+      let which = absent == 1 ? "1 case that left the study is" : "\(absent) cases that left the study are"
+      Console().show(.notice("\(which) not listed; --not-in-study lists \(absent == 1 ? "it" : "them")."))
+    }
     if let table, table.isEmpty, format == .table {
       Console().show(.notice("No \(regions ? "region" : "case") meets this."))
     }
@@ -88,6 +96,7 @@ struct CasesCommand: LoggedCommand {
       var query = CaseQuery(regions ? .regions : .cases)
       let named = [
         (flagged, "flagged"), (failed, "status = failed"), (reviewed, "reviewed"), (notReviewed, "not reviewed"),
+        (notInStudy, "not in_study"),
       ]
       for (isGiven, condition) in named where isGiven { try query.filter(condition) }
       for condition in conditions { try query.filter(condition) }

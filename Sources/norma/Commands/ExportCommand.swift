@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Reporting
 
 struct ExportCommand: LoggedCommand {
@@ -70,7 +71,7 @@ struct ExportCommand: LoggedCommand {
     guard let format, let output else { return }
     let console = Console()
     var export = ReportExport(
-      try ExportSelection(of: report, flaggedOnly: flagged, names: caseNames.map { CaseGlob($0) }))
+      try ExportSelection(of: report, flaggedOnly: flagged, names: caseNames.map { NameGlob($0) }))
     export.complain = { console.show(.warning("\($0)")) }
     export.progress = { console.show("case \($0 + 1) of \($1)", fraction: Double($0) / Double($1)) }
     let tally = try export.write(as: format, to: output)

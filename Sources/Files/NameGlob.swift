@@ -1,6 +1,6 @@
-/// A pattern for names of cases. `*` stands for any characters, including slashes, `?` stands for one character, and
+/// A pattern for names and paths. `*` stands for any characters, including slashes, `?` stands for one character, and
 /// any other character stands for itself.
-package struct CaseGlob: Sendable, Equatable {
+package struct NameGlob: Sendable, Equatable {
   package let pattern: String
 
   package init(_ pattern: String) { self.pattern = pattern }
