@@ -8,7 +8,7 @@ import Threads
 package final class Scorer {
   /// Version number of norma's scoring. Raise it by hand whenever the same scan, model and settings give another score,
   /// heatmap or region than before, so that a new norma does not treat the results of an old one as current.
-  package static let algorithm = 1
+  package static let algorithm = 2
 
   private let inference: Inference
   private let book: ScoreBook

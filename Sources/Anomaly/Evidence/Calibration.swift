@@ -38,7 +38,7 @@ package struct Calibration: Codable, Sendable, Equatable {
   /// norma, which had none.
   package let slides: Int?
 
-  package static let defaultRegionArea = 12
+  package static let defaultRegionArea = NothingToScore.leastTissue
 
   /// - Parameters:
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
@@ -99,7 +99,9 @@ package struct Calibration: Codable, Sendable, Equatable {
     return max(Self.threshold(rate: rate, among: regionLevels) + 0.01, 0.5)
   }
 
-  package func isFlagged(pValue: Double, rate: Double) -> Bool { pValue <= attainableRate(rate) + 1e-12 }
+  package func isFlagged(pValue: Double, rate: Double) -> Bool {
+    VerdictRule(rate: attainableRate(rate)).isHigh(pValue: pValue)
+  }
 
   /// The smallest healthy score for which all higher scores have a p-value of at most `rate`.
   private static func threshold(rate: Double, among healthy: [Double]) -> Double {

@@ -121,6 +121,9 @@ package struct CentralIndex {
         IF (SELECT max(version) < 3 FROM schema_version) THEN
           \(CentralSchema.peaks)
         END IF;
+        IF (SELECT max(version) < 5 FROM schema_version) THEN
+          \(CentralSchema.nothingToScore)
+        END IF;
       END $$;
 
       """

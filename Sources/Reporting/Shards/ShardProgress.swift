@@ -11,6 +11,8 @@ package struct ShardProgress: Sendable, Equatable {
   /// Number of cases that belong to the shard; `nil` if unknown.
   package let cases: Int?
   package let failedScans: Int
+  /// Scans in which there is nothing to score.
+  package let emptyScans: Int
   package let startedAt: String?
   package let finishedAt: String?
 
@@ -34,17 +36,21 @@ package struct ShardProgress: Sendable, Equatable {
     status = run?.status
     (startedAt, finishedAt) = (run?.startedAt, run?.finishedAt)
     cases = (try? run?.context)?.shard?.cases
-    (done, failedScans) = try index.read { database in
-      (
+    (done, failedScans, emptyScans) = try index.read { database in
+      func scans(_ status: Status) throws -> Int {
+        try Int.fetchOne(
+          database, sql: "SELECT count(*) FROM scans WHERE status = ?", arguments: [status.rawValue]) ?? 0
+      }
+      return (
         try Int.fetchOne(
           database, sql: "SELECT count(*) FROM cases WHERE scoring <> ?", arguments: [CaseIndex.unfinished]) ?? 0,
-        try Int.fetchOne(database, sql: "SELECT count(*) FROM scans WHERE status = 'failed'") ?? 0
+        try scans(.failed), try scans(.empty)
       )
     }
   }
 
   package init(waiting shard: Shard) {
     self.shard = shard
-    (status, done, cases, failedScans, startedAt, finishedAt) = (nil, 0, nil, 0, nil, nil)
+    (status, done, cases, failedScans, emptyScans, startedAt, finishedAt) = (nil, 0, nil, 0, 0, nil, nil)
   }
 }

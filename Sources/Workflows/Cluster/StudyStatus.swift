@@ -12,6 +12,8 @@ package struct StudyStatus {
     /// Number of cases; `nil` before the shard's first run.
     package var cases: Int?
     package var failedScans: Int
+    /// Scans in which there is nothing to score.
+    package var emptyScans: Int
     package var startedAt: String?
     package var finishedAt: String?
   }
@@ -40,7 +42,8 @@ package struct StudyStatus {
     lines = shards.map { shard in
       Line(
         shard: "\(shard.shard)", state: Self.state(shard, queued: states?[shard.shard.number], isKnown: states != nil),
-        done: shard.done, cases: shard.cases, failedScans: shard.failedScans, startedAt: shard.startedAt,
+        done: shard.done, cases: shard.cases, failedScans: shard.failedScans,
+        emptyScans: shard.emptyScans, startedAt: shard.startedAt,
         finishedAt: shard.finishedAt)
     }
   }
