@@ -258,13 +258,13 @@ class Postgres(unittest.TestCase):
 
     def test_tables_of_an_older_norma_take_runs_that_were_stopped(self):
         self.load(self.report)
-        sql("ALTER TABLE norma.runs DROP CONSTRAINT runs_status_check, "
+        sql("DROP VIEW norma.region_overview; ALTER TABLE norma.runs DROP CONSTRAINT runs_status_check, "
             "ADD CONSTRAINT runs_status_check CHECK (status IN ('running', 'done', 'failed')); "
             "UPDATE norma.schema_version SET version = 1")
         self.change(self.report, "UPDATE runs SET status = 'stopped'")
         self.load(self.report)
         self.compare(self.report)
-        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "3")
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "5")
 
     def test_tables_of_an_older_norma_take_the_pixels_of_peaks(self):
         self.load(self.report)
@@ -273,7 +273,21 @@ class Postgres(unittest.TestCase):
             "ALTER TABLE norma.scans DROP COLUMN downsample_y; UPDATE norma.schema_version SET version = 2")
         self.load(self.report)
         self.compare(self.report)
-        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "3")
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "5")
+
+    def test_tables_of_an_older_norma_take_scans_with_nothing_to_score(self):
+        self.load(self.report)
+        status = "CHECK (status IN ('done', 'failed'))"
+        sql(f"ALTER TABLE norma.cases DROP CONSTRAINT cases_status_check, ADD CONSTRAINT cases_status_check {status}, "
+            "ALTER flagged SET NOT NULL, ALTER region_count SET NOT NULL; "
+            f"ALTER TABLE norma.scans DROP CONSTRAINT scans_status_check, ADD CONSTRAINT scans_status_check {status}; "
+            "UPDATE norma.schema_version SET version = 3")
+        self.change(
+            self.report, "UPDATE cases SET status = 'empty', flagged = NULL, region_count = NULL WHERE id = 1; "
+            "UPDATE scans SET status = 'empty' WHERE case_id = 1")
+        self.load(self.report)
+        self.compare(self.report)
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "5")
 
     def test_a_schema_of_a_newer_norma_is_left_alone(self):
         self.load(self.report)

@@ -50,7 +50,7 @@ struct CaseIndexTests {
     #expect(stored[1].heatmapPath == nil)
     #expect(stored[1].error == "scan.tif: no TIFF file. Export it again.")
     #expect(try index.regions(of: stored[0].id) == [SampleStudy.region()])
-    #expect(try index.failedScans().map(\.caseName) == ["a/b"])
+    #expect(try index.scans(.failed).map(\.caseName) == ["a/b"])
   }
 
   @Test func `recording a case again replaces its scans and regions`() throws {

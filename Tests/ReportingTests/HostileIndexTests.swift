@@ -40,7 +40,7 @@ struct HostileIndexTests {
     }
     func read(_ body: (CaseIndex) throws -> Void) { attempt { try body(try CaseIndex(readingFrom: index)) } }
     read { for row in try $0.cases() { _ = try $0.record(of: row.id) } }
-    read { _ = try $0.failedScans() }
+    read { _ = try $0.scans(.failed) }
     read { _ = try $0.incompleteScans() }
     read { _ = try $0.reviews() }
     read { _ = try $0.latestContext() }

@@ -45,7 +45,7 @@ struct ReportingErrorTests {
     let text = message {
       let index = try CaseIndex(readingFrom: path)
       for row in try index.cases() { _ = try index.scans(of: row.id) }
-      _ = try index.failedScans()
+      _ = try index.scans(.failed)
     }
     #expect(
       text

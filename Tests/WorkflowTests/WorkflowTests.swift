@@ -47,7 +47,7 @@ struct WorkflowTests {
       study: "\(folder)/patients", model: training.output, output: "\(folder)/report")
     let events = Events()
     let first = try Analyze(analysis, observe: events.take).run()
-    #expect(first.cases == 3 && first.recorded == 3 && first.unchanged == 0 && first.failedScans == 1)
+    #expect(first.cases == 3 && first.recorded == 3 && first.unchanged == 0 && first.counts?.failedScans == 1)
     #expect(events.failures.count == 1 && events.failures[0].hasPrefix("broken: \(folder)/patients/broken/scan.tif: "))
     #expect(events.progress.map(\.text).last == "3 cases done" && events.progress.last?.isLast == true)
 

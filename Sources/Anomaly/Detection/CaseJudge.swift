@@ -15,7 +15,8 @@ package struct CaseJudge: Sendable {
     self.shift = shift
   }
 
-  /// - Parameter scans: all scans of the case, including failed ones.
+  /// - Parameter scans: all scans of the case. Those that failed, or in which there is nothing to score, count in no
+  ///   figure.
   package func verdict(on name: String, scans: [ScanResult]) -> CaseResult {
     let findings = scans.compactMap { scan in
       if case .done(let findings) = scan.outcome { findings } else { nil }

@@ -8,6 +8,7 @@ import Imaging
 package struct CasePictures {
   /// All scans of the case in the order they were read, without their pictures.
   package let sources: [Source]
+  /// Indices in `sources` of the scans that are passed on in groups.
   private let readable: [Int]
   private let prepared: [PreparedImage]
   private let held: [Image]?
@@ -23,6 +24,8 @@ package struct CasePictures {
       case picture
       /// The slide is scored by itself.
       case slide(Slide)
+      /// The picture was read, and there is nothing in it to score.
+      case empty(NothingToScore)
       case failed(ScanFault)
     }
 
@@ -86,10 +89,17 @@ package struct CasePictures {
       }
       readable = []
     }
-    prepared =
+    let all =
       held.map { preparation.prepare($0) }
       ?? preparation.prepare(reduced: reduced.map(\.image), by: reduced.map(\.factor))
-    (self.sources, self.readable, self.held) = (sources, readable, held)
+    for (index, image) in zip(readable, all) {
+      if let reason = image.nothingToScore { sources[index].content = .empty(reason) }
+    }
+    let full = all.indices.filter { all[$0].nothingToScore == nil }
+    prepared = full.map { all[$0] }
+    self.held = held.map { images in full.map { images[$0] } }
+    self.readable = full.map { readable[$0] }
+    self.sources = sources
     (self.scorer, self.budget) = (scorer, budget)
     again = { try study.read(item, reading: reading, each: $0) }
     studyPath = study.path

@@ -51,6 +51,8 @@ package struct ScanResult: Sendable, Equatable {
 
   package enum Outcome: Sendable, Equatable {
     case done(Findings)
+    /// The scan was read, and there is nothing in it to score.
+    case empty(NothingToScore)
     /// The reason is one sentence that a user can act on.
     case failed(reason: String)
   }
@@ -84,13 +86,13 @@ package struct CaseResult: Sendable, Equatable {
   /// Path of the case's folder relative to the study, or the file's name without its extension where a file is a case.
   package var name: String
   package var scans: [ScanResult]
-  /// Largest scan score; `nil` where every scan failed.
+  /// Largest scan score; `nil` where no scan was scored: the case was not examined.
   package var score: Double?
   /// Share of held-out healthy cases that score at least as high, in 0...1.
   package var pValue: Double?
-  /// Whether `pValue` is at most the stated false-positive rate.
+  /// Whether `pValue` is at most the stated false-positive rate; `false`, and no verdict, where it is `nil`.
   package var flagged: Bool
-  /// Measured appearance of the case; `nil` where every scan failed.
+  /// Measured appearance of the case; `nil` where no scan was scored.
   package var appearance: Appearance?
   /// Share of held-out healthy cases that look at least as unusual, in 0...1; `nil` where the model cannot tell.
   package var domainShiftP: Double?

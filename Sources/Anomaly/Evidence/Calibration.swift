@@ -39,7 +39,7 @@ package struct Calibration: Codable, Sendable, Equatable {
   /// Number of held-out scans that were slides; `nil` in models of an older norma, which had none.
   package let slides: Int?
 
-  package static let defaultRegionArea = 12
+  package static let defaultRegionArea = NothingToScore.leastTissue
 
   /// - Parameters:
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
@@ -100,7 +100,9 @@ package struct Calibration: Codable, Sendable, Equatable {
     return max(Self.threshold(rate: rate, among: regionLevels) + 0.01, 0.5)
   }
 
-  package func isFlagged(pValue: Double, rate: Double) -> Bool { pValue <= attainableRate(rate) + 1e-12 }
+  package func isFlagged(pValue: Double, rate: Double) -> Bool {
+    VerdictRule(rate: attainableRate(rate)).isHigh(pValue: pValue)
+  }
 
   /// The smallest healthy score for which all higher scores have a p-value of at most `rate`.
   private static func threshold(rate: Double, among healthy: [Double]) -> Double {

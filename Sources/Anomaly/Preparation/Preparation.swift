@@ -69,6 +69,8 @@ package struct PreparedImage: Sendable {
   package var scan: PreparedScan
   /// Factor by which the scan was reduced.
   package var factor: Int
+  /// Why the scan is not scored; `nil` where it is.
+  package var nothingToScore: NothingToScore?
   fileprivate var parameters: NormalizationParameters
   /// Local mean that was subtracted, on the model's grid.
   fileprivate var background: Image?
@@ -93,10 +95,16 @@ extension Preparation {
   /// - Parameter images: scans already on the model's grid, each reduced by its factor.
   func prepare(reduced images: [Image], by factors: [Int]) -> [PreparedImage] {
     var reduced = images
-    let masks = Normalization.tissue(
-      of: reduced, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
-    let depths = Parallel.map(masks.count) { masks[$0].depth }
-    let appearances = Parallel.map(reduced.count) { [reduced] in
+    let lacks = Parallel.map(images.count) { NothingToScore(dataOf: images[$0], channels: tissueChannels) }
+    // A scan without content must not shift the scale of the other scans of its case.
+    let full = images.indices.filter { lacks[$0] == nil }
+    let telling = full.isEmpty ? Array(images.indices) : full
+    let found = Normalization.tissue(
+      of: full.map { images[$0] }, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
+    var masks = images.map { TissueMask(emptyOf: $0.width, $0.height) }
+    for (index, mask) in zip(full, found) { masks[index] = mask }
+    let depths = Parallel.map(masks.count) { [masks] in masks[$0].depth }
+    let appearances = Parallel.map(reduced.count) { [reduced, masks] in
       Appearance(of: reduced[$0], tissue: masks[$0], depth: depths[$0])
     }
     var backgrounds = [Image?](repeating: nil, count: images.count)
@@ -110,18 +118,22 @@ extension Preparation {
     let parameters: [NormalizationParameters]
     switch normalization.scope {
     case .scan:
-      parameters = Parallel.map(reduced.count) { [reduced] in
+      parameters = Parallel.map(reduced.count) { [reduced, masks] in
         normalization.parameters(of: [reduced[$0]], tissue: [masks[$0]])
       }
     case .wholeCase, .trainingSet:
-      let shared = reduced.isEmpty ? nil : normalization.parameters(of: reduced, tissue: masks)
+      let shared =
+        reduced.isEmpty
+        ? nil : normalization.parameters(of: telling.map { reduced[$0] }, tissue: telling.map { masks[$0] })
       parameters = reduced.map { _ in shared! }
     }
-    return Parallel.map(reduced.count) { [reduced, backgrounds] i in
+    return Parallel.map(reduced.count) { [reduced, backgrounds, masks] i in
       let image = normalization.apply(parameters[i], to: reduced[i])
       let scan = PreparedScan(image: image, tissue: masks[i], depth: depths[i], appearance: appearances[i])
       return PreparedImage(
-        scan: scan, factor: factors[i], parameters: parameters[i], background: backgrounds[i])
+        scan: scan, factor: factors[i],
+        nothingToScore: NothingToScore(scan, lacking: lacks[i]), parameters: parameters[i],
+        background: backgrounds[i])
     }
   }
 
@@ -130,6 +142,17 @@ extension Preparation {
     guard let background = prepared.background else { return normalization.apply(prepared.parameters, to: image) }
     let whole = background.enlarged(by: prepared.factor, over: image)
     return normalization.apply(prepared.parameters, to: image.subtracting(whole))
+  }
+}
+
+extension NothingToScore {
+  /// - Parameter lack: what the scan's data lack before normalization.
+  fileprivate init?(_ scan: PreparedScan, lacking lack: NothingToScore?) {
+    let (width, height) = (scan.image.width, scan.image.height)
+    let tissue = scan.depth.count { $0 > 0 }
+    guard let reason = NothingToScore(tissuePixels: tissue, width: width, height: height) else { return nil }
+    // The scan's size is the plainer reason.
+    if case .tooSmall = reason { self = reason } else { self = lack ?? reason }
   }
 }
 

@@ -16,6 +16,8 @@ package struct PreparedSlide: Sendable {
   /// The whole slide, normalized, at most `SlideSurvey.longestEdge` pixels along the longer edge; `nil` if it is not
   /// kept.
   package var overview: Image?
+  /// Why the slide is not scored; `nil` where it is. It is judged by its overview.
+  package let nothingToScore: NothingToScore?
 
   /// Width of the model's grid.
   package var width: Int { tissue.width }
@@ -69,7 +71,8 @@ extension Preparation {
     return PreparedSlide(
       slide: survey.slide, factor: survey.factor, tissue: survey.tissue, normalization: normalization,
       parameters: parameters, fields: fields,
-      overview: keepsOverview ? normalization.apply(parameters, to: survey.overview) : nil)
+      overview: keepsOverview ? normalization.apply(parameters, to: survey.overview) : nil,
+      nothingToScore: survey.nothingToScore)
   }
 }
 

@@ -71,6 +71,8 @@ package struct SlideSurvey: Sendable {
   /// Overview before normalization, at most `longestEdge` pixels along the longer edge.
   let overview: Image
   let overviewMask: TissueMask
+  /// Why the slide is not scored; `nil` where it is.
+  package let nothingToScore: NothingToScore?
   /// Fields of view before normalization, on the model's grid.
   let fields: [Image]
   let fieldAreas: [PixelRectangle]
@@ -89,11 +91,17 @@ package struct SlideSurvey: Sendable {
     self.slide = slide
     self.factor = factor
     overview = try slide.overview(longestEdge: Self.longestEdge)
-    overviewMask = Normalization.tissue(of: [overview], channels: channels, appearing: look)[0]
+    let lack = NothingToScore(dataOf: overview, channels: channels)
+    overviewMask =
+      lack == nil
+      ? Normalization.tissue(of: [overview], channels: channels, appearing: look)[0]
+      : TissueMask(emptyOf: overview.width, overview.height)
     let (width, height) = (
       (slide.level.width + factor - 1) / factor, (slide.level.height + factor - 1) / factor
     )
     tissue = SlideTissue(overviewMask, width: width, height: height)
+    let pixels = overviewMask.share * Double(width) * Double(height)
+    nothingToScore = lack ?? NothingToScore(tissuePixels: Int(pixels), width: width, height: height)
     fieldAreas = Self.areas(in: tissue)
     let file = try TIFFFile(path: slide.path, limits: slide.limits.forPieces)
     var fields: [Image] = []

@@ -69,6 +69,11 @@ extension SourceScan {
   /// The picture, if it was decoded whole.
   package var image: Image? { if case .success(.image(let image)) = content { image } else { nil } }
 
+  /// The scan in a message: the path of its file, and its page.
+  package func name(in study: Study) -> String {
+    "\(study.path)/\(path)" + (page.map { " page \($0)" } ?? "")
+  }
+
   /// A sentence that says how much of the scan is missing; `nil` where nothing or everything is missing, or where the
   /// missing share is not known yet.
   package func incompleteness(in study: Study) -> String? {

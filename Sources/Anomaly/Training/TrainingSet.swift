@@ -39,6 +39,8 @@ package struct TrainingSet: Sendable {
   package let faults: [ScanFault]
   /// Sentences about scans with missing parts.
   package let incomplete: [String]
+  /// Scans that were read and in which there is nothing to learn from, by reason.
+  package let empty: [String: [String]]
 
   /// How the scans of a study are read and divided.
   package struct Settings: Sendable {
@@ -117,6 +119,7 @@ package struct TrainingSet: Sendable {
           switch content {
           case .image(let image):
             source.images.append(image)
+            source.paths.append(scan.name(in: study))
             bytes += 4 * image.samples.count
           case .slide(let slide): source.slides.append(slide)
           }
@@ -183,7 +186,8 @@ package struct TrainingSet: Sendable {
     }
     if isLearned {
       let images = zip(sources, surveys).map { source, slides in
-        source.images.map { $0.reduced(by: preparation.factor(for: $0.pixelSize)) } + slides.flatMap(\.fields)
+        source.images.map { $0.reduced(by: preparation.factor(for: $0.pixelSize)) }
+          .filter { NothingToScore(dataOf: $0, channels: preparation.tissueChannels) == nil } + slides.flatMap(\.fields)
       }.filter { !$0.isEmpty }
       guard !images.isEmpty else {
         throw NormaError(
@@ -195,13 +199,20 @@ package struct TrainingSet: Sendable {
       slides = surveys.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
     }
     var members: [Member] = []
+    var empty: [String: [String]] = [:]
     for (k, slides) in slides.enumerated() {
       let prepared = preparation.prepare(sources[k].images)
+      for (image, path) in zip(prepared, sources[k].paths) {
+        if let reason = image.nothingToLearn { empty[reason, default: []].append(path) }
+      }
+      for slide in slides {
+        if let reason = slide.nothingToScore { empty["\(reason)", default: []].append(slide.slide.path) }
+      }
       // The images as read are released case by case, as the prepared scans take their place.
       sources[k].images = []
       let member = Member(
-        name: sources[k].name, scans: prepared.map(\.scan).filter { $0.tissue.share > 0.02 },
-        slides: slides.filter { !$0.fields.isEmpty }, origins: sources[k].origins)
+        name: sources[k].name, scans: prepared.filter { $0.nothingToLearn == nil }.map(\.scan),
+        slides: slides.filter { $0.nothingToScore == nil }, origins: sources[k].origins)
       if !member.groups.isEmpty { members.append(member) }
     }
     let real = members.indices.filter { members[$0].origins == nil }
@@ -210,8 +221,8 @@ package struct TrainingSet: Sendable {
         subject: study.path,
         found: "\(real.count) case\(real.count == 1 ? "" : "s") with tissue in it; at least 2 are needed, "
           + "one to learn from and one to calibrate on, and 40 or more are recommended",
-        remedy: faults.isEmpty
-          ? "Add healthy cases" : "Add healthy cases; the first that was left out says: \(faults[0])")
+        remedy: (faults.first.map { "\($0)" } ?? empty.first.map { "\($1[0]): \($0)" })
+          .map { "Add healthy cases; the first that was left out says: \($0)" } ?? "Add healthy cases")
     }
     let reach = members.flatMap(\.views).reduce(Float(0)) { $1.image.samples.reduce($0) { max($0, abs($1)) } }
     if reach > Self.largestIntensity {
@@ -235,12 +246,15 @@ package struct TrainingSet: Sendable {
     self.preparation = preparation
     self.faults = faults
     self.incomplete = incomplete
+    self.empty = empty
   }
 
   /// The scans and slides that were read of a case.
   private struct Source {
     var name: String
     var images: [Image] = []
+    /// Where the images come from, for messages.
+    var paths: [String] = []
     var slides: [Slide] = []
     var origins: Set<String>?
 
@@ -260,5 +274,18 @@ package struct TrainingSet: Sendable {
   package func patchSize(granularity: Int) -> Int {
     let largest = training.flatMap(\.views).map { max($0.image.width, $0.image.height) }.max() ?? Self.grid
     return min(Self.grid, (largest + granularity - 1) / granularity * granularity)
+  }
+}
+
+extension PreparedImage {
+  /// Why nothing can be learned from the scan, in a few words; `nil` where something can. A scan that is scored may show
+  /// too little tissue to learn from.
+  fileprivate var nothingToLearn: String? {
+    switch nothingToScore {
+    case nil, .littleTissue:
+      guard nothingToScore != nil || scan.tissue.share <= Appearance.leastTissueShare else { return nil }
+      return "tissue in \(Int(Appearance.leastTissueShare * 100)) % of the pixels or less"
+    case .some(let reason): return "\(reason)"
+    }
   }
 }

@@ -17,6 +17,11 @@ package struct TissueMask: Sendable, Equatable {
     self.isTissue = isTissue
   }
 
+  /// A mask without tissue.
+  package init(emptyOf width: Int, _ height: Int) {
+    self.init(width: width, height: height, isTissue: [Bool](repeating: false, count: width * height))
+  }
+
   /// How tissue differs from its background.
   package enum Look: String, Sendable, Codable {
     /// Tissue is brighter.
@@ -36,9 +41,7 @@ package struct TissueMask: Sendable, Equatable {
   package init(of image: Image) {
     let blurred = Self.brightness(of: image).blurred(sigma: 1)
     guard let threshold = Self.threshold(of: blurred) else {
-      self.init(
-        width: image.width, height: image.height,
-        isTissue: [Bool](repeating: false, count: image.width * image.height))
+      self.init(emptyOf: image.width, image.height)
       return
     }
     let isBright = blurred.samples.map { $0 > threshold }

@@ -124,6 +124,9 @@ package struct CentralIndex {
         IF (SELECT max(version) < 4 FROM schema_version) THEN
           \(CentralSchema.absences)
         END IF;
+        IF (SELECT max(version) < 5 FROM schema_version) THEN
+          \(CentralSchema.nothingToScore)
+        END IF;
       END $$;
 
       """

@@ -3,7 +3,7 @@
 ///
 /// A released version is never edited. Changes are added as a new version after it.
 package enum CentralSchema {
-  package static let version = 4
+  package static let version = 5
 
   struct Table {
     let name: String
@@ -135,6 +135,50 @@ package enum CentralSchema {
       FROM case_overview WHERE reviewed ORDER BY score DESC NULLS LAST, name COLLATE "C";
 
     UPDATE schema_version SET version = 4;
+    """
+
+  /// Version 5: scans and cases in which there is nothing to score; cases that were not examined have no verdict.
+  package static let nothingToScore = """
+    ALTER TABLE cases DROP CONSTRAINT cases_status_check,
+      ADD CONSTRAINT cases_status_check CHECK (status IN ('done', 'failed', 'empty')),
+      ALTER flagged DROP NOT NULL, ALTER region_count DROP NOT NULL,
+      ADD COLUMN IF NOT EXISTS empty_scan_count integer NOT NULL DEFAULT 0;
+    ALTER TABLE scans DROP CONSTRAINT scans_status_check,
+      ADD CONSTRAINT scans_status_check CHECK (status IN ('done', 'failed', 'empty'));
+
+    CREATE OR REPLACE VIEW case_overview AS
+      SELECT cases.report, cases.id, cases.run_id, cases.name, cases.status, cases.score, cases.p_value, cases.flagged,
+        cases.scan_count, cases.failed_scan_count, cases.region_count,
+        (SELECT max(area_px) FROM scans JOIN regions ON regions.report = scans.report AND scan_id = scans.id
+          WHERE scans.report = cases.report AND case_id = cases.id) AS region_area_px,
+        (SELECT max(area_mm2) FROM scans JOIN regions ON regions.report = scans.report AND scan_id = scans.id
+          WHERE scans.report = cases.report AND case_id = cases.id) AS region_area_mm2,
+        (SELECT max(peak) FROM scans JOIN regions ON regions.report = scans.report AND scan_id = scans.id
+          WHERE scans.report = cases.report AND case_id = cases.id) AS peak,
+        cases.domain_shift_p, cases.domain_shift, cases.appearance,
+        reviews.case_name IS NOT NULL AS reviewed, reviews.verdict, reviews.note, reviews.reviewed_at,
+        reviews.reviewer, reviews.score AS judged_score, reviews.model_sha256 AS judged_model_sha256,
+        cases.report_path, cases.model_sha256, cases.scoring, cases.in_study, cases.empty_scan_count
+      FROM cases LEFT JOIN reviews ON reviews.report = cases.report AND reviews.case_name = cases.name;
+
+    CREATE OR REPLACE VIEW region_overview AS
+      SELECT cases.report, cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan,
+        scans.path, scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
+        regions.area_mm2, regions.peak, regions.mean, regions.p_value, regions.q_value,
+        scans.score AS scan_score, scans.p_value AS scan_p_value, scans.sha256, scans.width AS scan_width,
+        scans.height AS scan_height, scans.channels, scans.micrometers_per_pixel, scans.missing_share,
+        scans.downsample, scans.heatmap_path,
+        cases.run_id, cases.status, cases.score, cases.p_value AS case_p_value, cases.flagged, cases.scan_count,
+        cases.failed_scan_count, cases.region_count, cases.region_area_px, cases.region_area_mm2,
+        cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
+        cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
+        cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring,
+        regions.peak_x, regions.peak_y, cases.in_study, cases.empty_scan_count
+      FROM regions
+        JOIN scans ON scans.report = regions.report AND scans.id = regions.scan_id
+        JOIN case_overview AS cases ON cases.report = scans.report AND cases.id = scans.case_id;
+
+    UPDATE schema_version SET version = 5;
     """
 
   /// Version 1: the tables and views.

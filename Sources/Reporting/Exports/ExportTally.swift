@@ -6,6 +6,8 @@ package struct ExportTally: Sendable, Equatable {
   package var leftOut = 0
   /// Scans that the analysis could not score and that therefore have nothing to export.
   package var failedInAnalysis = 0
+  /// Scans in which there was nothing to score.
+  package var empty = 0
 
   package init(files: Int = 0, regions: Int = 0, leftOut: Int = 0) {
     (self.files, self.regions, self.leftOut) = (files, regions, leftOut)
@@ -16,5 +18,6 @@ package struct ExportTally: Sendable, Equatable {
     regions += other.regions
     leftOut += other.leftOut
     failedInAnalysis += other.failedInAnalysis
+    empty += other.empty
   }
 }

@@ -42,6 +42,7 @@ package struct ReportExport {
     var export = export
     try selection.forEachCase(progress) { item in
       tally.failedInAnalysis += item.row.failedScanCount
+      tally.empty += item.row.emptyScanCount
       for scan in item.scans {
         do { tally.add(try export.write(scan, from: selection.folder)) } catch let fault as ScanFault {
           tally.leftOut += 1
@@ -56,6 +57,7 @@ package struct ReportExport {
     let export = ImageJExport(folder: folder)
     try selection.forEachCase(progress) { item in
       tally.failedInAnalysis += item.row.failedScanCount
+      tally.empty += item.row.emptyScanCount
       let stacks = ImageJExport.stacks(of: item, from: selection.folder) { fault in
         tally.leftOut += 1
         complain("left out: \(fault)")

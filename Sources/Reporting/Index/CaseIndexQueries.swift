@@ -70,15 +70,19 @@ extension CaseIndex {
     try read { try Self.regions(of: scanID, in: $0) }
   }
 
-  /// Scans that could not be scored, each with the name of its case.
-  package func failedScans(limit: Int = .max) throws(NormaError) -> [(caseName: String, scan: ScanRow)] {
+  /// Scans that were not scored, each with the name of its case.
+  ///
+  /// - Parameter status: `failed`, or `empty` for scans in which there is nothing to score.
+  package func scans(
+    _ status: Status, limit: Int = .max
+  ) throws(NormaError) -> [(caseName: String, scan: ScanRow)] {
     try read { database in
       let rows = try Row.fetchAll(
         database,
         sql: """
           SELECT scans.*, cases.name AS case_name FROM scans JOIN cases ON cases.id = scans.case_id
-          WHERE scans.status = 'failed' AND cases.in_study = 1 ORDER BY cases.name, scans.id LIMIT ?
-          """, arguments: [limit])
+          WHERE scans.status = ? AND cases.in_study = 1 ORDER BY cases.name, scans.id LIMIT ?
+          """, arguments: [status.rawValue, limit])
       return try rows.map { (caseName: try $0.decode(forColumn: "case_name"), scan: try $0.scan()) }
     }
   }
@@ -112,8 +116,8 @@ extension CaseIndex {
     }
   }
 
-  /// The scans of a case that were finished with this model and these settings and need not be computed again. Empty
-  /// if the model or the settings have changed.
+  /// The scans of a case that were finished with this model and these settings and need not be computed again,
+  /// those in which there is nothing to score among them. None if the model or the settings have changed.
   package func finishedScans(
     ofCase name: String, modelSHA256: String, scoring: String
   ) throws(NormaError) -> [ScanRow] {
@@ -122,7 +126,7 @@ extension CaseIndex {
         database,
         sql: """
           SELECT scans.* FROM scans JOIN cases ON cases.id = scans.case_id
-          WHERE cases.name = ? AND cases.model_sha256 = ? AND cases.scoring = ? AND scans.status = 'done'
+          WHERE cases.name = ? AND cases.model_sha256 = ? AND cases.scoring = ? AND scans.status IN ('done', 'empty')
           ORDER BY scans.id
           """, arguments: [name, modelSHA256, scoring]
       ).map { try $0.scan() }

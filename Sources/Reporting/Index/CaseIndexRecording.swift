@@ -59,19 +59,21 @@ extension CaseIndex {
     _ result: CaseResult, run: Int64, scoring: String, reportPath: String, heatmapPath: (ScanResult) -> String,
     heatmapSHA256: (ScanResult) -> String?, into database: Database
   ) throws -> Int64 {
-    let failed = result.scans.count { $0.findings == nil }
+    let failed = result.scans.count { $0.status == .failed }
+    let empty = result.scans.count { $0.status == .empty }
     let regions = result.scans.reduce(0) { $0 + ($1.findings?.regions.count ?? 0) }
     try database.execute(sql: "DELETE FROM cases WHERE name = ?", arguments: [result.name])
     try database.cachedStatement(
       sql: """
         INSERT INTO cases (run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count,
-          report_path, model_sha256, scoring, domain_shift_p, domain_shift, appearance)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT model_sha256 FROM runs WHERE id = ?), ?, ?, ?, ?)
+          report_path, model_sha256, scoring, domain_shift_p, domain_shift, appearance, empty_scan_count)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT model_sha256 FROM runs WHERE id = ?), ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
-      run, result.name, (result.score == nil ? Status.failed : .done).rawValue, result.score, result.pValue,
-      result.flagged, result.scans.count, failed, regions, reportPath, run, scoring,
-      result.domainShiftP, result.domainShift, try result.appearance.map(AppearanceText.text),
+      run, result.name, result.status.rawValue, result.score, result.pValue,
+      result.score.map { _ in result.flagged }, result.scans.count, failed, result.score.map { _ in regions },
+      reportPath, run, scoring, result.domainShiftP, result.domainShift,
+      try result.appearance.map(AppearanceText.text), empty,
     ])
     let id = database.lastInsertedRowID
     for scan in result.scans {
@@ -94,7 +96,7 @@ extension CaseIndex {
         """
     ).execute(arguments: [
       id, scan.name, scan.path, scan.page, scan.sha256, found?.width, found?.height, found?.channels,
-      found?.pixelSize?.x, found?.pixelSize?.y, (found == nil ? Status.failed : .done).rawValue, scan.failure,
+      found?.pixelSize?.x, found?.pixelSize?.y, scan.status.rawValue, scan.reason,
       found?.score, found?.pValue, found == nil ? nil : heatmapPath, found?.missingShare,
       found?.downsample, found?.downsampleY, found == nil ? nil : heatmapSHA256,
     ])
@@ -127,7 +129,27 @@ extension ScanResult {
     if case .done(let findings) = outcome { findings } else { nil }
   }
 
-  var failure: String? {
-    if case .failed(let reason) = outcome { reason } else { nil }
+  var status: Status {
+    switch outcome {
+    case .done: .done
+    case .empty: .empty
+    case .failed: .failed
+    }
+  }
+
+  /// Why the scan was not scored; `nil` where it was.
+  fileprivate var reason: String? {
+    switch outcome {
+    case .done: nil
+    case .empty(let reason): "\(reason)"
+    case .failed(let reason): reason
+    }
+  }
+}
+
+extension CaseResult {
+  /// A case is done if a scan of it was scored, even if others failed.
+  fileprivate var status: Status {
+    score != nil ? .done : scans.allSatisfy { $0.status == .empty } ? .empty : .failed
   }
 }

@@ -7,13 +7,18 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   package var id: Int64
   package var runID: Int64
   package var name: String
-  /// `failed` if no scan of the case could be scored.
+  /// `done` if a scan of the case was scored. Otherwise the case was not examined: `failed` if a scan failed, `empty` if
+  /// there is nothing to score in any scan.
   package var status: Status
   package var score: Double?
   package var pValue: Double?
+  /// `false`, and no verdict, if the case was not examined.
   package var flagged: Bool
   package var scanCount: Int
   package var failedScanCount: Int
+  /// Scans in which there is nothing to score.
+  package var emptyScanCount: Int
+  /// 0, and no finding, if the case was not examined.
   package var regionCount: Int
   /// Path of the case's page, relative to the report folder.
   package var reportPath: String
@@ -28,7 +33,7 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   /// The columns, in the order in which `init(row:)` reads them.
   static let columns = """
     id, run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count, report_path,
-    domain_shift_p, domain_shift, in_study
+    domain_shift_p, domain_shift, in_study, empty_scan_count
     """
 
   // Decodes by position: decoding by name takes three times as long, and listing ten thousand cases must feel instant.
@@ -39,24 +44,27 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
     status = Status(rawValue: try row.decode(atIndex: 3)) ?? .failed
     score = try row.decode(atIndex: 4)
     pValue = try row.decode(atIndex: 5)
-    flagged = try row.decode(atIndex: 6)
+    flagged = try row.decode(Bool?.self, atIndex: 6) ?? false
     scanCount = try row.decode(atIndex: 7)
     failedScanCount = try row.decode(atIndex: 8)
-    regionCount = try row.decode(atIndex: 9)
+    regionCount = try row.decode(Int?.self, atIndex: 9) ?? 0
     reportPath = try row.decode(atIndex: 10)
     domainShiftP = try row.decode(atIndex: 11)
     domainShift = try row.decode(atIndex: 12)
     isInStudy = try row.decode(atIndex: 13)
+    emptyScanCount = try row.decode(atIndex: 14)
     try IndexFault.check(
       ReportFolder.holds(reportPath) && FilePath.name(of: reportPath) == ReportFolder.studyPage,
       "case \(id) has a page that lies elsewhere than in the report's cases")
     try IndexFault.check(
-      [scanCount, failedScanCount, regionCount].allSatisfy(IndexFault.counts.contains), "case \(id) has wrong counts")
+      [scanCount, failedScanCount, emptyScanCount, regionCount].allSatisfy(IndexFault.counts.contains),
+      "case \(id) has wrong counts")
   }
 }
 
 /// The word in the index for the state of a run, case or scan.
 package enum Status: String, Sendable, Codable {
-  /// Only runs can be `stopped`: the user or a cluster ended them before they were complete.
-  case running, done, failed, stopped
+  /// Only runs can be `running` or `stopped`: the user or a cluster ended them before they were complete. Only cases and
+  /// scans can be `empty`: there is nothing to score in them.
+  case running, done, failed, stopped, empty
 }

@@ -32,42 +32,6 @@ package enum PageText {
   /// A count with its noun: `1 scan`, `2 scans`.
   package static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
 
-  /// The verdict on a study: "12 of 203 scans flagged in 5 of 16 cases at a false-positive rate of 5 %; 1 failed".
-  static func verdict(
-    flaggedScans: Int, scans: Int, flaggedCases: Int, cases: Int, failedScans: Int, rate: Double
-  ) -> String {
-    let failed = failedScans == 0 ? "" : "; \(failedScans) failed"
-    return "\(flaggedScans) of \(count(scans, "scan")) flagged in \(flaggedCases) of \(count(cases, "case")) "
-      + "at a false-positive rate of \(percent(rate))\(failed)"
-  }
-
-  /// The verdict on a case.
-  ///
-  /// - Parameter healthy: scores of the held-out healthy cases from which the p-value is computed.
-  static func verdict(onCase row: CaseRow, healthy: [Double]) -> String {
-    guard row.status == .done, let p = row.pValue, let score = row.score else { return "Could not be scored" }
-    let words = "\(row.flagged ? "Flagged" : "Not flagged"): "
-    guard !healthy.isEmpty else { return words + "p \(pValue(p)) among healthy cases" }
-    let higher = healthy.count { $0 >= score }
-    // The p-value is not shown as a share: it counts the case itself, so it is never 0.
-    return words
-      + (higher == 0
-        ? "none of \(count(healthy.count, "healthy case")) scores as high"
-        : "\(higher) of \(count(healthy.count, "healthy case")) \(higher == 1 ? "scores" : "score") as high")
-  }
-
-  /// The verdict on a scan.
-  ///
-  /// - Parameters:
-  ///   - p: the scan's p-value among healthy scans.
-  ///   - isHigh: whether so few healthy scans score as high that the scan alone would be flagged.
-  ///   - isFlagged: whether the scan's score is high and its case is flagged too.
-  static func verdict(onScan p: Double, isHigh: Bool, isFlagged: Bool) -> String {
-    if isFlagged { return "Flagged: p \(pValue(p)) among healthy scans" }
-    let words = "Not flagged: p \(pValue(p)) among healthy scans"
-    return isHigh ? words + ", which is high for one scan, but not for the highest of its case" : words
-  }
-
   /// An area in mm², in µm² if it is below 0.01 mm², or in pixels if the pixel size is unknown.
   static func area(pixels: Int, squareMillimeters: Double?) -> String {
     guard let area = squareMillimeters else { return "\(pixels) px" }

@@ -12,9 +12,9 @@ package struct CaseQuery: Sendable {
     case ascending, descending
   }
 
-  private let rows: Rows
+  let rows: Rows
   private(set) var columns: [IndexField]
-  private var conditions: [Condition] = []
+  private(set) var conditions: [Condition] = []
   private var order: IndexField
   private var direction: Direction
   /// The largest number of rows, 1 or more; `nil` for all rows.
@@ -86,8 +86,9 @@ package struct CaseQuery: Sendable {
   /// The statement with its values as SQL literals, ready to run in `sqlite3`.
   package var sql: String { bound.literal + ";" }
 
+  var view: String { rows == .cases ? "case_overview" : "region_overview" }
+
   var bound: BoundSQL {
-    let view = rows == .cases ? "case_overview" : "region_overview"
     var sql = BoundSQL("SELECT \(columns.map(\.column).joined(separator: ", ")) FROM \(view)")
     // Findings of cases that left the study are listed only where somebody asks for them.
     let isOfStudy = conditions.contains { $0.names("in_study") } ? [] : [BoundSQL("in_study = 1")]

@@ -1,6 +1,8 @@
 /// A condition that a case or region must meet to be listed.
 ///
-/// A missing value meets no comparison, and `not` inverts that: `not score > 2` holds for a case without a score.
+/// A comparison with a missing value is neither true nor false, and neither is its `not`: a case without a score meets
+/// neither `score > 2` nor `not score > 2`. Rows that a missing value leaves undecided are not listed, but counted; see
+/// `UndecidedRows`.
 indirect enum Condition: Sendable, Equatable {
   enum Comparison: String, Sendable, CaseIterable {
     case equal = "="
@@ -28,9 +30,8 @@ indirect enum Condition: Sendable, Equatable {
     case .all(let parts): return .joined(parts.map { $0.operand(on: view) }, by: " AND ")
     case .any(let parts): return .joined(parts.map { $0.operand(on: view) }, by: " OR ")
     case .not(let condition):
-      // `NOT` would keep an unknown result unknown; `IS NOT TRUE` makes it true.
-      var sql = condition.sql(on: view).inParentheses
-      sql.append(" IS NOT TRUE")
+      var sql = BoundSQL("NOT ")
+      sql.append(condition.sql(on: view).inParentheses)
       return sql
     case .compares(let field, let comparison, let value):
       return Self.test(of: field, on: view, comparison.rawValue, value)
@@ -39,7 +40,8 @@ indirect enum Condition: Sendable, Equatable {
     case .matches(let field, let pattern):
       return Self.test(of: field, on: view, "GLOB", .text(Self.glob(pattern)))
     case .isPresent(let field):
-      return Self.test(of: field, on: view, "IS NOT NULL", nil)
+      guard field.isOfAnyScan else { return BoundSQL("\(field.column) IS NOT NULL") }
+      return BoundSQL("EXISTS (SELECT 1 FROM scans WHERE case_id = \(view).id AND \(field.column) IS NOT NULL)")
     }
   }
 
@@ -61,18 +63,30 @@ indirect enum Condition: Sendable, Equatable {
   }
 
   private static func test(
-    of field: IndexField, on view: String, _ operation: String, _ value: BoundSQL.Value?
+    of field: IndexField, on view: String, _ operation: String, _ value: BoundSQL.Value
   ) -> BoundSQL {
-    var test = BoundSQL("\(field.column) \(operation)")
-    if let value {
-      test.append(" ")
-      test.append(value)
-    }
+    var test = BoundSQL("\(field.column) \(operation) ")
+    test.append(value)
+    if field.isOfRegions { return .joined([BoundSQL("iif(region_count = 0, 0, "), test, BoundSQL(")")], by: "") }
     guard field.isOfAnyScan else { return test }
-    var sql = BoundSQL("EXISTS (SELECT 1 FROM scans WHERE case_id = \(view).id AND ")
-    sql.append(test)
-    sql.append(")")
-    return sql
+    // True where it is for any scan, and undecided where it is for none and a scan has no value.
+    return .joined(
+      [
+        BoundSQL("(SELECT coalesce(nullif(max("), test, BoundSQL("), 0), iif(count("), test,
+        BoundSQL(") < count(*), NULL, 0)) FROM scans WHERE case_id = \(view).id)"),
+      ], by: "")
+  }
+
+  /// The fields that the condition compares, each once.
+  var compared: [IndexField] {
+    switch self {
+    case .all(let parts), .any(let parts):
+      parts.flatMap(\.compared).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    case .not(let condition): condition.compared
+    case .compares(let field, _, _), .matches(let field, _): [field]
+    case .comparesFields(let field, _, let other): field == other ? [field] : [field, other]
+    case .isPresent: []
+    }
   }
 
   /// The pattern for SQLite's `GLOB`. It escapes `[`, which would begin a set of characters: a bracket in a name is

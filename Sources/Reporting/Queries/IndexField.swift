@@ -24,15 +24,20 @@ package struct IndexField: Sendable, Equatable {
   let kind: Kind
   /// Whether the field has a value for each scan of a case. A condition on it holds if it holds for any of the scans.
   let isOfAnyScan: Bool
+  /// Whether the field is a maximum over the regions of a case. A case that was examined and shows no region has no such
+  /// value and meets no condition on it.
+  let isOfRegions: Bool
 
   private init(
-    _ name: String, _ kind: Kind, column: String? = nil, title: String? = nil, isOfAnyScan: Bool = false
+    _ name: String, _ kind: Kind, column: String? = nil, title: String? = nil, isOfAnyScan: Bool = false,
+    isOfRegions: Bool = false
   ) {
     self.name = name
     self.column = column ?? name
     self.title = title ?? name
     self.kind = kind
     self.isOfAnyScan = isOfAnyScan
+    self.isOfRegions = isOfRegions
   }
 
   // MARK: - Lists
@@ -42,12 +47,13 @@ package struct IndexField: Sendable, Equatable {
     IndexField("name", .text, title: "case"), IndexField("score", .number),
     IndexField("p_value", .probability, title: "p"), IndexField("flagged", .truth),
     IndexField("scan_count", .count, title: "scans"), IndexField("region_count", .count, title: "regions"),
-    IndexField("status", .word(["done", "failed"])), IndexField("report_path", .text, title: "report"),
+    IndexField("status", .word(["done", "failed", "empty"])), IndexField("report_path", .text, title: "report"),
   ]
 
   private static let otherCaseFields = [
-    IndexField("failed_scan_count", .count), IndexField("region_area_px", .count),
-    IndexField("region_area_mm2", .measure), IndexField("peak", .number), IndexField("domain_shift_p", .probability),
+    IndexField("failed_scan_count", .count), IndexField("empty_scan_count", .count),
+    IndexField("region_area_px", .count, isOfRegions: true), IndexField("region_area_mm2", .measure, isOfRegions: true),
+    IndexField("peak", .number, isOfRegions: true), IndexField("domain_shift_p", .probability),
     IndexField("domain_shift", .text), IndexField("reviewed", .truth),
     IndexField("verdict", .word(Verdict.allCases.map(\.rawValue))), IndexField("note", .text),
     IndexField("reviewed_at", .text), IndexField("reviewer", .text), IndexField("judged_score", .number),
@@ -96,7 +102,7 @@ package struct IndexField: Sendable, Equatable {
   /// Shorter names, and the names that the report's pages use.
   private static let aliases = [
     "case": "name", "p": "p_value", "q": "q_value", "scans": "scan_count", "regions": "region_count",
-    "failed_scans": "failed_scan_count", "name": "case", "case_name": "case",
+    "failed_scans": "failed_scan_count", "empty_scans": "empty_scan_count", "name": "case", "case_name": "case",
   ]
 
   /// The field with this name or alias among `fields`, in any letter case.

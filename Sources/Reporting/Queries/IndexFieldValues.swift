@@ -38,6 +38,27 @@ extension IndexField {
     }
   }
 
+  /// Why a row may have no value of the field, in a few words; `nil` where every row has one.
+  func whyMissing(in rows: CaseQuery.Rows) -> String? {
+    switch name {
+    case "area_mm2", "region_area_mm2", "micrometers_per_pixel": "their scans do not say how large a pixel is"
+    case "p_value" where rows == .regions, "q_value": "their model is of an older norma, or their run has not ended"
+    case "score", "p_value", "flagged", "region_count", "peak", "region_area_px", "appearance": "not examined"
+    case "scan_score", "scan_p_value", "scan_width", "scan_height", "channels", "missing_share", "downsample",
+      "heatmap_path":
+      "a scan was not examined"
+    case "verdict", "note", "reviewed_at", "judged_score", "judged_model_sha256": "not reviewed"
+    case "reviewer": "not reviewed, or without a name"
+    case "domain_shift_p": "not tested"
+    case "domain_shift": "nothing strange was found"
+    case "page": "their files are one scan each"
+    case "sha256": "their files could not be read"
+    case "error": "a scan was scored"
+    case "peak_x", "peak_y": "an older norma wrote them"
+    default: nil
+    }
+  }
+
   /// A well-formed condition on the field, as an example for a message.
   var example: String {
     switch kind {

@@ -25,6 +25,10 @@ extension CaseIndex {
           "SELECT count(*) FROM scans WHERE case_id = cases.id AND status = 'failed'"
         ),
         (
+          "empty_scan_count", "scans with nothing to score",
+          "SELECT count(*) FROM scans WHERE case_id = cases.id AND status = 'empty'"
+        ),
+        (
           "region_count", "regions",
           "SELECT count(*) FROM regions JOIN scans ON scans.id = scan_id WHERE case_id = cases.id"
         ),
@@ -38,6 +42,13 @@ extension CaseIndex {
           return "case '\(values[0])' counts \(values[1]) \(things) and has \(values[2])"
         }
       }
+      result += try String.fetchAll(
+        database,
+        sql: """
+          SELECT name FROM cases WHERE coalesce(score, p_value, flagged, region_count) IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM scans WHERE case_id = cases.id AND status = 'done') ORDER BY name
+          """
+      ).map { "case '\(TableCell.text($0).plain)' has a verdict and no scored scan" }
       result += try String.fetchAll(
         database, sql: "SELECT name FROM cases WHERE scoring = ? ORDER BY name", arguments: [Self.unfinished]
       ).map { "the files of case '\($0)' were being replaced when a run was stopped" }

@@ -41,6 +41,10 @@ package struct ReportCheck: Sendable {
       progress(number + 1, rows.count)
     }
     cases = rows.count
+    let unexamined = rows.count { $0.status != .done }
+    if unexamined > 0 {
+      notes.append("\(path): \(unexamined) of its \(cases) cases were not examined: no scan of them could be scored.")
+    }
     findUnknownFiles()
     if unhashed > 0 {
       notes.append(

@@ -13,6 +13,8 @@ package struct ShardProgress: Sendable, Equatable {
   package let failedScans: Int
   /// Number of recorded cases that left the study.
   package let absent: Int
+  /// Scans in which there is nothing to score.
+  package let emptyScans: Int
   package let startedAt: String?
   package let finishedAt: String?
 
@@ -36,12 +38,19 @@ package struct ShardProgress: Sendable, Equatable {
     status = run?.status
     (startedAt, finishedAt) = (run?.startedAt, run?.finishedAt)
     cases = (try? run?.context)?.shard?.cases
-    (done, failedScans, absent) = try index.read { database in
-      (
+    (done, failedScans, emptyScans, absent) = try index.read { database in
+      func scans(_ status: Status) throws -> Int {
+        try Int.fetchOne(
+          database,
+          sql: """
+            SELECT count(*) FROM scans JOIN cases ON cases.id = scans.case_id WHERE scans.status = ? AND cases.in_study = 1
+            """, arguments: [status.rawValue]) ?? 0
+      }
+      return (
         try Int.fetchOne(
           database, sql: "SELECT count(*) FROM cases WHERE scoring <> ? AND in_study = 1",
           arguments: [CaseIndex.unfinished]) ?? 0,
-        try Int.fetchOne(database, sql: "SELECT count(*) FROM failed_scans") ?? 0,
+        try scans(.failed), try scans(.empty),
         try Int.fetchOne(database, sql: "SELECT count(*) FROM cases WHERE in_study = 0") ?? 0
       )
     }
@@ -49,6 +58,6 @@ package struct ShardProgress: Sendable, Equatable {
 
   package init(waiting shard: Shard) {
     self.shard = shard
-    (status, done, cases, failedScans, absent, startedAt, finishedAt) = (nil, 0, nil, 0, 0, nil, nil)
+    (status, done, cases, failedScans, emptyScans, absent, startedAt, finishedAt) = (nil, 0, nil, 0, 0, 0, nil, nil)
   }
 }

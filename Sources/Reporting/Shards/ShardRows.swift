@@ -30,7 +30,11 @@ extension CaseIndex {
       try progress(number)
       try attached(part, sharing) { try Self.copy(part, run: run, in: $0) }
     }
-    try write { try $0.execute(sql: "DROP TABLE temp.places") }
+    try write { database in
+      try database.execute(sql: "DROP TABLE temp.places")
+      // A shard written by an older version of norma says of cases that were not examined that they are not flagged.
+      try database.execute(sql: "UPDATE cases SET flagged = NULL, region_count = NULL WHERE score IS NULL")
+    }
   }
 
   /// Numbers every case and its first scan by the case's name, as in one run over the whole study.

@@ -16,11 +16,16 @@ struct CasePage {
     let score: String
     let verdict: String
     let flagged: Bool
+    /// Why the regions and the verdict differ.
+    let difference: String?
     let domainShift: String?
     let isAbsent: Bool
     let facts: [StudyContext.Fact]
     let review: ReviewWords?
     let failures: [ScanSection]
+    /// Scans in which there is nothing to score.
+    let blanks: [ScanSection]
+    let blankTitle: String
     let stack: Stack?
     let hasScans: Bool
     let scans: [ScanSection]
@@ -59,12 +64,13 @@ struct CasePage {
   init(_ record: CaseRecord, context: StudyContext, folder: ReportFolder) {
     let row = record.row
     let scans = record.scans.sorted { Self.isBefore($0.row.name, $1.row.name) }
+    let highest = scans.compactMap(\.row.score).max()
     let sections = scans.enumerated().map { number, scan in
       (
         scan: scan.row,
         section: ScanSection(
-          scan.row, scan.regions, metadata: record.metadata[scan.row.id] ?? [:], number: number + 1, of: row,
-          context: context, folder: folder)
+          scan.row, scan.regions, metadata: record.metadata[scan.row.id] ?? [:], number: number + 1,
+          isHighest: scan.row.score == highest, of: row, context: context, folder: folder)
       )
     }
     let scored = sections.filter { $0.scan.score != nil }
@@ -73,10 +79,13 @@ struct CasePage {
     content = Content(
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
-      verdict: PageText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
+      verdict: VerdictText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
+      difference: VerdictText.difference(onCase: row, context: context),
       domainShift: row.domainShift, isAbsent: !row.isInStudy, facts: Self.facts(row),
       review: record.review.map(ReviewWords.init),
-      failures: sections.map(\.section).filter { $0.reason != nil },
+      failures: sections.filter { $0.scan.status == .failed }.map(\.section),
+      blanks: sections.filter { $0.scan.status == .empty }.map(\.section),
+      blankTitle: PageText.count(row.emptyScanCount, "scan"),
       stack: scored.count < 2
         ? nil
         : worst.map {
@@ -113,8 +122,7 @@ struct CasePage {
     [
       .init("Score", row.score.map { PageText.number($0) } ?? "–"),
       .init("p-value", row.pValue.map(PageText.pValue) ?? "–"),
-      .init("Regions", "\(row.regionCount)"),
-      .init("Scans", row.failedScanCount == 0 ? "\(row.scanCount)" : "\(row.scanCount), \(row.failedScanCount) failed"),
+      .init("Regions", row.status == .done ? "\(row.regionCount)" : "–"), .init("Scans", VerdictText.scans(of: row)),
     ]
   }
 }

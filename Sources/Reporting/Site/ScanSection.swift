@@ -8,7 +8,7 @@ struct ScanSection: Sendable {
   let score: String
   let verdict: String
   let flagged: Bool
-  /// Why the scan failed; `nil` if it did not fail.
+  /// Why the scan was not scored; `nil` if it was.
   let reason: String?
   let width: Int
   let height: Int
@@ -80,20 +80,23 @@ struct ScanSection: Sendable {
     let qValue: String
   }
 
-  /// - Parameter number: place of the scan in its case, from 1.
+  /// - Parameters:
+  ///   - number: place of the scan in its case, from 1.
+  ///   - isHighest: whether no scan of the case has a higher score.
   init(
-    _ scan: ScanRow, _ regions: [Region], metadata: [String: String], number: Int, of row: CaseRow,
+    _ scan: ScanRow, _ regions: [Region], metadata: [String: String], number: Int, isHighest: Bool, of row: CaseRow,
     context: StudyContext, folder: ReportFolder
   ) {
     let words = Words(row: row, scan: scan, number: number, context: context, folder: folder)
     anchor = "scan-\(number)"
     name = scan.name
     score = scan.score.map { PageText.number($0) } ?? "–"
-    let isHigh = (scan.pValue ?? 1) <= context.falsePositiveRate
-    let isFlagged = row.flagged && isHigh
-    flagged = isFlagged
-    verdict = scan.pValue.map { PageText.verdict(onScan: $0, isHigh: isHigh, isFlagged: isFlagged) } ?? ""
-    reason = scan.status == .failed ? scan.error ?? "" : nil
+    let found = scan.pValue.map {
+      VerdictText.verdict(onScan: $0, isHighest: isHighest, regions: regions.count, of: row, context: context)
+    }
+    flagged = found?.isFlagged ?? false
+    verdict = found?.words ?? ""
+    reason = scan.status == .done ? nil : scan.error ?? ""
     (width, height) = (scan.width ?? 0, scan.height ?? 0)
     isSmall = max(width, height) <= 256
     size = words.size

@@ -17,6 +17,9 @@ struct StudyPage {
     let warnings: [String]
     let failures: [Failure]
     let failureTitle: String
+    /// Scans in which there is nothing to score.
+    let blanks: [Failure]
+    let blankTitle: String
     let rows: [Line]
     /// Cases that left the study.
     let absent: [Line]
@@ -42,13 +45,16 @@ struct StudyPage {
     let link: String
     let thumbnail: String?
     let verdict: String
+    /// Why the regions and the verdict differ.
+    let difference: String?
     let flagged: Bool
     let failed: Bool
     let score: String
     let rawScore: String
     let pValue: String
     let rawP: String
-    let regions: Int
+    let regions: String
+    let rawRegions: String
     let scans: String
     let region: String?
     let rawRegion: String
@@ -64,26 +70,22 @@ struct StudyPage {
     let cases = try index.cases(limit: Self.mostRows)
     let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
     let worst = try index.worstFindings(ofWorst: Self.mostRows)
-    let failures = try index.failedScans(limit: Self.mostRows)
+    let failures = try index.scans(.failed, limit: Self.mostRows)
+    let empty = try index.scans(.empty, limit: Self.mostRows)
     let reviews = try index.reviews()
     let absent = try index.cases(inStudy: false, sort: .name, limit: Self.mostRows)
     content = Content(
       title: context.title, model: context.modelSHA256 ?? "",
-      verdict: PageText.verdict(
-        flaggedScans: counts.flaggedScans, scans: counts.scans, flaggedCases: counts.flaggedCases,
-        cases: counts.cases, failedScans: counts.failedScans, rate: context.falsePositiveRate),
+      verdict: VerdictText.headline(counts, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
       calibration: Self.calibration(context.calibrationScores.count),
       domainShift: context.domainShift, warnings: context.warnings + Self.omissions(counts),
-      failures: failures.map { name, scan in
-        let reason = scan.error ?? ""
-        return Failure(
-          name: name, link: Self.link(folder.page(ofCase: name)), path: reason.contains(scan.path) ? nil : scan.path,
-          reason: reason)
-      },
+      failures: failures.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
       failureTitle: "\(PageText.count(counts.failedScans, "scan")) could not be scored",
+      blanks: empty.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
+      blankTitle: "Nothing to score in \(PageText.count(counts.emptyScans, "scan"))",
       rows: cases.map {
-        Self.line($0, worst: worst[$0.id], review: reviews[$0.name], healthy: context.calibrationScores, folder: folder)
+        Self.line($0, worst: worst[$0.id], review: reviews[$0.name], context: context, folder: folder)
       },
       absent: absent.map { Self.line($0, worst: nil, review: reviews[$0.name], healthy: [], folder: folder) },
       absentTitle: "\(PageText.count(absent.count, "case")) no longer in the study",
@@ -100,6 +102,11 @@ struct StudyPage {
       sentences.append(
         "This page shows the \(mostRows) of \(counts.cases) cases with the highest scores; norma cases lists all.")
     }
+    if counts.emptyScans > mostRows {
+      sentences.append(
+        "This page names \(mostRows) of \(counts.emptyScans) scans with nothing to score; the table scans of "
+          + "cases.sqlite has all.")
+    }
     if counts.failedScans > mostRows {
       sentences.append(
         "This page names \(mostRows) of \(counts.failedScans) scans that could not be scored; the view failed_scans of "
@@ -108,8 +115,15 @@ struct StudyPage {
     return sentences
   }
 
+  private static func failure(_ scan: ScanRow, ofCase name: String, folder: ReportFolder) -> Failure {
+    let reason = scan.error ?? ""
+    return Failure(
+      name: name, link: link(folder.page(ofCase: name)), path: reason.contains(scan.path) ? nil : scan.path,
+      reason: reason)
+  }
+
   private static func line(
-    _ row: CaseRow, worst: WorstFinding?, review: Review?, healthy: [Double], folder: ReportFolder
+    _ row: CaseRow, worst: WorstFinding?, review: Review?, context: StudyContext, folder: ReportFolder
   ) -> Line {
     let thumbnail = worst.map { folder.picture(.thumbnail, ofScan: $0.scan, inCase: row.name) }
     var region: String?
@@ -119,15 +133,18 @@ struct StudyPage {
     }
     return Line(
       name: row.name, link: link(row.reportPath), thumbnail: thumbnail.map(link),
-      verdict: PageText.verdict(onCase: row, healthy: healthy), flagged: row.flagged, failed: row.failedScanCount > 0,
+      verdict: VerdictText.verdict(onCase: row, healthy: context.calibrationScores),
+      difference: VerdictText.difference(onCase: row, context: context), flagged: row.flagged,
+      failed: row.failedScanCount > 0 || row.status != .done,
       score: row.score.map { PageText.number($0) } ?? "–", rawScore: row.score.map { "\($0)" } ?? "",
       pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
-      regions: row.regionCount, scans: PageText.count(row.scanCount, "scan"), region: region,
+      regions: row.status == .done ? "\(row.regionCount)" : "–",
+      rawRegions: row.status == .done ? "\(row.regionCount)" : "", scans: PageText.count(row.scanCount, "scan"), region: region,
       rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row), review: review?.verdict.rawValue)
   }
 
   private static func status(_ row: CaseRow) -> String {
-    if row.failedScanCount == 0 || row.status == .failed { return row.status.rawValue }
+    if row.failedScanCount == 0 || row.status != .done { return row.status.rawValue }
     return "\(row.status.rawValue), \(row.failedScanCount) of \(row.scanCount) failed"
   }
 

@@ -16,17 +16,22 @@ package struct Analyze {
     package var output: String
     package var shard: Shard?
     package var cases = 0
+    /// What the report holds at the end of the run, see `StudyCounts`; `nil` before.
+    package var counts: StudyCounts?
     /// Cases kept as an earlier run recorded them.
     package var unchanged = 0
     /// Cases recorded by this run.
     package var recorded = 0
-    package var flagged = 0
     package var scans = 0
+    /// Scans that were scored piece by piece, and those that were scored whole.
     package var slides = 0
-    package var failedScans = 0
+    package var others = 0
     package var seconds = 0.0
     /// How the study compares with the training study, as one line; `nil` for a shard, which does not have all cases.
     package var domain: String?
+
+    /// Whether every case was examined, and no scan failed.
+    package var isComplete: Bool { counts.map { $0.failedScans == 0 && $0.unexaminedCases == 0 } ?? false }
   }
 
   private let settings: Settings
@@ -87,18 +92,18 @@ package struct Analyze {
       throw error
     }
     let counts = try report.index.counts(falsePositiveRate: context.falsePositiveRate)
-    (outcome.failedScans, outcome.flagged) = (counts.failedScans, counts.flaggedCases)
+    outcome.counts = counts
     outcome.seconds = Date().timeIntervalSince(start)
     context.record?.seconds = outcome.seconds
     if settings.shard == nil {
       let closing = StudyClosing(
-        model: trained, score: settings.score, slides: outcome.slides, others: outcome.scans - outcome.slides,
+        model: trained, score: settings.score, slides: outcome.slides, others: outcome.others,
         minimumRegionArea: settings.minimumRegionArea, resolutionNote: resolutionNote, observe: observe)
       outcome.domain = try closing.add(to: &context, from: report.index, cases: Set(study.cases.map(\.name)))
       context.warnings += whole.notes
     } else {
       context.shard?.slides = outcome.slides
-      context.shard?.others = outcome.scans - outcome.slides
+      context.shard?.others = outcome.others
     }
     try report.finish(context)
     return outcome
@@ -143,6 +148,7 @@ package struct Analyze {
         outcome.recorded += 1
         outcome.scans += result.scans.count
         outcome.slides += slides
+        outcome.others += result.scans.count { if case .done = $0.outcome { true } else { false } } - slides
       } catch {
         report.abandonCase(named: item.name)
         throw error

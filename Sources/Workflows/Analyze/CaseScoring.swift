@@ -33,7 +33,7 @@ struct CaseScoring {
   }
 
   /// - Parameter pictures: the scans of the case.
-  /// - Returns: the verdict, and how many of the case's scans were scored piece by piece.
+  /// - Returns: the verdict, and how many of the scans were scored piece by piece.
   /// - Throws: errors that end the run; a scan that fails is part of the result.
   func result(of item: Study.Case, _ pictures: CasePictures) throws -> (result: CaseResult, slides: Int) {
     let sources = pictures.sources
@@ -43,12 +43,17 @@ struct CaseScoring {
       switch source.content {
       case .picture: break
       case .slide(let slide):
-        slides += 1
         do {
           let prepared = model.preparation.prepare(try model.preparation.survey(slide))
+          if let reason = prepared.nothingToScore {
+            outcomes[index] = .empty(reason)
+            continue
+          }
           if let fault = settings.memory.fault(of: prepared) { throw fault }
           outcomes[index] = .done(try findings(in: prepared, named: source.name, of: item))
+          slides += 1
         } catch let fault as ScanFault { outcomes[index] = failure(of: source.name, in: item, fault) }
+      case .empty(let reason): outcomes[index] = .empty(reason)
       case .failed(let fault): outcomes[index] = failure(of: source.name, in: item, fault)
       }
     }

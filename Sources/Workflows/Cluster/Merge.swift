@@ -9,8 +9,8 @@ package struct Merge {
     /// `shards` is the number of shards that were found, `count` the number into which the study was divided.
     package var shards: Int
     package var count: Int
-    package var cases = 0
-    package var flagged = 0
+    /// What the report holds; `nil` before the merge.
+    package var counts: StudyCounts?
     /// Whether the report has every case of the study.
     package var isComplete = true
   }
@@ -52,7 +52,7 @@ package struct Merge {
         let study = try? Study(path: merge.parts[0].run.studyPath)
         if let study { try tellAbsent(index.mark(casesInStudy: study.cases.map(\.name), in: merge.folder)) }
         let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
-        (outcome.cases, outcome.flagged) = (counts.cases, counts.flaggedCases)
+        outcome.counts = counts
         let names = try index.caseNames()
         let gaps = gaps(merge, study, known: names)
         context.warnings += gaps

@@ -14,6 +14,8 @@ package struct StudyStatus {
     package var failedScans: Int
     /// Number of recorded cases that left the study.
     package var absent: Int
+    /// Scans in which there is nothing to score.
+    package var emptyScans: Int
     package var startedAt: String?
     package var finishedAt: String?
   }
@@ -43,7 +45,7 @@ package struct StudyStatus {
       Line(
         shard: "\(shard.shard)", state: Self.state(shard, queued: states?[shard.shard.number], isKnown: states != nil),
         done: shard.done, cases: shard.cases, failedScans: shard.failedScans, absent: shard.absent,
-        startedAt: shard.startedAt, finishedAt: shard.finishedAt)
+        emptyScans: shard.emptyScans, startedAt: shard.startedAt, finishedAt: shard.finishedAt)
     }
   }
 

@@ -86,6 +86,7 @@ package struct Evaluate {
     var byScore: [Score: [Evaluation.Scan]] = [:]
     var missing: [String] = []
     var masked = 0
+    var unexamined = 0
     let study = try Study(path: self.study)
     let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
     for row in try index.cases(sort: .name) {
@@ -98,6 +99,7 @@ package struct Evaluate {
           by: model.book.available, of: images, prepared: model.preparation.prepare(images)) ?? []
       let baseline = BaselineScores(model: model, weights: settings.baselineWeights).scores(of: images)
       let recorded = try index.scans(of: row.id)
+      unexamined += recorded.count { $0.status != .done }
       for scan in recorded {
         guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
         let heat = try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1)
@@ -137,6 +139,10 @@ package struct Evaluate {
         missing.count == 1
           ? "1 scan has no mask and is taken as free of lesions: \(missing[0])."
           : "\(missing.count) scans have no mask and are taken as free of lesions, \(missing[0]) first.")
+    }
+    if unexamined > 0 {
+      result.notes.append(
+        "\(PageText.count(unexamined, "scan")) failed or had nothing to score in the analysis: no figure counts them.")
     }
     result.scans = found.count
     result.lesionScans = found.count { $0.truth.contains(true) }

@@ -127,6 +127,9 @@ package struct Train {
     for note in notes { observe(.warning(note)) }
     for fault in set.faults { observe(.leftOut(fault)) }
     for note in set.incomplete { observe(.warning(note)) }
+    for (reason, scans) in set.empty.sorted(by: { $0.key < $1.key }) {
+      observe(.warning("left out, since there is nothing to learn from (\(reason)): \(NameList.text(scans))"))
+    }
     func sizes(_ members: [TrainingSet.Member]) -> String {
       "\(members.reduce(0) { $0 + $1.scans.count + $1.slides.count }) scans of \(members.count) cases"
     }

@@ -107,26 +107,36 @@ struct AnalyzeCommand: LoggedCommand {
     let result = try Analyze(settings, observe: console.show).run()
     if LogFormat.current == .json { Logger.norma.notice("finished", metadata: result.facts) }
     console.print(result.summary)
-    if result.failedScans > 0 { throw ExitCode(ExitStatus.failed) }
+    if !result.isComplete { throw ExitCode(ExitStatus.failed) }
   }
 }
 
 extension Analyze.Outcome {
   /// The outcome as metadata for programs, so that they need not parse the summary.
   fileprivate var facts: Logger.Metadata {
-    [
+    var facts: Logger.Metadata = [
       "path": "\(output)", "cases": .stringConvertible(cases), "unchanged": .stringConvertible(unchanged),
-      "flagged": .stringConvertible(flagged), "scans": .stringConvertible(scans),
-      "failed": .stringConvertible(failedScans), "seconds": .stringConvertible(seconds),
+      "scans": .stringConvertible(scans), "seconds": .stringConvertible(seconds),
     ]
+    guard let counts else { return facts }
+    facts["unexamined"] = .stringConvertible(counts.unexaminedCases)
+    facts["flagged"] = .stringConvertible(counts.flaggedCases)
+    facts["failed"] = .stringConvertible(counts.failedScans)
+    facts["empty"] = .stringConvertible(counts.emptyScans)
+    return facts
   }
 
   var summary: String {
     [
       shard.map { "shard    \($0) of \(output); norma merge \(output) puts all together" }
         ?? "report   \(output)/index.html\nindex    \(output)/cases.sqlite",
-      "cases    \(cases), \(flagged) flagged" + (unchanged > 0 ? ", \(unchanged) unchanged since the last run" : ""),
-      "scans    \(PageText.count(scans, "scan")) computed in \(PageText.duration(seconds)), \(failedScans) failed",
+      counts.map {
+        "cases    " + VerdictText.cases($0) + (unchanged > 0 ? ", \(unchanged) unchanged since the last run" : "")
+      },
+      counts.map {
+        "scans    \(PageText.count(scans, "scan")) computed in \(PageText.duration(seconds)), \($0.failedScans) failed"
+          + ($0.emptyScans > 0 ? ", \($0.emptyScans) with nothing to score" : "")
+      },
       domain.map { "domain   \($0)" },
     ].compactMap { $0 }.joined(separator: "\n")
   }

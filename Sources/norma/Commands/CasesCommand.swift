@@ -14,8 +14,8 @@ struct CasesCommand: LoggedCommand {
         status = failed or regions >= 3 or region_area_mm2 > 5
         path like '*/left/*' and verdict = disagree
 
-      A missing value meets no comparison. path, page, error and other fields of scans hold where they do for any scan \
-      of the case. With --regions a condition may ask for what regions have too, such as area_mm2, peak and q_value. A \
+      What has no value to compare is not listed, with not or without; a note counts it and says why. path, page, error \
+      and other fields of scans hold where they do for any scan of the case. With --regions a condition may ask for what regions have too, such as area_mm2, peak and q_value. A \
       field that does not exist is answered with the list of those that do.
       """)
 
@@ -79,6 +79,7 @@ struct CasesCommand: LoggedCommand {
   func run() throws {
     let index = try CaseIndex(readingFrom: ReportFolder(report).index)
     let table = sql ? nil : try index.table(of: try query)
+    let undecided = sql ? nil : try index.undecided(by: try query)
     let text = try table?.text(as: format) ?? query.sql + "\n"
     FileHandle.standardOutput.write(Data(text.utf8))
     let absent = try index.cases(inStudy: false).count
@@ -86,9 +87,10 @@ struct CasesCommand: LoggedCommand {
       let which = absent == 1 ? "1 case that left the study is" : "\(absent) cases that left the study are"
       Console().show(.notice("\(which) not listed; --not-in-study lists \(absent == 1 ? "it" : "them")."))
     }
-    if let table, table.isEmpty, format == .table {
+    if let table, table.isEmpty, format == .table, undecided?.areAll != true {
       Console().show(.notice("No \(regions ? "region" : "case") meets this."))
     }
+    if let undecided { Console().show(.notice(undecided.notice)) }
   }
 
   private var query: CaseQuery {

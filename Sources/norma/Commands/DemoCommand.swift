@@ -40,12 +40,12 @@ struct DemoCommand: LoggedCommand {
     settings.minutes = minutes
     let console = Console()
     let demo = Demo(settings, observe: console.show)
-    var failedScans = 0
+    var isComplete = true
     try demo.run { step in
       switch step {
       case .trained(let trained): console.print(trained.summary, terminator: "\n\n")
       case .analyzed(let analyzed):
-        failedScans = analyzed.failedScans
+        isComplete = analyzed.isComplete
         console.print(analyzed.summary, terminator: "\n\n")
       case .evaluated(let evaluated): console.show(evaluated)
       }
@@ -61,6 +61,6 @@ struct DemoCommand: LoggedCommand {
         sqlite3 -box \(output)/cases.sqlite 'SELECT name, score, p_value FROM flagged_cases'
       The comparison above, again: norma evaluate \(output) --masks \(demo.masks)
       """)
-    if failedScans > 0 { throw ExitCode(ExitStatus.failed) }
+    if !isComplete { throw ExitCode(ExitStatus.failed) }
   }
 }

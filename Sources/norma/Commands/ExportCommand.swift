@@ -98,6 +98,7 @@ struct ExportCommand: LoggedCommand {
     if tally.failedInAnalysis > 0 {
       parts.append(PageText.count(tally.failedInAnalysis, "scan") + " failed when analyzed")
     }
+    if tally.empty > 0 { parts.append(PageText.count(tally.empty, "scan") + " with nothing to score") }
     return "\(format.rawValue)  \(parts.joined(separator: ", "))  \(output)"
   }
 

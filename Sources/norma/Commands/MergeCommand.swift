@@ -1,4 +1,5 @@
 import ArgumentParser
+import Reporting
 import Threads
 import Workflows
 
@@ -25,7 +26,7 @@ struct MergeCommand: LoggedCommand {
     let merged = try Merge(report: report, model: model, observe: console.show).run()
     console.print(
       "report   \(report)/index.html", "index    \(report)/cases.sqlite",
-      "shards   \(merged.shards) of \(merged.count)", "cases    \(merged.cases), \(merged.flagged) flagged")
+      "shards   \(merged.shards) of \(merged.count)", "cases    \(merged.counts.map(VerdictText.cases) ?? "none")")
     if !merged.isComplete { throw ExitCode(ExitStatus.failed) }
   }
 }

@@ -28,10 +28,11 @@ struct StatusCommand: LoggedCommand {
 extension StudyStatus {
   var text: String {
     let rows =
-      [["shard", "state", "cases", "failed scans", "started", "finished"]]
+      [["shard", "state", "cases", "failed scans", "empty scans", "started", "finished"]]
       + lines.map {
         [
           $0.shard, $0.state, "\($0.done)" + ($0.cases.map { " of \($0)" } ?? ""), "\($0.failedScans)",
+          "\($0.emptyScans)",
           $0.startedAt ?? "", $0.finishedAt ?? "",
         ]
       }

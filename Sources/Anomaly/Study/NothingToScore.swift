@@ -1,0 +1,78 @@
+import Imaging
+
+/// Why a scan that can be read is neither scored nor learned from: it holds nothing to look at.
+///
+/// A score of such a scan would say that nothing was found where nothing was looked at. So the scan has no score, no
+/// p-value and no verdict, and counts in no rate.
+package enum NothingToScore: Sendable, Equatable {
+  /// The scan has fewer pixels than `leastTissue`. Its size is that on the model's grid.
+  case tooSmall(width: Int, height: Int)
+  /// No pixel has a finite value in every channel.
+  case noData
+  /// Every pixel with data has the same value, in each channel that shows tissue.
+  case constant
+  /// No pixel is tissue.
+  case noTissue
+  /// So few pixels are tissue and have data.
+  case littleTissue(pixels: Int)
+
+  /// Least number of tissue pixels, on the model's grid, of a scan that is scored: the area of the smallest region that
+  /// counts. Less tissue cannot show a region, whatever it looks like.
+  package static let leastTissue = 12
+
+  /// Two values of a channel are the same if they differ by less than this share of the larger one: less than a step of
+  /// 16 bits, more than the rounding error of the means that reduce a scan.
+  private static let sameness: Float = 1e-5
+
+  /// Looks at the data alone.
+  ///
+  /// - Parameters:
+  ///   - image: a scan, or its overview, before normalization.
+  ///   - channels: the channels that show tissue; `nil` for all.
+  init?(dataOf image: Image, channels: [Int]?) {
+    let shown = channels ?? Array(0..<image.channels)
+    var low = [Float](repeating: .infinity, count: shown.count)
+    var high = [Float](repeating: -.infinity, count: shown.count)
+    for pixel in 0..<image.width * image.height {
+      let first = pixel * image.channels
+      guard shown.allSatisfy({ image.samples[first + $0].isFinite }) else { continue }
+      for (k, channel) in shown.enumerated() {
+        low[k] = min(low[k], image.samples[first + channel])
+        high[k] = max(high[k], image.samples[first + channel])
+      }
+    }
+    guard let least = low.first, least.isFinite else {
+      self = .noData
+      return
+    }
+    let isConstant = zip(low, high).allSatisfy { $1 - $0 <= Self.sameness * max(abs($0), abs($1)) }
+    guard isConstant else { return nil }
+    self = .constant
+  }
+
+  /// - Parameters:
+  ///   - tissue: number of pixels of the model's grid that are tissue and have data.
+  ///   - width: width of the scan on the model's grid.
+  init?(tissuePixels tissue: Int, width: Int, height: Int) {
+    guard tissue < Self.leastTissue else { return nil }
+    self =
+      width * height < Self.leastTissue
+      ? .tooSmall(width: width, height: height) : tissue == 0 ? .noTissue : .littleTissue(pixels: tissue)
+  }
+}
+
+extension NothingToScore: CustomStringConvertible {
+  /// The reason in a few words: `no tissue found`.
+  package var description: String {
+    switch self {
+    case .tooSmall(let width, let height):
+      "\(width) x \(height) pixels on the model's grid, fewer than the \(Self.leastTissue) of the smallest region"
+    case .noData: "no pixel has data"
+    case .constant: "all pixels have the same value"
+    case .noTissue: "no tissue found"
+    case .littleTissue(let pixels):
+      "\(pixels) pixel\(pixels == 1 ? "" : "s") of tissue on the model's grid, fewer than the \(Self.leastTissue) of the "
+        + "smallest region"
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import Anomaly
+import Foundation
+
+/// The sentences about what was examined, what is flagged, and why. The verdicts themselves follow `VerdictRule`.
+package enum VerdictText {
+  // MARK: - The study
+
+  /// The headline of a study: first what was not examined, then what is flagged of what was.
+  ///
+  /// `12 of 203 scans flagged in 5 of 16 cases at a false-positive rate of 5 %`, and where something was not examined
+  /// `Not examined: 3 of 203 scans (1 failed, 2 with nothing to score) and 1 of 16 cases. Of the others: ...`
+  static func headline(_ counts: StudyCounts, rate: Double) -> String {
+    guard counts.examinedScans > 0 else {
+      return "Nothing was examined: of \(PageText.count(counts.scans, "scan")) \(gaps(counts))"
+    }
+    let flagged =
+      "\(counts.flaggedScans) of \(PageText.count(counts.examinedScans, "scan")) flagged in \(counts.flaggedCases) of "
+      + "\(PageText.count(counts.examinedCases, "case")) at a false-positive rate of \(PageText.percent(rate))"
+    guard counts.examinedScans < counts.scans else { return flagged }
+    let cases = counts.unexaminedCases == 0 ? "" : " and \(counts.unexaminedCases) of \(counts.cases) cases"
+    return "Not examined: \(counts.scans - counts.examinedScans) of \(counts.scans) scans (\(gaps(counts)))\(cases). "
+      + "Of the others: \(flagged)"
+  }
+
+  /// The cases of a study in a line of the terminal: `11, of which 2 were not examined; 1 of the other 9 flagged`.
+  package static func cases(_ counts: StudyCounts) -> String {
+    guard counts.unexaminedCases > 0 else { return "\(counts.cases), \(counts.flaggedCases) flagged" }
+    let examined = counts.examinedCases
+    return "\(counts.cases), \(examined == 0 ? "none examined" : "\(counts.unexaminedCases) not examined")"
+      + (examined == 0 ? "" : "; \(counts.flaggedCases) of the other \(examined) flagged")
+  }
+
+  /// `1 failed, 2 with nothing to score`.
+  private static func gaps(_ counts: StudyCounts) -> String {
+    [
+      counts.failedScans == 0 ? nil : "\(counts.failedScans) failed",
+      counts.emptyScans == 0 ? nil : "\(counts.emptyScans) with nothing to score",
+    ].compactMap { $0 }.joined(separator: ", ")
+  }
+
+  // MARK: - A case
+
+  /// The verdict on a case.
+  ///
+  /// - Parameter healthy: scores of the held-out healthy cases from which the p-value is computed.
+  static func verdict(onCase row: CaseRow, healthy: [Double]) -> String {
+    guard row.status == .done, let p = row.pValue, let score = row.score else { return unexamined(row) }
+    let words = "\(row.flagged ? "Flagged" : "Not flagged"): "
+    guard !healthy.isEmpty else { return words + "p \(PageText.pValue(p)) among healthy cases" }
+    let higher = healthy.count { $0 >= score }
+    // The p-value is not shown as a share: it counts the case itself, so it is never 0.
+    return words
+      + (higher == 0
+        ? "none of \(PageText.count(healthy.count, "healthy case")) scores as high"
+        : "\(higher) of \(PageText.count(healthy.count, "healthy case")) "
+          + "\(higher == 1 ? "scores" : "score") as high")
+  }
+
+  private static func unexamined(_ row: CaseRow) -> String {
+    switch (row.failedScanCount, row.emptyScanCount) {
+    case (_, 0): "Not examined: could not be scored"
+    case (0, _): "Not examined: nothing to score"
+    case (let failed, let empty): "Not examined: \(failed) failed, \(empty) with nothing to score"
+    }
+  }
+
+  /// The scans of a case: `9, 1 failed, 2 with nothing to score`.
+  static func scans(of row: CaseRow) -> String {
+    "\(row.scanCount)" + (row.failedScanCount == 0 ? "" : ", \(row.failedScanCount) failed")
+      + (row.emptyScanCount == 0 ? "" : ", \(row.emptyScanCount) with nothing to score")
+  }
+
+  /// Why a case's regions and its verdict differ, as a sentence; `nil` where they do not.
+  static func difference(onCase row: CaseRow, context: StudyContext) -> String? {
+    guard row.status == .done else { return nil }
+    if row.flagged, row.regionCount == 0 {
+      return "It is flagged by its score, the mean of its most abnormal pixels; no group of pixels large enough for a "
+        + "region reaches z \(PageText.number(context.threshold))."
+    }
+    guard !row.flagged, row.regionCount > 0 else { return nil }
+    let regions = row.regionCount == 1 ? "Its region does" : "Its \(row.regionCount) regions do"
+    return "\(regions) not flag it: about one healthy scan in \(oneIn(context)) shows a region too, and a case is judged "
+      + "by its score."
+  }
+
+  // MARK: - A scan
+
+  /// The verdict on a scan.
+  ///
+  /// - Parameters:
+  ///   - p: the scan's p-value among healthy scans.
+  ///   - isHighest: whether no scan of the case has a higher score.
+  ///   - regions: number of its regions.
+  static func verdict(
+    onScan p: Double, isHighest: Bool, regions: Int, of row: CaseRow, context: StudyContext
+  ) -> (words: String, isFlagged: Bool) {
+    let rule = VerdictRule(rate: context.falsePositiveRate)
+    let isFlagged = rule.flagsScan(pValue: p, isHighest: isHighest, caseIsFlagged: row.flagged)
+    let words = "\(isFlagged ? "Flagged" : "Not flagged"): p \(PageText.pValue(p)) among healthy scans"
+    var reasons: [String] = []
+    if isFlagged, !rule.isHigh(pValue: p) { reasons.append("it has the highest score of a flagged case") }
+    if !row.flagged, rule.isHigh(pValue: p), row.scanCount > 1 {
+      reasons.append("few healthy scans score as high, but its case is judged by the highest of its scans")
+    }
+    if isFlagged, regions == 0 {
+      reasons.append(
+        "no group of pixels large enough for a region reaches z \(PageText.number(context.threshold)): the score is the "
+          + "mean of the most abnormal pixels")
+    }
+    if !isFlagged, regions > 0 {
+      reasons.append(
+        "\(regions == 1 ? "its region does" : "its regions do") not flag it, since about one healthy scan in "
+          + "\(oneIn(context)) shows a region too")
+    }
+    return ([words, reasons.joined(separator: "; ")].filter { !$0.isEmpty }.joined(separator: "; "), isFlagged)
+  }
+
+  /// Of how many healthy scans one shows a region: the inverse of the rate that set the threshold.
+  private static func oneIn(_ context: StudyContext) -> Int {
+    let rate = context.results?.falsePositiveRate ?? context.falsePositiveRate
+    return Int(min((1 / max(rate, 1e-9)).rounded(), 1e9))
+  }
+}
