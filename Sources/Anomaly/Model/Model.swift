@@ -32,15 +32,20 @@ package struct Model: Sendable {
     package var plantedAveragePrecision: Double
     /// Divergence of each latent channel on held-out scans, in nats per patch, stage by stage.
     package var divergences: [[Double]]
-    /// Variance of each latent channel's posterior mean on held-out scans, in the same order; `nil` in models made
-    /// before it was measured.
+    /// Variance over held-out patches of each latent channel's posterior mean, in the same order, see `LatentActivity`;
+    /// `nil` where only one patch was held out.
     package var activity: [[Double]]?
     /// Results of all checks during training, oldest first; `nil` in models made before they were stored.
     package var history: [Check]?
     /// Spread of each channel's reconstruction error at the end of training; 0 if the likelihood has none, `nil` in
     /// models made before it was stored.
     package var spread: [Float]?
+    package var knowledge: ModelKnowledge
+    /// Warnings about the course of training and about the calibration, as sentences.
     package var warnings: [String]
+
+    /// All warnings about the model for its user, as sentences, the gravest first.
+    package var allWarnings: [String] { knowledge.warnings.map(\.description) + warnings }
 
     /// Result of a check of the averaged weights on held-out healthy scans.
     package struct Check: Codable, Sendable, Equatable {
@@ -159,6 +164,7 @@ package struct Model: Sendable {
     let latentCounts = architecture.latents
     guard record.divergences.map(\.count) == latentCounts,
       record.activity.map({ $0.map(\.count) == latentCounts }) ?? true,
+      record.knowledge.fits(channels: c, latents: latentCounts.reduce(0, +)),
       preparation.micrometersPerPixel.map({ $0 > 0 && $0 <= 1e6 }) ?? true,
       preparation.level.map({ (0...63).contains($0) }) ?? true
     else { throw ModelStorage.damaged(path, "its record or resolution does not fit its network") }

@@ -26,6 +26,11 @@ enum OutputMap {
     change(x) { exp(logScales.lowerBound + width * logistic($0)) }
   }
 
+  /// Whether a scale is as large as the network can make it, up to a hundredth of the bounds' width in its logarithm.
+  static func isAtBound(_ scale: Float) -> Bool {
+    log(scale) > logScales.upperBound - 0.01 * (logScales.upperBound - logScales.lowerBound)
+  }
+
   /// Converts the gradient by the scales' logarithms to the gradient by the layer's outputs.
   static func toRaw(_ gradient: Tensor, of scales: Tensor) {
     let width = logScales.upperBound - logScales.lowerBound

@@ -11,8 +11,6 @@ struct HeldOutCalibration {
   let calibrations: [Score: Calibration]
   let latents: LatentReference
   let domain: DomainReference
-  /// Divergence of each latent channel on the last held-out patches that were run, in nats per patch, stage by stage.
-  let divergences: [[Double]]
   private let cases: Int
 
   /// With fewer held-out cases, no case can be flagged at a false-positive rate of 5 %.
@@ -38,7 +36,6 @@ struct HeldOutCalibration {
         : Restoration(objective: settings.objective, spread: spread, range: set.preparation.normalization.range))
     let groups = set.heldOut.flatMap(\.groups)
     let maps = try inference.maps(of: Array(groups.joined()))
-    divergences = network.divergences
     book = try ScoreBook(
       healthy: groups, maps: maps, planted: planted.scans, plantedMaps: try inference.maps(of: planted.scans),
       lesions: planted.lesions, rule: settings.rule)

@@ -2,8 +2,8 @@ import Compute
 import Imaging
 import Numerics
 
-/// Measures the loss on held-out healthy patches, and how much the latents carry of them. Patches and noise are the
-/// same every time.
+/// Measures the loss on held-out healthy patches, how much the latents carry of them, and how much of them is
+/// reconstructed. Patches and noise are the same every time.
 struct HeldOutCheck {
   struct Result: Codable, Sendable, Equatable {
     /// `Objective.heldOutLoss` with one sample per latent, in nats per value.
@@ -12,16 +12,28 @@ struct HeldOutCheck {
     var reconstruction: Double?
     /// Divergence of each latent channel, in nats per patch, stage by stage.
     var divergences: [[Double]]
-    /// Variance of each latent channel's posterior mean over all positions of all patches.
-    var activity: [[Double]]
+    /// See `LatentActivity`, in the same order; `nil` where there is a single patch.
+    var activity: [[Double]]?
+    var explained: ExplainedVariance
+    /// See `ModelKnowledge.spreadAtBound`.
+    var spreadAtBound: [Double]?
 
     /// False where the network has diverged.
-    var isFinite: Bool { loss.isFinite && (divergences + activity).joined().allSatisfy(\.isFinite) }
+    var isFinite: Bool {
+      loss.isFinite && (divergences + (activity ?? [])).joined().allSatisfy(\.isFinite) && explained.isFinite
+    }
+
+    /// The number of active latent channels; `nil` where activity was not measured.
+    var activeLatents: Int? {
+      activity.map { Collapse.activeChannels(divergences: divergences, activity: $0) }
+    }
   }
 
   private let objective: Objective
   /// Patches as cut, `[n, edge, edge, c]`, `NaN` where there is no data. All batches have the same size.
   private let batches: [Tensor]
+  /// Whether each pixel of each patch is tissue, `[edge * edge]`, batch by batch.
+  private let tissue: [[[Bool]]]
   private let input: Tensor
 
   private static let patches = 64
@@ -37,19 +49,25 @@ struct HeldOutCheck {
     let values = shape.count / n
     input = try Tensor(shape, engine: engine)
     var batches: [Tensor] = []
+    var tissue: [[[Bool]]] = []
     for first in stride(from: 0, to: count, by: n) {
       let batch = try Tensor(shape, engine: engine)
+      var masks: [[Bool]] = []
       for k in 0..<n {
-        let image = scans[(first + k) * scans.count / count].image
+        let scan = scans[(first + k) * scans.count / count]
+        let image = scan.image
         let grid = PatchGrid(width: image.width, height: image.height, patchSize: edge, overlap: 0)
         let patch = grid.count / 2
         grid.cut(
           image, into: UnsafeMutableBufferPointer(rebasing: batch.values[k * values..<(k + 1) * values]),
           patches: patch..<patch + 1)
+        masks.append(PlantedScans.tissue(scan, grid, patch).isTissue)
       }
       batches.append(batch)
+      tissue.append(masks)
     }
     self.batches = batches
+    self.tissue = tissue
   }
 
   /// - Parameter spread: spread of each channel as estimated in training.
@@ -57,39 +75,64 @@ struct HeldOutCheck {
     var loss = 0.0
     var charge = 0.0
     var divergences: [[Double]] = []
-    var moments: [[(count: Double, sum: Double, squares: Double)]] = []
+    var activities = network.architecture.latents.map { LatentActivity(channels: $0) }
+    let channels = network.architecture.channels
+    var explained = ExplainedVariance(channels: channels)
+    var bounded = BoundedSpread(channels: channels)
     var noise: RandomGenerator? = RandomGenerator(seed: 0xE1B0)
     var none: RandomGenerator?
-    for batch in batches {
+    for (batch, masks) in zip(batches, tissue) {
+      let values = batch.shape.count / batch.shape.n
       for i in input.values.indices { input.values[i] = batch.values[i].isNaN ? 0 : batch.values[i] }
       let sampled = try network.forward(input, sampling: &noise)
       loss += objective.heldOutLoss(
         of: batch, reconstruction: sampled, scales: network.scales, divergences: network.divergences, spread: spread)
-      charge += objective.charge(for: network.divergences, values: batch.shape.count / batch.shape.n)
-      // Activity is measured with the means passed through the stages; the sampling above would blur it.
-      _ = try network.forward(input, sampling: &none)
+      charge += objective.charge(for: network.divergences, values: values)
+      // The rest is measured with the means passed through the stages, as scoring does; sampling would blur it.
+      let expected = try network.forward(input, sampling: &none)
       let found = network.divergences
       divergences = divergences.isEmpty ? found : zip(divergences, found).map { zip($0, $1).map(+) }
-      if moments.isEmpty { moments = found.map { $0.map { _ in (0, 0, 0) } } }
       for (stage, posterior) in network.posteriors.enumerated() {
         guard let posterior else { continue }
-        let k = posterior.shape.c / 2
-        for pixel in 0..<posterior.shape.pixels {
-          for c in 0..<k {
-            let mean = Double(posterior.values[pixel * 2 * k + c])
-            moments[stage][c].count += 1
-            moments[stage][c].sum += mean
-            moments[stage][c].squares += mean * mean
-          }
+        activities[stage].add(UnsafeBufferPointer(posterior.values), patches: batch.shape.n)
+      }
+      for (k, isTissue) in masks.enumerated() {
+        func patch(_ tensor: Tensor) -> UnsafeBufferPointer<Float> {
+          UnsafeBufferPointer(rebasing: tensor.values[k * values..<(k + 1) * values])
         }
+        explained.add(patch(batch), reconstruction: patch(expected), isTissue: isTissue)
+        if let scales = network.scales { bounded.add(patch(scales), isTissue: isTissue) }
       }
     }
     let scale = 1 / Double(batches.count)
+    let active = zip(network.architecture.latents, activities).map { $0 > 0 ? $1.values : [] }
     return Result(
       loss: loss * scale, reconstruction: (loss - charge) * scale,
       divergences: divergences.map { $0.map { $0 * scale } },
-      activity: moments.map { stage in
-        stage.map { max(0, $0.squares / $0.count - ($0.sum / $0.count) * ($0.sum / $0.count)) }
-      })
+      activity: active.contains { $0 == nil } ? nil : active.compactMap { $0 }, explained: explained,
+      spreadAtBound: network.architecture.predictsScales ? bounded.shares : nil)
   }
+}
+
+/// Counts the values whose predicted spread is at its upper bound.
+private struct BoundedSpread {
+  private var counts: [Int]
+  private var atBound: [Int]
+
+  init(channels: Int) {
+    counts = [Int](repeating: 0, count: channels)
+    atBound = counts
+  }
+
+  /// - Parameter scales: spread of every value of a patch, `[pixels, channels]`.
+  mutating func add(_ scales: UnsafeBufferPointer<Float>, isTissue: [Bool]) {
+    for pixel in isTissue.indices where isTissue[pixel] {
+      for c in counts.indices {
+        counts[c] += 1
+        if OutputMap.isAtBound(scales[pixel * counts.count + c]) { atBound[c] += 1 }
+      }
+    }
+  }
+
+  var shares: [Double] { zip(atBound, counts).map { Double($0) / Double(max(1, $1)) } }
 }

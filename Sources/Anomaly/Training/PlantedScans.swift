@@ -64,7 +64,8 @@ struct PlantedScans: Sendable {
     return grid.count / 2
   }
 
-  private static func tissue(_ scan: PreparedScan, _ grid: PatchGrid, _ patch: Int) -> TissueMask {
+  /// The tissue of a scan within a patch.
+  static func tissue(_ scan: PreparedScan, _ grid: PatchGrid, _ patch: Int) -> TissueMask {
     let mask = Image(
       width: scan.image.width, height: scan.image.height, channels: 1,
       samples: scan.tissue.isTissue.map { $0 ? 1 : 0 })

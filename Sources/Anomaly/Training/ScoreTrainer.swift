@@ -70,6 +70,14 @@ package final class ScoreTrainer {
     input = ScoreInput(architecture)
   }
 
+  /// Steps over which the learning rate grows from 0; the score network needs as many.
+  static let neededSteps = LearningRate.warmUpSteps
+
+  /// The number of steps that the budget is known to have; `nil` for a budget of time.
+  var knownSteps: Int? {
+    settings.budget.knownSteps(stepsPerEpoch: Double(source.patchesPerEpoch) / Double(settings.batchSize))
+  }
+
   package struct Progress: Sendable {
     package var step: Int
     /// Share of the budget that is used up, in 0...1.
@@ -109,7 +117,11 @@ package final class ScoreTrainer {
       if since >= 1 {
         try observe(
           Progress(
-            step: adam.step, fraction: fraction, loss: sum / Double(counted),
+            step: adam.step,
+            fraction: min(
+              1,
+              settings.budget.fraction(
+                seconds: now.timeIntervalSince(start), steps: adam.step, stepsPerEpoch: stepsPerEpoch)), loss: sum / Double(counted),
             patchesPerSecond: Double((adam.step - lastReport.step) * n) / since))
         lastReport = (now, adam.step)
         (sum, counted) = (0, 0)

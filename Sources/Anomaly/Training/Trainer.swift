@@ -67,7 +67,7 @@ package final class Trainer {
   ///
   /// - Parameter observe: called with every event; if it throws, training ends and the error is passed on.
   /// - Returns: the trained model with its calibration.
-  /// - Throws: `TrainingDiverged`, the errors of oneDNN, and those of `observe`.
+  /// - Throws: `TrainingDiverged`, `BudgetTooSmall`, the errors of oneDNN, and those of `observe`.
   package func run(toolVersion: String, observe: (Event) throws -> Void) throws -> Model {
     let batch = try Batch(self)
     // The others are told of the end in every case. Where a process is lost, they cannot be told.
@@ -78,6 +78,11 @@ package final class Trainer {
     var lastCheckpoint = start
     var meter = ProgressMeter(start: start, step: adam.step)
     var good = TrainingSnapshot(of: adam, best: best, state: state)
+    var forecast = StepForecast(needed: settings.neededSteps)
+    let known = settings.budget.knownSteps(stepsPerEpoch: stepsPerEpoch)
+    if let few = forecast.shortage(steps: adam.step, fraction: fraction, known: known) {
+      try observe(.fewSteps(few, ofScore: false))
+    }
 
     func goBack(_ reason: String) throws {
       let event = try recover(to: good, because: reason)
@@ -121,8 +126,14 @@ package final class Trainer {
 
       let now = Date()
       state.seconds = earlier + now.timeIntervalSince(start)
+      if case .minutes(let minutes) = settings.budget, adam.step == 1, self.fraction >= 1 {
+        throw BudgetTooSmall(minutes: minutes, secondsPerStep: state.seconds)
+      }
       if now.timeIntervalSince(meter.start) >= 1 {
         try observe(.progress(progress(meter, now: now, rate: rate)))
+        if let few = forecast.shortage(steps: adam.step, fraction: self.fraction, known: known) {
+          try observe(.fewSteps(few, ofScore: false))
+        }
         meter = ProgressMeter(start: now, step: adam.step)
       }
       if now.timeIntervalSince(lastCheckpoint) >= secondsBetweenCheckpoints {
@@ -149,7 +160,7 @@ package final class Trainer {
   private func progress(_ meter: ProgressMeter, now: Date, rate: Float) -> Progress {
     let speed = meter.stepsPerSecond(step: adam.step, now: now)
     return Progress(
-      step: adam.step, epoch: Double(adam.step) / stepsPerEpoch, fraction: fraction, terms: meter.averages,
+      step: adam.step, epoch: Double(adam.step) / stepsPerEpoch, fraction: min(fraction, 1), terms: meter.averages,
       learningRate: rate, patchesPerSecond: speed * Double(settings.batchSize),
       secondsLeft: settings.budget.secondsLeft(
         seconds: state.seconds, steps: adam.step, stepsPerEpoch: stepsPerEpoch, stepsPerSecond: speed),
@@ -236,7 +247,7 @@ package final class Trainer {
       reconstruction: heldOut.reconstruction, divergence: heldOut.divergences.joined().reduce(0, +),
       learningRate: rate(at: min(fraction, 1)))
     if state.add(found, heldOut: heldOut) { best = adam.averages }
-    return .checked(found, warnings: state.newWarnings())
+    return .checked(found, warnings: state.newWarnings(neededSteps: settings.neededSteps))
   }
 
   // MARK: End
@@ -252,14 +263,31 @@ package final class Trainer {
       try shareState()
       _ = try ranks?.broadcast(Instruction.score)
       let training = scoreTraining(scoring)
-      scoreSteps = try training.trainer.run { try observe(.score($0)) }
+      var forecast = StepForecast(needed: ScoreTrainer.neededSteps)
+      let known = training.trainer.knownSteps
+      if let few = forecast.shortage(steps: 0, fraction: 0, known: known) {
+        try observe(.fewSteps(few, ofScore: true))
+      }
+      scoreSteps = try training.trainer.run { progress in
+        try observe(.score(progress))
+        if let few = forecast.shortage(steps: progress.step, fraction: progress.fraction, known: known) {
+          try observe(.fewSteps(few, ofScore: true))
+        }
+      }
       scoreNetwork = training.network
     }
     let seconds = state.seconds + Date().timeIntervalSince(start)
     let calibration = try HeldOutCalibration(
       of: network, scoreNetwork: scoreNetwork, on: set, settings: settings, spread: state.spread, planted: planted
     ) { try observe(.calibrated(cases: $0, of: $1)) }
-    let divergences = state.bestLatents?.divergences ?? calibration.divergences
+    let learned = try state.bestLatents ?? heldOutCheck.measure(network, spread: state.spread)
+    let found = calibration.book.planted
+    let knowledge = ModelKnowledge(
+      steps: .init(taken: adam.step, needed: settings.neededSteps),
+      scoreSteps: settings.score.map { _ in .init(taken: scoreSteps, needed: ScoreTrainer.neededSteps) },
+      explained: learned.explained, spreadAtBound: learned.spreadAtBound,
+      planted: .init(ensemble: found[.ensemble] ?? 0, intensity: found[.intensity] ?? 0),
+      activeLatents: learned.activeLatents, latents: architecture.latents.reduce(0, +))
     return Model(
       architecture: architecture, preparation: set.preparation, scoreArchitecture: scoreNetwork?.architecture,
       inference: settings.inference, book: calibration.book, calibrations: calibration.calibrations,
@@ -270,8 +298,9 @@ package final class Trainer {
         epochs: Double(adam.step) / stepsPerEpoch, minutes: seconds / 60, threads: Parallel.threads,
         compute: Engine.description, precision: engine.precision, objective: settings.objective,
         scoreSteps: scoreSteps, plantedAveragePrecision: state.chosen?.plantedAveragePrecision ?? state.bestPlanted,
-        divergences: divergences, activity: state.bestLatents?.activity, history: state.history, spread: state.spread,
-        warnings: state.finalWarnings(divergences: divergences) + [calibration.warning].compactMap { $0 }),
+        divergences: learned.divergences, activity: learned.activity, history: state.history, spread: state.spread,
+        knowledge: knowledge,
+        warnings: state.finalWarnings(kept: learned) + [calibration.warning].compactMap { $0 }),
       weights: Dictionary(
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))

@@ -9,6 +9,9 @@ package enum TrainingEvent: Sendable {
   case checkpoint
   /// A check on held-out scans is done. The warnings are sentences for the user; often there are none.
   case checked(Model.Record.Check, warnings: [String])
+  /// So few steps come out of the budget that the model will not have learned; `taken` is their number as foretold. The
+  /// budget is that of the network, or of the score network.
+  case fewSteps(ModelKnowledge.Steps, ofScore: Bool)
   /// Training diverged and went back to a good state; the reason is a clause.
   case recovered(step: Int, reason: String)
   /// The held-out slides of this many cases were scored, which takes as long as analyzing them.

@@ -18,4 +18,7 @@ package struct TrainingSettings: Codable, Sendable, Equatable {
     self.objective = objective
     self.rule = rule
   }
+
+  /// Steps over which the learning rate and the weight of the divergence grow from 0; the network needs as many.
+  package var neededSteps: Int { max(LearningRate.warmUpSteps, objective.warmUpSteps) }
 }

@@ -22,8 +22,9 @@ struct TrainingState: Codable, Sendable, Equatable {
   var rateScale: Float = 1
   var recoveries = 0
   var warnedOfCollapse = false
-  /// The last check's warning about collapsed latents; `nil` where they are in use.
-  var collapse: String?
+  var warnedOfReconstruction = false
+  /// What `HeldOutCheck` measured at the last check; `nil` before the first.
+  var lastHeldOut: HeldOutCheck.Result?
   /// Warnings for the model's record, as sentences.
   var warnings: [String] = []
 
@@ -57,21 +58,38 @@ extension TrainingState {
       bestLatents = heldOut
     }
     bestPlanted = max(bestPlanted, planted)
-    collapse = Collapse.warning(divergences: heldOut.divergences, activity: heldOut.activity)
+    lastHeldOut = heldOut
     return isPreferred
   }
 
-  /// The warnings for the user after a check: once, that the latents have collapsed.
-  mutating func newWarnings() -> [String] {
-    guard let collapse, !warnedOfCollapse, history.count >= Self.checksBeforeAlarm else { return [] }
-    warnedOfCollapse = true
-    return [collapse]
+  /// The warning of the last check that the latents have collapsed; `nil` where they are in use.
+  private var collapse: String? {
+    lastHeldOut.flatMap { Collapse.warning(divergences: $0.divergences, activity: $0.activity ?? []) }
   }
 
-  /// The warnings for the model's record, given its latents' divergences.
-  func finalWarnings(divergences: [[Double]]) -> [String] {
-    let kept = Collapse.warning(divergences: divergences, activity: bestLatents?.activity ?? [])
-    return warnings + [kept ?? collapse].compactMap { $0 }
+  /// The alarms for the user after a check, each once: that the latents have collapsed, and that after the steps that
+  /// training needs the reconstruction says next to nothing about tissue.
+  mutating func newWarnings(neededSteps: Int) -> [String] {
+    var result: [String] = []
+    if let collapse, !warnedOfCollapse, history.count >= Self.checksBeforeAlarm {
+      warnedOfCollapse = true
+      result.append(collapse)
+    }
+    if !warnedOfReconstruction, let step = history.last?.step, step >= neededSteps,
+      let share = lastHeldOut?.explained.overall, share < ModelKnowledge.leastExplained
+    {
+      warnedOfReconstruction = true
+      result.append(ModelKnowledge.Warning.explainsLittle(share).description)
+    }
+    return result
+  }
+
+  /// The warnings about the course of training, for the model's record.
+  ///
+  /// - Parameter kept: what was measured of the weights that are kept; `ModelKnowledge` warns where these have collapsed.
+  func finalWarnings(kept: HeldOutCheck.Result) -> [String] {
+    let isKnown = Collapse.warning(divergences: kept.divergences, activity: kept.activity ?? []) != nil
+    return warnings + (isKnown ? [] : [collapse].compactMap { $0 })
   }
 
   /// Whether the last check's loss is far too large compared with the lowest one.
@@ -102,6 +120,7 @@ extension TrainingState {
     next.checksDone = checksDone
     next.watch = DivergenceWatch()
     next.warnedOfCollapse = warnedOfCollapse
+    next.warnedOfReconstruction = warnedOfReconstruction
     next.rateScale = rateScale / 2
     next.recoveries = recoveries + 1
     next.warnings = warnings + ["Training diverged at step \(step): \(account)."]
