@@ -74,12 +74,13 @@ struct CasesCommand: LoggedCommand {
   }
 
   func run() throws {
+    let console = Console()
     let index = try CaseIndex(readingFrom: ReportFolder(report).index)
     let table = sql ? nil : try index.table(of: try query)
     let text = try table?.text(as: format) ?? query.sql + "\n"
-    FileHandle.standardOutput.write(Data(text.utf8))
+    console.print(text, terminator: "")
     if let table, table.isEmpty, format == .table {
-      Console().show(.notice("No \(regions ? "region" : "case") meets this."))
+      console.show(.notice("No \(regions ? "region" : "case") meets this."))
     }
   }
 
