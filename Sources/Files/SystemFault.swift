@@ -7,8 +7,17 @@ extension NormaError {
   ///
   /// - Parameter code: the value of `errno`.
   package static func system(_ path: String, doing clause: String, code: Int32, remedy: String) -> NormaError {
+    switch code {
+    case ENOSPC: diskFull(path)
+    case EDQUOT: diskFull(path, found: "your share of the disk, its quota, is full")
+    default: NormaError(.system, subject: path, found: "\(clause): \(String(cString: strerror(code)))", remedy: remedy)
+    }
+  }
+
+  /// An error for a file for which the disk has no room.
+  package static func diskFull(_ path: String, found: String = "the disk is full") -> NormaError {
     NormaError(
-      .system, subject: path, found: "\(clause): \(String(cString: strerror(code)))",
-      remedy: code == ENOSPC || code == EDQUOT ? "Free some space and run norma again" : remedy)
+      .system, subject: path, found: found,
+      remedy: "Free some space and run the command again; what was finished is kept")
   }
 }

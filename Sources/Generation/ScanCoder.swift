@@ -29,10 +29,8 @@ package struct ScanCoder {
   }
 
   /// Latents of the nearest healthy version of a scan, patch by patch.
-  package func restore(
-    _ scan: Image, by restoration: LatentRestoration
-  ) throws -> LatentRestoration.Result {
-    try restoration.restore(patches(of: scan), by: generator)
+  package func nearestHealthy(to scan: Image, by search: LatentSearch) throws -> LatentSearch.Result {
+    try search.nearestHealthy(to: patches(of: scan), by: generator)
   }
 
   private func patches(of scan: Image) -> [Image] {

@@ -32,6 +32,31 @@ package enum SquareMatrix {
     return y
   }
 
+  /// The inverse of a symmetric positive definite matrix, by Gauss-Jordan elimination with pivoting.
+  package static func inverse(_ matrix: [[Double]]) -> [[Double]] {
+    let n = matrix.count
+    var a = matrix
+    var result = (0..<n).map { i in (0..<n).map { $0 == i ? 1.0 : 0.0 } }
+    for column in 0..<n {
+      let pivot = (column..<n).max { abs(a[$0][column]) < abs(a[$1][column]) }!
+      a.swapAt(column, pivot)
+      result.swapAt(column, pivot)
+      let scale = 1 / a[column][column]
+      for j in 0..<n {
+        a[column][j] *= scale
+        result[column][j] *= scale
+      }
+      for i in 0..<n where i != column {
+        let factor = a[i][column]
+        for j in 0..<n {
+          a[i][j] -= factor * a[column][j]
+          result[i][j] -= factor * result[column][j]
+        }
+      }
+    }
+    return result
+  }
+
   package static func eigenvalues(_ a: [[Double]]) -> [Double] { eigen(a).values }
 
   /// The symmetric square root of a positive semidefinite matrix.

@@ -14,6 +14,9 @@ struct ScanInspectionTests {
     #expect(
       json == """
         {
+          "formats" : [
+            "generic"
+          ],
           "pages" : [
             {
               "bits" : 8,

@@ -33,7 +33,7 @@ package struct LatentReference: Codable, Sendable, Equatable {
     let level = max((0..<k).reduce(0.0) { $0 + covariance[$1][$1] } / Double(max(k, 1)), 1e-9)
     for i in 0..<k { covariance[i][i] += Self.ridge * level }
     self.mean = mean
-    precision = ResidualStatistics.inverse(covariance)
+    precision = SquareMatrix.inverse(covariance)
     self.heldOut = heldOut
   }
 

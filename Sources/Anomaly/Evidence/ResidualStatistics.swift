@@ -67,7 +67,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       }
       covariance[i][i] += 0.01  // avoids a division by zero for channels that are copies of each other
     }
-    precision = Self.inverse(covariance)
+    precision = SquareMatrix.inverse(covariance)
 
     let combination = EvidenceRule.Combination(rule, precision: precision)
     var evidence: [Float] = []
@@ -234,30 +234,5 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       }
     }
     return map.blurred(sigma: min(1, rule.smoothing / 3)).samples
-  }
-
-  /// Inverts a symmetric positive definite matrix by Gauss-Jordan elimination with pivoting.
-  static func inverse(_ matrix: [[Double]]) -> [[Double]] {
-    let n = matrix.count
-    var a = matrix
-    var result = (0..<n).map { i in (0..<n).map { $0 == i ? 1.0 : 0.0 } }
-    for column in 0..<n {
-      let pivot = (column..<n).max { abs(a[$0][column]) < abs(a[$1][column]) }!
-      a.swapAt(column, pivot)
-      result.swapAt(column, pivot)
-      let scale = 1 / a[column][column]
-      for j in 0..<n {
-        a[column][j] *= scale
-        result[column][j] *= scale
-      }
-      for i in 0..<n where i != column {
-        let factor = a[i][column]
-        for j in 0..<n {
-          a[i][j] -= factor * a[column][j]
-          result[i][j] -= factor * result[column][j]
-        }
-      }
-    }
-    return result
   }
 }

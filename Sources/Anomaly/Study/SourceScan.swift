@@ -225,6 +225,13 @@ extension Study {
     }
   }
 
+  /// The first scan of a case; no later one is decoded. `nil` if the case has no files.
+  package func firstScan(of item: Case, reading: ScanReading) -> SourceScan? {
+    struct Found: Error { let scan: SourceScan }
+    do { try read(item, reading: reading) { throw Found(scan: $0) } } catch { return (error as? Found)?.scan }
+    return nil
+  }
+
   private func readFile(
     _ file: String, named name: String, reading: ScanReading, each: (SourceScan) throws -> Void
   ) rethrows {

@@ -38,6 +38,8 @@ package struct ScanInspection: Sendable, Equatable, Codable {
   }
 
   package var path: String
+  /// Names of the formats that recognize the file, in the order in which they are asked; the last is "generic".
+  package var formats: [String]
   package var pages: [Page]
   /// Why the file has no further pages, if it breaks off.
   package var problem: String?
@@ -45,6 +47,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
   /// Decodes every page, one after the other.
   package init(of file: TIFFFile) {
     path = file.path
+    formats = file.vendors
     let names = Self.channelNames(in: file)
     pages = file.pages.map { page in
       do throws(NormaError) {
@@ -81,15 +84,8 @@ package struct ScanInspection: Sendable, Equatable, Codable {
   private static func statistics(
     of page: TIFFPage, in file: TIFFFile
   ) throws(NormaError) -> (channels: [Channel], missing: Double) {
-    // The tolerated missing share refers to the whole page, so if any is tolerated the page is decoded at once.
-    let bands = file.limits.toleratedMissing == 0 ? try file.bands(ofPage: page.number) : [0..<page.height]
     var sums = [RunningStatistics](repeating: RunningStatistics(), count: page.channels ?? 0)
-    var missing = 0.0
-    for band in bands {
-      let image = try file.region(page: page.number, x: 0, y: band.lowerBound, width: page.width, height: band.count)
-      missing += image.missingShare * Double(band.count) / Double(page.height)
-      RunningStatistics.add(image, to: &sums)
-    }
+    let missing = try file.readBands(ofPage: page.number) { RunningStatistics.add($0, to: &sums) }
     return (sums.map(\.channel), missing)
   }
 

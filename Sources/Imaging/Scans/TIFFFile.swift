@@ -62,8 +62,34 @@ package final class TIFFFile {
     precondition(
       x >= 0 && y >= 0 && x + width <= page.width && y + height <= page.height,
       "region \(width)x\(height) at \(x),\(y) leaves the page of \(page.width)x\(page.height)")
+    return try decode(PixelRectangle(x: x, y: y, width: width, height: height), of: page, limits: limits).image
+  }
+
+  /// Decodes a whole page from top to bottom, one range of `bands(ofPage:)` at a time, and holds only one of them.
+  ///
+  /// - Parameter each: called with the picture of each range; strips or tiles that are missing have no data.
+  /// - Returns: share of the page's strips or tiles that are missing or broken, in 0...1.
+  /// - Throws: `NormaError` where a part cannot be decoded, or where more of the page is missing than the limits
+  ///   tolerate.
+  package func readBands(ofPage number: Int, each: (Image) -> Void) throws(NormaError) -> Double {
+    let page = self.page(number)
+    let bands = try bands(ofPage: number)
+    let whole = try TIFFDecoder(page: page, of: handle, limits: limits)
+    var missing: Set<Int> = []
+    for band in bands {
+      let area = PixelRectangle(x: 0, y: band.lowerBound, width: page.width, height: band.count)
+      let read = try decode(area, of: page, limits: bands.count == 1 ? limits : limits.forPieces)
+      missing.formUnion(read.missing)
+      _ = try whole.share(ofMissing: missing)
+      each(read.image)
+    }
+    return try whole.share(ofMissing: missing)
+  }
+
+  private func decode(
+    _ area: PixelRectangle, of page: TIFFPage, limits: TIFFLimits
+  ) throws(NormaError) -> (image: Image, missing: [Int]) {
     let decoder = try TIFFDecoder(page: page, of: handle, limits: limits)
-    let area = PixelRectangle(x: x, y: y, width: width, height: height)
     var decoders: [TIFFDecoder] = []
     for k in 1..<decoder.workers(for: area) {
       decoders.append(try TIFFDecoder(page: page, of: helper(k), limits: limits))

@@ -101,7 +101,10 @@ struct TIFFDecoder {
   /// - Parameters:
   ///   - region: rectangle within the upright page.
   ///   - helpers: decoders of the same page on other handles; each takes a part of the work.
-  func image(of region: PixelRectangle, with helpers: [TIFFDecoder] = []) throws(NormaError) -> Image {
+  /// - Returns: the picture, and the strips or tiles of the page that are missing or broken; their pixels are `NaN`.
+  func image(
+    of region: PixelRectangle, with helpers: [TIFFDecoder] = []
+  ) throws(NormaError) -> (image: Image, missing: [Int]) {
     let (pixels, isOverflown) = region.width.multipliedReportingOverflow(by: region.height)
     guard !isOverflown, pixels <= limits.maximumPixels else {
       throw failure(
@@ -120,7 +123,7 @@ struct TIFFDecoder {
         "Raise the limit or crop the scan")
     }
     var error: NormaError?
-    var missing = 0.0
+    var missing: [Int] = []
     // The memory is not touched before pixels are decoded into it, so a file that only declares a large page costs
     // nothing.
     let samples = [Float](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
@@ -135,8 +138,17 @@ struct TIFFDecoder {
     if let error { throw error }
     var image = Image(
       width: region.width, height: region.height, channels: channels, samples: samples, pixelSize: page.pixelSize)
-    image.missingShare = missing
-    return image
+    if !missing.isEmpty { image.missingShare = Double(missing.count) / Double(grid(of: region).count * planes.count) }
+    return (image, missing)
+  }
+
+  /// The share of the page's strips or tiles that `missing` are, in 0...1.
+  ///
+  /// - Throws: `NormaError` if it is more than the limits tolerate.
+  func share(ofMissing missing: Set<Int>) throws(NormaError) -> Double {
+    let total = chunksAcross * chunksDown * planes.count
+    guard Double(missing.count) <= limits.toleratedMissing * Double(total) else { throw tooMuchMissing(of: total) }
+    return Double(missing.count) / Double(total)
   }
 
   // MARK: Chunks
@@ -188,15 +200,15 @@ struct TIFFDecoder {
 
   /// Decodes a region.
   ///
-  /// - Returns: share of the strips or tiles that are missing or broken, in 0...1; their pixels are `NaN`.
+  /// - Returns: the strips or tiles that are missing or broken; their pixels are `NaN`.
   private func decode(
     _ region: PixelRectangle, with helpers: [TIFFDecoder], into output: UnsafeMutablePointer<Float>
-  ) throws(NormaError) -> Double {
+  ) throws(NormaError) -> [Int] {
     let grid = grid(of: region)
     var workers = [self] + helpers
     let total = grid.count * planes.count
     if workers.count == 1 {
-      return Double(try decode(region, part: 0..<grid.count, of: grid, into: output)) / Double(total)
+      return try decode(region, part: 0..<grid.count, of: grid, into: output)
     }
     let output = SplitBuffer(output, count: region.width * region.height * rendering.channels)
     // Every worker has its own handle and its own part. If several fail, the error of the first in the file is thrown,
@@ -206,21 +218,19 @@ struct TIFFDecoder {
         let part = grid.count * k / workers.count..<grid.count * (k + 1) / workers.count
         return try workers[k].decode(region, part: part, of: grid, into: output.start)
       }
-    }.reduce(0, +)
-    guard Double(missing) <= limits.toleratedMissing * Double(total) else {
-      throw failure(
-        .malformed, "\(missing) of its \(total) \(unit)s are missing or broken",
-        "Copy or export it again, or tolerate more")
+    }.flatMap { $0 }
+    guard Double(missing.count) <= limits.toleratedMissing * Double(total) else {
+      throw tooMuchMissing(of: total)
     }
-    return Double(missing) / Double(total)
+    return missing
   }
 
   /// Decodes some of the strips or tiles of a region.
   ///
-  /// - Returns: the number of them that are missing or broken.
+  /// - Returns: those of them that are missing or broken.
   private func decode(
     _ region: PixelRectangle, part: Range<Int>, of grid: Grid, into output: UnsafeMutablePointer<Float>
-  ) throws(NormaError) -> Int {
+  ) throws(NormaError) -> [Int] {
     let area = page.orientation.stored(region, width: page.width, height: page.height)
     let walk = page.orientation.walk(width: region.width, height: region.height)
     let bytes = rowBytes * (isReadByRow ? 1 : chunkHeight)
@@ -235,7 +245,7 @@ struct TIFFDecoder {
 
     let planes = planes
     let total = grid.count * planes.count
-    var missing = 0
+    var missing: [Int] = []
     for plane in planes {
       for k in part {
         let (row, column) = grid[k]
@@ -245,9 +255,9 @@ struct TIFFDecoder {
         do throws(NormaError) {
           try decode(place, of: area, walk: walk, through: buffers, into: output)
         } catch {
-          missing += 1
-          guard Double(missing) <= limits.toleratedMissing * Double(total) else {
-            throw missing == 1 ? error : tooMuchMissing(missing, of: total, last: error)
+          missing.append(place.index)
+          guard Double(missing.count) <= limits.toleratedMissing * Double(total) else {
+            throw missing.count == 1 ? error : tooMuchMissing(of: total, last: error)
           }
           blank(place, of: area, walk: walk, in: output)
         }
@@ -264,11 +274,11 @@ struct TIFFDecoder {
     let plane: Int?
   }
 
-  private func tooMuchMissing(_ count: Int, of total: Int, last: NormaError) -> NormaError {
+  private func tooMuchMissing(of total: Int, last: NormaError? = nil) -> NormaError {
     failure(
-      last.kind,
-      "more than \(Int(limits.toleratedMissing * 100)) % of its \(total) \(unit)s are missing or broken; the last that was "
-        + "tried: " + last.found, "Copy or export it again, or tolerate more")
+      last?.kind ?? .malformed,
+      "more than \(Int(limits.toleratedMissing * 100)) % of its \(total) \(unit)s are missing or broken"
+        + (last.map { "; the last that was tried: " + $0.found } ?? ""), "Copy or export it again, or tolerate more")
   }
 
   private func decode(

@@ -24,10 +24,10 @@ struct OME: Vendor {
 
   func arrangeScans(of file: inout TIFFStructure) {
     for (series, planes) in zip(description.series, planes(in: file)) {
-      let slices = Dictionary(grouping: planes) { [$0.t, $0.z] }
+      let slices = Dictionary(grouping: planes) { [$0.t, $0.z] }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
       let names = series.channels.compactMap(\.name)
-      for slice in slices.values {
-        let ordered = slice.sorted { $0.c < $1.c }
+      for (_, slice) in slices {
+        let ordered = slice.sorted { ($0.c, $0.page) < ($1.c, $1.page) }
         guard ordered.count == series.pagesPerPlane, ordered.enumerated().allSatisfy({ $0 == $1.c }) else {
           file.lack = "its OME-XML describes \(series.pagesPerPlane) channels a slice, of which some have no page"
           continue

@@ -35,10 +35,7 @@ extension NormaError {
       return NormaError(
         .system, subject: path, found: "the index is locked by another program",
         remedy: "Wait for the other norma to finish or close the program that has it open, then try again")
-    case .SQLITE_FULL:
-      return NormaError(
-        .system, subject: path, found: "the disk is full",
-        remedy: "Free some space and run norma analyze again; finished cases are kept")
+    case .SQLITE_FULL: return diskFull(path)
     case .SQLITE_IOERR:
       // SQLite also reports an I/O error when a full disk has no room for the memory that it shares with readers.
       return NormaError(

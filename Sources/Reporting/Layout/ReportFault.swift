@@ -7,11 +7,7 @@ extension NormaError {
     if let known = error as? NormaError { return known }
     let code = (error as? CocoaError)?.code
     let posix = posixCode(of: error)
-    if code == .fileWriteOutOfSpace || posix == .ENOSPC {
-      return NormaError(
-        .system, subject: path, found: "the disk is full",
-        remedy: "Free some space and run norma analyze again; finished cases are kept")
-    }
+    if code == .fileWriteOutOfSpace || posix == .ENOSPC { return diskFull(path) }
     if code == .fileWriteNoPermission || code == .fileWriteVolumeReadOnly || posix == .EACCES || posix == .EROFS {
       return NormaError(
         .system, subject: path, found: "the folder cannot be written",

@@ -51,7 +51,7 @@ package struct Edit {
     var cost: (before: Double, after: Double)?
     switch edit {
     case .restore:
-      let restored = try coder.restore(scan.image, by: LatentRestoration(model))
+      let restored = try coder.nearestHealthy(to: scan.image, by: LatentSearch(model))
       edited = try coder.decode(restored.code, width: width, height: height)
       (before, words) = (scan.image, "restored")
       cost = (restored.before, restored.after)

@@ -17,9 +17,9 @@ struct GridScan {
       throw NormaError(subject: path, found: "there is no such file", remedy: "Give a TIFF scan")
     }
     // The scan is read like the only scan of a study.
-    let sources = Study(path: folder.isEmpty ? "." : folder, cases: [.init(name: file, files: [file])])
-      .scans(of: .init(name: file, files: [file]), reading: model.preparation.reading())
-    guard let first = sources.first else {
+    let item = Study.Case(name: file, files: [file])
+    let study = Study(path: folder.isEmpty ? "." : folder, cases: [item])
+    guard let first = study.firstScan(of: item, reading: model.preparation.reading()) else {
       throw NormaError(subject: path, found: "it holds no scan", remedy: "Give a TIFF scan")
     }
     switch first.content {

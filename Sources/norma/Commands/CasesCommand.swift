@@ -77,20 +77,21 @@ struct CasesCommand: LoggedCommand {
   }
 
   func run() throws {
+    let console = Console()
     let index = try CaseIndex(readingFrom: ReportFolder(report).index)
     let table = sql ? nil : try index.table(of: try query)
     let undecided = sql ? nil : try index.undecided(by: try query)
     let text = try table?.text(as: format) ?? query.sql + "\n"
-    FileHandle.standardOutput.write(Data(text.utf8))
+    console.print(text, terminator: "")
     let absent = try index.cases(inStudy: false).count
     if absent > 0, !sql, !notInStudy, format == .table {
       let which = absent == 1 ? "1 case that left the study is" : "\(absent) cases that left the study are"
-      Console().show(.notice("\(which) not listed; --not-in-study lists \(absent == 1 ? "it" : "them")."))
+      console.show(.notice("\(which) not listed; --not-in-study lists \(absent == 1 ? "it" : "them")."))
     }
     if let table, table.isEmpty, format == .table, undecided?.areAll != true {
-      Console().show(.notice("No \(regions ? "region" : "case") meets this."))
+      console.show(.notice("No \(regions ? "region" : "case") meets this."))
     }
-    if let undecided { Console().show(.notice(undecided.notice)) }
+    if let undecided { console.show(.notice(undecided.notice)) }
   }
 
   private var query: CaseQuery {

@@ -62,7 +62,7 @@ extension Console {
   /// Shows the figures as a table.
   func show(_ result: Evaluate.Outcome) {
     for note in result.notes { show(.notice(note)) }
-    print(result.table)
+    self.print(result.table)
   }
 }
 

@@ -66,6 +66,7 @@ extension ScanInspection {
       if let problem = page.problem { lines.append("  cannot be decoded: \(problem)") }
       return lines
     }
-    return ([path] + details + (problem.map { ["breaks off: \($0)"] } ?? [])).joined(separator: "\n")
+    let head = [path, "format  \(formats.joined(separator: ", "))"]
+    return (head + details + (problem.map { ["breaks off: \($0)"] } ?? [])).joined(separator: "\n")
   }
 }

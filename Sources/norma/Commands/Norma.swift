@@ -16,7 +16,7 @@ struct Norma: ParsableCommand {
       heatmap, an HTML report and a row in a SQLite index. For research use; not a diagnosis.
 
       Exit status: 0 all done, 1 something failed and the output says what, 2 the command line is wrong, 130 or 143
-      stopped by Ctrl-C or kill with all that was finished kept.
+      stopped by Ctrl-C or kill with all that was finished kept, 141 the reader of the output has gone.
       """,
     version: ToolVersion.current,
     subcommands: [
@@ -37,26 +37,47 @@ struct Norma: ParsableCommand {
     // `norma cases | head` ends quietly, even if norma inherited another handler. See `Interruption.listen` for
     // batches.
     signal(SIGPIPE, SIG_DFL)
-    var isRunning = false
-    do {
-      var command = try parseAsRoot()
-      isRunning = true
-      startLog(of: command)
-      try command.run()
-    } catch let stop as Stopped {
-      Logger.norma.report(stop)
-      Foundation.exit(stop.exitStatus)
-    } catch let code as ExitCode {
-      exit(withError: code)
-    } catch  where exitCode(for: error).isSuccess {
-      exit(withError: error)  // ArgumentParser throws to show help and version
-    } catch {
-      if !isRunning || error is ValidationError || error is UsageError {
-        Terminal.writeLine(fullMessage(for: (error as? UsageError).map { ValidationError($0.description) } ?? error))
-        Foundation.exit(ExitStatus.usage)
-      }
+    StandardOutput.reserve()
+    let status = run()
+    do { try StandardOutput.finish(status) } catch {
       Logger.norma.report(error)
-      Foundation.exit(ExitStatus.failed)
+      Foundation.exit(max(status, ExitStatus.failed))
+    }
+    Foundation.exit(status)
+  }
+
+  /// Runs the command of the command line.
+  ///
+  /// - Returns: the exit status.
+  private static func run() -> Int32 {
+    var command: any ParsableCommand = Norma()
+    do {
+      defer { startLog(of: command) }
+      command = try parseAsRoot()
+    } catch { return status(of: error, isRunning: false) }
+    do {
+      try command.run()
+      return 0
+    } catch { return status(of: error, isRunning: true) }
+  }
+
+  /// Says why a command has ended.
+  private static func status(of error: any Error, isRunning: Bool) -> Int32 {
+    switch error {
+    case let code as ExitCode: return code.rawValue
+    case let stop as Stopped:
+      Logger.norma.report(stop)
+      return stop.exitStatus
+    case _ where exitCode(for: error).isSuccess:
+      // ArgumentParser throws to show help and version.
+      StandardOutput.write(fullMessage(for: error) + "\n")
+      return 0
+    case _ where !isRunning || error is ValidationError || error is UsageError:
+      Terminal.writeLine(fullMessage(for: (error as? UsageError).map { ValidationError($0.description) } ?? error))
+      return ExitStatus.usage
+    default:
+      Logger.norma.report(error)
+      return ExitStatus.failed
     }
   }
 

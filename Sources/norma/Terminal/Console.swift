@@ -46,6 +46,6 @@ final class Console {
   /// Prints a result to standard output, below the output so far.
   func print(_ lines: String..., terminator: String = "\n") {
     Terminal.endLine()
-    Swift.print(lines.joined(separator: "\n"), terminator: terminator)
+    StandardOutput.write(lines.joined(separator: "\n") + terminator)
   }
 }

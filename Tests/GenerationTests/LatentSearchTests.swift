@@ -5,7 +5,7 @@ import Imaging
 import Numerics
 import Testing
 
-struct LatentRestorationTests {
+struct LatentSearchTests {
   private static let lesion = PixelRectangle(x: 14, y: 14, width: 4, height: 4)
 
   /// Healthy patches, and the same with a bright square in the disk.
@@ -65,10 +65,10 @@ struct LatentRestorationTests {
     let generator = try TinyModel.generator(model)
     let ill = Self.patches(of: model).ill
     var none: RandomGenerator?
-    let still = try LatentRestoration(model, steps: 0).restore(ill, by: generator)
+    let still = try LatentSearch(model, steps: 0).nearestHealthy(to: ill, by: generator)
     #expect(try still.code == generator.encode(ill, sampling: &none))
     #expect(still.before == still.after)
-    let restored = try LatentRestoration(model).restore(ill, by: generator)
+    let restored = try LatentSearch(model).nearestHealthy(to: ill, by: generator)
     #expect(restored.before == still.before)
     #expect(restored.after < restored.before - 5)
   }
@@ -79,7 +79,7 @@ struct LatentRestorationTests {
     let (healthy, ill) = Self.patches(of: model)
     var none: RandomGenerator?
     let reconstructed = try generator.decode(generator.encode(ill, sampling: &none))
-    let restored = try generator.decode(LatentRestoration(model).restore(ill, by: generator).code)
+    let restored = try generator.decode(LatentSearch(model).nearestHealthy(to: ill, by: generator).code)
     let everywhere = PixelRectangle(x: 0, y: 0, width: TinyModel.edge, height: TinyModel.edge)
     func mean(_ images: [Image], in area: PixelRectangle) -> Float {
       zip(images, healthy).reduce(0) { $0 + Self.error(of: $1.0, from: $1.1, in: area) } / Float(images.count)

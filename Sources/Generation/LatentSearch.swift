@@ -19,7 +19,7 @@ import Threads
 /// Sources: Schlegl et al. 2017, arXiv:1703.05921, section 2.2 (search of the latent space); Huber 1964,
 /// doi:10.1214/aoms/1177703732 (contaminated distributions); Blake & Zisserman 1987, "Visual Reconstruction", chapter 7
 /// (graduated non-convexity); Kingma & Ba 2015, arXiv:1412.6980, algorithm 1 (the steps).
-package struct LatentRestoration: Sendable {
+package struct LatentSearch: Sendable {
   package struct Result: Sendable {
     package let code: LatentCode
     /// `before` and `after` are the minimized function in nats, averaged over patches: at the posterior's mean and at
@@ -52,7 +52,7 @@ package struct LatentRestoration: Sendable {
   }
 
   /// - Parameter patches: normalized patches of the model's size and channels; `NaN` counts as 0.
-  package func restore(_ patches: [Image], by generator: PatchGenerator) throws -> Result {
+  package func nearestHealthy(to patches: [Image], by generator: PatchGenerator) throws -> Result {
     var none: RandomGenerator?
     var code = try generator.encode(patches, sampling: &none)
     var (mean, square) = (code.zeros, code.zeros)
