@@ -133,7 +133,8 @@ struct StudyPage {
       score: row.score.map { PageText.number($0) } ?? "–", rawScore: row.score.map { "\($0)" } ?? "",
       pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
       regions: row.status == .done ? "\(row.regionCount)" : "–",
-      rawRegions: row.status == .done ? "\(row.regionCount)" : "", scans: PageText.count(row.scanCount, "scan"), region: region,
+      rawRegions: row.status == .done ? "\(row.regionCount)" : "",
+      scans: PageText.count(row.scanCount, "scan"), region: region,
       rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row), review: review?.verdict.rawValue)
   }
 
