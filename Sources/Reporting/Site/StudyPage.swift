@@ -22,6 +22,8 @@ struct StudyPage {
     let blankTitle: String
     let rows: [Line]
     let plot: ScorePlot?
+    /// Says how many cases have no mark in the plot.
+    let unmarked: String?
     let bar: ColorBar
     let provenance: [StudyContext.Fact]
     let style = ReportFolder.style
@@ -83,7 +85,9 @@ struct StudyPage {
       rows: cases.map {
         Self.line($0, worst: worst[$0.id], review: reviews[$0.name], context: context, folder: folder)
       },
-      plot: ScorePlot(cases, context: context), bar: ColorBar(HeatScale(threshold: context.threshold)),
+      plot: ScorePlot(cases, context: context),
+      unmarked: counts.unexaminedCases == 0
+        ? nil : "Cases that were not examined have no mark: \(counts.unexaminedCases).", bar: ColorBar(HeatScale(threshold: context.threshold)),
       provenance: context.facts)
   }
 
