@@ -76,7 +76,8 @@ struct NothingToScoreTests {
       "<h1>Not examined: 5 of 7 scans (1 failed, 4 with nothing to score) and 2 of 4 cases. Of the others: 1 of 2 scans "
         + "flagged in 1 of 2 cases at a false-positive rate of 5 %</h1>",
       "<summary>Nothing to score in 4 scans</summary>", "all pixels have the same value",
-      "Cases that were not examined have no mark: 2.", "Not examined: nothing to score", "Not examined: 1 failed, 1 with nothing to score",
+      "Cases that were not examined have no mark: 2.",
+      "Not examined: nothing to score", "Not examined: 1 failed, 1 with nothing to score",
     ] {
       #expect(study.contains(sentence), "\(sentence)")
     }

@@ -87,7 +87,8 @@ struct StudyPage {
       },
       plot: ScorePlot(cases, context: context),
       unmarked: counts.unexaminedCases == 0
-        ? nil : "Cases that were not examined have no mark: \(counts.unexaminedCases).", bar: ColorBar(HeatScale(threshold: context.threshold)),
+        ? nil : "Cases that were not examined have no mark: \(counts.unexaminedCases).",
+      bar: ColorBar(HeatScale(threshold: context.threshold)),
       provenance: context.facts)
   }
 
