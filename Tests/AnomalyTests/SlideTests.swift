@@ -255,15 +255,21 @@ struct SlideTests {
     #expect(!found.findings.regions.isEmpty)
   }
 
-  @Test func `a slide without tissue has a score of nothing`() throws {
+  @Test func `a slide without content or tissue has nothing to score, and says why`() throws {
     let model = try TinyStudy.model.get()
-    let slide = try slide(of: Image(width: 200, height: 150, channels: 1, filledWith: 0))
-    let prepared = model.preparation.prepare(try model.preparation.survey(slide))
-    var heat: [Float] = []
-    let result = try Scorer(model, path: "", engine: Engine()).analyze(
-      prepared, rate: 0.3, longestEdge: 100, take: { heat += $0.heat })
-    #expect(heat == [Float](repeating: 0, count: 200 * 150))
-    #expect(prepared.fields.isEmpty && result.findings.score == 0 && result.findings.regions.isEmpty)
+    var speck = Image(width: 200, height: 150, channels: 1, filledWith: 0)
+    speck[80, 60] = 1
+    let pictures: [(Image, NothingToScore?)] = [
+      (Image(width: 200, height: 150, channels: 1, filledWith: 0), .constant),
+      (Image(width: 200, height: 150, channels: 1, filledWith: 255), .constant),
+      (Image(width: 200, height: 150, channels: 1, filledWith: .nan), .noData), (speck, .noTissue),
+      (Self.picture(width: 220, height: 200, seed: 50), nil),
+    ]
+    for (picture, reason) in pictures {
+      let prepared = model.preparation.prepare(try model.preparation.survey(try slide(of: picture)))
+      #expect(prepared.nothingToScore == reason)
+      #expect(prepared.fields.isEmpty == (reason != nil))
+    }
   }
 
   @Test func `a slide that breaks off is a fault of that scan`() throws {

@@ -1,5 +1,6 @@
 import Anomaly
 import Foundation
+import GRDB
 import Reporting
 import Testing
 
@@ -36,25 +37,45 @@ private func writeReviews(_ reviews: String, model: String = "model", to name: S
 
 @Test(
   arguments: [
-    ([], "name,score,flagged\r\na,5.0,1\r\nb,3.0,0\r\nc,,0\r\n"),
-    (["--flagged"], "name,score,flagged\r\na,5.0,1\r\n"),
-    (["--failed"], "name,score,flagged\r\nc,,0\r\n"),
-    (["--reviewed"], "name,score,flagged\r\n"),
-    (["--not-reviewed", "--where", "not flagged"], "name,score,flagged\r\nb,3.0,0\r\nc,,0\r\n"),
-    (["--sort", "score", "--ascending", "--limit", "1"], "name,score,flagged\r\nb,3.0,0\r\n"),
-    (["--descending", "--limit", "1"], "name,score,flagged\r\na,5.0,1\r\n"),
-    (["--where", "flagged", "--where", "score < 4"], "name,score,flagged\r\n"),
-    (["--where", "score > 2", "--where", "score < 4"], "name,score,flagged\r\nb,3.0,0\r\n"),
-    (["--where", "score is null"], "name,score,flagged\r\nc,,0\r\n"),
-  ] as [([String], String)])
-func `cases are listed as the options ask`(options: [String], output: String) throws {
+    ([], "name,score,flagged\r\na,5.0,1\r\nb,3.0,0\r\nc,,\r\n", []),
+    (["--flagged"], "name,score,flagged\r\na,5.0,1\r\n", ["flagged"]),
+    (["--failed"], "name,score,flagged\r\nc,,\r\n", []),
+    (["--reviewed"], "name,score,flagged\r\n", []),
+    (["--not-reviewed", "--where", "not flagged"], "name,score,flagged\r\nb,3.0,0\r\n", ["flagged"]),
+    (["--sort", "score", "--ascending", "--limit", "1"], "name,score,flagged\r\nb,3.0,0\r\n", []),
+    (["--descending", "--limit", "1"], "name,score,flagged\r\na,5.0,1\r\n", []),
+    (["--where", "flagged", "--where", "score < 4"], "name,score,flagged\r\n", ["flagged", "score"]),
+    (["--where", "score > 2", "--where", "score < 4"], "name,score,flagged\r\nb,3.0,0\r\n", ["score"]),
+    (["--where", "score is null"], "name,score,flagged\r\nc,,\r\n", []),
+  ] as [([String], String, [String])])
+func `cases are listed as the options ask, and what cannot be compared is told of`(
+  options: [String], output: String, missing: [String]
+) throws {
   let folder = try TemporaryFolder()
   try writeReport(in: folder)
   let columns = ["--columns", "name,score,flagged", "--format", "csv"]
   let result = try Program.run(["cases", "report"] + columns + options, in: folder)
-  #expect(result.errors == "")
+  let fields = missing.map { "1 without \($0) (not examined)" }.joined(separator: ", ")
+  #expect(
+    result.errors == (missing.isEmpty ? "" : "1 of 3 cases cannot be compared and is not listed: \(fields).\n"))
   #expect(result.status == 0)
   #expect(result.output == output)
+}
+
+@Test func `a measure that no region has is told of, in place of no region meeting the condition`() throws {
+  let folder = try TemporaryFolder()
+  try writeReport(in: folder)
+  try DatabaseQueue(path: folder.file("report/cases.sqlite")).write {
+    try $0.execute(sql: "UPDATE regions SET area_mm2 = NULL")
+  }
+  let result = try Program.run("cases", "report", "--regions", "--where", "area_mm2 > 5", in: folder)
+  #expect(result.status == 0)
+  #expect(
+    result.errors
+      == "2 of 2 regions cannot be compared and are not listed: 2 without area_mm2 (their scans do not say how large a "
+      + "pixel is).\n")
+  let decided = try Program.run("cases", "report", "--regions", "--where", "area_px > 99", in: folder)
+  #expect(decided.errors == "No region meets this.\n")
 }
 
 @Test func `regions are listed, and a query is printed as SQL`() throws {

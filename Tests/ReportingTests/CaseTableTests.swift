@@ -31,7 +31,7 @@ struct CaseTableTests {
         case                   score        p  flagged  scans  regions  status  report
         worst "one", two       12.35  < 0.001  yes          1        1  done    cases/x/index.html
         line\\nbreak\\u{1B}[31m   3.00     0.20  no           1        1  done    cases/x/index.html
-        broken                     -        -  no           1        0  failed  cases/x/index.html
+        broken                     -        -  -            1        -  failed  cases/x/index.html
 
         """)
   }
@@ -60,7 +60,7 @@ struct CaseTableTests {
       try text(.ndjson, query) == #"""
         {"name": "worst \"one\", two", "score": 12.345, "flagged": true}
         {"name": "line\nbreak\u001b[31m", "score": 3.0, "flagged": false}
-        {"name": "broken", "score": null, "flagged": false}
+        {"name": "broken", "score": null, "flagged": null}
 
         """#)
   }

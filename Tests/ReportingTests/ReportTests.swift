@@ -80,11 +80,13 @@ struct ReportTests {
     try report.finish(report.context)
     let page = try SampleStudy.text(report, "index.html")
     let order = [
-      "<h1>1 of 4 scans flagged in 1 of 3 cases at a false-positive rate of 5 %; 1 failed</h1>",
+      "<h1>Not examined: 1 of 4 scans (1 failed) and 1 of 3 cases. Of the others: 1 of 3 scans flagged in 1 of 2 cases at "
+        + "a false-positive rate of 5 %</h1>",
       "At this rate about one healthy case in 20 is flagged by chance. p-values come from 5 held-out healthy cases.",
       "The model collapsed.", "1 scan could not be scored", "scan.tif: no TIFF file. Export it again.",
       "Flagged: none of 5 healthy cases scores as high", "0.50 mm², peak z 7.2",
-      "Not flagged: 3 of 5 healthy cases score as high", "Could not be scored", "norma analyze &quot;a study&quot;",
+      "Not flagged: 3 of 5 healthy cases score as high", "Not examined: could not be scored",
+      "norma analyze &quot;a study&quot;",
     ]
     var rest = Substring(page)
     for sentence in order {

@@ -55,6 +55,11 @@ enum SampleStudy {
     ScanResult(name: name, path: "case/\(name).tif", page: nil, sha256: nil, outcome: .failed(reason: reason))
   }
 
+  static func emptyScan(_ name: String, _ reason: NothingToScore = .noTissue) -> ScanResult {
+    ScanResult(
+      name: name, path: "case/\(name).tif", page: nil, sha256: "digest of \(name)", outcome: .empty(reason))
+  }
+
   static func result(_ name: String, _ scans: [ScanResult], flagged: Bool = true) -> CaseResult {
     let found = scans.compactMap { scan in
       if case .done(let findings) = scan.outcome { findings } else { nil }

@@ -31,23 +31,20 @@ package enum NothingToScore: Sendable, Equatable {
   ///   - channels: the channels that show tissue; `nil` for all.
   init?(dataOf image: Image, channels: [Int]?) {
     let shown = channels ?? Array(0..<image.channels)
-    var low = [Float](repeating: .infinity, count: shown.count)
-    var high = [Float](repeating: -.infinity, count: shown.count)
-    for pixel in 0..<image.width * image.height {
-      let first = pixel * image.channels
+    var reference: Int?
+    for first in stride(from: 0, to: image.samples.count, by: image.channels) {
       guard shown.allSatisfy({ image.samples[first + $0].isFinite }) else { continue }
-      for (k, channel) in shown.enumerated() {
-        low[k] = min(low[k], image.samples[first + channel])
-        high[k] = max(high[k], image.samples[first + channel])
+      guard let known = reference else {
+        reference = first
+        continue
       }
+      let isSame = shown.allSatisfy { channel in
+        let (a, b) = (image.samples[known + channel], image.samples[first + channel])
+        return abs(a - b) <= Self.sameness * max(abs(a), abs(b))
+      }
+      guard isSame else { return nil }
     }
-    guard let least = low.first, least.isFinite else {
-      self = .noData
-      return
-    }
-    let isConstant = zip(low, high).allSatisfy { $1 - $0 <= Self.sameness * max(abs($0), abs($1)) }
-    guard isConstant else { return nil }
-    self = .constant
+    self = reference == nil ? .noData : .constant
   }
 
   /// - Parameters:

@@ -175,58 +175,32 @@ package enum IndexSchema {
 
   /// Cases and scans get the status `empty`, and a case that was not examined has neither verdict nor regions.
   ///
-  /// Only constraints change, so the text of the tables is changed and their rows stay where they are. Source: SQLite,
+  /// Only constraints and views change, so their text is changed and the rows stay where they are. Source: SQLite,
   /// "ALTER TABLE", section 7, the simpler procedure for changes that do not affect the content on disk.
   private static func registerNothingToScore(in migrator: inout DatabaseMigrator) {
     migrator.registerMigration("14: nothing to score") { database in
-      let version = try Int.fetchOne(database, sql: "PRAGMA schema_version") ?? 0
       try database.execute(
         sql: """
+          ALTER TABLE cases ADD COLUMN empty_scan_count INTEGER NOT NULL DEFAULT 0;
           PRAGMA writable_schema = ON;
           UPDATE sqlite_master SET sql = replace(replace(replace(sql,
               'IN (''done'', ''failed'')', 'IN (''done'', ''failed'', ''empty'')'),
               'flagged INTEGER NOT NULL', 'flagged INTEGER'), 'region_count INTEGER NOT NULL', 'region_count INTEGER')
             WHERE type = 'table' AND name IN ('cases', 'scans');
+          UPDATE sqlite_master SET sql = replace(replace(sql,
+              'FROM cases LEFT JOIN reviews', ', cases.empty_scan_count FROM cases LEFT JOIN reviews'),
+              'FROM regions JOIN scans', ', cases.empty_scan_count FROM regions JOIN scans')
+            WHERE type = 'view' AND name IN ('case_overview', 'region_overview');
+          """)
+      let version = try Int.fetchOne(database, sql: "PRAGMA schema_version") ?? 0
+      try database.execute(
+        sql: """
           PRAGMA schema_version = \(version + 1);
           PRAGMA writable_schema = OFF;
-          ALTER TABLE cases ADD COLUMN empty_scan_count INTEGER NOT NULL DEFAULT 0;
           UPDATE cases SET flagged = NULL, region_count = NULL WHERE score IS NULL;
           """)
-      try database.execute(sql: overviewsWithEmptyScans)
     }
   }
-
-  private static let overviewsWithEmptyScans = """
-    DROP VIEW region_overview;
-    DROP VIEW case_overview;
-    CREATE VIEW case_overview AS
-      SELECT cases.id, cases.run_id, cases.name, cases.status, cases.score, cases.p_value, cases.flagged,
-        cases.scan_count, cases.failed_scan_count, cases.region_count,
-        (SELECT max(area_px) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id) AS region_area_px,
-        (SELECT max(area_mm2) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id)
-          AS region_area_mm2,
-        (SELECT max(peak) FROM scans JOIN regions ON scan_id = scans.id WHERE case_id = cases.id) AS peak,
-        cases.domain_shift_p, cases.domain_shift, cases.appearance,
-        reviews.case_name IS NOT NULL AS reviewed, reviews.verdict, reviews.note, reviews.reviewed_at,
-        reviews.reviewer, reviews.score AS judged_score, reviews.model_sha256 AS judged_model_sha256,
-        cases.report_path, cases.model_sha256, cases.scoring, cases.in_study, cases.empty_scan_count
-      FROM cases LEFT JOIN reviews ON reviews.case_name = cases.name;
-
-    CREATE VIEW region_overview AS
-      SELECT cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan, scans.path,
-        scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
-        regions.area_mm2, regions.peak, regions.mean, regions.p_value, regions.q_value,
-        scans.score AS scan_score, scans.p_value AS scan_p_value, scans.sha256, scans.width AS scan_width,
-        scans.height AS scan_height, scans.channels, scans.micrometers_per_pixel, scans.missing_share,
-        scans.downsample, scans.heatmap_path,
-        cases.run_id, cases.status, cases.score, cases.p_value AS case_p_value, cases.flagged, cases.scan_count,
-        cases.failed_scan_count, cases.region_count, cases.region_area_px, cases.region_area_mm2,
-        cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
-        cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
-        cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring,
-        regions.peak_x, regions.peak_y, cases.in_study, cases.empty_scan_count
-      FROM regions JOIN scans ON scans.id = regions.scan_id JOIN case_overview AS cases ON cases.id = scans.case_id;
-    """
 
   /// The identity of a report. An empty index gets a random one. An index of an older version of norma gets one
   /// computed from its first run, so that it is the same every time such an index is upgraded in memory for reading.

@@ -79,8 +79,8 @@ package enum VerdictText {
     }
     guard !row.flagged, row.regionCount > 0 else { return nil }
     let regions = row.regionCount == 1 ? "Its region does" : "Its \(row.regionCount) regions do"
-    return "\(regions) not flag it: about one healthy scan in \(oneIn(context)) shows a region too, and a case is judged "
-      + "by its score."
+    return "\(regions) not flag it: about one healthy scan in \(oneIn(context)) shows a region too, and a case is "
+      + "judged by its score."
   }
 
   // MARK: - A scan

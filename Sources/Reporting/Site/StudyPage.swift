@@ -25,6 +25,8 @@ struct StudyPage {
     let absent: [Line]
     let absentTitle: String
     let plot: ScorePlot?
+    /// Says how many cases have no mark in the plot.
+    let unmarked: String?
     let bar: ColorBar
     let provenance: [StudyContext.Fact]
     let style = ReportFolder.style
@@ -87,9 +89,12 @@ struct StudyPage {
       rows: cases.map {
         Self.line($0, worst: worst[$0.id], review: reviews[$0.name], context: context, folder: folder)
       },
-      absent: absent.map { Self.line($0, worst: nil, review: reviews[$0.name], healthy: [], folder: folder) },
+      absent: absent.map { Self.line($0, worst: nil, review: reviews[$0.name], context: context, folder: folder) },
       absentTitle: "\(PageText.count(absent.count, "case")) no longer in the study",
-      plot: ScorePlot(cases, context: context), bar: ColorBar(HeatScale(threshold: context.threshold)),
+      plot: ScorePlot(cases, context: context),
+      unmarked: counts.unexaminedCases == 0
+        ? nil : "Cases that were not examined have no mark: \(counts.unexaminedCases).",
+      bar: ColorBar(HeatScale(threshold: context.threshold)),
       provenance: context.facts)
   }
 
@@ -139,7 +144,8 @@ struct StudyPage {
       score: row.score.map { PageText.number($0) } ?? "–", rawScore: row.score.map { "\($0)" } ?? "",
       pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
       regions: row.status == .done ? "\(row.regionCount)" : "–",
-      rawRegions: row.status == .done ? "\(row.regionCount)" : "", scans: PageText.count(row.scanCount, "scan"), region: region,
+      rawRegions: row.status == .done ? "\(row.regionCount)" : "",
+      scans: PageText.count(row.scanCount, "scan"), region: region,
       rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row), review: review?.verdict.rawValue)
   }
 

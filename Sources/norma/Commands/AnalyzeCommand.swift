@@ -13,7 +13,8 @@ struct AnalyzeCommand: LoggedCommand {
     commandName: "analyze", abstract: "Score a study folder; write heatmaps, pages and the index.",
     discussion: """
       Run again it goes on: cases whose files, model and settings have not changed are not computed twice. A scan that
-      cannot be read is recorded as failed with its reason, and the others are finished.
+      cannot be read is recorded as failed with its reason, one with nothing to score (no tissue, no data, one value) as
+      empty, and the others are finished. A case without any scored scan is not examined: the exit status is then 1.
       """)
 
   @Argument(help: ArgumentHelp("Folder of scans.", valueName: "study"))

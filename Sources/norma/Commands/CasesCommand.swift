@@ -31,7 +31,7 @@ struct CasesCommand: LoggedCommand {
   @Flag(help: "Only cases whose p-value is at most the false-positive rate.")
   var flagged = false
 
-  @Flag(help: "Only cases none of whose scans could be scored.")
+  @Flag(help: "Only cases none of whose scans was scored, and of which some failed.")
   var failed = false
 
   @Flag(help: "Only cases with a verdict of a reviewer.")

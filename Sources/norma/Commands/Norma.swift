@@ -15,8 +15,9 @@ struct Norma: ParsableCommand {
       A variational autoencoder learns healthy scans; what it cannot reconstruct in another scan becomes a calibrated
       heatmap, an HTML report and a row in a SQLite index. For research use; not a diagnosis.
 
-      Exit status: 0 all done, 1 something failed and the output says what, 2 the command line is wrong, 130 or 143
-      stopped by Ctrl-C or kill with all that was finished kept, 141 the reader of the output has gone.
+      Exit status: 0 all done, 1 something failed or a case was not examined and the output says what, 2 the command
+      line is wrong, 130 or 143 stopped by Ctrl-C or kill with all that was finished kept, 141 the reader of the output
+      has gone.
       """,
     version: ToolVersion.current,
     subcommands: [
