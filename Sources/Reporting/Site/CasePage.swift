@@ -16,6 +16,7 @@ struct CasePage {
     let score: String
     let verdict: String
     let flagged: Bool
+    let ignorance: [String]
     let domainShift: String?
     let facts: [StudyContext.Fact]
     let review: ReviewWords?
@@ -73,7 +74,8 @@ struct CasePage {
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
       verdict: PageText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
-      domainShift: row.domainShift, facts: Self.facts(row), review: record.review.map(ReviewWords.init),
+      ignorance: context.ignorance, domainShift: row.domainShift, facts: Self.facts(row),
+      review: record.review.map(ReviewWords.init),
       failures: sections.map(\.section).filter { $0.reason != nil },
       stack: scored.count < 2
         ? nil

@@ -13,6 +13,7 @@ struct StudyPage {
     let verdict: String
     let chance: String
     let calibration: String
+    let ignorance: [String]
     let domainShift: String?
     let warnings: [String]
     let failures: [Failure]
@@ -70,7 +71,8 @@ struct StudyPage {
         cases: counts.cases, failedScans: counts.failedScans, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
       calibration: Self.calibration(context.calibrationScores.count),
-      domainShift: context.domainShift, warnings: context.warnings + Self.omissions(counts),
+      ignorance: context.ignorance, domainShift: context.domainShift,
+      warnings: context.warnings + Self.omissions(counts),
       failures: failures.map { name, scan in
         let reason = scan.error ?? ""
         return Failure(

@@ -27,6 +27,8 @@ package struct Analyze {
     package var seconds = 0.0
     /// How the study compares with the training study, as one line; `nil` for a shard, which does not have all cases.
     package var domain: String?
+    /// Whether the model has learned what it needs, see `ModelKnowledge`.
+    package var hasLearned = true
   }
 
   private let settings: Settings
@@ -47,6 +49,7 @@ package struct Analyze {
     let whole = try Study(path: settings.study)
     let study = settings.shard.map { shard in whole.part { shard.contains(caseNamed: $0.name) } } ?? whole
     for note in whole.notes { observe(.warning(note)) }
+    for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
     let precision = settings.precision ?? trained.precision
     let scorer = try Scorer(
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
@@ -64,6 +67,7 @@ package struct Analyze {
       cases: whole.cases.map(\.name))
     var outcome = Outcome(output: settings.output, shard: settings.shard)
     outcome.cases = study.cases.count
+    outcome.hasLearned = trained.record.knowledge.warnings.isEmpty
 
     do {
       let scoring = CaseScoring(

@@ -54,7 +54,7 @@ package struct Merge {
         let names = try index.caseNames()
         let gaps = gaps(merge, known: names)
         context.warnings += gaps
-        for gap in gaps { observe(.warning(gap)) }
+        for text in gaps + context.ignorance { observe(.warning(text)) }
         outcome.isComplete = gaps.isEmpty
         try close(merge, index, names, &context)
         return outcome.isComplete

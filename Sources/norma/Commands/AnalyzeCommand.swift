@@ -115,6 +115,7 @@ extension Analyze.Outcome {
       "cases    \(cases), \(flagged) flagged" + (unchanged > 0 ? ", \(unchanged) unchanged since the last run" : ""),
       "scans    \(PageText.count(scans, "scan")) computed in \(PageText.duration(seconds)), \(failedScans) failed",
       domain.map { "domain   \($0)" },
+      hasLearned ? nil : "model    has not learned enough, so the results may mean nothing; the report says why",
     ].compactMap { $0 }.joined(separator: "\n")
   }
 }
