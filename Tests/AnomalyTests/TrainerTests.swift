@@ -56,13 +56,88 @@ struct TrainerTests {
     #expect(model.record.epochs == Double(model.record.steps) / 2)
   }
 
+  @Test(arguments: [1, 5]) func `a budget of steps has as many`(steps: Int) throws {
+    var settings = TinyStudy.settings()
+    settings.budget = .steps(steps)
+    settings.score?.budget = .steps(3)
+    let record = try run(TinyStudy.trainer(set(), settings)).record
+    #expect(record.steps == steps && record.scoreSteps == 3)
+  }
+
   /// The used share of such a budget is larger than any integer.
-  @Test func `a budget of almost no time ends at once with a model`() throws {
+  @Test func `a budget of time that ends before the first step does is refused`() throws {
     var settings = TinyStudy.settings()
     settings.budget = .minutes(1e-30)
-    let record = try run(TinyStudy.trainer(set(), settings)).record
-    #expect(record.steps <= 1)
-    #expect((0...1).contains(record.plantedAveragePrecision))
+    let error = #expect(throws: BudgetTooSmall.self) { try run(TinyStudy.trainer(set(), settings)) }
+    #expect(error?.minutes == 1e-30)
+    #expect(try #require(error).secondsPerStep > 0)
+  }
+
+  /// After the pause at the first check a step is made, and told of, though the time is used up.
+  @Test func `progress never passes the whole`() throws {
+    var settings = TinyStudy.settings()
+    settings.budget = .minutes(0.05)
+    settings.score?.budget = .minutes(0.02)
+    var isFirst = true
+    var (network, score): ([Double], [Double]) = ([], [])
+    _ = try TinyStudy.trainer(set(), settings).run(toolVersion: "1.0") { event in
+      switch event {
+      case .checked:
+        if isFirst { Thread.sleep(forTimeInterval: 3.1) }
+        isFirst = false
+      case .progress(let progress): network.append(progress.fraction)
+      case .score(let progress): score.append(progress.fraction)
+      default: break
+      }
+    }
+    #expect(network.contains(1), "\(network)")
+    #expect((network + score).allSatisfy { (0...1).contains($0) }, "\(network), \(score)")
+  }
+
+  // MARK: Too few steps
+
+  /// The kinds of events heard, and the steps foretold.
+  private func forecast(_ settings: Trainer.Settings) throws -> (kinds: [String], told: [ModelKnowledge.Steps]) {
+    var (kinds, told): ([String], [ModelKnowledge.Steps]) = ([], [])
+    _ = try TinyStudy.trainer(set(), settings).run(toolVersion: "1.0") { event in
+      switch event {
+      case .progress: kinds.append("progress")
+      case .checked: kinds.append("check")
+      case .fewSteps(let steps, let ofScore):
+        kinds.append(ofScore ? "few for the score" : "few")
+        told.append(steps)
+      default: break
+      }
+    }
+    return (kinds, told)
+  }
+
+  @Test func `too few steps of a known number are told of before the first`() throws {
+    var settings = TinyStudy.settings()
+    settings.budget = .steps(4)
+    settings.score?.budget = .epochs(2.5)
+    let (kinds, told) = try forecast(settings)
+    #expect(kinds.first == "few" && kinds.last == "few for the score" && kinds.count { $0.hasPrefix("few") } == 2)
+    #expect(told == [.init(taken: 4, needed: 300), .init(taken: 5, needed: 100)])
+  }
+
+  @Test func `too few steps in the time given are told of once, with the first progress`() throws {
+    var settings = TinyStudy.settings()
+    settings.budget = .minutes(0.05)
+    settings.score = nil
+    settings.objective.warmUpSteps = 1_000_000_000
+    let (kinds, told) = try forecast(settings)
+    let first = try #require(kinds.firstIndex(of: "progress"))
+    #expect(kinds[first + 1] == "few" && told.count == 1, "\(kinds)")
+    #expect(try #require(told.first).taken < 1_000_000_000)
+  }
+
+  @Test func `enough steps are not told of`() throws {
+    var settings = TinyStudy.settings()
+    settings.objective.warmUpSteps = 0
+    settings.budget = .steps(100)
+    settings.score?.budget = .steps(100)
+    #expect(try forecast(settings).told.isEmpty)
   }
 
   @Test func `the record says how the model was made`() throws {

@@ -74,6 +74,7 @@ func `a model file that cannot be used is named`(what: String, content: String?,
   ["train", "study"], ["frobnicate"], ["train", "s", "--output", "o", "--minutes", "0"],
   ["train", "s", "--output", "o", "--minutes", "1", "--epochs", "1"],
   ["train", "s", "--output", "o", "--minutes", "x"],
+  ["train", "s", "--output", "o", "--steps", "2.5"],
   ["analyze", "s", "--model", "m", "--false-positive-rate", "2"], ["cases", "r", "--format", "xml"],
   ["train", "s", "--output", "o", "--channel-weights", "a,b"],
 ])
@@ -107,6 +108,10 @@ func `a wrong command line ends with status 2`(arguments: [String]) throws {
       ["--latents", "1,2,3,0"],
       "--latents: latent channels [1, 2, 3, 0]; one number from 0 to 256 a stage is expected, above 0 for the last."
     ),
+    (["--minutes", "1", "--epochs", "1"], "Give one of --minutes, --epochs and --steps."),
+    (["--epochs", "1", "--steps", "9"], "Give one of --minutes, --epochs and --steps."),
+    (["--steps", "0"], "--steps is 0; a whole number from 1 to 1000000000 is expected."),
+    (["--steps", "1"], "--steps is 1, which leaves the learned score none; give 2 or more, or --score-share 0."),
     (["--patience", "0"], "--patience is 0; 1 check or more is expected."),
     (["--free-nats", "inf"], "--free-nats is inf; 0 or more is expected."),
     (["--beta", "nan"], "--beta is nan; 0 or more is expected."),

@@ -111,17 +111,18 @@ package struct ModelKnowledge: Codable, Sendable, Equatable {
     package var description: String {
       switch self {
       case .fewSteps(let steps):
-        "The network was trained for only \(steps.taken) of the \(steps.needed) steps or more that it needs. Its expected "
-          + "pictures and heatmaps mean nothing; train longer (--minutes, --epochs or --steps)."
+        "The network was trained for only \(steps.taken) steps; it needs \(steps.needed) or more. Its expected pictures "
+          + "and heatmaps mean nothing; train longer (--minutes, --epochs or --steps)."
       case .fewScoreSteps(let steps):
-        "The learned score was trained for only \(steps.taken) of the \(steps.needed) steps or more that it needs. Train "
-          + "longer, or give it a larger --score-share."
+        "The learned score was trained for only \(steps.taken) steps; it needs \(steps.needed) or more. Train longer, or "
+          + "give it a larger --score-share."
       case .explainsLittle(let share):
         String(format: "On held-out healthy tissue the reconstruction has an R² of %.2f; %.1f ", share, leastExplained)
           + "or more is expected, and 0 is what a uniform picture has. The model does not know what healthy tissue looks "
           + "like; train longer."
       case .spreadAtBound(let share):
-        String(format: "The predicted spread is at its upper bound for %.0f %% of held-out healthy tissue: ", share * 100)
+        String(
+          format: "The predicted spread is at its upper bound for %.0f %% of held-out healthy tissue: ", share * 100)
           + "the model takes nearly every intensity for likely. Train longer, or with --variance channel."
       case .noBetterThanIntensity(let planted):
         String(

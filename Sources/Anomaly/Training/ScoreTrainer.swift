@@ -121,7 +121,8 @@ package final class ScoreTrainer {
             fraction: min(
               1,
               settings.budget.fraction(
-                seconds: now.timeIntervalSince(start), steps: adam.step, stepsPerEpoch: stepsPerEpoch)), loss: sum / Double(counted),
+                seconds: now.timeIntervalSince(start), steps: adam.step, stepsPerEpoch: stepsPerEpoch)),
+            loss: sum / Double(counted),
             patchesPerSecond: Double((adam.step - lastReport.step) * n) / since))
         lastReport = (now, adam.step)
         (sum, counted) = (0, 0)

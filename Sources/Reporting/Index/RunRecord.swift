@@ -19,6 +19,8 @@ package struct RunRecord: Codable, Sendable, Equatable {
   package var trainingSteps: Int
   package var trainingSeed: UInt64
   package var trainingSetSHA256: String
+  /// What the model has learned; `nil` in reports of an older version of norma.
+  package var knowledge: ModelKnowledge?
   /// Normalization method and grid, in words.
   package var normalization: String
   package var score: Score
@@ -64,6 +66,7 @@ package struct RunRecord: Codable, Sendable, Equatable {
     trainingSteps = record.steps
     trainingSeed = record.seed
     trainingSetSHA256 = record.trainingSetSHA256
+    knowledge = record.knowledge
     normalization = "\(trained.preparation.normalization.method), \(trained.preparation.gridDescription)"
     self.score = score
     ensemble = score == .ensemble ? trained.book.weights : [:]
@@ -82,7 +85,8 @@ package struct RunRecord: Codable, Sendable, Equatable {
     let trained = "\(trainingCases) cases, \(heldOutCases) held out; \(trainingSteps) steps, seed \(trainingSeed)"
     let lines: [(String, String?)] = [
       ("norma", toolVersion), ("Study", study), ("Model file", model), ("Model SHA-256", modelSHA256),
-      ("Trained on", trained), ("Training set SHA-256", trainingSetSHA256), ("Normalization", normalization),
+      ("Trained on", trained), ("Learned", knowledge?.summary), ("Training set SHA-256", trainingSetSHA256),
+      ("Normalization", normalization),
       ("Score", "\(members); \(weights ?? "any direction"), \(polarity.rawValue)"),
       ("Command", command?.joined(separator: " ")), ("Precision", precision.rawValue),
       ("Compute", "\(compute), \(threads) threads"),

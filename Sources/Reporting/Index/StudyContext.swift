@@ -100,6 +100,9 @@ package struct StudyContext: Sendable, Equatable, Codable {
   /// Lines for a reader: tool version, digests, normalization, command line, duration and so on.
   package var facts: [Fact] { record?.facts ?? provenance ?? [] }
 
+  /// Why the results may mean nothing: warnings about a model that has not learned, as sentences.
+  package var ignorance: [String] { record?.knowledge?.warnings.map(\.description) ?? [] }
+
   /// The JSON that is stored with the run. Its keys are sorted, so that equal contexts give equal text.
   var json: String {
     get throws {

@@ -18,6 +18,7 @@ struct CasePage {
     let flagged: Bool
     /// Why the regions and the verdict differ.
     let difference: String?
+    let ignorance: [String]
     let domainShift: String?
     let isAbsent: Bool
     let facts: [StudyContext.Fact]
@@ -80,7 +81,7 @@ struct CasePage {
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
       verdict: VerdictText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
-      difference: VerdictText.difference(onCase: row, context: context),
+      difference: VerdictText.difference(onCase: row, context: context), ignorance: context.ignorance,
       domainShift: row.domainShift, isAbsent: !row.isInStudy, facts: Self.facts(row),
       review: record.review.map(ReviewWords.init),
       failures: sections.filter { $0.scan.status == .failed }.map(\.section),

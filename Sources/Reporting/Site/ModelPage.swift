@@ -142,18 +142,16 @@ package struct ModelPage {
       padded(row.name, 26) + zip(row.values, widths).map { padded($0, $1 + 3) }.joined()
     }
     let warnings = models.flatMap { subject in
-      subject.model.record.warnings.map { (models.count > 1 ? "\(subject.name): " : "") + "warning: " + $0 }
+      subject.model.record.allWarnings.map { (models.count > 1 ? "\(subject.name): " : "") + "warning: " + $0 }
     }
     return (lines.map { $0.replacing(/\s+$/, with: "") } + warnings).joined(separator: "\n")
   }
 
   private static func verdict(_ subject: Subject) -> String {
+    guard subject.model.record.knowledge.warnings.isEmpty else { return "Has not learned enough; see the warnings" }
     let dimensions = subject.model.latentDimensions
     let active = dimensions.count(where: \.isActive)
-    let collapsed = Double(active) < Collapse.leastShare * Double(dimensions.count)
-    return collapsed
-      ? "Collapsed: \(active) of \(dimensions.count) latent channels in use"
-      : "\(active) of \(dimensions.count) latent channels in use"
+    return "\(active) of \(dimensions.count) latent channels in use"
   }
 
   private static func facts(_ models: [Model]) -> [Row] {
@@ -192,9 +190,23 @@ package struct ModelPage {
         }
         return "\(quantile(0.5)) standard deviations from the training scans' (median), \(quantile(0.95)) (95 %)"
       },
+      row("Steps") { model in
+        let knowledge = model.record.knowledge
+        func text(_ steps: ModelKnowledge.Steps) -> String { "\(steps.taken), \(steps.needed) needed" }
+        return text(knowledge.steps) + (knowledge.scoreSteps.map { "; the score \(text($0))" } ?? "")
+      },
+      row("Held-out tissue") { model in
+        let knowledge = model.record.knowledge
+        let explained = knowledge.explained.overall.map { "R² \(PageText.number($0))" } ?? "R² not defined"
+        let bound = knowledge.spreadAtBound.map { shares in
+          ", spread at its bound \(shares.map(PageText.percent).joined(separator: ", "))"
+        }
+        return explained + (bound ?? "")
+      },
       row("Planted lesions found") { model in
         let found = model.book.planted[.ensemble].map { PageText.number($0, digits: 3) } ?? "–"
-        return "average precision \(found)"
+        let intensity = PageText.number(model.record.knowledge.planted.intensity, digits: 3)
+        return "average precision \(found), intensity alone \(intensity)"
       },
       row("Score") { model in
         model.book.weights.sorted { ($0.value, $1.key.rawValue) > ($1.value, $0.key.rawValue) }
@@ -213,7 +225,7 @@ package struct ModelPage {
     let most = max(dimensions.map(\.divergence).max() ?? 1, 1e-9)
     let warning = Collapse.warning(divergences: model.record.divergences, activity: model.record.activity ?? [])
     return Section(
-      name: subject.name, anchor: "model-\(number)", isNamed: isNamed, warnings: model.record.warnings,
+      name: subject.name, anchor: "model-\(number)", isNamed: isNamed, warnings: model.record.allWarnings,
       curves: curves(model.record.history ?? []),
       latents: dimensions.map { d in
         Latent(

@@ -13,6 +13,7 @@ struct StudyPage {
     let verdict: String
     let chance: String
     let calibration: String
+    let ignorance: [String]
     let domainShift: String?
     let warnings: [String]
     let failures: [Failure]
@@ -81,7 +82,8 @@ struct StudyPage {
       verdict: VerdictText.headline(counts, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
       calibration: Self.calibration(context.calibrationScores.count),
-      domainShift: context.domainShift, warnings: context.warnings + Self.omissions(counts),
+      ignorance: context.ignorance, domainShift: context.domainShift,
+      warnings: context.warnings + Self.omissions(counts),
       failures: failures.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
       failureTitle: "\(PageText.count(counts.failedScans, "scan")) could not be scored",
       blanks: empty.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },

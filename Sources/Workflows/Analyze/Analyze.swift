@@ -29,6 +29,8 @@ package struct Analyze {
     package var seconds = 0.0
     /// How the study compares with the training study, as one line; `nil` for a shard, which does not have all cases.
     package var domain: String?
+    /// Whether the model has learned what it needs, see `ModelKnowledge`.
+    package var hasLearned = true
 
     /// Whether every case was examined, and no scan failed.
     package var isComplete: Bool { counts.map { $0.failedScans == 0 && $0.unexaminedCases == 0 } ?? false }
@@ -52,6 +54,7 @@ package struct Analyze {
     let whole = try Study(path: settings.study)
     let study = settings.shard.map { shard in whole.part { shard.contains(caseNamed: $0.name) } } ?? whole
     for note in whole.notes { observe(.warning(note)) }
+    for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
     let precision = settings.precision ?? trained.precision
     let scorer = try Scorer(
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
@@ -74,6 +77,7 @@ package struct Analyze {
     outcome.cases = study.cases.count
     let recomputed = try open(report, study)
     context.record?.recomputed = recomputed.isEmpty ? nil : recomputed
+    outcome.hasLearned = trained.record.knowledge.warnings.isEmpty
 
     do {
       let scoring = CaseScoring(

@@ -56,7 +56,7 @@ package struct Merge {
         let names = try index.caseNames()
         let gaps = gaps(merge, study, known: names)
         context.warnings += gaps
-        for gap in gaps { observe(.warning(gap)) }
+        for text in gaps + context.ignorance { observe(.warning(text)) }
         outcome.isComplete = gaps.isEmpty
         try close(merge, index, names, &context)
         return outcome.isComplete

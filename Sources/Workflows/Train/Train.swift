@@ -93,6 +93,13 @@ package struct Train {
     } catch is Ranks.Lost {
       try trainer.saveCheckpoint(to: checkpoint)
       throw distribution.account(checkpoint: checkpoint)
+    } catch let small as BudgetTooSmall {
+      throw NormaError(
+        subject: settings.study,
+        found: String(
+          format: "the network was given %.2g s of training time, and its first step alone took %.2g s",
+          small.minutes * 60, small.secondsPerStep),
+        remedy: "Give more --minutes, or a number of --steps")
     }
   }
 
@@ -151,6 +158,7 @@ package struct Train {
         observe(.warning("no checkpoint was kept: \(error)"))
       }
     case .checked(_, let warnings): for warning in warnings { observe(.warning(warning)) }
+    case .fewSteps(let steps, let ofScore): observe(.warning(shortage(steps, ofScore: ofScore)))
     case .recovered(let step, let reason): observe(.warning("training diverged at step \(step): \(reason)"))
     case .calibrated(let done, let all):
       observe(.progress("calibrating: held-out case \(done) of \(all)", Double(done) / Double(all)))
@@ -158,6 +166,20 @@ package struct Train {
       observe(.notice("stopped at step \(step): the last \(checks) checks brought nothing better"))
     }
     try Interruption.check()
+  }
+
+  /// The warning about a budget with fewer steps than training needs, with a budget that has enough.
+  private func shortage(_ steps: ModelKnowledge.Steps, ofScore: Bool) -> String {
+    let enough = settings.budget.sufficientOption(steps, ofScore: ofScore, scoreShare: settings.scoreShare)
+    let (learner, count) = (ofScore ? "the learned score" : "the network", PageText.count(steps.taken, "step"))
+    var text: String
+    if case .minutes = settings.budget {
+      text = "at this pace \(learner) will be trained for about \(count)"
+    } else {
+      text = "\(learner) will be trained for \(count)"
+    }
+    text += "; it needs \(steps.needed) or more, and a model with fewer says so in every report. Give \(enough) or more"
+    return text + (settings.scoreShare > 0 ? ", or another --score-share" : "")
   }
 
   /// Checks before training that the model can be written, so that hours of training are not lost.

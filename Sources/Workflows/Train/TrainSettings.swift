@@ -11,7 +11,7 @@ package struct TrainSettings: Sendable {
   /// Whether to continue from the checkpoint next to the output.
   package var resumes = false
   package var secondsBetweenCheckpoints = 60.0
-  /// Time or epochs for the whole training.
+  /// Time, epochs or steps for the whole training.
   package var budget = TrainingBudget.minutes(10)
   /// Share of the budget that is spent on the learned score, from 0 to below 1.
   package var scoreShare = 0.5
@@ -74,10 +74,11 @@ package struct TrainSettings: Sendable {
   /// The trainer's settings for a network with this many stages.
   func trainer(stages: Int) -> Trainer.Settings {
     var settings = Trainer.Settings(objective: objective.objective(stages: stages), rule: preset.rule)
-    settings.budget = budget.part(1 - scoreShare)
-    if scoreShare > 0 {
+    let parts = budget.divided(scoreShare: scoreShare)
+    settings.budget = parts.network
+    if let scoreBudget = parts.score {
       settings.score = ScoreTrainer.Settings(
-        budget: budget.part(scoreShare), radii: preset.radii, contrast: preset.contrast, kinds: preset.kinds,
+        budget: scoreBudget, radii: preset.radii, contrast: preset.contrast, kinds: preset.kinds,
         borders: preset.borders)
     }
     settings.inference = preset.inference
@@ -101,10 +102,38 @@ package struct TrainSettings: Sendable {
 }
 
 extension TrainingBudget {
-  fileprivate func part(_ share: Double) -> TrainingBudget {
+  /// The budgets of the network and of the learned score; `nil` for a model without one. Of two steps or more, each gets
+  /// one at least.
+  fileprivate func divided(scoreShare share: Double) -> (network: TrainingBudget, score: TrainingBudget?) {
+    guard share > 0 else { return (self, nil) }
     switch self {
-    case .minutes(let minutes): .minutes(minutes * share)
-    case .epochs(let epochs): .epochs(epochs * share)
+    case .minutes(let minutes): return (.minutes(minutes * (1 - share)), .minutes(minutes * share))
+    case .epochs(let epochs): return (.epochs(epochs * (1 - share)), .epochs(epochs * share))
+    case .steps(let all):
+      let score = min(max(1, Int((Double(all) * share).rounded())), max(1, all - 1))
+      return (.steps(max(1, all - score)), .steps(score))
+    }
+  }
+
+  /// The option of `norma train` whose budget, in whole numbers, has the steps that are needed.
+  ///
+  /// - Parameters:
+  ///   - steps: what comes out of this budget for the network, or for the score network (`ofScore`).
+  ///   - scoreShare: share of the budget that the score gets.
+  func sufficientOption(_ steps: ModelKnowledge.Steps, ofScore: Bool, scoreShare: Double) -> String {
+    let factor = Double(steps.needed) / Double(max(1, steps.taken))
+    func whole(_ value: Double) -> String { String(format: "%.0f", (value * factor).rounded(.up)) }
+    switch self {
+    case .minutes(let minutes): return "--minutes \(whole(minutes))"
+    case .epochs(let epochs): return "--epochs \(whole(epochs))"
+    case .steps:
+      var all = steps.needed
+      func part() -> TrainingBudget? {
+        let parts = TrainingBudget.steps(all).divided(scoreShare: scoreShare)
+        return ofScore ? parts.score : parts.network
+      }
+      while case .steps(let own)? = part(), own < steps.needed { all += steps.needed - own }
+      return "--steps \(all)"
     }
   }
 }

@@ -139,6 +139,7 @@ extension Analyze.Outcome {
           + ($0.emptyScans > 0 ? ", \($0.emptyScans) with nothing to score" : "")
       },
       domain.map { "domain   \($0)" },
+      hasLearned ? nil : "model    has not learned enough, so the results may mean nothing; the report says why",
     ].compactMap { $0 }.joined(separator: "\n")
   }
 }

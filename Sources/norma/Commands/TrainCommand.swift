@@ -51,7 +51,6 @@ extension Train.Outcome {
   /// Summary of the trained model, as lines of text.
   var summary: String {
     let r = model.record
-    let active = Collapse.activeChannels(divergences: r.divergences, activity: r.activity ?? [])
     let lines =
       [
         "model           \(output)",
@@ -62,11 +61,11 @@ extension Train.Outcome {
         "patches         \(model.architecture.patchSize) pixels, \(model.architecture.channels) channels, "
           + "scans \(model.preparation.gridDescription)",
         "planted lesions " + model.book.plantedSummary,
-        "latents         \(active) of \(r.divergences.joined().count) channels in use, "
-          + String(format: "%.0f nats a patch", r.divergences.joined().reduce(0, +)),
+        "knowledge       \(r.knowledge.summary)",
+        String(format: "latents         %.0f nats a patch", r.divergences.joined().reduce(0, +)),
         "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(r.threads) threads"
           + (processes > 1 ? " in the first of \(processes) processes" : ""),
-      ] + r.warnings.map { "warning         \($0)" }
+      ] + r.allWarnings.map { "warning         \($0)" }
     return lines.joined(separator: "\n")
   }
 }

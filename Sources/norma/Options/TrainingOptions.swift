@@ -29,6 +29,9 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Passes over the training scans, instead of a time.")
   var epochs: Double?
 
+  @Option(help: "Training steps, those of the learned score included, instead of a time.")
+  var steps: Int?
+
   @Option(
     help: ArgumentHelp(
       "Time between checkpoints, all that a training that is killed can lose; see --resume.", valueName: "seconds"))
@@ -165,7 +168,7 @@ struct TrainingOptions: ParsableArguments {
       """)
   var localContrast: Float?
 
-  @Option(help: "Share of the time, or of the epochs, that goes into the learned score.")
+  @Option(help: "Share of the time, of the epochs or of the steps that goes into the learned score.")
   var scoreShare = Self.defaults.scoreShare
 
   @Option(help: "Draws of the latent to average over when scoring; 0 takes the posterior's mean. (default: 0)")
@@ -185,9 +188,7 @@ struct TrainingOptions: ParsableArguments {
   /// Training settings from the options; the preset's values hold where an option is not given.
   func settings(study: String, output: String) -> Train.Settings {
     var settings = Train.Settings(study: study, output: output, preset: preset)
-    if let budget = minutes.map(TrainingBudget.minutes) ?? epochs.map(TrainingBudget.epochs) {
-      settings.budget = budget
-    }
+    if let budget = budgets.first { settings.budget = budget }
     settings.secondsBetweenCheckpoints = checkpointEvery
     settings.scoreShare = scoreShare
     settings.seed = seed
@@ -218,6 +219,12 @@ struct TrainingOptions: ParsableArguments {
     return settings
   }
 
+  /// The budgets that are given; at most one may be.
+  private var budgets: [TrainingBudget] {
+    [minutes.map(TrainingBudget.minutes), epochs.map(TrainingBudget.epochs), steps.map(TrainingBudget.steps)]
+      .compactMap { $0 }
+  }
+
   private var objectiveSettings: Train.Settings.ObjectiveSettings {
     var result = Train.Settings.ObjectiveSettings()
     result.kind = objective
@@ -240,9 +247,15 @@ struct TrainingOptions: ParsableArguments {
   func validate() throws {
     if let fault = inference.fault { throw ValidationError("--samples, --overlap: \(fault).") }
     try precision.validate()
-    if minutes != nil, epochs != nil { throw ValidationError("Give --minutes or --epochs, not both.") }
+    if budgets.count > 1 { throw ValidationError("Give one of --minutes, --epochs and --steps.") }
     if let minutes, !(minutes > 0) { throw ValidationError("--minutes is \(minutes); a number above 0 is expected.") }
     if let epochs, !(epochs > 0) { throw ValidationError("--epochs is \(epochs); a number above 0 is expected.") }
+    if let steps, !(1...1_000_000_000).contains(steps) {
+      throw ValidationError("--steps is \(steps); a whole number from 1 to 1000000000 is expected.")
+    }
+    if steps == 1, scoreShare > 0 {
+      throw ValidationError("--steps is 1, which leaves the learned score none; give 2 or more, or --score-share 0.")
+    }
     if !(checkpointEvery >= 0) {
       throw ValidationError("--checkpoint-every is \(checkpointEvery); 0 seconds or more are expected.")
     }
