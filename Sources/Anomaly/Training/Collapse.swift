@@ -1,3 +1,5 @@
+import Files
+
 /// Tells whether a network's latents still carry anything about the scans.
 ///
 /// A latent channel is active where the mean of its posterior varies over held-out data by more than `leastActivity`,
@@ -25,8 +27,8 @@ package enum Collapse {
     let active = activeChannels(divergences: divergences, activity: activity)
     guard Double(active) < leastShare * Double(channels) else { return nil }
     return
-      "The latents have collapsed: \(active) of \(channels) channels are active (a posterior mean that varies by more "
-      + "than \(leastActivity) and more than \(leastNats) nats a patch). Reconstructions will look alike; train longer "
+      "The latents have collapsed: \(active) of \(Count.of(channels, "channel")) are active (a posterior mean that varies "
+      + "by more than \(leastActivity) and more than \(leastNats) nats a patch). Reconstructions will look alike; train longer "
       + "or lower --beta."
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The text of numbers and verdicts on pages and in tables.
@@ -29,15 +30,12 @@ package enum PageText {
     return "\(s) s"
   }
 
-  /// A count with its noun: `1 scan`, `2 scans`.
-  package static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
-
   /// The verdict on a study: "12 of 203 scans flagged in 5 of 16 cases at a false-positive rate of 5 %; 1 failed".
   static func verdict(
     flaggedScans: Int, scans: Int, flaggedCases: Int, cases: Int, failedScans: Int, rate: Double
   ) -> String {
     let failed = failedScans == 0 ? "" : "; \(failedScans) failed"
-    return "\(flaggedScans) of \(count(scans, "scan")) flagged in \(flaggedCases) of \(count(cases, "case")) "
+    return "\(flaggedScans) of \(Count.of(scans, "scan")) flagged in \(flaggedCases) of \(Count.of(cases, "case")) "
       + "at a false-positive rate of \(percent(rate))\(failed)"
   }
 
@@ -51,9 +49,8 @@ package enum PageText {
     let higher = healthy.count { $0 >= score }
     // The p-value is not shown as a share: it counts the case itself, so it is never 0.
     return words
-      + (higher == 0
-        ? "none of \(count(healthy.count, "healthy case")) scores as high"
-        : "\(higher) of \(count(healthy.count, "healthy case")) \(higher == 1 ? "scores" : "score") as high")
+      + (higher == 0 ? "none" : "\(higher)") + " of \(Count.of(healthy.count, "healthy case"))"
+      + (higher > 1 ? " score as high" : " scores as high")
   }
 
   /// The verdict on a scan.
@@ -65,7 +62,7 @@ package enum PageText {
   static func verdict(onScan p: Double, isHigh: Bool, isFlagged: Bool) -> String {
     if isFlagged { return "Flagged: p \(pValue(p)) among healthy scans" }
     let words = "Not flagged: p \(pValue(p)) among healthy scans"
-    return isHigh ? words + ", which is high for one scan, but not for the highest of its case" : words
+    return isHigh ? words + "; unusual for one scan, but not for the highest of a case's scans" : words
   }
 
   /// An area in mm², in µm² if it is below 0.01 mm², or in pixels if the pixel size is unknown.

@@ -77,7 +77,7 @@ struct StudyPage {
           name: name, link: Self.link(folder.page(ofCase: name)), path: reason.contains(scan.path) ? nil : scan.path,
           reason: reason)
       },
-      failureTitle: "\(PageText.count(counts.failedScans, "scan")) could not be scored",
+      failureTitle: "\(Count.of(counts.failedScans, "scan")) could not be scored",
       rows: cases.map {
         Self.line($0, worst: worst[$0.id], review: reviews[$0.name], healthy: context.calibrationScores, folder: folder)
       },
@@ -92,12 +92,13 @@ struct StudyPage {
     var sentences: [String] = []
     if counts.cases > mostRows {
       sentences.append(
-        "This page shows the \(mostRows) of \(counts.cases) cases with the highest scores; norma cases lists all.")
+        "This page shows the \(mostRows) of \(Count.of(counts.cases, "case")) with the highest scores; norma cases lists "
+          + "all.")
     }
     if counts.failedScans > mostRows {
       sentences.append(
-        "This page names \(mostRows) of \(counts.failedScans) scans that could not be scored; the view failed_scans of "
-          + "cases.sqlite has all.")
+        "This page names \(mostRows) of \(Count.of(counts.failedScans, "scan")) that could not be scored; the view "
+          + "failed_scans of cases.sqlite has all.")
     }
     return sentences
   }
@@ -116,7 +117,7 @@ struct StudyPage {
       verdict: PageText.verdict(onCase: row, healthy: healthy), flagged: row.flagged, failed: row.failedScanCount > 0,
       score: row.score.map { PageText.number($0) } ?? "–", rawScore: row.score.map { "\($0)" } ?? "",
       pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
-      regions: row.regionCount, scans: PageText.count(row.scanCount, "scan"), region: region,
+      regions: row.regionCount, scans: Count.of(row.scanCount, "scan"), region: region,
       rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row), review: review?.verdict.rawValue)
   }
 
@@ -136,6 +137,6 @@ struct StudyPage {
   }
 
   private static func calibration(_ count: Int) -> String {
-    count == 0 ? "" : "p-values come from \(PageText.count(count, "held-out healthy case"))."
+    count == 0 ? "" : "p-values come from \(Count.of(count, "held-out healthy case"))."
   }
 }

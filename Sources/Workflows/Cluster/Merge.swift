@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Reporting
 import Threads
 
@@ -17,14 +18,19 @@ package struct Merge {
 
   private let report: String
   private let model: String?
+  private let study: String?
   private let observe: WorkflowObserver
 
   /// - Parameters:
   ///   - report: folder of the report.
   ///   - model: file of the model, if it has moved since the shards were analyzed.
-  package init(report: String, model: String? = nil, observe: @escaping WorkflowObserver = { _ in }) {
+  ///   - study: folder of the study, if it has moved since.
+  package init(
+    report: String, model: String? = nil, study: String? = nil, observe: @escaping WorkflowObserver = { _ in }
+  ) {
     self.report = report
     self.model = model
+    self.study = study
     self.observe = observe
   }
 
@@ -66,9 +72,10 @@ package struct Merge {
     _ merge: ShardMerge, _ index: CaseIndex, _ names: Set<String>, _ context: inout StudyContext
   ) throws {
     let facts = merge.parts.compactMap(\.context.shard)
-    let path = model ?? context.record?.model ?? ""
+    let inputs = inputs(of: merge)
     // Domain shift is a warning, not a result, so shards are merged even if the model has moved.
-    let known = Study.digest(ofFile: path) == context.modelSHA256 ? try Model(path: path) : nil
+    let path = model == nil ? try? inputs.model(given: nil) : try inputs.model(given: model)
+    let known = try path.map { try Model(path: $0) }
     let closing = StudyClosing(
       model: known, score: context.results?.score ?? .ensemble,
       slides: facts.reduce(0) { $0 + $1.slides }, others: facts.reduce(0) { $0 + $1.others },
@@ -77,31 +84,34 @@ package struct Merge {
     _ = try closing.add(to: &context, from: index, cases: names)
   }
 
+  private func inputs(of merge: ShardMerge) -> RecordedInputs {
+    RecordedInputs(report: report, run: merge.parts[0].run, record: merge.parts[0].context.record)
+  }
+
   /// Sentences about missing shards and cases.
   private func gaps(_ merge: ShardMerge, known: Set<String>) -> [String] {
     let count = merge.parts[0].shard.count
     var gaps: [String] = []
     let absent = merge.absent.compactMap { Shard(number: $0, of: count) }
     if !absent.isEmpty {
-      gaps.append("\(report): no run has begun \(PageText.count(absent.count, "shard")): \(ShardMerge.names(absent)).")
+      gaps.append("\(report): no run has begun \(Count.of(absent.count, "shard")): \(ShardMerge.names(absent)).")
     }
     let stopped = merge.unfinished.map(\.shard)
     if !stopped.isEmpty {
       gaps.append(
-        "\(report): \(PageText.count(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
+        "\(report): \(Count.of(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
           + "their norma analyze again.")
     }
-    let studyPath = merge.parts[0].run.studyPath
-    guard let study = try? Study(path: studyPath) else {
+    guard let study = try? Study(path: inputs(of: merge).study(given: study)) else {
       gaps.append(
-        "\(studyPath): the study cannot be read from here, so that cases that no shard has go unseen. Run norma merge where "
-          + "the shards ran.")
+        "\(study ?? merge.parts[0].run.studyPath): the study cannot be read from here, so that cases that no shard has go "
+          + "unseen. Give its place with --study, or run norma merge where the shards ran.")
       return gaps
     }
     let missing = study.cases.map(\.name).filter { !known.contains($0) }
     if !missing.isEmpty {
       gaps.append(
-        "\(report): no shard has \(PageText.count(missing.count, "case")) of the study: \(NameList.text(missing)).")
+        "\(report): no shard has \(Count.of(missing.count, "case")) of the study: \(NameList.text(missing)).")
     }
     return gaps
   }

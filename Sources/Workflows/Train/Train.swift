@@ -115,8 +115,9 @@ package struct Train {
     if let ranks, ranks.count > most {
       throw UsageError(
         description:
-          "norma was started as \(ranks.count) processes, which share batches of \(settings.batchSize) patches "
-          + "(--batch-size), and of \(scoreBatch) for the score; start \(most) processes or fewer.")
+          "norma was started as \(Count.of(ranks.count, "process", "processes")), which share batches of "
+          + "\(Count.of(settings.batchSize, "patch", "patches")) (--batch-size), and of \(scoreBatch) for the score; start "
+          + "\(Count.of(most, "process", "processes")) or fewer.")
     }
     return try Trainer(
       set, architecture: architecture, settings: trainerSettings, engine: try Engine(precision: settings.precision),
@@ -128,7 +129,8 @@ package struct Train {
     for fault in set.faults { observe(.leftOut(fault)) }
     for note in set.incomplete { observe(.warning(note)) }
     func sizes(_ members: [TrainingSet.Member]) -> String {
-      "\(members.reduce(0) { $0 + $1.scans.count + $1.slides.count }) scans of \(members.count) cases"
+      let scans = members.reduce(0) { $0 + $1.scans.count + $1.slides.count }
+      return "\(Count.of(scans, "scan")) of \(Count.of(members.count, "case"))"
     }
     observe(.notice("learning from \(sizes(set.training)); \(sizes(set.heldOut)) are held out"))
   }

@@ -1,6 +1,7 @@
 import Anomaly
 import ArgumentParser
 import Compute
+import Files
 import Foundation
 import Imaging
 import Logging
@@ -113,7 +114,7 @@ extension Analyze.Outcome {
       shard.map { "shard    \($0) of \(output); norma merge \(output) puts all together" }
         ?? "report   \(output)/index.html\nindex    \(output)/cases.sqlite",
       "cases    \(cases), \(flagged) flagged" + (unchanged > 0 ? ", \(unchanged) unchanged since the last run" : ""),
-      "scans    \(PageText.count(scans, "scan")) computed in \(PageText.duration(seconds)), \(failedScans) failed",
+      "scans    \(Count.of(scans, "scan")) computed in \(PageText.duration(seconds)), \(failedScans) failed",
       domain.map { "domain   \($0)" },
     ].compactMap { $0 }.joined(separator: "\n")
   }
