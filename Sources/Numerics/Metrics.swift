@@ -66,18 +66,4 @@ package enum Metrics {
       }
     }
   }
-
-  /// Dice coefficient of `scores >= threshold`; `nil` without positives.
-  package static func dice(scores: [Float], truth: [Bool], threshold: Float) -> Double? {
-    var hits = 0
-    var marked = 0
-    var positives = 0
-    for (score, truth) in zip(scores, truth) {
-      if truth { positives += 1 }
-      guard score >= threshold else { continue }
-      marked += 1
-      if truth { hits += 1 }
-    }
-    return positives == 0 ? nil : 2 * Double(hits) / Double(marked + positives)
-  }
 }

@@ -114,7 +114,29 @@ struct DomainShiftTests {
     let strange = Phantoms.study { $0.blurred(sigma: 2) }[0]
     #expect(Phantoms.shift.outcome(ofCase: strange)!.isFar)
     #expect(isShifted(Phantoms.shift.outcome(ofStudy: [strange])))
-    #expect(Phantoms.shift.outcome(ofStudy: [Phantoms.healthy[60]]) == .alike)
+    guard case .notTested(let reason) = Phantoms.shift.outcome(ofStudy: [Phantoms.healthy[60]]) else {
+      Issue.record("one case says nothing of its study")
+      return
+    }
+    #expect(reason.hasPrefix("1 case is too few to say anything of the study: "), "\(reason)")
+  }
+
+  /// From the least number on, and not before, a study in which every value lies beyond all known ones is told apart.
+  @Test func `the least number of cases that the tests can tell apart is the one that is stated`() throws {
+    let shift = Phantoms.shift
+    let least = try #require(shift.fewestTestable)
+    let known = shift.reference.training.count + shift.reference.heldOut.count
+    // 2 / binomial(n + m, m) for m cases beside n, for as many features as there are.
+    func smallest(_ m: Int) -> Double { (1...m).reduce(2) { $0 * Double($1) / Double(known + $1) } }
+    let features = Double(AppearanceFeature.all(channels: shift.reference.channels).count)
+    #expect(smallest(least) * features <= DomainShift.level && smallest(least - 1) * features > DomainShift.level)
+    func study(_ count: Int) -> [Appearance] { Array(Phantoms.healthy[60..<60 + count]) }
+    #expect(shift.outcome(ofStudy: study(least)) == .alike)
+    guard case .notTested(let reason) = shift.outcome(ofStudy: study(least - 1)) else {
+      Issue.record("\(least - 1) cases say nothing of their study")
+      return
+    }
+    #expect(reason.hasPrefix("\(least - 1) cases are too few ") && reason.hasSuffix(" of \(least) cases or more"))
   }
 
   @Test func `too few training cases give no test, and it is said why`() {

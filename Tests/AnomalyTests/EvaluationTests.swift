@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Foundation
 import Numerics
 import Testing
 
@@ -27,6 +28,20 @@ private func study(seed: UInt64, cases: Int = 30) -> [Evaluation.Scan] {
         caseName: "case \(k)", heat: heat, truth: truth,
         score: Double(truth.contains(true) ? 1.5 + random.normal() : random.normal()))
     }
+  }
+}
+
+extension Evaluation {
+  /// Both passes over scans that are held.
+  fileprivate static func figures(
+    of scans: [Scan], threshold: Double?, resamples: Int = 200, seed: UInt64 = 0
+  ) -> Figures {
+    var lesions = LesionHeat()
+    for scan in scans { lesions.add(scan) }
+    var evaluation = Evaluation(lesions, threshold: threshold)
+    for scan in scans { evaluation.add(scan) }
+    #expect(evaluation.isComplete)
+    return evaluation.figures(resamples: resamples, seed: seed)
   }
 }
 
@@ -130,5 +145,83 @@ struct EvaluationTests {
     let figures = Evaluation.figures(of: lone, threshold: nil)
     #expect(figures.scanAUROC == nil)
     #expect(figures.pixelAUROC?.value == 1)
+  }
+
+  /// The figures of all pixels in one ranking, whatever the ties, for few lesion pixels and for more than there are bins.
+  @Test(arguments: [(20, 1 << 20), (20, 8), (4000, 1 << 20), (4000, 64)])
+  func `figures are those of a ranking of all pixels`(lesionPixels: Int, levels: Int) throws {
+    var random = RandomGenerator(seed: UInt64(lesionPixels + levels))
+    let scans = (0..<10).map { k in
+      let truth = (0..<4000).map { k % 2 == 0 && $0 < lesionPixels / 5 }
+      let heat = truth.map { isLesion in
+        ((random.normal() + (isLesion ? 1 : 0)) * Float(levels)).rounded() / Float(levels)
+      }
+      return Evaluation.Scan(caseName: "case \(k / 2)", heat: heat, truth: truth, score: Double(heat.max()!))
+    }
+    func ranking(_ scans: [Evaluation.Scan]) -> Metrics.Ranking {
+      Metrics.Ranking(scores: scans.flatMap(\.heat), truth: scans.flatMap(\.truth))
+    }
+    let all = ranking(scans)
+    let figures = Evaluation.figures(of: scans, threshold: 1, resamples: 0)
+    #expect(close(figures.pixelAP, try #require(all.averagePrecision)))
+    #expect(close(figures.pixelAUROC, try #require(all.auroc)))
+    #expect(close(figures.bestDice, try #require(all.bestDice)))
+    let lesionScans = scans.filter { $0.truth.contains(true) }
+    #expect(close(figures.lesionScanAP, try #require(ranking(lesionScans).averagePrecision)))
+  }
+
+  /// By hand: at or above 0.7 lie 6 of the pixels, 3 of them among the 5 of the lesion.
+  @Test(
+    arguments: [
+      (0.7, 2.0 * 3 / (6 + 5)), (0.9, 2.0 * 1 / (1 + 5)), (2, 0), (-1, 2.0 * 5 / (12 + 5)),
+    ] as [(Double, Double)])
+  func `Dice counts what reaches the threshold`(threshold: Double, expected: Double) {
+    let one = scan(
+      "a", heat: [0.9, 0.8, 0.8, 0.7, 0.7, 0.7, 0.5, 0.5, 0.2, 0.2, -0.1, -0.1], lesion: [0, 1, 3, 7, 10], score: 1)
+    #expect(close(Evaluation.figures(of: [one], threshold: threshold, resamples: 0).diceAtThreshold, expected))
+  }
+
+  /// The study below has 250 MB of heat. What the evaluation holds is the lesions' heat and a count per place and bin.
+  @Test func `no heatmap is held: memory does not grow with healthy pixels`() throws {
+    var random = RandomGenerator(seed: 4)
+    let pixels = 1 << 15
+    let noise = (0..<pixels).map { _ in random.normal() }
+    let truth = (0..<pixels).map { $0 < 4 }
+    let none = [Bool](repeating: false, count: pixels)
+    func each(_ visit: (Evaluation.Scan) -> Void) {
+      for k in 0..<2000 {
+        let heat = noise.map { $0 + Float(k) / 2000 }
+        visit(
+          Evaluation.Scan(
+            caseName: "case \(k % 100)", heat: heat, truth: k % 10 == 0 ? truth : none, score: Double(k % 7)))
+      }
+    }
+    // Sets the largest resident size so far, in kB, to the present one.
+    try Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs"))
+    func largestResident() throws -> Int {
+      let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+      return try #require(status.firstMatch(of: /VmHWM:\s+([0-9]+) kB/).flatMap { Int($0.1) })
+    }
+    let before = try largestResident()
+    var lesions = Evaluation.LesionHeat()
+    each { lesions.add($0) }
+    var evaluation = Evaluation(lesions, threshold: 2)
+    each { evaluation.add($0) }
+    #expect(evaluation.isComplete)
+    // A tenth of the heat; 800 lesion pixels of 48 bytes and 100 cases of 24 KiB are a hundredth.
+    #expect(try largestResident() - before < 25_000)
+  }
+
+  @Test func `scans that change between the passes are noticed`() {
+    var lesions = Evaluation.LesionHeat()
+    for scan in tiny { lesions.add(scan) }
+    for changed in [
+      Array(tiny.dropFirst()), tiny + [scan("e", heat: [4], lesion: [0], score: 1)],
+      tiny.dropFirst() + [scan("a", heat: [9, 8.5, 1, 1, 1], lesion: [0, 1], score: 8)],
+    ] {
+      var evaluation = Evaluation(lesions, threshold: nil)
+      for scan in changed { evaluation.add(scan) }
+      #expect(!evaluation.isComplete)
+    }
   }
 }

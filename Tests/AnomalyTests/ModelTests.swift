@@ -239,7 +239,7 @@ struct ModelTests {
   ) throws {
     #expect(
       try message(setting: place, of: key, to: value)
-        == "model.safetensors: its preparation or calibration does not fit its 1 channels."
+        == "model.safetensors: its preparation or calibration does not fit its 1 channel."
         + " Copy the file again or train anew.")
   }
 

@@ -47,6 +47,24 @@ struct ScanReadingTests {
       ])
   }
 
+  @Test func `the first scan of a stack is read alone`() throws {
+    try folder.write((1...11).map { Self.image(Float($0)) }, as: "case/stack.tif")
+    let study = try Study(path: folder.path)
+    let first = try #require(study.firstScan(of: study.cases[0], reading: ScanReading()))
+    #expect(first.name == "stack-p001" && first.image == Self.image(1))
+    // A reader that stops is asked for no further page.
+    struct Enough: Error {}
+    var read: [String] = []
+    #expect(throws: Enough.self) {
+      try study.read(study.cases[0], reading: ScanReading()) {
+        read.append($0.name)
+        throw Enough()
+      }
+    }
+    #expect(read == ["stack-p001"])
+    #expect(study.firstScan(of: .init(name: "none", files: []), reading: ScanReading()) == nil)
+  }
+
   @Test func `the pages of a stack are numbered scans`() throws {
     try folder.write((1...11).map { Self.image(Float($0)) }, as: "case/stack.tif")
     let scans = try scans()

@@ -164,7 +164,7 @@ struct StudyTests {
     try touch("a/notes.txt", "a/scan.png", "tif", ".hidden.tif")
     #expect(
       message()
-        == "STUDY: none of its 3 files is a scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected."
+        == "STUDY: it holds 3 files and no scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected."
         + " Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.")
   }
 }

@@ -17,7 +17,7 @@ import Testing
   #expect(result.status == 1)
   #expect(
     result.errors
-      == "norma: study: none of its 1 files is a scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected. "
+      == "norma: study: it holds 1 file and no scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected. "
       + "Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.\n")
 }
 
@@ -27,7 +27,7 @@ import Testing
   let result = try Program.run("train", "study", "--output", "m.safetensors", in: folder)
   #expect(result.status == 1)
   #expect(
-    result.errors.contains("norma: study: none of the scans in 1 cases can be read; the first says: study/a.tif: "))
+    result.errors.contains("norma: study: none of the scans in 1 case can be read; the first says: study/a.tif: "))
 }
 
 @Test(

@@ -235,3 +235,13 @@ func `the report has its files`(name: String) throws {
     #expect(figures.count == 2 && figures[0]?["value"] as? Double == figures[1]?["value"] as? Double, "\(report)")
   }
 }
+
+@Test func `a report is evaluated from another folder than it was made in`() throws {
+  let batch = try Batch.shared.get()
+  let arguments = ["--masks", batch.folder.file("masks"), "--resamples", "0"]
+  let here = try Program.run(["evaluate", "report"] + arguments, in: batch.folder)
+  let elsewhere = try Program.run(["evaluate", batch.folder.file("report")] + arguments, in: try TemporaryFolder())
+  #expect(here.status == 0 && elsewhere.status == 0, "\(elsewhere.errors)")
+  #expect(!here.output.isEmpty && elsewhere.output == here.output)
+  #expect(here.output.contains("untrained intensity"))
+}

@@ -55,7 +55,7 @@ func `a report is exported in every format`(format: String, name: String) throws
   let none = try batch.export("--format", "mask", "--output", "none", "--case", "x")
   #expect(none.status == 1)
   #expect(
-    none.errors == "norma: report: none of its 3 cases has a name like 'x'. See their names with norma cases.\n")
+    none.errors == "norma: report: it has 3 cases and none with a name like 'x'. See their names with norma cases.\n")
   #expect(!batch.exists("none"))
 }
 

@@ -107,7 +107,7 @@ struct MPITests {
     #expect(few.status == 2)
     #expect(
       few.errors.components(
-        separatedBy: "norma was started as 2 processes, which share batches of 1 patches (--batch-size), and of 16 for "
+        separatedBy: "norma was started as 2 processes, which share batches of 1 patch (--batch-size), and of 16 for "
           + "the score; start 1 processes or fewer."
       ).count == 2, "\(few.errors)")
   }

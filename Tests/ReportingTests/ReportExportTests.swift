@@ -197,7 +197,7 @@ struct ReportExportTests {
     #expect(try study.names() == ["ill/1/s.geojson"])
     #expect(
       throws: NormaError(
-        subject: study.path, found: "none of its 3 cases has a name like 'x?'",
+        subject: study.path, found: "it has 3 cases and none with a name like 'x?'",
         remedy: "See their names with norma cases")
     ) { try study.export(.geojson, names: "x?") }
   }

@@ -61,6 +61,16 @@ struct WorkflowTests {
     #expect(evaluation.scans == 2 && evaluation.lesionScans == 1)
     #expect(evaluation.rows.first?.name == "norma")
 
+    try findAgain(analysis, training.output)
+
+    // A bright lesion is lighter than gray in the difference from the nearest healthy version, as in a report.
+    let generative = try GenerativeModel(path: training.output, seed: 0)
+    let ill = "\(folder)/patients/ill/scan.tif"
+    let difference = try Edit(generative, scan: ill, output: "\(folder)/restored").run(.restore).difference
+    let places = (0..<Self.edge * Self.edge).filter { isLesion($0 % Self.edge, $0 / Self.edge) }
+    let lesion = places.map { difference[$0 % Self.edge, $0 / Self.edge] }
+    #expect(difference.width == Self.edge && lesion.reduce(0, +) / Float(lesion.count) > 0.55)
+
     // A model that another scoring algorithm calibrated scores nothing, and is still shown.
     for (number, words) in [(1, "number 1"), (nil, "of an older norma, without a number")] {
       var old = trained.model
@@ -87,6 +97,35 @@ struct WorkflowTests {
       #expect(try !DescribeModels([training.output]).text.isEmpty)
       _ = try GenerativeModel(path: training.output, seed: 0)
     }
+  }
+
+  /// A report whose model or study has moved says which option names the new place.
+  private func findAgain(_ analysis: Analyze.Settings, _ model: String) throws {
+    func evaluate(_ model: String? = nil, _ study: String? = nil) throws {
+      var settings = Evaluate.Settings(report: analysis.output, masks: "\(folder)/masks")
+      settings.model = model
+      settings.study = study
+      settings.resamples = 0
+      _ = try Evaluate(settings).run()
+    }
+    let files = FileManager.default
+    try files.moveItem(atPath: model, toPath: model + ".moved")
+    var error = #expect(throws: NormaError.self) { try evaluate() }
+    #expect(error?.remedy == "Give the place of that model with --model" && error?.found.contains(model) == true)
+    try Data("other".utf8).write(to: URL(fileURLWithPath: model))
+    #expect(throws: NormaError.self) { try evaluate() }
+    error = #expect(throws: NormaError.self) { try evaluate(model) }
+    #expect(error?.found.hasPrefix("it is not the model that made ") == true)
+    try evaluate(model + ".moved")
+    try files.removeItem(atPath: model)
+    try files.moveItem(atPath: model + ".moved", toPath: model)
+
+    try files.moveItem(atPath: analysis.study, toPath: analysis.study + ".moved")
+    error = #expect(throws: NormaError.self) { try evaluate() }
+    #expect(error?.remedy == "Give the study's place with --study")
+    try evaluate(nil, analysis.study + ".moved")
+    try files.moveItem(atPath: analysis.study + ".moved", toPath: analysis.study)
+    try evaluate()
   }
 
   private static let edge = 64

@@ -84,8 +84,8 @@ package struct CasePictures {
             NormaError(
               subject: "\(study.path)/\(sources[index].path)",
               found:
-                "its case has \(readable.count) scans, which take about \(bytesPrepared / 1_000_000) MB together, more "
-                + "than --memory-limit leaves room for", remedy: "Raise the limit or divide the case")))
+                "its case has \(Count.of(readable.count, "scan")), which take about \(bytesPrepared / 1_000_000) MB "
+                + "together, more than --memory-limit leaves room for", remedy: "Raise the limit or divide the case")))
       }
       readable = []
     }

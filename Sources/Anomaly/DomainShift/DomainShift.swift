@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Numerics
 
@@ -10,8 +11,8 @@ import Numerics
 /// `level` *and* its distance is at least `leastDistance` even after any shift by the feature's `leastDifference`. The
 /// second condition keeps large studies from being told apart by trifles. If cases are drawn independently from one
 /// population, a study of that population is told apart with probability at most `level`. Cases of one patient are not
-/// independent; a patient should be a case. A study too small for any p-value to reach the level is told apart if every
-/// one of its cases is far out.
+/// independent; a patient should be a case. A study too small for any p-value to reach the level (`fewestTestable`) is
+/// told apart if every one of its cases is far out; otherwise nothing can be said of it.
 ///
 /// **Case.** A case's distance is the root mean square, over the features, of its deviations from a median, in robust
 /// standard deviations. Both are computed over the training study's cases and the case itself. This treats the case in
@@ -162,14 +163,27 @@ package struct DomainShift: Sendable {
 
   private func outcomeByCases(_ cases: [Appearance]) -> StudyOutcome {
     let outcomes = cases.compactMap(outcome(ofCase:))
-    guard !outcomes.isEmpty else {
-      let known = reference.training.count + reference.heldOut.count
-      return .notTested(
-        reason:
-          "\(cases.count) case\(cases.count == 1 ? " is" : "s are") too few to compare with \(known) training cases")
+    guard !outcomes.isEmpty, outcomes.allSatisfy(\.isFar) else {
+      return .notTested(reason: reasonToSayNothing(of: cases.count))
     }
-    guard outcomes.allSatisfy(\.isFar) else { return .alike }
     return .shifted(outcomes.map(\.differences).max { ($0.first?.distance ?? 0) < ($1.first?.distance ?? 0) } ?? [])
+  }
+
+  private func reasonToSayNothing(of cases: Int) -> String {
+    let known = Count.of(reference.training.count + reference.heldOut.count, "training case")
+    let few = Count.of(cases, "case is", "cases are")
+    guard let fewestTestable else { return "\(few) too few to compare with \(known)" }
+    return "\(few) too few to say anything of the study: beside \(known), tests at level "
+      + "\(Int((Self.level * 100).rounded())) % can tell apart only studies of \(Count.of(fewestTestable, "case")) or more"
+  }
+
+  /// Fewest cases of a study that the tests can tell apart: with fewer, the adjusted p-value of no feature reaches
+  /// `level`, however far the study lies from the training study. The smallest p-value of `m` cases among `n` is
+  /// `2 / binomial(n + m, m)`, times the number of features. `nil` if too few training cases are known for any test.
+  package var fewestTestable: Int? {
+    let known = features.indices.map { values(of: $0).count }.filter { $0 >= Self.fewestCases }
+    guard let most = known.max() else { return nil }
+    return (1...).first { KolmogorovSmirnov.smallestPValue(most, $0) * Double(known.count) <= Self.level }
   }
 
   private func values(of feature: Int) -> [Double] {
@@ -204,7 +218,7 @@ extension DomainShift {
   private static func list(_ differences: [Difference]) -> String {
     let shown = differences.prefix(3).map(\.sentence)
     let rest = differences.count - shown.count
-    let more = rest == 0 ? [] : ["\(rest) further feature\(rest == 1 ? " differs" : "s differ")"]
+    let more = rest == 0 ? [] : [Count.of(rest, "further feature differs", "further features differ")]
     let parts = shown + more
     return parts.count < 2 ? parts.joined() : parts.dropLast().joined(separator: ", ") + " and " + parts.last!
   }

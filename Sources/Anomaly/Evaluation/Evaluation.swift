@@ -1,8 +1,15 @@
-import Compute
 import Foundation
 import Numerics
 
 /// Detection figures of heatmaps against ground truth, with bootstrap confidence intervals over cases.
+///
+/// No heatmap is held. A figure changes only where the threshold passes the heat of a lesion pixel, so it is enough to
+/// know how many healthy pixels lie between those. Scans are therefore given twice: first to `LesionHeat`, which keeps
+/// the heat of lesion pixels, then to `add`, which counts all pixels between them. The figures are exact; those of the
+/// resamples count pixels in at most `mostBins` bins of equally many lesion pixels.
+///
+/// Memory grows by at most 48 bytes for every lesion pixel of the study and 24 KiB for every case, and not with the
+/// number of healthy pixels.
 package struct Evaluation: Sendable {
   /// One scan with its ground truth.
   package struct Scan: Sendable {
@@ -56,23 +63,163 @@ package struct Evaluation: Sendable {
     }
   }
 
-  /// - Parameters:
-  ///   - threshold: calibrated threshold of heatmaps; `nil` leaves out the Dice at the threshold.
-  ///   - resamples: how many times cases are drawn with replacement; 0 for no intervals.
-  package static func figures(
-    of scans: [Scan], threshold: Double?, resamples: Int = 200, seed: UInt64 = 0
-  ) -> Figures {
-    let heat = scans.flatMap(\.heat)
-    let truth = scans.flatMap(\.truth)
-    let pixels = Metrics.Ranking(scores: heat, truth: truth)
-    let lesionScans = scans.filter(\.hasLesion)
-    let inLesionScans = Metrics.Ranking(scores: lesionScans.flatMap(\.heat), truth: lesionScans.flatMap(\.truth))
-    let scanRanking = ranking(scans.map { ($0.score, $0.hasLesion) })
-    let caseRanking = ranking(caseScores(scans))
+  /// The heat of all lesion pixels, from the first pass over the scans.
+  package struct LesionHeat: Sendable {
+    fileprivate var values: [Float] = []
 
-    let resampled = Bootstrap(scans, heat: heat, threshold: threshold).resample(resamples, seed: seed)
-    func figure(_ value: Double?, _ key: KeyPath<Bootstrap.Draw, Double?>) -> Figure? {
-      guard let value else { return nil }
+    package init() {}
+
+    package mutating func add(_ scan: Scan) {
+      for (value, isLesion) in zip(scan.heat, scan.truth) where isLesion { values.append(value + 0) }  // -0 becomes 0
+    }
+  }
+
+  /// Pixels by their place among the lesion pixels' heat, from the highest down: place `2 i` is above heat `i` and below
+  /// heat `i - 1`, place `2 i + 1` is at heat `i`, and the last place is below all.
+  private struct Places: Sendable {
+    /// Number of lesion pixels and of healthy ones at each place.
+    var lesion: [Int]
+    var healthy: [Int]
+
+    init(_ count: Int) {
+      lesion = [Int](repeating: 0, count: count)
+      healthy = lesion
+    }
+
+    mutating func add(_ other: Places) {
+      for i in other.lesion.indices { lesion[i] += other.lesion[i] }
+      for i in other.healthy.indices { healthy[i] += other.healthy[i] }
+    }
+
+    /// Figures as scikit-learn defines them, see `Metrics.Ranking`; all pixels of a place are ties.
+    var figures: (ap: Double?, dice: Double?, auroc: Double?) {
+      let positives = lesion.reduce(0, +)
+      let negatives = healthy.reduce(0, +)
+      guard positives > 0 else { return (nil, nil, nil) }
+      var (tp, fp, ap, dice, area) = (0, 0, 0.0, 0.0, 0.0)
+      for i in lesion.indices where lesion[i] + healthy[i] > 0 {
+        area += Double(healthy[i]) * (Double(tp) + Double(lesion[i]) / 2)
+        tp += lesion[i]
+        fp += healthy[i]
+        ap += Double(lesion[i]) * Double(tp) / Double(tp + fp)
+        dice = max(dice, 2 * Double(tp) / Double(tp + fp + positives))
+      }
+      return (
+        ap / Double(positives), dice, negatives > 0 ? area / (Double(positives) * Double(negatives)) : nil
+      )
+    }
+  }
+
+  /// What is known of a case: its pixels by bin, where it has any, and its scans.
+  private struct CaseCounts: Sendable {
+    var all = Places(0)
+    /// Of the scans that have a lesion.
+    var lesionScans = Places(0)
+    /// True positives, marked pixels and positives at the calibrated threshold.
+    var atThreshold = (hits: 0, marked: 0, positives: 0)
+    var scans: [(score: Double, truth: Bool)] = []
+
+    mutating func add(_ isLesion: Bool, bin: Int, of bins: Int, inLesionScan: Bool) {
+      func count(_ numbers: inout [Int]) {
+        if numbers.isEmpty { numbers = [Int](repeating: 0, count: bins) }
+        numbers[bin] += 1
+      }
+      if isLesion { count(&all.lesion) } else { count(&all.healthy) }
+      guard inLesionScan else { return }
+      if isLesion { count(&lesionScans.lesion) } else { count(&lesionScans.healthy) }
+    }
+
+    /// A case is as abnormal as its most abnormal scan.
+    var score: (score: Double, truth: Bool) { (scans.map(\.score).max()!, scans.contains(where: \.truth)) }
+  }
+
+  /// Distinct heat of lesion pixels, from the highest down.
+  private let levels: [Float]
+  /// The bin of each place.
+  private let bins: [Int]
+  private let binCount: Int
+  private let threshold: Double?
+  private let expectedLesionPixels: Int
+  private var all: Places
+  private var lesionScans: Places
+  private var cases: [String: CaseCounts] = [:]
+  private var hasUnknownHeat = false
+
+  /// Most bins of a resample, and one for the pixels below all lesions.
+  private static let mostBins = 1024
+
+  /// - Parameters:
+  ///   - lesions: has been given all scans that `add` will be given.
+  ///   - threshold: calibrated threshold of heatmaps; `nil` leaves out the Dice at the threshold.
+  package init(_ lesions: LesionHeat, threshold: Double?) {
+    self.threshold = threshold
+    let sorted = lesions.values.sorted(by: >)
+    expectedLesionPixels = sorted.count
+    var levels: [Float] = []
+    var ranks: [Int] = []
+    for (rank, value) in sorted.enumerated() where levels.last != value {
+      levels.append(value)
+      ranks.append(rank)
+    }
+    self.levels = levels
+    let places = 2 * levels.count + 1
+    if places <= Self.mostBins + 1 {
+      bins = Array(0..<places)
+    } else {
+      bins = ranks.flatMap { rank in [Int](repeating: rank * Self.mostBins / sorted.count, count: 2) } + [Self.mostBins]
+    }
+    binCount = bins.last! + 1
+    all = Places(places)
+    lesionScans = all
+  }
+
+  /// Whether `add` has been given the scans that `LesionHeat` was; if not, the figures mean nothing.
+  package var isComplete: Bool { !hasUnknownHeat && all.lesion.reduce(0, +) == expectedLesionPixels }
+
+  package mutating func add(_ scan: Scan) {
+    let hasLesion = scan.hasLesion
+    var counts = cases[scan.caseName] ?? CaseCounts()
+    cases[scan.caseName] = nil
+    for (value, isLesion) in zip(scan.heat, scan.truth) {
+      let place = place(of: value)
+      if isLesion {
+        all.lesion[place] += 1
+        if place % 2 == 0 { hasUnknownHeat = true }
+      } else {
+        all.healthy[place] += 1
+        if hasLesion { lesionScans.healthy[place] += 1 }
+      }
+      counts.add(isLesion, bin: bins[place], of: binCount, inLesionScan: hasLesion)
+      guard let threshold else { continue }
+      let isMarked = value >= Float(threshold)
+      counts.atThreshold.positives += isLesion ? 1 : 0
+      counts.atThreshold.marked += isMarked ? 1 : 0
+      counts.atThreshold.hits += isMarked && isLesion ? 1 : 0
+    }
+    counts.scans.append((scan.score, hasLesion))
+    cases[scan.caseName] = counts
+  }
+
+  private func place(of value: Float) -> Int {
+    var (low, high) = (0, levels.count)
+    if let lowest = levels.last, value < lowest { low = high }
+    while low < high {
+      let middle = (low + high) / 2
+      if levels[middle] > value { low = middle + 1 } else { high = middle }
+    }
+    return low < levels.count && levels[low] == value ? 2 * low + 1 : 2 * low
+  }
+
+  /// - Parameter resamples: how many times cases are drawn with replacement; 0 for no intervals.
+  package func figures(resamples: Int = 200, seed: UInt64 = 0) -> Figures {
+    let cases = cases.sorted { $0.key < $1.key }.map(\.value)
+    let pixels = all.figures
+    var inLesionScans = lesionScans
+    inLesionScans.lesion = all.lesion
+    let exact = draw(cases, pixels: pixels, lesionScanAP: inLesionScans.figures.ap)
+    let resampled = resample(cases, resamples, seed: seed)
+    func figure(_ key: KeyPath<Draw, Double?>) -> Figure? {
+      guard let value = exact[keyPath: key] else { return nil }
       let draws = resampled.compactMap { $0[keyPath: key] }.sorted()
       // With too few defined resamples the spread is unknown.
       guard draws.count >= 20 else { return Figure(value: value, low: nil, high: nil) }
@@ -80,155 +227,55 @@ package struct Evaluation: Sendable {
       return Figure(value: value, low: quantile(0.025), high: quantile(0.975))
     }
     return Figures(
-      pixelAP: figure(pixels.averagePrecision, \.pixelAP), bestDice: figure(pixels.bestDice, \.bestDice),
-      diceAtThreshold: figure(
-        threshold.flatMap { Metrics.dice(scores: heat, truth: truth, threshold: Float($0)) }, \.diceAtThreshold),
-      pixelAUROC: figure(pixels.auroc, \.pixelAUROC),
-      lesionScanAP: figure(inLesionScans.averagePrecision, \.lesionScanAP),
-      scanAUROC: figure(scanRanking.auroc, \.scanAUROC), scanAP: figure(scanRanking.averagePrecision, \.scanAP),
-      caseAUROC: figure(caseRanking.auroc, \.caseAUROC))
+      pixelAP: figure(\.pixelAP), bestDice: figure(\.bestDice), diceAtThreshold: figure(\.diceAtThreshold),
+      pixelAUROC: figure(\.pixelAUROC), lesionScanAP: figure(\.lesionScanAP), scanAUROC: figure(\.scanAUROC),
+      scanAP: figure(\.scanAP), caseAUROC: figure(\.caseAUROC))
+  }
+
+  /// The figures of some cases, each as often as it was drawn.
+  private struct Draw {
+    var pixelAP: Double?
+    var bestDice: Double?
+    var diceAtThreshold: Double?
+    var pixelAUROC: Double?
+    var lesionScanAP: Double?
+    var scanAUROC: Double?
+    var scanAP: Double?
+    var caseAUROC: Double?
+  }
+
+  private func draw(
+    _ cases: [CaseCounts], pixels: (ap: Double?, dice: Double?, auroc: Double?), lesionScanAP: Double?
+  ) -> Draw {
+    var marked = (hits: 0, marked: 0, positives: 0)
+    for item in cases {
+      marked.hits += item.atThreshold.hits
+      marked.marked += item.atThreshold.marked
+      marked.positives += item.atThreshold.positives
+    }
+    let scanRanking = Self.ranking(cases.flatMap(\.scans))
+    return Draw(
+      pixelAP: pixels.ap, bestDice: pixels.dice,
+      diceAtThreshold: threshold != nil && marked.positives > 0
+        ? 2 * Double(marked.hits) / Double(marked.marked + marked.positives) : nil,
+      pixelAUROC: pixels.auroc, lesionScanAP: lesionScanAP, scanAUROC: scanRanking.auroc,
+      scanAP: scanRanking.averagePrecision, caseAUROC: Self.ranking(cases.map(\.score)).auroc)
+  }
+
+  private func resample(_ cases: [CaseCounts], _ count: Int, seed: UInt64) -> [Draw] {
+    var random = RandomGenerator(seed: seed)
+    return (0..<count).map { _ in
+      let drawn = cases.map { _ in cases[random.integer(below: cases.count)] }
+      var (all, lesionScans) = (Places(binCount), Places(binCount))
+      for item in drawn {
+        all.add(item.all)
+        lesionScans.add(item.lesionScans)
+      }
+      return draw(drawn, pixels: all.figures, lesionScanAP: lesionScans.figures.ap)
+    }
   }
 
   private static func ranking(_ pairs: [(score: Double, truth: Bool)]) -> Metrics.Ranking {
     Metrics.Ranking(scores: pairs.map { Float($0.score) }, truth: pairs.map(\.truth))
-  }
-
-  /// Scores of cases: a case is as abnormal as its most abnormal scan.
-  private static func caseScores(_ scans: [Scan]) -> [(score: Double, truth: Bool)] {
-    Dictionary(grouping: scans, by: \.caseName).sorted { $0.key < $1.key }.map { _, scans in
-      (scans.map(\.score).max()!, scans.contains(where: \.hasLesion))
-    }
-  }
-
-  /// Resamples cases. Pixels are counted in a few thousand bins of equal frequency, because sorting all pixels again
-  /// for each resample would take minutes. The point estimates above are exact.
-  private struct Bootstrap {
-    struct Draw {
-      var pixelAP: Double?
-      var bestDice: Double?
-      var diceAtThreshold: Double?
-      var pixelAUROC: Double?
-      var lesionScanAP: Double?
-      var scanAUROC: Double?
-      var scanAP: Double?
-      var caseAUROC: Double?
-    }
-
-    /// Counts of pixels from the highest bin down.
-    struct Histogram {
-      var lesion: [Int]
-      var healthy: [Int]
-
-      init(bins: Int) {
-        lesion = [Int](repeating: 0, count: bins)
-        healthy = lesion
-      }
-
-      mutating func add(_ other: Histogram) {
-        for i in lesion.indices {
-          lesion[i] += other.lesion[i]
-          healthy[i] += other.healthy[i]
-        }
-      }
-
-      var figures: (ap: Double?, dice: Double?, auroc: Double?) {
-        let positives = lesion.reduce(0, +)
-        let negatives = healthy.reduce(0, +)
-        guard positives > 0 else { return (nil, nil, nil) }
-        var (tp, fp, ap, dice, area) = (0, 0, 0.0, 0.0, 0.0)
-        for i in lesion.indices where lesion[i] + healthy[i] > 0 {
-          area += Double(healthy[i]) * (Double(tp) + Double(lesion[i]) / 2)
-          tp += lesion[i]
-          fp += healthy[i]
-          ap += Double(lesion[i]) * Double(tp) / Double(tp + fp)
-          dice = max(dice, 2 * Double(tp) / Double(tp + fp + positives))
-        }
-        return (
-          ap / Double(positives), dice, negatives > 0 ? area / (Double(positives) * Double(negatives)) : nil
-        )
-      }
-    }
-
-    struct CaseCounts {
-      var all: Histogram
-      var lesionScans: Histogram
-      /// True positives, marked pixels and positives at the calibrated threshold.
-      var atThreshold = (hits: 0, marked: 0, positives: 0)
-      var scans: [(score: Double, truth: Bool)] = []
-    }
-
-    private let cases: [CaseCounts]
-    private let bins: Int
-    private let hasThreshold: Bool
-
-    init(_ scans: [Scan], heat: [Float], threshold: Double?) {
-      // Bin edges lie at ranks that grow geometrically from the top, because the few high scores decide the figures.
-      let sorted = heat.sorted(by: >)
-      var edges: [Float] = []
-      var rank = 1.0
-      while Int(rank) < sorted.count {
-        if edges.last != sorted[Int(rank)] { edges.append(sorted[Int(rank)]) }
-        rank = max(rank + 1, rank * 1.004)
-      }
-      let bins = edges.count + 1
-      func bin(_ value: Float) -> Int {
-        var (low, high) = (0, edges.count)
-        while low < high {
-          let middle = (low + high) / 2
-          if edges[middle] > value { low = middle + 1 } else { high = middle }
-        }
-        return low
-      }
-      cases = Dictionary(grouping: scans, by: \.caseName).sorted { $0.key < $1.key }.map { _, scans in
-        var counts = CaseCounts(all: Histogram(bins: bins), lesionScans: Histogram(bins: bins))
-        for scan in scans {
-          var own = Histogram(bins: bins)
-          for (value, truth) in zip(scan.heat, scan.truth) {
-            let i = bin(value)
-            if truth { own.lesion[i] += 1 } else { own.healthy[i] += 1 }
-            guard let threshold else { continue }
-            if truth { counts.atThreshold.positives += 1 }
-            guard value >= Float(threshold) else { continue }
-            counts.atThreshold.marked += 1
-            if truth { counts.atThreshold.hits += 1 }
-          }
-          counts.all.add(own)
-          if scan.hasLesion { counts.lesionScans.add(own) }
-          counts.scans.append((scan.score, scan.hasLesion))
-        }
-        return counts
-      }
-      self.bins = bins
-      hasThreshold = threshold != nil
-    }
-
-    func resample(_ count: Int, seed: UInt64) -> [Draw] {
-      var random = RandomGenerator(seed: seed)
-      return (0..<count).map { _ in
-        var all = Histogram(bins: bins)
-        var lesionScans = all
-        var marked = (hits: 0, marked: 0, positives: 0)
-        var scans: [(score: Double, truth: Bool)] = []
-        var caseScores: [(score: Double, truth: Bool)] = []
-        for _ in cases {
-          let drawn = cases[random.integer(below: cases.count)]
-          all.add(drawn.all)
-          lesionScans.add(drawn.lesionScans)
-          marked.hits += drawn.atThreshold.hits
-          marked.marked += drawn.atThreshold.marked
-          marked.positives += drawn.atThreshold.positives
-          scans += drawn.scans
-          caseScores.append((drawn.scans.map(\.score).max()!, drawn.scans.contains(where: \.truth)))
-        }
-        let pixels = all.figures
-        let scanRanking = Evaluation.ranking(scans)
-        return Draw(
-          pixelAP: pixels.ap, bestDice: pixels.dice,
-          diceAtThreshold: hasThreshold && marked.positives > 0
-            ? 2 * Double(marked.hits) / Double(marked.marked + marked.positives) : nil,
-          pixelAUROC: pixels.auroc, lesionScanAP: lesionScans.figures.ap, scanAUROC: scanRanking.auroc,
-          scanAP: scanRanking.averagePrecision, caseAUROC: Evaluation.ranking(caseScores).auroc)
-      }
-    }
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The most abnormal values of a scan, measured with one score.
@@ -76,15 +77,16 @@ package struct Calibration: Codable, Sendable, Equatable {
   ///   - others: number of scans in the study that were held whole.
   package func mismatch(slides: Int, others: Int) -> String? {
     let known = self.slides ?? 0
-    func warning(_ count: Int, _ kind: String, _ other: String) -> String {
-      "\(count) \(kind) \(count == 1 ? "was" : "were") scored by a model that was calibrated on \(other): "
+    func warning(_ scored: String, _ other: String) -> String {
+      "\(scored) scored by a model that was calibrated on \(other): "
         + "p-values and flags say little. Train on scans of one size."
     }
     if slides > 0, known < scanScores.count {
-      return warning(slides, slides == 1 ? "slide" : "slides", "scans that are held whole")
+      return warning(Count.of(slides, "slide was", "slides were"), "scans that are held whole")
     }
     if others > 0, known > 0 {
-      return warning(others, others == 1 ? "scan that is held whole" : "scans that are held whole", "slides")
+      return warning(
+        Count.of(others, "scan that is held whole was", "scans that are held whole were"), "slides")
     }
     return nil
   }

@@ -1,3 +1,5 @@
+import Files
+
 /// Tells whether a network's latents still carry anything about the scans.
 ///
 /// A latent channel is active where the mean of its posterior varies from patch to patch by more than `leastActivity`

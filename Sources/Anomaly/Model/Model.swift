@@ -160,7 +160,9 @@ package struct Model: Sendable {
         !$0.caseScores.isEmpty && (0...1 << 30).contains($0.minimumRegionArea)
       }), domain?.fits(channels: c) ?? true,
       latents?.fits(channels: architecture.latents.reduce(0, +)) ?? true, record.spread.map({ $0.count == c }) ?? true
-    else { throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(c) channels") }
+    else {
+      throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(Count.of(c, "channel"))")
+    }
     let latentCounts = architecture.latents
     guard record.divergences.map(\.count) == latentCounts,
       record.activity.map({ $0.map(\.count) == latentCounts }) ?? true,

@@ -1,4 +1,5 @@
 import Compute
+import Files
 import Numerics
 
 /// A patch-level convolutional variational autoencoder with a latent at every resolution.
@@ -61,7 +62,7 @@ package final class VAE {
 
     /// A sentence that says which of these numbers is not supported; `nil` if all are.
     package var fault: String? {
-      if channels < 1 || channels > 64 { return "\(channels) channels; 1 to 64 are supported" }
+      if channels < 1 || channels > 64 { return "\(Count.of(channels, "channel")); 1 to 64 are supported" }
       if blockSize < 1 || blockSize > 8 { return "blocks of \(blockSize) pixels; 1 to 8 are supported" }
       if widths.isEmpty || widths.count > 6 || widths.contains(where: { $0 % 8 != 0 || $0 < 8 || $0 > 512 }) {
         return "stage widths \(widths); 1 to 6 multiples of 8 up to 512 are supported"

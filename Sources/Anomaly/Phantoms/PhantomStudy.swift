@@ -90,7 +90,7 @@ package struct PhantomStudy: Sendable {
     if files.fileExists(atPath: path, isDirectory: &isFolder), !isOurs {
       let others = (try? files.contentsOfDirectory(atPath: path)) ?? []
       guard isFolder.boolValue, others.isEmpty else {
-        let held = others.count == 1 ? "1 file that is" : "\(others.count) files that are"
+        let held = Count.of(others.count, "file that is", "files that are")
         let found = isFolder.boolValue ? "the folder holds \(held) no phantom study" : "this is a file"
         throw NormaError(
           subject: path, found: "\(found); a folder that is new, empty or an earlier phantom study was expected",

@@ -104,7 +104,7 @@ extension ScanReading {
         NormaError(
           subject: file.path,
           found:
-            "it has \(level.channels) channel\(level.channels == 1 ? "" : "s"), the model was trained on \(channels)",
+            "it has \(Count.of(level.channels, "channel")), the model was trained on \(channels)",
           remedy: "Analyze it with a model of its own kind"))
     }
     do throws(NormaError) {
@@ -151,7 +151,7 @@ extension ScanReading {
         NormaError(
           subject: path,
           found:
-            "it has \(levels.count) level\(levels.count == 1 ? "" : "s"), level \(level) was asked for; 0 is the largest",
+            "it has \(Count.of(levels.count, "level")), level \(level) was asked for; 0 is the largest",
           remedy: "Choose another --level"))
     }
     return levels[level]
@@ -270,8 +270,8 @@ extension Study {
           ScanFault(
             NormaError(
               subject: full,
-              found: "all of its \(tiff.pages.count) pages are thumbnails, labels or masks; a full-resolution page was "
-                + "expected", remedy: "Export the scan itself"))))
+              found: "it has \(Count.of(tiff.pages.count, "page")) and no scan, only thumbnails, "
+                + "labels or masks; a full-resolution page was expected", remedy: "Export the scan itself"))))
     }
     // All pages that cannot be found are reported as one scan.
     let stacked = tiff.scans.count > 1 || tiff.defect != nil

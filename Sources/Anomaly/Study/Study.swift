@@ -64,7 +64,7 @@ package struct Study: Sendable {
     let scans = walk.files.filter(isScan)
     guard !scans.isEmpty else {
       let others = walk.files.count
-      let found = others == 0 ? "the folder holds no files" : "none of its \(others) files is a scan"
+      let found = others == 0 ? "the folder holds no files" : "it holds \(Count.of(others, "file")) and no scan"
       throw NormaError(
         subject: path, found: "\(found); files ending in .\(Self.endings.joined(separator: ", .")) were expected",
         remedy: "Give a folder with STUDY/CASE/*.tif or STUDY/*.tif")

@@ -1,3 +1,5 @@
+import Files
+
 /// Tells from the losses whether training has diverged and will not recover by itself.
 ///
 /// A single bad step does not count: its gradient is skipped where it is not finite, and clipped where it is. Several
@@ -35,7 +37,7 @@ package struct DivergenceWatch: Codable, Sendable, Equatable {
     guard loss.isFinite, gradientNorm.isFinite else {
       failures += 1
       return failures < Self.bearableFailures
-        ? nil : "the loss or its gradient was not a finite number \(failures) steps in a row"
+        ? nil : "the loss or its gradient was not a finite number \(Count.of(failures, "step")) in a row"
     }
     failures = 0
     let known = mean ?? abs(loss)
@@ -44,7 +46,8 @@ package struct DivergenceWatch: Codable, Sendable, Equatable {
     guard !Self.isExplosion(loss, after: lowestMean) else {
       explosions += 1
       return explosions < Self.bearableExplosions
-        ? nil : "the loss was more than \(Int(Self.explosion)) times its running mean \(explosions) steps in a row"
+        ? nil
+        : "the loss was more than \(Int(Self.explosion)) times its running mean \(Count.of(explosions, "step")) in a row"
     }
     explosions = 0
     mean = Self.keep * known + (1 - Self.keep) * abs(loss)

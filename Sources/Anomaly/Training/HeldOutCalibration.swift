@@ -1,4 +1,5 @@
 import Compute
+import Files
 import Foundation
 import Numerics
 import Threads
@@ -52,8 +53,8 @@ struct HeldOutCalibration {
   var warning: String? {
     guard cases < Self.fewestCases else { return nil }
     let smallest = (100 / Double(cases + 1)).rounded()
-    return "Calibrated on \(cases) held-out cases: no case can be flagged at a false-positive rate below "
-      + "\(Int(smallest)) %. \(Self.fewestCases) held-out cases are needed for 5 %."
+    return "Calibrated on \(Count.of(cases, "held-out case")): no case can be flagged at a false-positive rate below "
+      + "\(Int(smallest)) %. \(Count.of(Self.fewestCases, "held-out case")) are needed for 5 %."
   }
 
   /// - Parameter maps: the network's maps of all views of the held-out cases, in order.

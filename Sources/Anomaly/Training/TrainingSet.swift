@@ -111,7 +111,7 @@ package struct TrainingSet: Sendable {
               ScanFault(
                 NormaError(
                   subject: "\(study.path)/\(scan.path)",
-                  found: "it has \(content.channels) channels, the scans before it have \(expected)",
+                  found: "it has \(Count.of(content.channels, "channel")), the scans before it have \(expected)",
                   remedy: "Train on scans of one kind")))
             continue
           }
@@ -131,8 +131,9 @@ package struct TrainingSet: Sendable {
         throw NormaError(
           subject: study.path,
           found:
-            "its first \(index + 1) of \(study.cases.count) cases take \(bytes / 1_000_000) MB as they are read, more "
-            + "than --memory-limit leaves room for", remedy: "Raise the limit, or train on fewer or smaller scans")
+            "its first \(index + 1) of \(Count.of(study.cases.count, "case")) take \(bytes / 1_000_000) MB as they are "
+            + "read, more than --memory-limit leaves room for",
+          remedy: "Raise the limit, or train on fewer or smaller scans")
       }
       if !source.isEmpty { sources.append(source) }
       progress(index + 1, study.cases.count)
@@ -141,20 +142,22 @@ package struct TrainingSet: Sendable {
       throw NormaError(
         subject: study.path,
         found:
-          "none of the scans in \(study.cases.count) cases can be read; the first says: \(faults.first?.description ?? "nothing")",
+          "none of the scans in \(Count.of(study.cases.count, "case")) can be read; the first says: "
+          + (faults.first?.description ?? "nothing"),
         remedy: "Give a study of readable TIFF scans")
     }
     if let weights = settings.channelWeights, weights.count != channels {
       throw NormaError(
         subject: study.path,
-        found: "its scans have \(channels) channels, --channel-weights or the preset gives \(weights.count) numbers",
+        found: "its scans have \(Count.of(channels, "channel")), --channel-weights or the preset gives "
+          + "\(weights.count) numbers",
         remedy: "Give one number a channel, or another --preset")
     }
     if let needed = settings.normalization.neededChannels, needed != channels {
       throw NormaError(
         subject: study.path,
         found:
-          "its scans have \(channels) channel\(channels == 1 ? "" : "s"), the normalization of stained slides needs "
+          "its scans have \(Count.of(channels, "channel")), the normalization of stained slides needs "
           + "\(needed)", remedy: "Choose another --normalization or --preset")
     }
     var preparation = Preparation(
@@ -219,7 +222,7 @@ package struct TrainingSet: Sendable {
     guard real.count >= 2 else {
       throw NormaError(
         subject: study.path,
-        found: "\(real.count) case\(real.count == 1 ? "" : "s") with tissue in it; at least 2 are needed, "
+        found: "\(Count.of(real.count, "case")) with tissue in it; at least 2 are needed, "
           + "one to learn from and one to calibrate on, and 40 or more are recommended",
         remedy: (faults.first.map { "\($0)" } ?? empty.first.map { "\($1[0]): \($0)" })
           .map { "Add healthy cases; the first that was left out says: \($0)" } ?? "Add healthy cases")

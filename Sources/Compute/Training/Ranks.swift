@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Threads
 
@@ -56,7 +57,7 @@ package final class Ranks {
     guard announced > 1 else { return nil }
     let ranks = Ranks(try MPI())
     guard ranks.count == announced else {
-      throw MPI.Fault(description: "it connects \(ranks.count) of \(announced) processes")
+      throw MPI.Fault(description: "it connects \(ranks.count) of \(Count.of(announced, "process", "processes"))")
     }
     try ranks.meet()
     ranks.shareProcessors(environment)

@@ -1,4 +1,5 @@
 internal import COpenJPEG
+import Files
 
 /// Decodes JPEG 2000 tiles and strips, which libtiff does not decode. Source: ISO/IEC 15444-1, annexes A and I.
 enum JPEG2000 {
@@ -95,7 +96,8 @@ enum JPEG2000 {
     let (tileWidth, tileHeight) = (number(24), number(28))
     guard tileWidth > 0, tileHeight > 0 else { return ": its tiles are empty" }
     let tiles = ((number(8) - number(32)) / tileWidth + 1) * ((number(12) - number(36)) / tileHeight + 1)
-    return (0...mostTiles).contains(tiles) ? nil : ": it is cut into \(tiles) tiles; up to \(mostTiles) are expected"
+    return (0...mostTiles).contains(tiles)
+      ? nil : ": it is cut into \(Count.of(tiles, "tile")); up to \(mostTiles) are expected"
   }
 
   private static func interleave(

@@ -43,7 +43,7 @@ extension TIFFFile {
     guard level.pages.count == 1 || (!isOverflown && pixels <= 4 * limits.maximumPixels / max(level.channels, 1)) else {
       throw NormaError(
         .limitExceeded, subject: path, page: level.pages[0],
-        found: "\(area.width)x\(area.height) pixels of \(level.channels) channels are declared; up to "
+        found: "\(area.width)x\(area.height) pixels of \(Count.of(level.channels, "channel")) are declared; up to "
           + "\(4 * limits.maximumPixels) samples are allowed", remedy: "Raise the limit or crop the scan")
     }
     var parts: [Image] = []

@@ -184,7 +184,8 @@ package final class TIFFFile {
 
   private static func tooMany(_ handle: TIFFHandle, _ limits: TIFFLimits) -> NormaError {
     NormaError(
-      .limitExceeded, subject: handle.path, found: "the file has more than \(limits.maximumPages) pages, the limit",
+      .limitExceeded, subject: handle.path,
+      found: "the file has more than \(Count.of(limits.maximumPages, "page")), the limit",
       remedy: "Split it")
   }
 

@@ -118,7 +118,7 @@ struct TIFFDecoder {
     guard channels <= max(4, 4 * limits.maximumPixels / max(pixels, 1)) else {
       throw failure(
         .limitExceeded,
-        "\(region.width)x\(region.height) pixels of \(channels) channels are declared;"
+        "\(region.width)x\(region.height) pixels of \(Count.of(channels, "channel")) are declared;"
           + " up to \(4 * limits.maximumPixels) samples are allowed",
         "Raise the limit or crop the scan")
     }

@@ -1,4 +1,5 @@
 internal import CTIFF
+import Files
 
 /// A page's tags, read before anything is decoded.
 package struct TIFFPage: Sendable {
@@ -78,7 +79,7 @@ package struct TIFFPage: Sendable {
   package var layoutDescription: String {
     let pieces =
       switch layout {
-      case .strips(let rows): "strips of \(rows) rows"
+      case .strips(let rows): "strips of \(Count.of(rows, "row"))"
       case .tiles(let width, let height): "tiles of \(width)x\(height)"
       }
     return isPlanar ? pieces + ", separate planes" : pieces

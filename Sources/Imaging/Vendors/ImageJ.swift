@@ -1,3 +1,5 @@
+import Files
+
 /// Stacks from ImageJ and Fiji.
 ///
 /// Recognized by the first page's description, which begins with "ImageJ=". It states how many planes there are and how
@@ -29,7 +31,7 @@ struct ImageJ: Vendor {
   func arrangeScans(of file: inout TIFFStructure) {
     let (chained, images, channels) = (file.chained, description.images, description.channels)
     if images > chained {
-      file.lack = "ImageJ noted \(images) images in it, \(chained) can be found"
+      file.lack = "ImageJ noted \(Count.of(images, "image")) in it, \(chained) can be found"
     }
     guard channels > 1, chained % channels == 0, chained == images else { return }
     for first in stride(from: 1, through: chained, by: channels) {

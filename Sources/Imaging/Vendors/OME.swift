@@ -1,3 +1,5 @@
+import Files
+
 /// OME-TIFF, which Bio-Formats and most microscopy programs write.
 ///
 /// Recognized by OME-XML in the first page's description. The XML states which pages are the channels of which slice,
@@ -29,7 +31,8 @@ struct OME: Vendor {
       for (_, slice) in slices {
         let ordered = slice.sorted { ($0.c, $0.page) < ($1.c, $1.page) }
         guard ordered.count == series.pagesPerPlane, ordered.enumerated().allSatisfy({ $0 == $1.c }) else {
-          file.lack = "its OME-XML describes \(series.pagesPerPlane) channels a slice, of which some have no page"
+          let channels = Count.of(series.pagesPerPlane, "channel")
+          file.lack = "its OME-XML describes \(channels) a slice, of which some have no page"
           continue
         }
         file.join(ordered.map { $0.page + 1 }, names: names.count == series.sizeC ? names : [])

@@ -21,7 +21,7 @@ package struct ExportSelection: Sendable {
     let named = names.map { glob in all.filter { glob.matches($0.name) } } ?? all
     if let names, named.isEmpty {
       throw NormaError(
-        subject: report, found: "none of its \(all.count) cases has a name like '\(names.pattern)'",
+        subject: report, found: "it has \(Count.of(all.count, "case")) and none with a name like '\(names.pattern)'",
         remedy: "See their names with norma cases")
     }
     rows = named.filter { $0.flagged || !flaggedOnly }

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import Imaging
 
@@ -64,7 +65,7 @@ struct ImageJExport {
       guard ImageJStackWriter.canHold(width: stack.width, height: stack.height, images: heatmaps.count) else {
         throw ScanFault.heatmap(
           heatmaps[0].path,
-          "\(stack.width)x\(stack.height) pixels on \(heatmaps.count) page\(heatmaps.count == 1 ? "" : "s") were "
+          "\(stack.width)x\(stack.height) pixels on \(Count.of(heatmaps.count, "page")) were "
             + "found; up to \(ImageJStackWriter.mostPixels) pixels fit a file that ImageJ reads",
           remedy: "Analyze the scan at a smaller level, or open its heatmap with Bio-Formats")
       }

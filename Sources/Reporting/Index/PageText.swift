@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The text of numbers and verdicts on pages and in tables.
@@ -29,8 +30,6 @@ package enum PageText {
     return "\(s) s"
   }
 
-  /// A count with its noun: `1 scan`, `2 scans`.
-  package static func count(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
 
   /// An area in mm², in µm² if it is below 0.01 mm², or in pixels if the pixel size is unknown.
   static func area(pixels: Int, squareMillimeters: Double?) -> String {

@@ -13,6 +13,9 @@ package struct RunRecord: Codable, Sendable, Equatable {
   package var studyFolder: String?
   /// File of the model, as given on the command line.
   package var model: String
+  /// The same two paths made absolute, so that both are found from another folder; `nil` in reports of an older norma.
+  package var absoluteStudy: String?
+  package var absoluteModel: String?
   package var modelSHA256: String
   package var trainingCases: Int
   package var heldOutCases: Int
@@ -60,6 +63,8 @@ package struct RunRecord: Codable, Sendable, Equatable {
     self.study = study
     studyFolder = FilePath.resolved(study)
     self.model = model
+    absoluteStudy = URL(fileURLWithPath: study).standardizedFileURL.path
+    absoluteModel = URL(fileURLWithPath: model).standardizedFileURL.path
     self.modelSHA256 = modelSHA256
     trainingCases = record.trainingCases
     heldOutCases = record.heldOutCases.count
@@ -82,14 +87,16 @@ package struct RunRecord: Codable, Sendable, Equatable {
   /// The record as lines for a reader.
   package var facts: [ProvenanceFact] {
     let weights = channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
-    let trained = "\(trainingCases) cases, \(heldOutCases) held out; \(trainingSteps) steps, seed \(trainingSeed)"
+    let trained =
+      "\(Count.of(trainingCases, "case")), \(heldOutCases) held out; \(Count.of(trainingSteps, "step")), "
+      + "seed \(trainingSeed)"
     let lines: [(String, String?)] = [
       ("norma", toolVersion), ("Study", study), ("Model file", model), ("Model SHA-256", modelSHA256),
       ("Trained on", trained), ("Learned", knowledge?.summary), ("Training set SHA-256", trainingSetSHA256),
       ("Normalization", normalization),
       ("Score", "\(members); \(weights ?? "any direction"), \(polarity.rawValue)"),
       ("Command", command?.joined(separator: " ")), ("Precision", precision.rawValue),
-      ("Compute", "\(compute), \(threads) threads"),
+      ("Compute", "\(compute), \(Count.of(threads, "thread"))"),
       ("Shards", shards.map { "\($0.found) of \($0.count), merged" }), ("Started", startedAt),
       ("Computed again", recomputed?.joined(separator: " ")), ("Domain shift", domain),
       ("Duration", seconds.map { PageText.duration($0) }),

@@ -1,3 +1,4 @@
+import Files
 import Anomaly
 import Foundation
 
@@ -11,11 +12,11 @@ package enum VerdictText {
   /// `Not examined: 3 of 203 scans (1 failed, 2 with nothing to score) and 1 of 16 cases. Of the others: ...`
   static func headline(_ counts: StudyCounts, rate: Double) -> String {
     guard counts.examinedScans > 0 else {
-      return "Nothing was examined: of \(PageText.count(counts.scans, "scan")) \(gaps(counts))"
+      return "Nothing was examined: of \(Count.of(counts.scans, "scan")) \(gaps(counts))"
     }
     let flagged =
-      "\(counts.flaggedScans) of \(PageText.count(counts.examinedScans, "scan")) flagged in \(counts.flaggedCases) of "
-      + "\(PageText.count(counts.examinedCases, "case")) at a false-positive rate of \(PageText.percent(rate))"
+      "\(counts.flaggedScans) of \(Count.of(counts.examinedScans, "scan")) flagged in \(counts.flaggedCases) of "
+      + "\(Count.of(counts.examinedCases, "case")) at a false-positive rate of \(PageText.percent(rate))"
     guard counts.examinedScans < counts.scans else { return flagged }
     let cases = counts.unexaminedCases == 0 ? "" : " and \(counts.unexaminedCases) of \(counts.cases) cases"
     return "Not examined: \(counts.scans - counts.examinedScans) of \(counts.scans) scans (\(gaps(counts)))\(cases). "
@@ -51,8 +52,8 @@ package enum VerdictText {
     // The p-value is not shown as a share: it counts the case itself, so it is never 0.
     return words
       + (higher == 0
-        ? "none of \(PageText.count(healthy.count, "healthy case")) scores as high"
-        : "\(higher) of \(PageText.count(healthy.count, "healthy case")) "
+        ? "none of \(Count.of(healthy.count, "healthy case")) scores as high"
+        : "\(higher) of \(Count.of(healthy.count, "healthy case")) "
           + "\(higher == 1 ? "scores" : "score") as high")
   }
 

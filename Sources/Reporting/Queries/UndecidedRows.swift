@@ -23,7 +23,7 @@ package struct UndecidedRows: Sendable, Equatable {
     let reasons = fields.filter { $0.count > 0 }.map { field in
       "\(field.count) without \(field.name)" + (field.why.map { " (\($0))" } ?? "")
     }
-    return "\(count) of \(PageText.count(all, noun)) cannot be compared and \(count == 1 ? "is" : "are") not listed: "
+    return "\(count) of \(Count.of(all, noun)) cannot be compared and \(count == 1 ? "is" : "are") not listed: "
       + reasons.joined(separator: ", ") + "."
   }
 

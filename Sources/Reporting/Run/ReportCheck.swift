@@ -48,7 +48,7 @@ package struct ReportCheck: Sendable {
     findUnknownFiles()
     if unhashed > 0 {
       notes.append(
-        "\(path): \(unhashed) heatmap\(unhashed == 1 ? " was" : "s were") recorded by an older norma without a digest; "
+        "\(path): \(Count.of(unhashed, "heatmap was", "heatmaps were")) recorded by an older norma without a digest; "
           + "whether they were altered cannot be told.")
     }
   }

@@ -26,7 +26,7 @@ extension ReportFolder {
     }
     let dropped = try drop(keepingReviews: !isOther, sharing: sharing)
     return "\(indexFolder): started anew, since \(differences.joined(separator: "; ")). What it held, "
-      + "\(PageText.count(dropped.cases, "case")) and \(PageText.count(dropped.reviews, "review")), is kept in "
+      + "\(Count.of(dropped.cases, "case")) and \(Count.of(dropped.reviews, "review")), is kept in "
       + "\(dropped.copy)\(dropped.reviews > 0 && !isOther ? "; the reviews are in the report too" : "")."
   }
 

@@ -41,7 +41,7 @@ extension Report {
       cases[(isOther ? ["the model is another one"] : changes).joined(separator: "; "), default: 0] += count
     }
     return cases.sorted { $0.key < $1.key }.map { reason, count in
-      "\(PageText.count(count, "case")) \(count == 1 ? "is" : "are") computed again: \(reason)."
+      "\(Count.of(count, "case")) \(count == 1 ? "is" : "are") computed again: \(reason)."
     }
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Anomaly
 import Foundation
 
@@ -86,7 +87,7 @@ struct CasePage {
       review: record.review.map(ReviewWords.init),
       failures: sections.filter { $0.scan.status == .failed }.map(\.section),
       blanks: sections.filter { $0.scan.status == .empty }.map(\.section),
-      blankTitle: PageText.count(row.emptyScanCount, "scan"),
+      blankTitle: Count.of(row.emptyScanCount, "scan"),
       stack: scored.count < 2
         ? nil
         : worst.map {

@@ -151,21 +151,20 @@ package struct ModelPage {
     guard subject.model.record.knowledge.warnings.isEmpty else { return "Has not learned enough; see the warnings" }
     let dimensions = subject.model.latentDimensions
     let active = dimensions.count(where: \.isActive)
-    return "\(active) of \(dimensions.count) latent channels in use"
-  }
+    return "\(active) of \(Count.of(dimensions.count, "latent channel")) in use"\n  }
 
   private static func facts(_ models: [Model]) -> [Row] {
     func row(_ name: String, _ value: (Model) -> String) -> Row { Row(name: name, values: models.map(value)) }
     return [
       row("Trained on") {
-        "\($0.record.trainingCases) cases, \($0.record.heldOutCases.count) held out"
+        "\(Count.of($0.record.trainingCases, "case")), \($0.record.heldOutCases.count) held out"
       },
       row("Training") {
-        "\(PageText.number($0.record.minutes, digits: 1)) min, \($0.record.steps) steps, the score \($0.record.scoreSteps)"
+        "\(PageText.number($0.record.minutes, digits: 1)) min, \(Count.of($0.record.steps, "step")), the score \($0.record.scoreSteps)"
       },
       row("Seed, precision") { "\($0.record.seed), \(($0.record.precision ?? .float32).rawValue)" },
       row("Scans") {
-        "\(PageText.count($0.preparation.channels, "channel")), \($0.preparation.gridDescription)"
+        "\(Count.of($0.preparation.channels, "channel")), \($0.preparation.gridDescription)"
       },
       row("Normalization") {
         "\($0.preparation.normalization.method), by \($0.preparation.normalization.scope.rawValue)"
@@ -234,7 +233,7 @@ package struct ModelPage {
           activity: d.activity.map { PageText.number($0, digits: 3) } ?? "–", isActive: d.isActive)
       },
       latentVerdict: warning
-        ?? "No collapse: \(dimensions.count(where: \.isActive)) of \(dimensions.count) channels say something about a patch.",
+        ?? "No collapse: \(dimensions.count(where: \.isActive)) of \(Count.of(dimensions.count, "channel")) say something about a patch.",
       calibration: calibration(model, rate: rate), maps: maps(of: model),
       mapLabel: mapLabel(of: model), samples: subject.samples,
       strips: subject.strips,
@@ -264,7 +263,8 @@ package struct ModelPage {
         title: title, points: points.joined(separator: " "), first: "step \(known[0].step)",
         last: "step \(known.last!.step)",
         low: text(low), high: text(high),
-        label: "\(title): from \(text(known[0].value)) to \(text(known.last!.value)) over \(known.last!.step) steps")
+        label: "\(title): from \(text(known[0].value)) to \(text(known.last!.value)) over "
+          + Count.of(known.last!.step, "step"))
     }
   }
 
@@ -309,7 +309,7 @@ package struct ModelPage {
   private static func mapLabel(of model: Model) -> String {
     let cases = model.latents?.heldOut ?? []
     return
-      "Encodings of \(PageText.count(cases.joined().count, "held-out scan")) of \(PageText.count(cases.count, "case")), a "
+      "Encodings of \(Count.of(cases.joined().count, "held-out scan")) of \(Count.of(cases.count, "case")), a "
       + "color a case"
   }
 
@@ -325,7 +325,7 @@ package struct ModelPage {
       points: scores.enumerated().map { k, score in
         Point(x: x(score), y: PageText.number(94 - 86 * Double(k + 1) / Double(scores.count), digits: 1))
       }, threshold: threshold <= high ? x(threshold) : nil,
-      label: "Scores of \(PageText.count(scores.count, "held-out healthy case")), from \(PageText.number(low)) to "
+      label: "Scores of \(Count.of(scores.count, "held-out healthy case")), from \(PageText.number(low)) to "
         + "\(PageText.number(high)); flagged above \(PageText.number(threshold)) at a rate of \(PageText.percent(rate))",
       low: PageText.number(low), high: PageText.number(high))
   }

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 
 /// The text and pictures of one scan on a case's page.
@@ -113,7 +114,7 @@ struct ScanSection: Sendable {
     self.regions = regions.map(words.line)
     regionTitle =
       regions.isEmpty
-      ? "No region above the threshold" : "\(PageText.count(regions.count, "region")) above the threshold"
+      ? "No region above the threshold" : "\(Count.of(regions.count, "region")) above the threshold"
     thumbnail = words.link(.thumbnail)
     self.metadata = metadata.sorted { $0.key < $1.key }.map { .init($0.key, $0.value) }
   }
@@ -194,7 +195,7 @@ struct ScanSection: Sendable {
     private var difference: Panel {
       panel(
         "Difference",
-        "Scan less expectation. Lighter: brighter than expected; darker: darker than expected. Black: not scored.",
+        "Scan minus expectation. Lighter: brighter than expected; darker: darker than expected. Black: not scored.",
         "difference",
         [
           Layer(picture: link(.scan), view: ChannelViews.plain),

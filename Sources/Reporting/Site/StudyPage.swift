@@ -85,14 +85,14 @@ struct StudyPage {
       ignorance: context.ignorance, domainShift: context.domainShift,
       warnings: context.warnings + Self.omissions(counts),
       failures: failures.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
-      failureTitle: "\(PageText.count(counts.failedScans, "scan")) could not be scored",
+      failureTitle: "\(Count.of(counts.failedScans, "scan")) could not be scored",
       blanks: empty.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
-      blankTitle: "Nothing to score in \(PageText.count(counts.emptyScans, "scan"))",
+      blankTitle: "Nothing to score in \(Count.of(counts.emptyScans, "scan"))",
       rows: cases.map {
         Self.line($0, worst: worst[$0.id], review: reviews[$0.name], context: context, folder: folder)
       },
       absent: absent.map { Self.line($0, worst: nil, review: reviews[$0.name], context: context, folder: folder) },
-      absentTitle: "\(PageText.count(absent.count, "case")) no longer in the study",
+      absentTitle: "\(Count.of(absent.count, "case")) no longer in the study",
       plot: ScorePlot(cases, context: context),
       unmarked: counts.unexaminedCases == 0
         ? nil : "Cases that were not examined have no mark: \(counts.unexaminedCases).",
@@ -107,7 +107,8 @@ struct StudyPage {
     var sentences: [String] = []
     if counts.cases > mostRows {
       sentences.append(
-        "This page shows the \(mostRows) of \(counts.cases) cases with the highest scores; norma cases lists all.")
+        "This page shows the \(mostRows) of \(Count.of(counts.cases, "case")) with the highest scores; norma cases lists "
+          + "all.")
     }
     if counts.emptyScans > mostRows {
       sentences.append(
@@ -116,8 +117,8 @@ struct StudyPage {
     }
     if counts.failedScans > mostRows {
       sentences.append(
-        "This page names \(mostRows) of \(counts.failedScans) scans that could not be scored; the view failed_scans of "
-          + "cases.sqlite has all.")
+        "This page names \(mostRows) of \(Count.of(counts.failedScans, "scan")) that could not be scored; the view "
+          + "failed_scans of cases.sqlite has all.")
     }
     return sentences
   }
@@ -147,7 +148,7 @@ struct StudyPage {
       pValue: row.pValue.map(PageText.pValue) ?? "–", rawP: row.pValue.map { "\($0)" } ?? "",
       regions: row.status == .done ? "\(row.regionCount)" : "–",
       rawRegions: row.status == .done ? "\(row.regionCount)" : "",
-      scans: PageText.count(row.scanCount, "scan"), region: region,
+      scans: Count.of(row.scanCount, "scan"), region: region,
       rawRegion: worst?.region.map { "\($0.peak)" } ?? "", status: status(row), review: review?.verdict.rawValue)
   }
 
@@ -167,6 +168,6 @@ struct StudyPage {
   }
 
   private static func calibration(_ count: Int) -> String {
-    count == 0 ? "" : "p-values come from \(PageText.count(count, "held-out healthy case"))."
+    count == 0 ? "" : "p-values come from \(Count.of(count, "held-out healthy case"))."
   }
 }

@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 import Imaging
 import Reporting
@@ -84,7 +85,7 @@ package struct Analyze {
         study: study, model: trained, scorer: scorer, report: report, settings: settings, observe: observe)
       try analyzeCases(of: study, scoring, report, &outcome)
     } catch let stop as Stopped {
-      let done = "after \(outcome.unchanged + outcome.recorded) of \(outcome.cases) cases"
+      let done = "after \(outcome.unchanged + outcome.recorded) of \(Count.of(outcome.cases, "case"))"
       try report.stopStudy(context, because: "The last run was stopped \(done); run norma analyze again to go on.")
       throw Stopped(
         signal: stop.signal,
@@ -119,7 +120,7 @@ package struct Analyze {
   private func open(_ report: Report, _ study: Study) throws -> [String] {
     let absent = try report.mark(casesInStudy: study.cases.map(\.name))
     if !absent.isEmpty {
-      let count = PageText.count(absent.count, "case")
+      let count = Count.of(absent.count, "case")
       if settings.removesAbsent { _ = try report.removeCasesNotInStudy() }
       observe(
         .warning(
@@ -158,7 +159,7 @@ package struct Analyze {
         throw error
       }
     }
-    observe(.progress("\(study.cases.count) cases done", 1, isLast: true))
+    observe(.progress("\(Count.of(study.cases.count, "case")) done", 1, isLast: true))
   }
 
   private func context(
@@ -171,8 +172,8 @@ package struct Analyze {
     if rate > settings.falsePositiveRate {
       warnings.append(
         String(
-          format: "The false-positive rate is %.1f %%, not %.1f %%: the model was calibrated on %d cases only.",
-          rate * 100, settings.falsePositiveRate * 100, calibration.caseScores.count))
+          format: "The false-positive rate is %.1f %%, not %.1f %%: the model was calibrated on %@ only.",
+          rate * 100, settings.falsePositiveRate * 100, Count.of(calibration.caseScores.count, "case")))
     }
     let threshold = calibration.regionThreshold(rate: settings.falsePositiveRate)
     let display =

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Reporting
 
 /// Compares an analyzed study with the one its model was trained on.
@@ -8,7 +9,7 @@ struct DomainComparison {
     var summary: String
     /// Warning at the top of the study's page; `nil` where the study looks like the training study.
     var warning: String?
-    /// Which cases look unusual in a study that as a whole does not; `nil` where there are none.
+    /// Which cases look unusual in a study that as a whole does not, or of which nothing can be said; `nil` where there are none.
     var strangeCases: String?
   }
 
@@ -32,16 +33,17 @@ struct DomainComparison {
     let appearances = try index.appearances().filter { names.contains($0.key) }
     let strange = try index.strangeCases().filter(names.contains)
     switch shift.outcome(ofStudy: appearances.sorted { $0.key < $1.key }.map(\.value)) {
-    case .notTested(let reason): return Result(summary: "not tested: \(reason)")
+    case .notTested(let reason):
+      return Result(summary: "not tested: \(reason)", strangeCases: Self.sentence(strange, of: appearances.count))
     case .shifted(let differences):
       let outcome = DomainShift.StudyOutcome.shifted(differences)
       let count = differences.count
       return Result(
-        summary: "unlike the training study in \(count) feature\(count == 1 ? "" : "s"); see the warning",
+        summary: "unlike the training study in \(Count.of(count, "feature")); see the warning",
         warning: DomainShift.warning(outcome))
     case .alike:
       return Result(
-        summary: "like the training study (two-sample tests of \(appearances.count) cases, level 1 %)",
+        summary: "like the training study (two-sample tests of \(Count.of(appearances.count, "case")), level 1 %)",
         strangeCases: Self.sentence(strange, of: appearances.count))
     }
   }
@@ -49,8 +51,8 @@ struct DomainComparison {
   private static func sentence(_ names: [String], of count: Int) -> String? {
     guard !names.isEmpty else { return nil }
     let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? " and others" : "")
-    let some = names.count == 1 ? "1 of \(count) cases does" : "\(names.count) of \(count) cases do"
+    let some = "\(names.count) of \(Count.of(count, "case"))"
     return
-      "\(some) not look like the cases the model was trained on; scores and heatmaps there may mean nothing: \(shown)."
+      "\(some) \(names.count == 1 ? "does" : "do") not look like the cases the model was trained on; scores and heatmaps there may mean nothing: \(shown)."
   }
 }

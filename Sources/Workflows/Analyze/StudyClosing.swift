@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import Reporting
 
@@ -41,7 +42,7 @@ struct StudyClosing {
     let count = try index.scansWithoutPixelSize()
     guard count > 0 else { return nil }
     return
-      "\(count) scan\(count == 1 ? " does" : "s do") not say how large a pixel is; regions smaller than \(area) were "
+      "\(Count.of(count, "scan does", "scans do")) not say how large a pixel is; regions smaller than \(area) were "
       + "not left out there."
   }
 }

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Reporting
 import Threads
 
@@ -17,14 +18,19 @@ package struct Merge {
 
   private let report: String
   private let model: String?
+  private let study: String?
   private let observe: WorkflowObserver
 
   /// - Parameters:
   ///   - report: folder of the report.
   ///   - model: file of the model, if it has moved since the shards were analyzed.
-  package init(report: String, model: String? = nil, observe: @escaping WorkflowObserver = { _ in }) {
+  ///   - study: folder of the study, if it has moved since.
+  package init(
+    report: String, model: String? = nil, study: String? = nil, observe: @escaping WorkflowObserver = { _ in }
+  ) {
     self.report = report
     self.model = model
+    self.study = study
     self.observe = observe
   }
 
@@ -49,12 +55,12 @@ package struct Merge {
             "shard \(done + 1) of \(merge.parts.count)", Double(done) / Double(merge.parts.count)))
       },
       complete: { index, context in
-        let study = try? Study(path: merge.parts[0].run.studyPath)
-        if let study { try tellAbsent(index.mark(casesInStudy: study.cases.map(\.name), in: merge.folder)) }
+        let found = try? Study(path: inputs(of: merge).study(given: study))
+        if let found { try tellAbsent(index.mark(casesInStudy: found.cases.map(\.name), in: merge.folder)) }
         let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
         outcome.counts = counts
         let names = try index.caseNames()
-        let gaps = gaps(merge, study, known: names)
+        let gaps = gaps(merge, found, known: names)
         context.warnings += gaps
         for text in gaps + context.ignorance { observe(.warning(text)) }
         outcome.isComplete = gaps.isEmpty
@@ -68,9 +74,10 @@ package struct Merge {
     _ merge: ShardMerge, _ index: CaseIndex, _ names: Set<String>, _ context: inout StudyContext
   ) throws {
     let facts = merge.parts.compactMap(\.context.shard)
-    let path = model ?? context.record?.model ?? ""
+    let inputs = inputs(of: merge)
     // Domain shift is a warning, not a result, so shards are merged even if the model has moved.
-    let known = Study.digest(ofFile: path) == context.modelSHA256 ? try Model(path: path) : nil
+    let path = model == nil ? try? inputs.model(given: nil) : try inputs.model(given: model)
+    let known = try path.map { try Model(path: $0) }
     let closing = StudyClosing(
       model: known, score: context.results?.score ?? .ensemble,
       slides: facts.reduce(0) { $0 + $1.slides }, others: facts.reduce(0) { $0 + $1.others },
@@ -83,34 +90,38 @@ package struct Merge {
     guard !names.isEmpty else { return }
     observe(
       .warning(
-        "\(report): \(PageText.count(names.count, "case")) no longer in the study kept, and out of all counts: "
+        "\(report): \(Count.of(names.count, "case")) no longer in the study kept, and out of all counts: "
           + "\(NameList.text(names))."))
   }
 
+  private func inputs(of merge: ShardMerge) -> RecordedInputs {
+    RecordedInputs(report: report, run: merge.parts[0].run, record: merge.parts[0].context.record)
+  }
+
   /// Sentences about missing shards and cases.
-  private func gaps(_ merge: ShardMerge, _ study: Study?, known: Set<String>) -> [String] {
+  private func gaps(_ merge: ShardMerge, _ found: Study?, known: Set<String>) -> [String] {
     let count = merge.parts[0].shard.count
     var gaps: [String] = []
     let absent = merge.absent.compactMap { Shard(number: $0, of: count) }
     if !absent.isEmpty {
-      gaps.append("\(report): no run has begun \(PageText.count(absent.count, "shard")): \(ShardMerge.names(absent)).")
+      gaps.append("\(report): no run has begun \(Count.of(absent.count, "shard")): \(ShardMerge.names(absent)).")
     }
     let stopped = merge.unfinished.map(\.shard)
     if !stopped.isEmpty {
       gaps.append(
-        "\(report): \(PageText.count(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
+        "\(report): \(Count.of(stopped.count, "shard")) did not come to the end: \(ShardMerge.names(stopped)). Run "
           + "their norma analyze again.")
     }
-    guard let study else {
+    guard let found else {
       gaps.append(
-        "\(merge.parts[0].run.studyPath): the study cannot be read from here, so that cases that no shard has go unseen. Run norma merge where "
-          + "the shards ran.")
+        "\(study ?? merge.parts[0].run.studyPath): the study cannot be read from here, so that cases that no shard has go "
+          + "unseen. Give its place with --study, or run norma merge where the shards ran.")
       return gaps
     }
-    let missing = study.cases.map(\.name).filter { !known.contains($0) }
+    let missing = found.cases.map(\.name).filter { !known.contains($0) }
     if !missing.isEmpty {
       gaps.append(
-        "\(report): no shard has \(PageText.count(missing.count, "case")) of the study: \(NameList.text(missing)).")
+        "\(report): no shard has \(Count.of(missing.count, "case")) of the study: \(NameList.text(missing)).")
     }
     return gaps
   }

@@ -68,9 +68,11 @@ package struct StudyStatus {
     let counts = Dictionary(grouping: lines, by: \.state).mapValues(\.count)
     let others = counts.filter { $0.key != "done" }.sorted { $0.key < $1.key }.map { ", \($0.value) \($0.key)" }
     let all = lines.compactMap(\.cases)
-    let cases = "\(lines.reduce(0) { $0 + $1.done })" + (all.count == lines.count ? " of \(all.reduce(0, +))" : "")
+    let done = lines.reduce(0) { $0 + $1.done }
+    let cases =
+      all.count == lines.count ? "\(done) of \(Count.of(all.reduce(0, +), "case"))" : Count.of(done, "case")
     let absent = lines.reduce(0) { $0 + $1.absent }
-    return "\(counts["done"] ?? 0) of \(lines.count) shards done\(others.joined()); \(cases) cases"
-      + (absent > 0 ? "; \(PageText.count(absent, "case")) no longer in the study" : "")
+    return "\(counts["done"] ?? 0) of \(Count.of(lines.count, "shard")) done\(others.joined()); \(cases)"
+      + (absent > 0 ? "; \(Count.of(absent, "case")) no longer in the study" : "")
   }
 }

@@ -62,12 +62,9 @@ package struct Evaluate {
     }
     let context = try run.context
     threshold = context.threshold
-    study = settings.study ?? run.studyPath
-    guard let path = settings.model ?? context.record?.model else {
-      throw NormaError(
-        subject: settings.report, found: "it was written by an older norma, which does not say what model made it",
-        remedy: "Give --model")
-    }
+    let inputs = RecordedInputs(report: settings.report, run: run, record: context.record)
+    study = try inputs.study(given: settings.study)
+    let path = try inputs.model(given: settings.model)
     model = try Model(path: path)
     try model.checkAlgorithm(path: path)
     let precision = context.record?.precision ?? model.precision
@@ -77,100 +74,149 @@ package struct Evaluate {
       : nil
   }
 
+  /// A map that is compared with masks.
+  private enum Method: Hashable { case report, score(Score), standardized, plain }
+
+  /// One scan with its mask and all maps that there are of it.
+  private struct Compared {
+    let caseName: String
+    let truth: [Bool]
+    let maps: [(method: Method, heat: [Float], score: Double)]
+
+    func scan(_ map: (method: Method, heat: [Float], score: Double)) -> Evaluation.Scan {
+      Evaluation.Scan(caseName: caseName, heat: map.heat, truth: truth, score: map.score)
+    }
+  }
+
   /// Reads heatmaps, masks and scans, and computes the figures.
+  ///
+  /// The maps of one case are held at a time. Cases with lesions are read twice: `Evaluation` asks for the heat of all
+  /// lesion pixels before it counts.
   package func run() throws -> Outcome {
-    var result = Outcome()
-    var found: [Evaluation.Scan] = []
-    var standardized: [Evaluation.Scan] = []
-    var plain: [Evaluation.Scan] = []
-    var byScore: [Score: [Evaluation.Scan]] = [:]
-    var missing: [String] = []
-    var masked = 0
-    var unexamined = 0
     let study = try Study(path: self.study)
-    let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
-    for row in try index.cases(sort: .name) {
-      let sources =
-        files[row.name].map { study.scans(of: $0, reading: model.preparation.reading(limits: settings.limits)) } ?? []
-      let images = sources.compactMap(\.image)
-      let names = sources.filter { $0.image != nil }.map { "\($0.path) \($0.page ?? 0)" }
-      let others =
-        try scorer?.heatmaps(
-          by: model.book.available, of: images, prepared: model.preparation.prepare(images)) ?? []
-      let baseline = BaselineScores(model: model, weights: settings.baselineWeights).scores(of: images)
-      let recorded = try index.scans(of: row.id)
-      unexamined += recorded.count { $0.status != .done }
-      for scan in recorded {
-        guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
-        let heat = try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1)
-        let truth: [Bool]
-        if let path = maskPath(of: scan.path, page: scan.page) {
-          truth = try lesionPixels(
-            in: path, page: scan.page,
-            ordinal: recorded.filter { $0.path == scan.path }.firstIndex { $0.page == scan.page },
-            width: heat.width, height: heat.height, full: (scan.width ?? heat.width, scan.height ?? heat.height))
-          masked += 1
-        } else {
-          truth = [Bool](repeating: false, count: heat.samples.count)
-          missing.append(scan.path)
-        }
-        found.append(Evaluation.Scan(caseName: row.name, heat: heat.samples, truth: truth, score: score))
-        guard let k = names.firstIndex(of: "\(scan.path) \(scan.page ?? 0)"),
-          case let plainMap = baseline.plain[k].heatmap, plainMap.width == heat.width, plainMap.height == heat.height
-        else { continue }
-        func add(_ map: ScoredHeatmap, to list: inout [Evaluation.Scan]) {
-          list.append(Evaluation.Scan(caseName: row.name, heat: map.heatmap.values, truth: truth, score: map.score))
-        }
-        add(baseline.plain[k], to: &plain)
-        if others.indices.contains(k) {
-          for (score, map) in others[k] { add(map, to: &byScore[score, default: []]) }
-        }
-        add(baseline.standardized[k], to: &standardized)
+    var lesions: [Method: Evaluation.LesionHeat] = [:]
+    try visit(study, onlyLesions: true) { compared in
+      for map in compared.maps { lesions[map.method, default: .init()].add(compared.scan(map)) }
+    }
+    var result = Outcome()
+    var evaluations: [Method: Evaluation] = [:]
+    var counts: [Method: Int] = [:]
+    let tally = try visit(study, onlyLesions: false) { compared in
+      result.scans += 1
+      result.lesionScans += compared.truth.contains(true) ? 1 : 0
+      for map in compared.maps {
+        counts[map.method, default: 0] += 1
+        evaluations[
+          map.method,
+          default: Evaluation(lesions[map.method] ?? .init(), threshold: map.method == .report ? threshold : nil)
+        ].add(compared.scan(map))
       }
     }
-    guard masked > 0 else {
+    guard tally.masked > 0 else {
       throw NormaError(
         subject: settings.masks,
-        found: "no mask fits any of the \(found.count) scans; MASKS/CASE/SCAN_mask.tif was expected",
+        found: "no mask was found for \(Count.of(result.scans, "scan")); MASKS/CASE/SCAN_mask.tif was expected",
         remedy: "Give the folder that holds the masks of this study")
     }
-    if !missing.isEmpty {
-      result.notes.append(
-        missing.count == 1
-          ? "1 scan has no mask and is taken as free of lesions: \(missing[0])."
-          : "\(missing.count) scans have no mask and are taken as free of lesions, \(missing[0]) first.")
+    guard evaluations.values.allSatisfy(\.isComplete) else {
+      throw NormaError(
+        .system, subject: settings.report, found: "its heatmaps, or scans or masks, changed while they were read",
+        remedy: "Run again when nothing writes to them")
     }
-    if unexamined > 0 {
+    if let first = tally.unmasked.first {
       result.notes.append(
-        "\(PageText.count(unexamined, "scan")) failed or had nothing to score in the analysis: no figure counts them.")
+        Count.of(tally.unmasked.count, "scan has no mask and is taken", "scans have no mask and are taken")
+          + " as free of lesions: \(first)" + (tally.unmasked.count == 1 ? "." : " first."))
     }
-    result.scans = found.count
-    result.lesionScans = found.count { $0.truth.contains(true) }
-    result.cases = Set(found.map(\.caseName)).count
-    result.rows.append(
-      .init(name: "norma", figures: Evaluation.figures(of: found, threshold: threshold, resamples: settings.resamples)))
-    guard plain.count == found.count else {
+    if tally.unexamined > 0 {
       result.notes.append(
-        "The baselines are left out: \(found.count - plain.count) scans are slides, were analyzed at another resolution, or are no longer in \(self.study) as they were."
-      )
+        "\(Count.of(tally.unexamined, "scan")) failed or had nothing to score in the analysis: no figure counts them.")
+    }
+    result.cases = tally.cases
+    func add(_ name: String, _ method: Method) {
+      guard let evaluation = evaluations[method] else { return }
+      result.rows.append(.init(name: name, figures: evaluation.figures(resamples: settings.resamples)))
+    }
+    add("norma", .report)
+    let lack = result.scans - counts[.plain, default: 0]
+    guard lack == 0 else {
+      result.notes.append(
+        "The baselines are left out: "
+          + Count.of(lack, "scan is a slide, was analyzed", "scans are slides, were analyzed")
+          + " at another resolution, or \(lack == 1 ? "is" : "are") no longer in \(self.study) as before.")
       return result
     }
-    for score in model.book.available where byScore[score] != nil {
+    for score in model.book.available {
       let weight = model.book.weights[score].map { String(format: ", weight %.2f", $0) } ?? ""
-      result.rows.append(
-        .init(
-          name: score.rawValue + weight,
-          figures: Evaluation.figures(of: byScore[score]!, threshold: nil, resamples: settings.resamples)))
+      add(score.rawValue + weight, .score(score))
     }
-    result.rows.append(
-      .init(
-        name: "untrained, standardized",
-        figures: Evaluation.figures(of: standardized, threshold: nil, resamples: settings.resamples)))
-    result.rows.append(
-      .init(
-        name: "untrained intensity",
-        figures: Evaluation.figures(of: plain, threshold: nil, resamples: settings.resamples)))
+    add("untrained, standardized", .standardized)
+    add("untrained intensity", .plain)
     return result
+  }
+
+  /// Compares the scans of the report one case after the other.
+  ///
+  /// - Parameter onlyLesions: whether scans without a lesion are left out.
+  /// - Returns: how many scans have a mask, the paths of those that have none, the number of cases, and
+  ///   the number of scans that the analysis did not score.
+  @discardableResult
+  private func visit(
+    _ study: Study, onlyLesions: Bool, each: (Compared) throws -> Void
+  ) throws -> (masked: Int, unmasked: [String], cases: Int, unexamined: Int) {
+    let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
+    var tally = (masked: 0, unmasked: [String](), cases: 0, unexamined: 0)
+    for row in try index.cases(sort: .name) {
+      let recorded = try index.scans(of: row.id)
+      if !onlyLesions { tally.unexamined += recorded.count { $0.status != .done } }\n      var found: [(scan: ScanRow, heat: Image, score: Double, truth: [Bool])] = []\n      for scan in recorded {
+        guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
+        let heat = try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1)
+        let truth = try truth(of: scan, among: recorded, width: heat.width, height: heat.height)
+        if truth == nil { tally.unmasked.append(scan.path) } else { tally.masked += 1 }
+        guard !onlyLesions || truth?.contains(true) == true else { continue }
+        found.append((scan, heat, score, truth ?? [Bool](repeating: false, count: heat.samples.count)))
+      }
+      guard !found.isEmpty else { continue }
+      tally.cases += 1
+      let others = try otherMaps(of: files[row.name], in: study)
+      for item in found {
+        let key = "\(item.scan.path) \(item.scan.page ?? 0)"
+        let fitting = (others[key] ?? []).filter {
+          $0.map.heatmap.width == item.heat.width && $0.map.heatmap.height == item.heat.height
+        }
+        try each(
+          Compared(
+            caseName: row.name, truth: item.truth,
+            maps: [(.report, item.heat.samples, item.score)]
+              + fitting.map { ($0.method, $0.map.heatmap.values, $0.map.score) }))
+      }
+    }
+    return tally
+  }
+
+  /// The maps of the baselines, and of the model's scores where they are asked for, by path and page of the scan.
+  private func otherMaps(of item: Study.Case?, in study: Study) throws -> [String: [(method: Method, map: ScoredHeatmap)]] {
+    guard let item else { return [:] }
+    let sources = study.scans(of: item, reading: model.preparation.reading(limits: settings.limits))
+      .filter { $0.image != nil }
+    let images = sources.compactMap(\.image)
+    let scores =
+      try scorer?.heatmaps(by: model.book.available, of: images, prepared: model.preparation.prepare(images)) ?? []
+    let baseline = BaselineScores(model: model, weights: settings.baselineWeights).scores(of: images)
+    return sources.indices.reduce(into: [:]) { result, k in
+      result["\(sources[k].path) \(sources[k].page ?? 0)"] =
+        [(.plain, baseline.plain[k]), (.standardized, baseline.standardized[k])]
+        + (scores.indices.contains(k) ? scores[k].map { (.score($0.key), $0.value) } : [])
+    }
+  }
+
+  /// Which pixels of a scan's heatmap are lesion; `nil` if the scan has no mask.
+  private func truth(of scan: ScanRow, among recorded: [ScanRow], width: Int, height: Int) throws -> [Bool]? {
+    guard let path = maskPath(of: scan.path, page: scan.page) else { return nil }
+    return try lesionPixels(
+      in: path, page: scan.page,
+      ordinal: recorded.filter { $0.path == scan.path }.firstIndex { $0.page == scan.page }, width: width,
+      height: height, full: (scan.width ?? width, scan.height ?? height))
   }
 
   private func maskPath(of scan: String, page: Int?) -> String? {
@@ -196,7 +242,8 @@ package struct Evaluate {
     let number = page == nil || file.pages.count == 1 ? 1 : (ordinal ?? 0) + 1
     guard file.pages.indices.contains(number - 1) else {
       throw NormaError(
-        subject: path, found: "the mask has \(file.pages.count) pages, scan \(number) of its stack has none",
+        subject: path,
+        found: "the mask has \(Count.of(file.pages.count, "page")), scan \(number) of its stack has none",
         remedy: "Export a mask a scan")
     }
     let image = try file.image(page: number)

@@ -103,7 +103,7 @@ package struct Augment {
       }
       previous = own
     }
-    observe(.progress("\(study.cases.count) cases done", 1, isLast: true))
+    observe(.progress("\(Count.of(study.cases.count, "case")) done", 1, isLast: true))
     return Outcome(written: written, leftOut: left)
   }
 

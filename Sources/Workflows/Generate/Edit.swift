@@ -17,12 +17,20 @@ package struct Edit {
     package var file: String
     /// Description of the change.
     package var words: String
-    /// Root mean square of the change, in normalized intensity.
-    package var change: Double
-    /// Whether a reader could see the change.
-    package var isVisible: Bool
+    /// What the edit changed of the reconstruction; for a restoration, the scan minus its nearest healthy version. See
+    /// `Image.difference`.
+    package var difference: Image
     /// Cost of a restoration in nats per patch, before the first step and after the last; `nil` for other changes.
     package var cost: (before: Double, after: Double)?
+
+    /// Root mean square of the change, in normalized intensity.
+    package var change: Double {
+      let squares = difference.samples.map { $0.isNaN ? 0 : Double(($0 - 0.5) * ($0 - 0.5)) }
+      return (squares.reduce(0, +) / Double(max(squares.count, 1))).squareRoot()
+    }
+
+    /// Whether a reader could see the change.
+    package var isVisible: Bool { change >= Traversal.visibleChange }
   }
 
   private let open: GenerativeModel
@@ -47,36 +55,26 @@ package struct Edit {
     let reconstruction = try coder.decode(code, width: width, height: height)
     let edited: Image
     let words: String
-    let before: Image
+    let difference: Image
     var cost: (before: Double, after: Double)?
     switch edit {
     case .restore:
       let restored = try coder.nearestHealthy(to: scan.image, by: LatentSearch(model))
       edited = try coder.decode(restored.code, width: width, height: height)
-      (before, words) = (scan.image, "restored")
+      (difference, words) = (scan.image.difference(from: edited), "restored")
       cost = (restored.before, restored.after)
     case .shift(let dimensions, let attributes):
       edited = try coder.decode(try shift(code, dimensions, attributes), width: width, height: height)
-      before = reconstruction
+      difference = edited.difference(from: reconstruction)
       words =
         (dimensions.map { "dimension \($0)" } + attributes.map { "attribute \($0)" }).joined(separator: ", ")
-    }
-    var difference = edited
-    var change = 0.0
-    for i in difference.samples.indices {
-      let d = edited.samples[i] - before.samples[i]
-      if !d.isNaN { change += Double(d * d) }
-      difference.samples[i] = 0.5 + d
     }
     try OutputFolder.make(output)
     try TIFFWriter.write(
       edited, as: .float32, description: open.label("edit", words), to: "\(output)/edited.tif")
     try PatchSheet(rows: [[scan.image, reconstruction, edited, difference]], emphasis: model.pictureEmphasis)
       .write(to: "\(output)/sheet.png")
-    change = (change / Double(max(difference.samples.count, 1))).squareRoot()
-    return Outcome(
-      file: "\(output)/edited.tif", words: words, change: change, isVisible: change >= Traversal.visibleChange,
-      cost: cost)
+    return Outcome(file: "\(output)/edited.tif", words: words, difference: difference, cost: cost)
   }
 
   private func shift(

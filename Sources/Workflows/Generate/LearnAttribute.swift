@@ -38,7 +38,7 @@ package struct LearnAttribute {
       guard patches.count > 1 else {
         throw NormaError(
           subject: path,
-          found: "\(patches.count) patch\(patches.count == 1 ? " shows" : "es show") tissue; two or more are needed",
+          found: "\(Count.of(patches.count, "patch shows", "patches show")) tissue; two or more are needed",
           remedy: "Give a study of scans that the model can read")
       }
       var none: RandomGenerator?

@@ -98,8 +98,8 @@ package struct Sample {
     guard patches.count > 1, real.heldOut.count > 1, real.training.count > 1 else {
       throw NormaError(
         subject: settings.study ?? "",
-        found: "\(real.heldOut.count) patches of held-out and \(real.training.count) of training cases; two or more "
-          + "of each are needed to compare",
+        found: "\(Count.of(real.heldOut.count, "patch", "patches")) of held-out and \(real.training.count) of training "
+          + "cases; two or more of each are needed to compare",
         remedy: "Give the study that the model was trained on, and a --count above 1")
     }
     let samples = Fidelity(of: patches, real: real.heldOut, training: real.training)

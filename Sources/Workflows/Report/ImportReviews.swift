@@ -1,3 +1,4 @@
+import Files
 import Reporting
 
 /// Imports reviews that a report's pages saved into the report's index.
@@ -50,7 +51,7 @@ package struct ImportReviews {
       observe(.warning("\(path): \(reason). Import the file into the report that it was saved from."))
     }
     if result.ofOtherModels > 0 {
-      let reviews = result.ofOtherModels == 1 ? "1 review judges" : "\(result.ofOtherModels) reviews judge"
+      let reviews = Count.of(result.ofOtherModels, "review judges", "reviews judge")
       let reason = "\(reviews) the report of another model, with other scores and regions"
       observe(.warning("\(path): \(reason). Look at these cases again."))
     }

@@ -83,7 +83,7 @@ package struct Distribution {
       .system, subject: output,
       found: names.isEmpty
         ? "training was stopped, and a process on another machine did not answer"
-        : "training was stopped, since of its \(ranks.count) processes number \(names) ended before the others",
+        : "training was stopped, since of its \(Count.of(ranks.count, "process", "processes")) number \(names) ended before the others",
       remedy: checkpoint.map { "What was learned is kept in \($0): run the same command again with --resume to go on" }
         ?? "Nothing was learned yet: run the same command again")
   }

@@ -122,8 +122,9 @@ package struct Train {
     if let ranks, ranks.count > most {
       throw UsageError(
         description:
-          "norma was started as \(ranks.count) processes, which share batches of \(settings.batchSize) patches "
-          + "(--batch-size), and of \(scoreBatch) for the score; start \(most) processes or fewer.")
+          "norma was started as \(Count.of(ranks.count, "process", "processes")), which share batches of "
+          + "\(Count.of(settings.batchSize, "patch", "patches")) (--batch-size), and of \(scoreBatch) for the score; start "
+          + "\(Count.of(most, "process", "processes")) or fewer.")
     }
     return try Trainer(
       set, architecture: architecture, settings: trainerSettings, engine: try Engine(precision: settings.precision),
@@ -138,7 +139,8 @@ package struct Train {
       observe(.warning("left out, since there is nothing to learn from (\(reason)): \(NameList.text(scans))"))
     }
     func sizes(_ members: [TrainingSet.Member]) -> String {
-      "\(members.reduce(0) { $0 + $1.scans.count + $1.slides.count }) scans of \(members.count) cases"
+      let scans = members.reduce(0) { $0 + $1.scans.count + $1.slides.count }
+      return "\(Count.of(scans, "scan")) of \(Count.of(members.count, "case"))"
     }
     observe(.notice("learning from \(sizes(set.training)); \(sizes(set.heldOut)) are held out"))
   }
@@ -171,7 +173,7 @@ package struct Train {
   /// The warning about a budget with fewer steps than training needs, with a budget that has enough.
   private func shortage(_ steps: ModelKnowledge.Steps, ofScore: Bool) -> String {
     let enough = settings.budget.sufficientOption(steps, ofScore: ofScore, scoreShare: settings.scoreShare)
-    let (learner, count) = (ofScore ? "the learned score" : "the network", PageText.count(steps.taken, "step"))
+    let (learner, count) = (ofScore ? "the learned score" : "the network", Count.of(steps.taken, "step"))
     var text: String
     if case .minutes = settings.budget {
       text = "at this pace \(learner) will be trained for about \(count)"

@@ -1,6 +1,7 @@
 import Anomaly
 import ArgumentParser
 import Compute
+import Files
 import Foundation
 import Imaging
 import Logging
@@ -135,7 +136,7 @@ extension Analyze.Outcome {
         "cases    " + VerdictText.cases($0) + (unchanged > 0 ? ", \(unchanged) unchanged since the last run" : "")
       },
       counts.map {
-        "scans    \(PageText.count(scans, "scan")) computed in \(PageText.duration(seconds)), \($0.failedScans) failed"
+        "scans    \(Count.of(scans, "scan")) computed in \(PageText.duration(seconds)), \($0.failedScans) failed"
           + ($0.emptyScans > 0 ? ", \($0.emptyScans) with nothing to score" : "")
       },
       domain.map { "domain   \($0)" },

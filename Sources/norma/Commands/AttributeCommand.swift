@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Workflows
 
@@ -19,7 +20,7 @@ struct AttributeCommand: LoggedCommand {
 
   func validate() throws {
     guard studies.count == 2 else {
-      throw ValidationError("\(studies.count) stud\(studies.count == 1 ? "y is" : "ies are") given; two are expected.")
+      throw ValidationError("\(Count.of(studies.count, "study is", "studies are")) given; two are expected.")
     }
     guard !name.isEmpty, !name.contains("=") else {
       throw ValidationError("--name is '\(name)'; words without '=' are expected.")
@@ -33,7 +34,7 @@ struct AttributeCommand: LoggedCommand {
     ).run()
     let attribute = learned.attribute
     console.print(
-      "attribute  \(name), from \(attribute.patches[0]) patches to \(attribute.patches[1])",
+      "attribute  \(name), from \(Count.of(attribute.patches[0], "patch", "patches")) to \(attribute.patches[1])",
       String(format: "apart      %.1f standard deviations along the linear discriminant", attribute.separation),
       "kept       \(learned.file)")
   }

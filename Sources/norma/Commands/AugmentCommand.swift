@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Workflows
 
 struct AugmentCommand: LoggedCommand {
@@ -34,7 +35,8 @@ struct AugmentCommand: LoggedCommand {
       try options.open(), study: study, factor: factor, output: output, observe: console.show
     ).run()
     console.print(
-      "synthetic  \(made.written) scans in \(output)" + (made.leftOut > 0 ? ", \(made.leftOut) scans left out" : ""))
+      "synthetic  \(Count.of(made.written, "scan")) in \(output)"
+        + (made.leftOut > 0 ? ", \(Count.of(made.leftOut, "scan")) left out" : ""))
     if made.leftOut > 0 { throw ExitCode(ExitStatus.failed) }
   }
 }

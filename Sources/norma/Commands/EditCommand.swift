@@ -7,8 +7,9 @@ struct EditCommand: LoggedCommand {
     commandName: "edit", abstract: "Change a scan in a model's latent space, or restore it to the nearest healthy one.",
     discussion: """
       Writes edited.tif in normalized intensities, and sheet.png: the scan, its reconstruction, the edited scan, and what
-      the edit changed of the reconstruction (gray where nothing). With --restore: the scan, its reconstruction, its nearest
-      healthy version, and how that differs from the scan.
+      the edit changed of the reconstruction (gray where nothing, lighter where it became brighter). With --restore: the
+      scan, its reconstruction, its nearest healthy version, and the scan minus that, as in a report: lighter where the
+      scan is brighter than expected.
       """)
 
   @OptionGroup var options: GenerationOptions

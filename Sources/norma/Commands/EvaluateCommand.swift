@@ -84,7 +84,7 @@ extension Evaluate.Outcome {
     }
     let width = max(22, rows.map(\.name.count).max() ?? 0) + 2
     var lines = [
-      "\(scans) scans of \(cases) cases, \(lesionScans) scans with lesions; 95 % intervals over cases"
+      "\(Count.of(scans, "scan")) of \(Count.of(cases, "case")), \(Count.of(lesionScans, "scan")) with lesions; 95 % intervals over cases"
     ]
     // Up to three results fit side by side in a terminal.
     for first in stride(from: 0, to: rows.count, by: 3) {

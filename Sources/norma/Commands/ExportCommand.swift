@@ -85,20 +85,20 @@ struct ExportCommand: LoggedCommand {
     index.progress = { console.show("row \($0) of \($1)", fraction: Double($0) / Double($1)) }
     let tally = try index.load(with: try PSQL(for: address))
     let counts = [
-      PageText.count(tally.cases, "case"), PageText.count(tally.scans, "scan"), PageText.count(tally.regions, "region"),
+      Count.of(tally.cases, "case"), Count.of(tally.scans, "scan"), Count.of(tally.regions, "region"),
     ]
     console.print("postgres  \(counts.joined(separator: ", "))  \(address.url)")
   }
 
   /// Summary such as "geojson  12 files, 34 regions  DIR", with what was left out.
   private static func summary(_ tally: ExportTally, _ format: ReportExport.Format, _ output: String) -> String {
-    var parts = [PageText.count(tally.files, "file")]
-    if format != .mask && format != .imagej { parts.append(PageText.count(tally.regions, "region")) }
-    if tally.leftOut > 0 { parts.append(PageText.count(tally.leftOut, "scan") + " left out") }
+    var parts = [Count.of(tally.files, "file")]
+    if format != .mask && format != .imagej { parts.append(Count.of(tally.regions, "region")) }
+    if tally.leftOut > 0 { parts.append(Count.of(tally.leftOut, "scan") + " left out") }
     if tally.failedInAnalysis > 0 {
-      parts.append(PageText.count(tally.failedInAnalysis, "scan") + " failed when analyzed")
+      parts.append(Count.of(tally.failedInAnalysis, "scan") + " failed when analyzed")
     }
-    if tally.empty > 0 { parts.append(PageText.count(tally.empty, "scan") + " with nothing to score") }
+    if tally.empty > 0 { parts.append(Count.of(tally.empty, "scan") + " with nothing to score") }
     return "\(format.rawValue)  \(parts.joined(separator: ", "))  \(output)"
   }
 

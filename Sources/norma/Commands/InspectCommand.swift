@@ -47,7 +47,7 @@ extension ScanInspection {
         ?? "unknown"
       var lines = [
         "page \(page.number)  \(page.role)",
-        "  size         \(page.width) x \(page.height), \(page.channels.map { "\($0)" } ?? "?") channels, pixel size \(size)",
+        "  size         \(page.width) x \(page.height), \(page.channels.map { Count.of($0, "channel") } ?? "? channels"), pixel size \(size)",
         "  samples      \(page.bits) bit \(page.sampleFormat), \(page.photometric), orientation \(page.orientation)",
         "  stored       \(page.compression), \(page.layout)",
       ]

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Workflows
 
 struct InterpolateCommand: LoggedCommand {
@@ -25,13 +26,14 @@ struct InterpolateCommand: LoggedCommand {
 
   func validate() throws {
     guard scans.count == 2 else {
-      throw ValidationError("\(scans.count) scan\(scans.count == 1 ? " is" : "s are") given; two are expected.")
+      throw ValidationError("\(Count.of(scans.count, "scan is", "scans are")) given; two are expected.")
     }
     guard (2...256).contains(steps) else { throw ValidationError("--steps is \(steps); 2 to 256 is expected.") }
   }
 
   func run() throws {
     try Interpolate(try options.open(), scans: scans, steps: steps, isLinear: linear, output: output).run()
-    Console().print("steps    \(steps) pictures in \(output); sheet.png has the scans themselves at its ends")
+    Console().print(
+      "steps    \(Count.of(steps, "picture")) in \(output); sheet.png has the scans themselves at its ends")
   }
 }

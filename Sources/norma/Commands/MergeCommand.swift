@@ -18,12 +18,15 @@ struct MergeCommand: LoggedCommand {
   @Option(help: "Model file, where it is not where the shards had it.")
   var model: String?
 
+  @Option(help: "Folder of the study, where it is not where the shards had it.")
+  var study: String?
+
   @OptionGroup var log: LogOptions
 
   func run() throws {
     Interruption.listen()
     let console = Console()
-    let merged = try Merge(report: report, model: model, observe: console.show).run()
+    let merged = try Merge(report: report, model: model, study: study, observe: console.show).run()
     console.print(
       "report   \(report)/index.html", "index    \(report)/cases.sqlite",
       "shards   \(merged.shards) of \(merged.count)", "cases    \(merged.counts.map(VerdictText.cases) ?? "none")")

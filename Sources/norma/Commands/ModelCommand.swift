@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Workflows
 
 struct ModelCommand: LoggedCommand {
@@ -22,7 +23,7 @@ struct ModelCommand: LoggedCommand {
 
   func validate() throws {
     guard (1...2).contains(models.count) else {
-      throw ValidationError("\(models.count) models are given; one or two are expected.")
+      throw ValidationError("\(Count.of(models.count, "model is", "models are")) given; one or two are expected.")
     }
   }
 

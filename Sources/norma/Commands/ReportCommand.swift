@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Workflows
 
 struct ReportCommand: LoggedCommand {
@@ -16,7 +17,8 @@ struct ReportCommand: LoggedCommand {
     let console = Console()
     let rebuilt = try RebuildPages(report: report, observe: console.show).run()
     console.print(
-      "pages    \(rebuilt.pages)" + (rebuilt.drawn > 0 ? ", the heat of \(rebuilt.drawn) scans drawn again" : ""),
+      "pages    \(rebuilt.pages)"
+        + (rebuilt.drawn > 0 ? ", the heat of \(Count.of(rebuilt.drawn, "scan")) drawn again" : ""),
       "report   \(report)/index.html")
     if !rebuilt.missing.isEmpty { throw ExitCode(ExitStatus.failed) }
   }

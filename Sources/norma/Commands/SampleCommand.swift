@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Workflows
 
@@ -48,7 +49,8 @@ struct SampleCommand: LoggedCommand {
     settings.study = study
     let console = Console()
     let drawn = try Sample(try options.open(), settings, observe: console.show).run()
-    console.print("samples  \(count) patches of \(drawn.edge) pixels in \(output), all on sheet.png")
+    let patches = Count.of(count, "patch", "patches")
+    console.print("samples  \(patches) of \(drawn.edge) pixels in \(output), all on sheet.png")
     if let comparison = drawn.comparison { console.print(comparison.table) }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Reporting
 import Threads
@@ -81,12 +82,14 @@ struct SlurmCommand: LoggedCommand {
     let console = Console()
     let batch = try SlurmAnalysis(settings, ignoresQueue: dryRun, observe: console.show)
     guard !batch.chosen.isEmpty else {
-      return console.print("all \(settings.shards) shards of \(output) are done; --all submits them again")
+      return console.print(
+        Count.of(settings.shards, "shard of \(output) is done", "shards of \(output) are done")
+          + "; --all submits them again")
     }
     if dryRun { return console.print(batch.plan, terminator: "") }
     let jobs = try batch.submit()
     console.print(
-      "array    \(jobs.array), \(batch.chosen.count) of \(settings.shards) shards",
+      "array    \(jobs.array), \(batch.chosen.count) of \(Count.of(settings.shards, "shard"))",
       "merge    \(jobs.merge), when they have ended", "follow   norma status \(output)")
     guard wait else { return }
     Interruption.listen()

@@ -1,6 +1,7 @@
 import Anomaly
 import ArgumentParser
 import Compute
+import Files
 import Foundation
 import Reporting
 import Threads
@@ -55,16 +56,16 @@ extension Train.Outcome {
       [
         "model           \(output)",
         String(
-          format: "trained         %.1f epochs, %d steps, %@; the score %d steps", r.epochs, r.steps,
-          PageText.duration(r.minutes * 60), r.scoreSteps),
+          format: "trained         %.1f epochs, %@, %@; the score %@", r.epochs, Count.of(r.steps, "step"),
+          PageText.duration(r.minutes * 60), Count.of(r.scoreSteps, "step")),
         "cases           \(r.trainingCases) for training, \(r.heldOutCases.count) held out",
-        "patches         \(model.architecture.patchSize) pixels, \(model.architecture.channels) channels, "
+        "patches         \(model.architecture.patchSize) pixels, \(Count.of(model.architecture.channels, "channel")), "
           + "scans \(model.preparation.gridDescription)",
         "planted lesions " + model.book.plantedSummary,
         "knowledge       \(r.knowledge.summary)",
         String(format: "latents         %.0f nats a patch", r.divergences.joined().reduce(0, +)),
-        "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(r.threads) threads"
-          + (processes > 1 ? " in the first of \(processes) processes" : ""),
+        "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(Count.of(r.threads, "thread"))"
+          + (processes > 1 ? " in the first of \(Count.of(processes, "process", "processes"))" : ""),
       ] + r.allWarnings.map { "warning         \($0)" }
     return lines.joined(separator: "\n")
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Workflows
 
@@ -39,7 +40,8 @@ struct TraverseCommand: LoggedCommand {
       try options.open(), scan: scan, at: at.map { ($0.x, $0.y) }, dimensions: dimensions, count: count, output: output
     ).run()
     let console = Console()
-    console.print("strips   \(traversals.count) dimensions from -3 to +3, one a row of \(output)/strips.png")
+    console.print(
+      "strips   \(Count.of(traversals.count, "dimension")) from -3 to +3, one a row of \(output)/strips.png")
     for traversal in traversals {
       let d = traversal.dimension
       console.print(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Reporting
 
 struct VerifyCommand: LoggedCommand {
@@ -24,8 +25,8 @@ struct VerifyCommand: LoggedCommand {
     for fault in check.faults { console.print(fault) }
     let count = check.faults.count
     console.print(
-      "\(report): \(check.cases) cases, \(check.scans) scans; "
-        + (count == 0 ? "nothing is missing or altered" : "\(count) fault\(count == 1 ? "" : "s")"))
+      "\(report): \(Count.of(check.cases, "case")), \(Count.of(check.scans, "scan")); "
+        + (count == 0 ? "nothing is missing or altered" : Count.of(count, "fault")))
     if count > 0 { throw ExitCode(ExitStatus.failed) }
   }
 }
