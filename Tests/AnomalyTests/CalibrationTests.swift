@@ -5,20 +5,19 @@ import Numerics
 import Testing
 
 extension Calibration {
-  /// A calibration with scores of one's choice, read from JSON as from a model file.
+  /// A calibration on as many cases of one scan as the longest list has values; shorter lists go on with their last.
   static func sample(
-    caseScores: [Double], scanScores: [Double] = [1], regionLevels: [Double] = [1], regionMasses: [Double]? = nil
-  ) throws -> Calibration {
-    struct Parts: Encodable {
-      var scanScores: [Double]
-      var caseScores: [Double]
-      var regionLevels: [Double]
-      var regionMasses: [Double]?
-      var minimumRegionArea = Calibration.defaultRegionArea
-    }
-    let parts = Parts(
-      scanScores: scanScores, caseScores: caseScores, regionLevels: regionLevels, regionMasses: regionMasses)
-    return try JSONDecoder().decode(Calibration.self, from: JSONEncoder().encode(parts))
+    caseScores: [Double], regionLevels: [Double] = [1], regionMasses: [Double] = [0]
+  ) -> Calibration {
+    let count = max(caseScores.count, regionLevels.count, regionMasses.count)
+    func value(_ values: [Double], _ k: Int) -> Double { values[min(k, values.count - 1)] }
+    return Calibration(
+      extremes: (0..<count).map {
+        [
+          ScanExtremes(
+            score: value(caseScores, $0), regionLevel: value(regionLevels, $0), regionMass: value(regionMasses, $0))
+        ]
+      })
   }
 }
 
@@ -59,8 +58,8 @@ struct CalibrationTests {
   @Test(arguments: [(1, 0.05, 0.5), (3, 0.05, 0.25), (18, 0.05, 1.0 / 19), (19, 0.05, 0.05), (200, 0.05, 0.05)])
   func `the rate that can be had is limited by the number of healthy cases`(
     cases: Int, rate: Double, expected: Double
-  ) throws {
-    let calibration = try Calibration.sample(caseScores: (0..<cases).map(Double.init))
+  ) {
+    let calibration = Calibration.sample(caseScores: (0..<cases).map(Double.init))
     #expect(calibration.attainableRate(rate) == expected)
     // Such a rate is attained: a score above all others is flagged.
     #expect(calibration.isFlagged(pValue: Calibration.pValue(1e9, among: calibration.caseScores), rate: rate))
@@ -70,7 +69,7 @@ struct CalibrationTests {
   func `a case is flagged just above the threshold and not at it`(cases: Int, rate: Double) throws {
     var random = RandomGenerator(seed: UInt64(cases))
     let scores = (0..<cases).map { _ in 5 + Double(random.normal()) }.sorted()
-    let calibration = try Calibration.sample(caseScores: scores)
+    let calibration = Calibration.sample(caseScores: scores)
     let threshold = calibration.caseThreshold(rate: rate)
     func isFlagged(_ score: Double) -> Bool {
       calibration.isFlagged(pValue: Calibration.pValue(score, among: scores), rate: rate)
@@ -82,7 +81,7 @@ struct CalibrationTests {
 
   @Test func `the threshold holds with ties`() throws {
     let scores: [Double] = [1, 2, 2, 2, 2, 3, 3, 3, 4]
-    let calibration = try Calibration.sample(caseScores: scores)
+    let calibration = Calibration.sample(caseScores: scores)
     for rate in [0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.8] {
       let threshold = calibration.caseThreshold(rate: rate)
       let above = Calibration.pValue(threshold.nextUp, among: scores)
@@ -95,7 +94,7 @@ struct CalibrationTests {
   func `no more healthy scans than the rate allows show a region`(rate: Double) throws {
     var random = RandomGenerator(seed: 4)
     let levels = (0..<39).map { _ in 3 + Double(random.uniform()) }.sorted()
-    let threshold = try Calibration.sample(caseScores: [1], regionLevels: levels).regionThreshold(rate: rate)
+    let threshold = Calibration.sample(caseScores: [1], regionLevels: levels).regionThreshold(rate: rate)
     let showing = levels.count { $0 >= threshold }
     #expect(Double(1 + showing) / 40 <= rate + 1e-12)
     // One healthy scan more would be too many, unless it lies within the hundredth that levels are known to.
@@ -103,7 +102,7 @@ struct CalibrationTests {
   }
 
   @Test func `regions are never sought below half a deviation`() throws {
-    #expect(try Calibration.sample(caseScores: [1], regionLevels: [0, 0, 0]).regionThreshold(rate: 0.05) == 0.5)
+    #expect(Calibration.sample(caseScores: [1], regionLevels: [0, 0, 0]).regionThreshold(rate: 0.05) == 0.5)
   }
 }
 

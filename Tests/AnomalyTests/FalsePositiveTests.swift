@@ -139,18 +139,19 @@ struct PhantomFalsePositiveTests {
     rate: Double, seed: UInt64, isFlagged: ([BlurredPhantoms.Scan], Calibration) -> Bool,
     scans: @escaping ([BlurredPhantoms.Scan]) -> [BlurredPhantoms.Scan]
   ) throws -> Int {
-    try countFlags(of: BlurredPhantoms.cases, splits: Self.splits, healthy: Self.healthy, seed: seed) {
-      let calibration = try Calibration.sample(
-        caseScores: $1.map { $0.map(\.score).max()! }.sorted(),
-        regionLevels: $1.flatMap { scans($0).map(\.level) }.sorted(),
-        regionMasses: $1.flatMap { scans($0).map(\.mass) }.sorted())
+    countFlags(of: BlurredPhantoms.cases, splits: Self.splits, healthy: Self.healthy, seed: seed) {
+      let calibration = Calibration(
+        extremes: $1.map {
+          scans($0).map { ScanExtremes(score: $0.score, regionLevel: $0.level, regionMass: $0.mass) }
+        })
       return isFlagged($0, calibration)
     }
   }
 
   @Test(arguments: rates) func `healthy phantoms are flagged at the stated rate`(rate: Double) throws {
     let count = try flags(rate: rate, seed: 1) { item, calibration in
-      let pValue = Calibration.pValue(item.map(\.score).max()!, among: calibration.caseScores)
+      let pValue = Calibration.pValue(
+        calibration.cases.comparable(item.map(\.score).max()!, ofScans: item.count), among: calibration.caseScores)
       return calibration.isFlagged(pValue: pValue, rate: rate)
     } scans: {
       $0
@@ -176,8 +177,9 @@ struct PhantomFalsePositiveTests {
     let count = try flags(rate: rate, seed: 3) { item, calibration in
       let heat = item[1].heat
       let found = heat.regions(above: Double(RegionMasses.level), minimumArea: 1, pixelSize: nil)
-      let regions = calibration.withPValues(found, of: heat, factor: 1)
-      return regions.contains { $0.pValue! <= rate + 1e-12 }
+      return RegionMasses(of: heat).masses(of: found, factor: 1).contains {
+        calibration.pValue(ofRegionWithMass: $0, caseOf: 1) <= rate + 1e-12
+      }
     } scans: {
       [$0[1]]
     }

@@ -224,7 +224,7 @@ struct ModelTests {
       ("preparation", ["channels"], 2), ("preparation", ["reduction"], 0), ("preparation", ["reduction"], 65),
       ("preparation", ["tissueChannels"], [1]), ("preparation", ["tissueChannels"], [Int]()),
       ("preparation", ["normalization", "method"], ["percentile": ["_0": 150]]),
-      ("calibration", ["ensemble", "caseScores"], [Int]()),
+      ("calibration", ["ensemble", "cases", "values"], [Int]()), ("calibration", ["ensemble", "cases", "scans"], 0),
       ("calibration", ["kl", "minimumRegionArea"], Int.max),
       ("scores", ["members", "residual", "depths"], [0]), ("scores", ["members", "residual", "means"], [[0]]),
       ("scores", ["members", "learned", "deviations"], [[Int]](repeating: [], count: 10)),

@@ -69,19 +69,13 @@ struct RegionMassTests {
     }
   }
 
-  @Test func `a region's p-value counts the healthy scans with as massive a group`() throws {
-    let calibration = try Calibration.sample(caseScores: [1], regionMasses: [0, 0, 1, 6, 8])
+  @Test func `a region's p-value counts the healthy cases with as massive a group`() {
+    let calibration = Calibration.sample(caseScores: [1], regionMasses: [0, 0, 1, 6, 8])
     let regions = heat.regions(above: 3, minimumArea: 1, pixelSize: nil)
-    let tested = calibration.withPValues(regions, of: heat, factor: 1)
-    // Masses 6.67 and 5.02; one and two healthy scans have as much.
-    #expect(tested.map(\.peak) == [9, 5])
-    #expect(tested.map(\.pValue) == [2.0 / 6, 3.0 / 6])
-  }
-
-  @Test func `a model without masses gives no p-value`() throws {
-    let regions = heat.regions(above: 3, minimumArea: 1, pixelSize: nil)
-    let calibration = try Calibration.sample(caseScores: [1])
-    #expect(calibration.withPValues(regions, of: heat, factor: 1) == regions)
+    let masses = RegionMasses(of: heat).masses(of: regions, factor: 1)
+    // Masses 6.67 and 5.02; one and two healthy cases have as much.
+    #expect(Array(regions.map(\.peak).prefix(2)) == [9, 5])
+    #expect(masses.prefix(2).map { calibration.pValue(ofRegionWithMass: $0, caseOf: 1) } == [2.0 / 6, 3.0 / 6])
   }
 
   @Test(

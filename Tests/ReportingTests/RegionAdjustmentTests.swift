@@ -28,19 +28,29 @@ struct RegionAdjustmentTests {
     return try report.index.scans(of: row.id).map { try report.index.regions(of: $0.id).map(\.qValue) }
   }
 
-  @Test func `regions are adjusted over all scored scans of the report`() throws {
+  @Test func `regions are adjusted over all scored cases of the report`() throws {
     var report = try SampleStudy.report(in: folder)
     try SampleStudy.write(result("a", [[0.01, 0.2], []]), to: report)
-    try SampleStudy.write(result("b", [[0.02], []]), to: report)
+    try SampleStudy.write(result("b", [[], [0.02]]), to: report)
+    for name in ["c", "d"] { try SampleStudy.write(result(name, [[], []]), to: report) }
     try SampleStudy.write(SampleStudy.result("broken", [SampleStudy.failedScan("1")]), to: report)
     #expect(try qValues(report, "a") == [[nil, nil], []])
     try report.finish(report.context)
-    // Four scans; the two with regions are both selected at 0.04, and 0.2 * 4 / 2 is what the second region needs.
+    // Four cases; the two with regions are both selected at 0.04, and 0.2 * 4 / 2 is what the second region needs.
     #expect(try qValues(report, "a") == [[0.04, 0.4], []])
-    #expect(try qValues(report, "b") == [[0.04], []])
+    #expect(try qValues(report, "b") == [[], [0.04]])
     let page = try SampleStudy.text(report, "cases/a/index.html")
     #expect(page.contains("<td class=\"number\">0.010</td><td class=\"number\">0.040</td></tr>"))
     #expect(page.contains("<td class=\"number\">0.20</td><td class=\"number\">0.40</td></tr>"))
+  }
+
+  /// Scans of a case are alike: the many regions of one case are one discovery, not many.
+  @Test func `the scans of a case are one family`() throws {
+    var report = try SampleStudy.report(in: folder)
+    try SampleStudy.write(result("a", [[0.01], [0.01], [0.01]]), to: report)
+    try SampleStudy.write(result("b", [[]]), to: report)
+    try report.finish(report.context)
+    #expect(try qValues(report, "a") == [[0.02], [0.02], [0.02]])
   }
 
   @Test func `a study analyzed in two runs has the numbers and pages of one run`() throws {

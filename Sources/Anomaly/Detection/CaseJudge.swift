@@ -1,5 +1,5 @@
-/// Judges a case by the findings in its scans: score, p-value, flag, and whether the case looks like the training
-/// cases.
+/// Judges a case by the findings in its scans: score, p-value, flag, p-values of its regions, and whether the case looks
+/// like the training cases.
 package struct CaseJudge: Sendable {
   private let calibration: Calibration
   private let rate: Double
@@ -21,14 +21,28 @@ package struct CaseJudge: Sendable {
     let findings = scans.compactMap { scan in
       if case .done(let findings) = scan.outcome { findings } else { nil }
     }
-    let score = findings.map(\.score).max()
+    let score = findings.map(\.score).max().map { calibration.cases.comparable($0, ofScans: findings.count) }
     let pValue = score.map { Calibration.pValue($0, among: calibration.caseScores) }
     let appearances = findings.compactMap(\.appearance)
     let appearance = appearances.isEmpty ? nil : Appearance(of: appearances)
     let domain = appearance.flatMap { shift?.outcome(ofCase: $0) }
     return CaseResult(
-      name: name, scans: scans, score: score, pValue: pValue,
+      name: name, scans: scans.map { withPValues($0, caseOf: findings.count) }, score: score, pValue: pValue,
       flagged: pValue.map { calibration.isFlagged(pValue: $0, rate: rate) } ?? false,
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
+  }
+
+  /// Gives the regions of a scan their p-values.
+  ///
+  /// - Parameter count: number of scored scans of the case.
+  private func withPValues(_ scan: ScanResult, caseOf count: Int) -> ScanResult {
+    guard case .done(var findings) = scan.outcome else { return scan }
+    for (k, mass) in findings.regionMasses.enumerated() {
+      findings.regions[k].pValue = calibration.pValue(ofRegionWithMass: mass, caseOf: count)
+    }
+    findings.regionMasses = []
+    var result = scan
+    result.outcome = .done(findings)
+    return result
   }
 }

@@ -21,9 +21,12 @@ package struct ScanResult: Sendable, Equatable {
     package var pixelSize: PixelSize?
     /// Mean `z` of the most abnormal pixels.
     package var score: Double
-    /// Share of held-out healthy scans that score at least as high (split conformal), in 0...1.
+    /// Share of held-out healthy scans that score at least as high (hierarchical conformal), in 0...1.
     package var pValue: Double
     package var regions: [Region]
+    /// The mass of each region, from which its p-value is computed once all scans of the case are known; not kept after
+    /// that.
+    package var regionMasses: [Double] = []
     /// Measured appearance of this scan, from which the case's appearance is made; not kept after that.
     package var appearance: Appearance?
     /// Share of the file's strips or tiles that were missing or broken, in 0...1.
@@ -86,9 +89,8 @@ package struct CaseResult: Sendable, Equatable {
   /// Path of the case's folder relative to the study, or the file's name without its extension where a file is a case.
   package var name: String
   package var scans: [ScanResult]
-  /// Largest scan score; `nil` where no scan was scored: the case was not examined.
-  package var score: Double?
-  /// Share of held-out healthy cases that score at least as high, in 0...1.
+  /// Largest scan score, brought to the number of scans of the held-out cases (`CaseMaxima`); `nil` where no scan was\n  /// scored: the case was not examined.\n  package var score: Double?
+  /// Share of held-out healthy cases that score at least as high (split conformal), in 0...1.
   package var pValue: Double?
   /// Whether `pValue` is at most the stated false-positive rate; `false`, and no verdict, where it is `nil`.
   package var flagged: Bool

@@ -95,12 +95,12 @@ package final class Scorer {
       layers.original = images[i]
       let leastArea = max(
         calibration.minimumRegionArea * factor * factor, minimumArea?.pixels(ofSize: image.pixelSize) ?? 0)
-      let regions = calibration.withPValues(
-        full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize), of: heat, factor: factor)
+      let regions = full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize)
       var findings = ScanResult.Findings(
         width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: worst,
-        pValue: Calibration.pValue(worst, among: calibration.scanScores), regions: regions,
+        pValue: calibration.scanPValue(worst), regions: regions,
         appearance: prepared[i].scan.appearance(maps: maps[i], latents: latents))
+      findings.regionMasses = regions.isEmpty ? [] : RegionMasses(of: heat).masses(of: regions, factor: factor)
       findings.missingShare = images[i].missingShare
       return (layers, findings)
     }
@@ -173,13 +173,14 @@ extension Scorer {
     }
     let full = slide.slide.levels[0]
     let (worst, downsample) = (found.extremes.score, slide.downsample)
+    let regions = calibration.regions(
+      of: found.regions, found.extremes, downsample: downsample, pixelSize: full.pixelSize, minimumArea: minimumArea)
     var findings = ScanResult.Findings(
       width: full.width, height: full.height, channels: slide.channels, pixelSize: full.pixelSize, score: worst,
-      pValue: Calibration.pValue(worst, among: calibration.scanScores),
-      regions: calibration.regions(
-        of: found.regions, found.extremes, downsample: downsample, pixelSize: full.pixelSize, minimumArea: minimumArea),
+      pValue: calibration.scanPValue(worst), regions: regions.map(\.region),
       appearance: Appearance(
         of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(maps: $1, latents: latents) }))
+    findings.regionMasses = regions.map(\.mass)
     findings.missingShare = stream.missingShare
     (findings.downsample, findings.downsampleY) = downsample
     return (pictures.layers(weights: book.rule.channelWeights), findings)
@@ -202,11 +203,11 @@ extension Calibration {
   /// Most regions recorded for one slide; those with the highest peaks are kept.
   static let mostRegions = 1000
 
-  /// Regions in pixels of the scan at its full size, with their p-values.
+  /// Regions in pixels of the scan at its full size, each with its mass.
   fileprivate func regions(
     of found: RowComponents, _ extremes: SlideExtremes, downsample: (x: Double, y: Double), pixelSize: PixelSize?,
     minimumArea: RegionArea?
-  ) -> [Region] {
+  ) -> [(region: Region, mass: Double)] {
     let area = downsample.x * downsample.y
     let least = max(
       Double(minimumRegionArea), Double(minimumArea?.pixels(ofSize: pixelSize) ?? 0) / area)
@@ -217,11 +218,10 @@ extension Calibration {
         rank: rank + 1, x: group.left, y: group.top, width: group.right - group.left + 1,
         height: group.bottom - group.top + 1, areaPixels: group.pixels, areaSquareMillimeters: nil,
         peak: Double(group.peak), mean: group.sum / Double(group.pixels), peakX: group.peakPlace.x,
-        peakY: group.peakPlace.y,
-        pValue: regionMasses.map { Self.pValue(extremes.mass(of: group.peakTag), among: $0) }
+        peakY: group.peakPlace.y
       ).scaled(x: downsample.x, y: downsample.y)
       region.areaSquareMillimeters = pixelSize.map { Double(region.areaPixels) * $0.squareMillimeters }
-      return region
+      return (region, extremes.mass(of: group.peakTag))
     }
   }
 }

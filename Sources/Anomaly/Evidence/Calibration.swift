@@ -2,39 +2,34 @@ import Files
 import Foundation
 
 /// The most abnormal values of a scan, measured with one score.
-struct ScanExtremes: Sendable, Equatable {
-  /// See `ScanScore`.
-  var score: Double
-  /// The highest level at which the scan still shows a region.
-  var regionLevel: Double
+package struct ScanExtremes: Sendable, Equatable {\n  /// See `ScanScore`.\n  package var score: Double\n  /// The highest level at which the scan still shows a region.
+  package var regionLevel: Double
   /// Mass of the scan's most massive group, see `RegionMasses`.
-  var regionMass: Double
+  package var regionMass: Double
 
-  init(score: Double, regionLevel: Double, regionMass: Double) {
+  package init(score: Double, regionLevel: Double, regionMass: Double) {
     self.score = score
     self.regionLevel = regionLevel
     self.regionMass = regionMass
   }
 
-  /// - Parameters:
-  ///   - heat: heatmap of a scan on the model's grid.
-  ///   - scan: the scan.
-  init(of heat: Heatmap, in scan: PreparedScan) {
-    score = ScanScore(of: heat, in: scan).value
-    regionMass = RegionMasses(of: heat).largest
+  /// - Parameters:\n  ///   - heat: heatmap of a scan on the model\x27s grid.\n  ///   - scan: the scan.\n  package init(of heat: Heatmap, in scan: PreparedScan) {\n    score = ScanScore(of: heat, in: scan).value\n    regionMass = RegionMasses(of: heat).largest
     regionLevel = heat.highestLevel(withRegionOf: Calibration.defaultRegionArea)
   }
 }
 
 /// The distribution of one of a model's scores over held-out healthy scans and cases, which gives a score its meaning.
 package struct Calibration: Codable, Sendable, Equatable {
-  /// Scores of the held-out healthy scans and cases, ascending.
-  package let scanScores: [Double]
-  package let caseScores: [Double]
+  /// Scores of the scans of each held-out healthy case, ascending within the case.
+  package let scanScores: [[Double]]
+  /// Highest scan scores of the held-out healthy cases.
+  package let cases: CaseMaxima
   /// For each held-out healthy scan the highest level at which it still shows a region, ascending.
   package let regionLevels: [Double]
-  /// For each held-out healthy scan the mass of its most massive group, ascending; `nil` in models of an older norma.
-  package let regionMasses: [Double]?
+  /// Logarithms of 1 + the mass of the most massive group of each held-out healthy case.
+  package let masses: CaseMaxima
+  /// The tail of `masses`.
+  package let massTail: HealthyTail
   /// Groups with fewer pixels of the model's grid do not count as regions.
   package let minimumRegionArea: Int
   /// Number of held-out scans that were slides; `nil` in models of an older norma, which had none.
@@ -45,14 +40,18 @@ package struct Calibration: Codable, Sendable, Equatable {
   /// - Parameters:
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
   ///   - slides: number of these scans that are slides.
-  init(extremes cases: [[ScanExtremes]], slides: Int = 0) {
+  package init(extremes cases: [[ScanExtremes]], slides: Int = 0) {
     self.slides = slides
     minimumRegionArea = Self.defaultRegionArea
-    scanScores = cases.joined().map(\.score).sorted()
-    caseScores = cases.compactMap { $0.map(\.score).max() }.sorted()
-    regionMasses = cases.joined().map(\.regionMass).sorted()
+    scanScores = cases.map { $0.map(\.score).sorted() }
+    self.cases = CaseMaxima(of: cases.map { $0.map(\.score) })
+    masses = CaseMaxima(of: cases.map { $0.map { log1p($0.regionMass) } })
+    massTail = HealthyTail(of: masses.values)
     regionLevels = cases.joined().map(\.regionLevel).sorted()
   }
+
+  /// Scores of the held-out healthy cases, brought to `cases.scans` scans, ascending.
+  package var caseScores: [Double] { cases.values }
 
   /// Split-conformal p-value `(1 + #{healthy >= score}) / (n + 1)`: if healthy scores are exchangeable with this one,
   /// it is at most `alpha` with probability at most `alpha`.
@@ -65,6 +64,18 @@ package struct Calibration: Codable, Sendable, Equatable {
       if healthy[middle] < score { low = middle + 1 } else { high = middle }
     }
     return Double(1 + healthy.count - low) / Double(healthy.count + 1)
+  }
+
+  /// Hierarchical conformal p-value of one scan: the mean share of healthy scans of a case that score as high, with this
+  /// scan counted as a case of its own.
+  ///
+  /// Scans of one case are alike, so they do not count as that many. If the scan's case is exchangeable with the held-out
+  /// cases, and the scan with the others of its case, the p-value is at most `alpha` with probability at most `alpha`.
+  /// Source: Lee, Barber & Willett 2023, arXiv:2306.06342.
+  package func scanPValue(_ score: Double) -> Double {
+    let known = scanScores.filter { !$0.isEmpty }
+    let shares = known.map { scores in Double(scores.count { $0 >= score }) / Double(scores.count) }
+    return (1 + shares.reduce(0, +)) / Double(known.count + 1)
   }
 
   /// The rate at which healthy cases are flagged: `rate`, or the smallest rate that the number of healthy cases allows.
@@ -81,9 +92,7 @@ package struct Calibration: Codable, Sendable, Equatable {
       "\(scored) scored by a model that was calibrated on \(other): "
         + "p-values and flags say little. Train on scans of one size."
     }
-    if slides > 0, known < scanScores.count {
-      return warning(Count.of(slides, "slide was", "slides were"), "scans that are held whole")
-    }
+    if slides > 0, known < scanScores.joined().count {\n      return warning(Count.of(slides, "slide was", "slides were"), "scans that are held whole")\n    }
     if others > 0, known > 0 {
       return warning(
         Count.of(others, "scan that is held whole was", "scans that are held whole were"), "slides")
@@ -116,26 +125,26 @@ package struct Calibration: Codable, Sendable, Equatable {
 }
 
 extension Calibration {
-  /// Gives every region of a scan its p-value: the share of healthy scans that anywhere show a group of at least its
-  /// mass.
+  /// p-value of a region: the share of healthy cases that show a group of at least its mass in any scan.
   ///
-  /// Each healthy scan counts only with its most massive group. The p-value is therefore adjusted for all places of a
-  /// scan: a healthy scan shows any region with a p-value of `alpha` or less with probability at most `alpha`, if it is
-  /// exchangeable with the held-out scans. Scans of one case resemble each other; if the held-out cases are few and
-  /// have many scans, the rate can exceed `alpha` by up to one case's share. Source: Nichols & Hayasaka 2003,
-  /// doi:10.1191/0962280203sm341ra (maximum statistic); Vovk et al. 2005 (conformal p-value).
+  /// Each healthy case counts only with its most massive group. The p-value is therefore adjusted for all places of all
+  /// scans of a case: a healthy case shows any region with a p-value of `alpha` or less with probability at most
+  /// `alpha`, if it is exchangeable with the held-out cases. Below `1 / (n + 1)` this rests on `massTail`. Source:
+  /// Nichols & Hayasaka 2003, doi:10.1191/0962280203sm341ra (maximum statistic); Vovk et al. 2005 (conformal p-value).
   ///
   /// - Parameters:
-  ///   - regions: regions found on `heat` enlarged by `factor`.
-  ///   - heat: heatmap on the model's grid.
-  /// - Returns: the regions with their p-values; the regions unchanged if the model holds no masses.
-  package func withPValues(_ regions: [Region], of heat: Heatmap, factor: Int) -> [Region] {
-    guard let healthy = regionMasses, !regions.isEmpty else { return regions }
-    let masses = RegionMasses(of: heat)
-    return regions.map { region in
-      var region = region
-      region.pValue = Self.pValue(masses.mass(of: region, factor: factor), among: healthy)
-      return region
-    }
+  ///   - mass: mass of the region's group, see `RegionMasses`.
+  ///   - count: number of scored scans in the region's case.
+  package func pValue(ofRegionWithMass mass: Double, caseOf count: Int) -> Double {
+    let value = masses.comparable(log1p(mass), ofScans: count)
+    return Self.pValue(value, among: masses.values) * massTail.share(above: value)
+  }
+
+  /// The smallest p-value that a region can have.
+  package var smallestRegionPValue: Double { massTail.smallestShare / Double(masses.values.count + 1) }
+
+  /// Whether all parts, read from a file, are in their ranges.
+  var isSound: Bool {
+    cases.isSound && masses.isSound && massTail.isSound && (0...1 << 30).contains(minimumRegionArea)
   }
 }

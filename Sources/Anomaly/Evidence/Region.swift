@@ -17,10 +17,10 @@ package struct Region: Sendable, Equatable, Codable {
   /// than the scan, `heatmapPixel` converts it. `nil` if an older norma found the region.
   package var peakX: Int?
   package var peakY: Int?
-  /// Share of held-out healthy scans that show a region at least as massive anywhere, in 0...1; `nil` if the model has
-  /// no data for it.
+  /// Share of held-out healthy cases that show a region at least as massive in any scan, in 0...1; `nil` until all
+  /// scans of the case are known. See `Calibration.pValue(ofRegionWithMass:caseOf:)`.
   package var pValue: Double?
-  /// `pValue` adjusted for all scans of the report, in 0...1; `nil` until all of them are known.
+  /// `pValue` adjusted for all cases of the report, in 0...1; `nil` until all of them are known.
   package var qValue: Double?
 
   package init(

@@ -47,6 +47,9 @@ package struct RegionMasses: Sendable {
     return label == 0 ? 0 : masses[label - 1]
   }
 
+  /// Masses of the groups that the peaks of regions belong to, in their order.
+  package func masses(of regions: [Region], factor: Int) -> [Double] { regions.map { mass(of: $0, factor: factor) } }
+
   private func neighbours(_ place: Int, _ factor: Int, _ count: Int) -> [Int] {
     let first = Int(((Double(place) + 0.5) / Double(factor) - 0.5).rounded(.down))
     return factor == 1 ? [place] : [min(max(first, 0), count - 1), min(first + 1, count - 1)]

@@ -156,9 +156,7 @@ package struct Model: Sendable {
       scoreArchitecture.map({
         $0.inputs == ScoreInput(architecture).count && architecture.patchSize % $0.granularity == 0
       }) ?? true, book.available.allSatisfy({ calibrations[$0] != nil }),
-      calibrations.values.allSatisfy({
-        !$0.caseScores.isEmpty && (0...1 << 30).contains($0.minimumRegionArea)
-      }), domain?.fits(channels: c) ?? true,
+      calibrations.values.allSatisfy(\.isSound), domain?.fits(channels: c) ?? true,
       latents?.fits(channels: architecture.latents.reduce(0, +)) ?? true, record.spread.map({ $0.count == c }) ?? true
     else {
       throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(Count.of(c, "channel"))")

@@ -8,11 +8,7 @@ extension CaseIndex {
   /// Computes the q-values of the regions of all scans in the index, and calls `beforeCommit` for each case whose
   /// q-values have changed.
   ///
-  /// The q-values are computed over all scans of the report, not over one case: a reader goes through the whole report,
-  /// so false regions should be few in the whole report. They are computed at the end of a run from the p-values in the
-  /// index, which also holds cases reused from earlier runs, so the number of runs makes no difference. Every scored
-  /// scan of the study counts, with or without regions; cases that left the study keep the q-values they had.
-  ///
+  /// The q-values are computed over all cases of the report: a reader goes through the whole report, so cases with false\n  /// regions should be few in the whole report. A case is one family, since its scans are alike and the p-values are\n  /// adjusted for all of them. They are computed at the end of a run from the p-values in the index, which also holds\n  /// cases reused from earlier runs, so the number of runs makes no difference. Every scored case of the study counts,\n  /// with or without regions; cases that left the study keep the q-values they had.\n  ///
   /// - Parameter beforeCommit: writes the pages that show the q-values of a case. If it throws, no q-value changes. It
   ///   is called on all threads.
   func adjustRegions(beforeCommit: @Sendable (CaseRecord) throws -> Void) throws(NormaError) {
@@ -43,18 +39,11 @@ extension CaseIndex {
   ///
   /// - Returns: the ids of the cases whose q-values changed, in ascending order.
   private static func adjust(in database: Database) throws -> [Int64] {
-    let scans =
-      try Int.fetchOne(
-        database,
-        sql: "SELECT count(*) FROM scans JOIN cases ON cases.id = case_id WHERE scans.status = 'done' AND in_study = 1")
-      ?? 0
-    let entries = try Row.fetchAll(
+    let cases =\n      try Int.fetchOne(database, sql: "SELECT count(*) FROM cases WHERE status = \x27done\x27 AND in_study = 1") ?? 0\n    let entries = try Row.fetchAll(
       database,
       sql: """
         SELECT regions.scan_id, regions.rank, scans.case_id, regions.p_value, regions.q_value
-        FROM regions JOIN scans ON scans.id = regions.scan_id JOIN cases ON cases.id = scans.case_id
-        WHERE cases.in_study = 1 ORDER BY regions.scan_id, regions.rank
-        """
+        FROM regions JOIN scans ON scans.id = regions.scan_id JOIN cases ON cases.id = scans.case_id\n        WHERE cases.in_study = 1 ORDER BY scans.case_id, regions.scan_id, regions.rank\n        """
     ).map { row in
       Entry(
         scan: try row.decode(atIndex: 0), rank: try row.decode(atIndex: 1), caseID: try row.decode(atIndex: 2),
@@ -62,13 +51,13 @@ extension CaseIndex {
     }
     var families: [[Entry]] = []
     for entry in entries {
-      if families.last?.first?.scan == entry.scan {
+      if families.last?.first?.caseID == entry.caseID {
         families[families.count - 1].append(entry)
       } else {
         families.append([entry])
       }
     }
-    let empty = [[Double]](repeating: [], count: max(0, scans - families.count))
+    let empty = [[Double]](repeating: [], count: max(0, cases - families.count))
     let q = MultipleTesting.qValues(ofFamilies: families.map { $0.map { $0.p ?? 1 } } + empty)
     let statement = try database.cachedStatement(
       sql: "UPDATE regions SET q_value = ? WHERE scan_id = ? AND rank = ?")

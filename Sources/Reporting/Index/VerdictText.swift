@@ -1,5 +1,5 @@
-import Files
 import Anomaly
+import Files
 import Foundation
 
 /// The sentences about what was examined, what is flagged, and why. The verdicts themselves follow `VerdictRule`.

@@ -1,5 +1,5 @@
-import Files
 import Anomaly
+import Files
 import Foundation
 
 /// The page of a case: its verdict, and the pictures and regions of every scan.
