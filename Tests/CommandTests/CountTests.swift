@@ -38,6 +38,12 @@ struct CountTests {
       }
     }
     #expect(lines > 10_000)
+    let scripts = paths.filter { $0.hasSuffix(".js") }
+    #expect(scripts.count > 2)
+    for path in scripts {
+      let text = try String(contentsOf: sources.appending(path: path), encoding: .utf8)
+      #expect(try text.firstMatch(of: Regex(#"[a-z)] \+ " (\#(noun))\b"#)) == nil, "\(path)")
+    }
     for bad in [#""\(n) cases""#, #""\(a.count { $0 > 1 }) new scans""#, "%d steps"] {
       #expect(bad.firstMatch(of: plural) != nil, "\(bad)")
     }

@@ -1,5 +1,8 @@
 // A reviewer's verdicts: kept in the browser, downloaded as the JSON that `norma review import` reads.
 
+// A count with its noun: "1 case", "2 cases".
+function counted(count, noun) { return count + " " + noun + (count === 1 ? "" : "s"); }
+
 class Reviews {
   constructor(study, model) {
     this.study = study;
@@ -41,7 +44,7 @@ class Reviews {
 
     function count() {
       const n = Object.keys(reviews.all).length;
-      button.textContent = "Download " + (n === 1 ? "1 review" : n + " reviews");
+      button.textContent = "Download " + counted(n, "review");
       button.disabled = n === 0;
       clear.hidden = !verdict.value && !note.value;
     }

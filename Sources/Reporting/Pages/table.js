@@ -60,7 +60,7 @@ if (table) {
     }
     const button = document.getElementById("download");
     const count = Object.keys(all).length;
-    button.textContent = "Download " + (count === 1 ? "1 review" : count + " reviews");
+    button.textContent = "Download " + counted(count, "review");
     button.hidden = count === 0;
   }
 
@@ -77,7 +77,7 @@ if (table) {
       if (!row.hidden) count += 1;
     }
     remember();
-    shown.value = count === rows.length ? count + " cases" : count + " of " + rows.length + " cases";
+    shown.value = (count === rows.length ? "" : count + " of ") + counted(rows.length, "case");
   }
 
   // What cannot be compared, such as the score of a failed case, stays last in both directions.
