@@ -11,6 +11,8 @@ package struct RunRecord: Codable, Sendable, Equatable {
   package var study: String
   /// Absolute path of the study, with links resolved; `nil` in reports of an older version of norma.
   package var studyFolder: String?
+  /// Which files and cases of the study were taken; `nil` in reports of an older version of norma, which took all.
+  package var selection: StudySelection?
   /// File of the model, as given on the command line.
   package var model: String
   package var modelSHA256: String
@@ -81,7 +83,9 @@ package struct RunRecord: Codable, Sendable, Equatable {
     let weights = channelWeights.map { "channel weights \($0.map { "\($0)" }.joined(separator: ", "))" }
     let trained = "\(trainingCases) cases, \(heldOutCases) held out; \(trainingSteps) steps, seed \(trainingSeed)"
     let lines: [(String, String?)] = [
-      ("norma", toolVersion), ("Study", study), ("Model file", model), ("Model SHA-256", modelSHA256),
+      ("norma", toolVersion), ("Study", study),
+      ("Taken of it", selection.flatMap { $0 == StudySelection() ? nil : $0.description }), ("Model file", model),
+      ("Model SHA-256", modelSHA256),
       ("Trained on", trained), ("Training set SHA-256", trainingSetSHA256), ("Normalization", normalization),
       ("Score", "\(members); \(weights ?? "any direction"), \(polarity.rawValue)"),
       ("Command", command?.joined(separator: " ")), ("Precision", precision.rawValue),

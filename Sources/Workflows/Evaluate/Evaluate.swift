@@ -47,6 +47,8 @@ package struct Evaluate {
   private let index: CaseIndex
   private let folder: ReportFolder
   private let study: String
+  /// Which files of the study the run took.
+  private var selection: StudySelection
   private let model: Model
   private let threshold: Double
   /// Computes the maps of every score of the model; `nil` where only the report's score is compared.
@@ -63,6 +65,8 @@ package struct Evaluate {
     let context = try run.context
     threshold = context.threshold
     study = settings.study ?? run.studyPath
+    selection = context.record?.selection ?? StudySelection()
+    selection.cases = nil
     guard let path = settings.model ?? context.record?.model else {
       throw NormaError(
         subject: settings.report, found: "it was written by an older norma, which does not say what model made it",
@@ -85,7 +89,7 @@ package struct Evaluate {
     var byScore: [Score: [Evaluation.Scan]] = [:]
     var missing: [String] = []
     var masked = 0
-    let study = try Study(path: self.study)
+    let study = try Study(path: self.study, taking: selection)
     let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
     for row in try index.cases(sort: .name) {
       let sources =
