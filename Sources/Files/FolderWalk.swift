@@ -36,9 +36,13 @@ package struct FolderWalk: Sendable {
     init(_ status: stat) { (device, file) = (UInt(status.st_dev), UInt(status.st_ino)) }
   }
 
-  /// - Parameter takesHidden: whether to include names that begin with a dot.
+  /// - Parameters:
+  ///   - takesHidden: whether to include names that begin with a dot.
+  ///   - refusal: returns a clause that says why a folder below `root` is not entered; `nil` to enter it.
   /// - Throws: `NormaError` if the folder itself cannot be read; unreadable folders within it appear in `files`.
-  package init(of root: String, takingHidden takesHidden: Bool = false) throws(NormaError) {
+  package init(of root: String, takingHidden takesHidden: Bool = false, refusal: (String) -> String? = { _ in nil })
+    throws(NormaError)
+  {
     self.root = root
     self.takesHidden = takesHidden
     var found: [Found] = []
@@ -57,6 +61,10 @@ package struct FolderWalk: Sendable {
       guard let status = Self.status(of: full(folder)) else { continue }  // it was removed meanwhile
       guard visited.insert(Place(status)).inserted else {
         let clause = "it leads to a folder that is read already or that this one lies in"
+        notes.append("\(text(folder)): \(clause). It is left out.")
+        continue
+      }
+      if !folder.isEmpty, let clause = refusal(text(folder)) {
         notes.append("\(text(folder)): \(clause). It is left out.")
         continue
       }

@@ -52,7 +52,7 @@ extension TemporaryFolder: @unchecked Sendable {}
   #expect(batch.analyze.output.contains("domain   not tested: 3 cases are too few to compare with 8 training cases"))
   #expect(
     batch.analyze.errors.contains(
-      "patients/mixed/color.tif: it has 3 channels, the model was trained on 1. Analyze it with a model of its own kind."
+      "patients/mixed/color.tif: it has 3 channels, the model was trained on 1. Analyze it with a model of its own kind, or leave it out with --exclude."
     ))
   #expect(batch.analyze.errors.contains("failed: patients/mixed/text.tiff: "))
   #expect(batch.analyze.errors.contains("failed: patients/mixed/cut off.tif: "))

@@ -104,9 +104,7 @@ extension ScanReading {
         NormaError(
           subject: file.path,
           found:
-            "it has \(Count.of(level.channels, "channel")), the model was trained on \(channels)",
-          remedy: "Analyze it with a model of its own kind"))
-    }
+            "it has \(Count.of(level.channels, "channel")), the model was trained on \(channels)",\n          remedy: "Analyze it with a model of its own kind, or leave it out with --exclude"))\n    }
     do throws(NormaError) {
       if level.pixels > Double(largestWhole) {
         // Find pages that cannot be decoded or are too large now, before the study's other scans have been measured.
@@ -283,6 +281,13 @@ extension Study {
       var base: ScanLevel?
       do throws(ScanFault) {
         let read = try reading.content(of: scan, in: tiff)
+        if case .image(let image) = read.content, isDoubted(file), image.hasAtMost(2, andVaries: true) {
+          throw ScanFault(
+            NormaError(
+              subject: full, page: stacked ? scan.pages[0] : nil,
+              found: "its pixels have two values, as those of a mask",
+              remedy: "Leave it out with --exclude, or give --include if it is a scan all the same"))
+        }
         (content, base) = (.success(read.content), read.base)
       } catch { content = .failure(error) }
       guard !hasChanged() else { return try each(changed()) }

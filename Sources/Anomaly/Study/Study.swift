@@ -5,7 +5,7 @@ import Imaging
 /// A folder of scans, sorted into cases.
 ///
 /// In `STUDY/CASE/*.tif`, a folder, at any depth, is a case and its files are its scans. In `STUDY/*.tif`, each file is
-/// a case.
+/// a case. What a report of norma, masks and labels hold is no scan, and is left out.
 package struct Study: Sendable {
   package struct Case: Sendable, Equatable {
     /// Path of the folder relative to the study, or the file's name without its ending.
@@ -28,26 +28,36 @@ package struct Study: Sendable {
   package let notes: [String]
   /// Files whose paths are not UTF-8 text, so that they cannot be opened.
   let unopenable: Set<String>
+  /// Files that the user says are scans, whatever they look like; `nil` to take every file for one.
+  private let asked: Set<String>?
 
   /// Makes a study of known cases, without looking at the folder.
-  package init(path: String, cases: [Case]) { self.init(path: path, cases: cases, notes: [], unopenable: []) }
+  package init(path: String, cases: [Case]) {
+    self.init(path: path, cases: cases, notes: [], unopenable: [], asked: nil)
+  }
 
-  private init(path: String, cases: [Case], notes: [String], unopenable: Set<String>) {
+  private init(path: String, cases: [Case], notes: [String], unopenable: Set<String>, asked: Set<String>?) {
     self.path = path
     self.cases = cases
     self.notes = notes
     self.unopenable = unopenable
+    self.asked = asked
   }
+
+  /// Whether a file is a scan only if its pixels are not those of a mask.
+  func isDoubted(_ file: String) -> Bool { asked.map { !$0.contains(file) } ?? false }
 
   /// The same study with only the cases for which `isPart` returns `true`.
   package func part(_ isPart: (Case) -> Bool) -> Study {
-    Study(path: path, cases: cases.filter(isPart), notes: notes, unopenable: unopenable)
+    Study(path: path, cases: cases.filter(isPart), notes: notes, unopenable: unopenable, asked: asked)
   }
 
   package static let endings = ["tif", "tiff", "btf", "svs", "ndpi", "qptiff"]
 
-  /// - Throws: `NormaError` where the folder cannot be read or holds no scan.
-  package init(path: String) throws(NormaError) {
+  /// Reads the folder. Reports of norma, and masks and labels beside the scans, are left out, each with a note.
+  ///
+  /// - Throws: `NormaError` where the folder cannot be read, holds no scan, or is or lies in a report.
+  package init(path: String, taking selection: StudySelection = StudySelection()) throws(NormaError) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw NormaError(
@@ -57,26 +67,71 @@ package struct Study: Sendable {
       throw NormaError(
         subject: path, found: "this is a file, a folder of scans was expected", remedy: "Give the folder it lies in")
     }
-    let walk = try FolderWalk(of: path)
+    if let report = ReportMarker.report(around: path) {
+      throw NormaError(
+        subject: path, found: "it lies in a report of norma, \(report); a folder of scans was expected",
+        remedy: "Give the folder of the scans. If they lie in the report's folder, move them out of it")
+    }
+    let walk = try FolderWalk(of: path) { ReportMarker.isReport($0) ? "a report of norma, and no scans" : nil }
     func isScan(_ file: FolderWalk.File) -> Bool {
       file.isLocked || Self.endings.contains(FilePath.ending(of: FilePath.name(of: file.path)).lowercased())
     }
     let scans = walk.files.filter(isScan)
     guard !scans.isEmpty else {
       let others = walk.files.count
-      let found = others == 0 ? "the folder holds no files" : "it holds \(Count.of(others, "file")) and no scan"
+      let found =
+        !walk.notes.isEmpty && others == 0
+        ? "it holds nothing that is read (\(walk.notes[0]))"
+        : others == 0 ? "the folder holds no files" : "it holds \(Count.of(others, "file")) and no scan"
       throw NormaError(
         subject: path, found: "\(found); files ending in .\(Self.endings.joined(separator: ", .")) were expected",
         remedy: "Give a folder with STUDY/CASE/*.tif or STUDY/*.tif")
     }
     self.path = path
     unopenable = Set(scans.filter { !$0.isText }.map(\.path))
-    notes =
+    var notes =
       walk.notes
       + walk.files.filter { $0.isDangling && !isScan($0) }.map {
         "\(path)/\($0.path): a link that leads nowhere. It is left out."
       }
-    cases = Self.cases(of: scans.map(\.path))
+    // Names of cases are given before anything is left out, so that they do not depend on what is.
+    let all = Self.cases(of: scans.map(\.path))
+    let taken = all.flatMap { item in item.files.filter { !selection.excludes($0, ofCase: item.name) } }
+    for pattern in selection.excluded {
+      let isOfUse = all.contains { item in item.files.contains { StudySelection.fits(pattern, $0, ofCase: item.name) } }
+      if !isOfUse { notes.append("\(path): --exclude '\(pattern)' fits no file of it.") }
+    }
+    let asked = Set(all.flatMap { item in item.files.filter { selection.includes($0, ofCase: item.name) } })
+    let masks = StudyLayout(path: path).masks(among: taken.filter { !asked.contains($0) })
+    notes += masks.notes
+    let kept = Set(taken).subtracting(masks.files)
+    self.notes = notes
+    self.asked = asked
+    cases = try Self.chosen(
+      all.map { Case(name: $0.name, files: $0.files.filter(kept.contains)) }.filter { !$0.files.isEmpty },
+      by: selection, path: path)
+  }
+
+  private static func chosen(
+    _ cases: [Case], by selection: StudySelection, path: String
+  ) throws(NormaError) -> [Case] {
+    guard !cases.isEmpty else {
+      throw NormaError(
+        subject: path, found: "all of its files are left out by --exclude", remedy: "Give another --exclude")
+    }
+    guard let names = selection.cases else { return cases }
+    let known = Set(cases.map { Array($0.name.utf8) })
+    let unknown = names.filter { !known.contains(Array($0.utf8)) }
+    guard unknown.isEmpty else {
+      let shown = unknown.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
+      throw NormaError(
+        subject: path,
+        found:
+          "it has no case \(shown)\(unknown.count > 5 ? " and \(unknown.count - 5) others" : "") that --cases names",
+        remedy: "Name cases by their folders in the study, or by their files without the ending")
+    }
+    let wanted = Set(names.map { Array($0.utf8) })
+    return cases.filter { wanted.contains(Array($0.name.utf8)) }
   }
 
   /// - Parameter files: relative to the study.

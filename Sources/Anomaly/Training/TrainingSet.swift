@@ -84,7 +84,7 @@ package struct TrainingSet: Sendable {
     var hash = SHA256()
     var faults: [ScanFault] = []
     var incomplete: [String] = []
-    var channels: Int?
+    var channels = try study.commonChannels(limits: settings.limits)
     var reading = ScanReading(
       limits: settings.limits, level: settings.level, micrometersPerPixel: settings.micrometersPerPixel)
     // Local contrast looks far around, so it needs the whole scan.
@@ -111,8 +111,8 @@ package struct TrainingSet: Sendable {
               ScanFault(
                 NormaError(
                   subject: "\(study.path)/\(scan.path)",
-                  found: "it has \(Count.of(content.channels, "channel")), the scans before it have \(expected)",
-                  remedy: "Train on scans of one kind")))
+                  found: "it has \(Count.of(content.channels, "channel")), most scans of the study have \(expected)",
+                  remedy: "Train on scans of one kind, or leave it out with --exclude")))
             continue
           }
           if let origins = scan.origins { source.origins = (source.origins ?? []).union(origins) }

@@ -11,10 +11,11 @@ package struct RunRecord: Codable, Sendable, Equatable {
   package var study: String
   /// Absolute path of the study, with links resolved; `nil` in reports of an older version of norma.
   package var studyFolder: String?
+  /// Which files and cases of the study were taken; `nil` in reports of an older version of norma, which took all.
+  package var selection: StudySelection?
   /// File of the model, as given on the command line.
   package var model: String
-  /// The same two paths made absolute, so that both are found from another folder; `nil` in reports of an older norma.
-  package var absoluteStudy: String?
+  /// Absolute path of that file, so that it is found from another folder; `nil` in reports of an older norma.
   package var absoluteModel: String?
   package var modelSHA256: String
   package var trainingCases: Int
@@ -63,7 +64,6 @@ package struct RunRecord: Codable, Sendable, Equatable {
     self.study = study
     studyFolder = FilePath.resolved(study)
     self.model = model
-    absoluteStudy = URL(fileURLWithPath: study).standardizedFileURL.path
     absoluteModel = URL(fileURLWithPath: model).standardizedFileURL.path
     self.modelSHA256 = modelSHA256
     trainingCases = record.trainingCases
@@ -91,9 +91,10 @@ package struct RunRecord: Codable, Sendable, Equatable {
       "\(Count.of(trainingCases, "case")), \(heldOutCases) held out; \(Count.of(trainingSteps, "step")), "
       + "seed \(trainingSeed)"
     let lines: [(String, String?)] = [
-      ("norma", toolVersion), ("Study", study), ("Model file", model), ("Model SHA-256", modelSHA256),
-      ("Trained on", trained), ("Learned", knowledge?.summary), ("Training set SHA-256", trainingSetSHA256),
-      ("Normalization", normalization),
+      ("norma", toolVersion), ("Study", study),
+      ("Taken of it", selection.flatMap { $0 == StudySelection() ? nil : $0.description }), ("Model file", model),
+      ("Model SHA-256", modelSHA256), ("Trained on", trained), ("Learned", knowledge?.summary),
+      ("Training set SHA-256", trainingSetSHA256), ("Normalization", normalization),
       ("Score", "\(members); \(weights ?? "any direction"), \(polarity.rawValue)"),
       ("Command", command?.joined(separator: " ")), ("Precision", precision.rawValue),
       ("Compute", "\(compute), \(Count.of(threads, "thread"))"),

@@ -1,3 +1,4 @@
+import Anomaly
 import Crypto
 import Files
 import Foundation
@@ -64,12 +65,12 @@ package struct ReportFolder: Sendable, Equatable {
   /// such folder, because each case belongs to one shard.
   var indexFolder: String { shard.map { file(Self.folder(of: $0)) } ?? path }
 
-  package static let indexName = "cases.sqlite"
+  package static let indexName = ReportMarker.index
   static let studyPage = "index.html"
-  static let style = "assets/style.css"
+  static let style = ReportMarker.style
   static let script = "assets/script.js"
 
-  static let shards = "shards"
+  static let shards = ReportMarker.shards
 
   /// The folder of a shard's index, relative to the report.
   static func folder(of shard: Shard) -> String { "\(shards)/\(shard.number)-of-\(shard.count)" }

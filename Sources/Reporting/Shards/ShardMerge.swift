@@ -80,6 +80,7 @@ package struct ShardMerge {
     try check("settings") { $0.context.settingsInWords }
     try check("false-positive rates") { "\($0.context.falsePositiveRate)" }
     try check("studies") { $0.context.title }
+    try check("choices of cases") { "\($0.context.record?.selection ?? StudySelection())" }
     try checkStudy()
   }
 

@@ -52,9 +52,11 @@ package struct Analyze {
     var trained = try Model(path: settings.model)
     let resolutionNote = settings.resolution.note(on: trained.preparation)
     trained.preparation = settings.resolution.applied(to: trained.preparation)
-    let whole = try Study(path: settings.study)
+    let whole = try Study(path: settings.study, taking: settings.selection)
+    try checkOutput(whole)
     let study = settings.shard.map { shard in whole.part { shard.contains(caseNamed: $0.name) } } ?? whole
-    for note in whole.notes { observe(.warning(note)) }
+    let notes = whole.notes + study.oddities(limits: settings.limits)
+    for note in notes { observe(.warning(note)) }
     for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
     let precision = settings.precision ?? trained.precision
     let scorer = try Scorer(
@@ -105,13 +107,25 @@ package struct Analyze {
         model: trained, score: settings.score, slides: outcome.slides, others: outcome.others,
         minimumRegionArea: settings.minimumRegionArea, resolutionNote: resolutionNote, observe: observe)
       outcome.domain = try closing.add(to: &context, from: report.index, cases: Set(study.cases.map(\.name)))
-      context.warnings += whole.notes
+      context.warnings += notes
     } else {
       context.shard?.slides = outcome.slides
       context.shard?.others = outcome.others
     }
     try report.finish(context)
     return outcome
+  }
+
+  /// Refuses a folder of the report in which scans of the study lie: they would lie in a report from then on.
+  private func checkOutput(_ study: Study) throws(NormaError) {
+    let (folder, own) = (FilePath.resolved(study.path), FilePath.resolved(settings.output))
+    func isInside(_ path: String) -> Bool { (path + "/").hasPrefix(own == "/" ? own : own + "/") }
+    guard isInside(folder) || study.cases.contains(where: { $0.files.contains { isInside("\(folder)/\($0)") } }) else {
+      return
+    }
+    throw NormaError(
+      subject: settings.output, found: "scans of the study lie in this folder, which would become the report's",
+      remedy: "Choose another folder with --output")
   }
 
   /// Holds the cases that are recorded against the study.
@@ -195,6 +209,7 @@ package struct Analyze {
       toolVersion: ToolVersion.current, study: settings.study, model: settings.model, modelSHA256: digest,
       trained: model, score: settings.score, precision: precision, compute: Engine.description,
       threads: Parallel.threads, command: CommandLine.arguments, startedAt: Date().formatted(.iso8601))
+    context.record?.selection = settings.selection
     context.keepsResidual = settings.keepsResidual
     context.modelSHA256 = digest
     context.emphasis = rule.emphasis(channels: model.preparation.channels)

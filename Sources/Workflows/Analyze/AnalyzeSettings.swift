@@ -8,6 +8,8 @@ import Reporting
 package struct AnalyzeSettings: Sendable {
   /// Folder of the scans.
   package var study: String
+  /// Which files and cases of it are taken.
+  package var selection = StudySelection()
   /// File of the model.
   package var model: String
   /// Folder of the report.

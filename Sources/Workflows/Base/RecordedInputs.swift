@@ -46,7 +46,7 @@ struct RecordedInputs {
   /// - Throws: `NormaError` if there is no folder at any recorded path.
   func study(given: String?) throws(NormaError) -> String {
     if let given { return given }
-    let places = [record?.absoluteStudy, run.studyPath].compactMap { $0 }
+    let places = [record?.studyFolder, run.studyPath].compactMap { $0 }
     guard let path = places.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
       throw NormaError(
         subject: report, found: "its study is not at \(places[0]) any more",

@@ -55,7 +55,7 @@ package struct Merge {
             "shard \(done + 1) of \(merge.parts.count)", Double(done) / Double(merge.parts.count)))
       },
       complete: { index, context in
-        let found = try? Study(path: inputs(of: merge).study(given: study))
+        let found = study(of: merge, context.record?.selection ?? StudySelection())
         if let found { try tellAbsent(index.mark(casesInStudy: found.cases.map(\.name), in: merge.folder)) }
         let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
         outcome.counts = counts
@@ -84,6 +84,15 @@ package struct Merge {
       minimumRegionArea: context.results?.minimumRegionArea.flatMap { RegionArea($0) },
       resolutionNote: facts.first?.resolutionNote, observe: observe)
     _ = try closing.add(to: &context, from: index, cases: names)
+  }
+
+  /// The cases that the shards were to analyze, as the study has them now; `nil` where it cannot be read.
+  private func study(of merge: ShardMerge, _ selection: StudySelection) -> Study? {
+    var files = selection
+    files.cases = nil
+    let study = try? Study(path: inputs(of: merge).study(given: self.study), taking: files)
+    guard let cases = selection.cases.map(Set.init) else { return study }
+    return study?.part { cases.contains($0.name) }
   }
 
   private func tellAbsent(_ names: [String]) {

@@ -9,6 +9,8 @@ package struct SlurmAnalysis {
   package struct Settings: Sendable {
     /// Folder of scans, which every node can read.
     package var study: String
+    /// Which files and cases of it are taken.
+    package var selection = StudySelection()
     package var model: String
     /// Folder of the report, to which every node can write.
     package var output: String
@@ -16,6 +18,8 @@ package struct SlurmAnalysis {
     package var nodes: Int
     /// Number of shards of the study.
     package var shards: Int
+    /// Whether the shards are started anew where they were analyzed in another way.
+    package var startsAnew = false
     /// Whether to submit shards that are done too.
     package var takesAll = false
     /// `sbatch` holds further options of `sbatch`, `analysis` those of `norma analyze`.
@@ -47,12 +51,18 @@ package struct SlurmAnalysis {
     self.settings = settings
     self.observe = observe
     try Model(path: settings.model).checkAlgorithm(path: settings.model)
-    _ = try Study(path: settings.study)
+    _ = try Study(path: settings.study, taking: settings.selection)
     scripts = SlurmScripts(
       program: Bundle.main.executablePath ?? CommandLine.arguments[0], study: absolute(settings.study),
       model: absolute(settings.model), output: absolute(settings.output), shards: settings.shards,
       analysis: settings.analysis)
-    chosen = try Self.shardsToRun(settings, scripts, ignoresQueue: ignoresQueue)
+    let isOther = try Self.isOther(settings)
+    guard !isOther || settings.startsAnew else {
+      throw NormaError(
+        subject: settings.output, found: "its shards were analyzed with another model, or are of another study",
+        remedy: "Choose another --output, or give -- --anew to drop their results and start them anew")
+    }
+    chosen = try Self.shardsToRun(settings, scripts, takesAll: settings.takesAll || isOther, ignoresQueue: ignoresQueue)
   }
 
   /// Options of `sbatch` for the array.
@@ -70,8 +80,19 @@ package struct SlurmAnalysis {
     ].joined(separator: "\n")
   }
 
+  /// Whether a shard was analyzed with another model, or the report is of another study.
+  private static func isOther(_ settings: Settings) throws -> Bool {
+    let folder = ReportFolder(settings.output)
+    guard try folder.isFree(forStudyAt: settings.study) else { return true }
+    let digest = Study.digest(ofFile: settings.model)
+    return try folder.shardsFound.contains { shard in
+      let index = try CaseIndex(readingFrom: ReportFolder(folder.path, shard: shard).index, sharing: .network)
+      return try index.latestRun().map { $0.modelSHA256 != digest } ?? false
+    }
+  }
+
   private static func shardsToRun(
-    _ settings: Settings, _ scripts: SlurmScripts, ignoresQueue: Bool
+    _ settings: Settings, _ scripts: SlurmScripts, takesAll: Bool, ignoresQueue: Bool
   ) throws -> [Int] {
     let (output, numbers) = (settings.output, Array(1...settings.shards))
     let known = try ShardProgress.all(in: ReportFolder(output))
@@ -85,7 +106,7 @@ package struct SlurmAnalysis {
         subject: output, found: "its jobs, \(jobs.array) and \(jobs.merge), still wait or run",
         remedy: "See norma status, wait for them, or scancel \(jobs.array) \(jobs.merge)")
     }
-    guard !settings.takesAll else { return numbers }
+    guard !takesAll else { return numbers }
     let done = Set(known.filter { $0.status == .done }.map(\.shard.number))
     return numbers.filter { !done.contains($0) }
   }

@@ -47,6 +47,8 @@ package struct Evaluate {
   private let index: CaseIndex
   private let folder: ReportFolder
   private let study: String
+  /// Which files of the study the run took.
+  private var selection: StudySelection
   private let model: Model
   private let threshold: Double
   /// Computes the maps of every score of the model; `nil` where only the report's score is compared.
@@ -64,6 +66,8 @@ package struct Evaluate {
     threshold = context.threshold
     let inputs = RecordedInputs(report: settings.report, run: run, record: context.record)
     study = try inputs.study(given: settings.study)
+    selection = context.record?.selection ?? StudySelection()
+    selection.cases = nil
     let path = try inputs.model(given: settings.model)
     model = try Model(path: path)
     try model.checkAlgorithm(path: path)
@@ -93,7 +97,7 @@ package struct Evaluate {
   /// The maps of one case are held at a time. Cases with lesions are read twice: `Evaluation` asks for the heat of all
   /// lesion pixels before it counts.
   package func run() throws -> Outcome {
-    let study = try Study(path: self.study)
+    let study = try Study(path: self.study, taking: selection)
     var lesions: [Method: Evaluation.LesionHeat] = [:]
     try visit(study, onlyLesions: true) { compared in
       for map in compared.maps { lesions[map.method, default: .init()].add(compared.scan(map)) }

@@ -106,7 +106,10 @@ package struct Train {
   /// Reads the study. Only the first of several processes reports what it finds.
   private func makeTrainer() throws -> Trainer {
     let observe = ranks?.isFirst ?? true ? self.observe : { _ in }
-    let study = try Study(path: settings.study)
+    let study = try Study(path: settings.study, taking: settings.selection)
+    for note in [study.mixture].compactMap({ $0 }) + study.oddities(limits: settings.scans.limits) {
+      observe(.warning(note))
+    }
     let set = try TrainingSet(study, settings: settings.trainingSet()) { done, all in
       observe(.progress("reading case \(done) of \(all)", Double(done) / Double(all), isLast: done == all))
     }

@@ -6,6 +6,8 @@ import Imaging
 package struct TrainSettings: Sendable {
   /// Folder of healthy scans.
   package var study: String
+  /// Which files and cases of it are taken.
+  package var selection = StudySelection()
   /// Model file to write; the checkpoint is next to it.
   package var output: String
   /// Whether to continue from the checkpoint next to the output.

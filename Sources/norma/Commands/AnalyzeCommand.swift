@@ -53,6 +53,8 @@ struct AnalyzeCommand: LoggedCommand {
   @Option(help: ArgumentHelp("\(Precision.help.abstract) By default what the model was trained in, where it can be."))
   var precision: Precision?
 
+  @OptionGroup var selection: SelectionOptions
+
   @OptionGroup var loader: LoaderOptions
 
   @OptionGroup var memory: MemoryOptions
@@ -93,6 +95,7 @@ struct AnalyzeCommand: LoggedCommand {
     memory.apply()
     var settings = Analyze.Settings(
       study: study, model: model, output: try output ?? Analyze.Settings.defaultOutput(study))
+    settings.selection = try selection.chosen()
     settings.shard = shard
     settings.startsAnew = anew
     settings.removesAbsent = removeAbsent

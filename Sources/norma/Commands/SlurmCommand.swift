@@ -67,9 +67,22 @@ struct SlurmCommand: LoggedCommand {
       }
     }
     if cancelOnInterrupt, !wait { throw ValidationError("--cancel-on-interrupt needs --wait.") }
-    // Wrong options are reported now, instead of later by every node.
-    do { _ = try AnalyzeCommand.parse([study, "--model", model, "--output", output] + analysis) } catch {
+    _ = try analyze()
+  }
+
+  /// What every node runs. Wrong options are reported here, instead of later by every node.
+  private func analyze() throws -> AnalyzeCommand {
+    do { return try AnalyzeCommand.parse([study, "--model", model, "--output", output] + analysis) } catch {
       throw ValidationError("options for norma analyze: \(AnalyzeCommand.message(for: error))")
+    }
+  }
+
+  /// The options for norma analyze, with an absolute path of the list of cases: jobs start in another folder.
+  private var options: [String] {
+    func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+    return analysis.enumerated().map { place, word in
+      if place > 0, analysis[place - 1] == "--cases" { return absolute(word) }
+      return word.hasPrefix("--cases=") ? "--cases=" + absolute(String(word.dropFirst("--cases=".count))) : word
     }
   }
 
@@ -78,7 +91,10 @@ struct SlurmCommand: LoggedCommand {
       study: study, model: model, output: output, nodes: nodes, shards: shards ?? nodes)
     settings.takesAll = all
     settings.sbatch = sbatch
-    settings.analysis = analysis
+    settings.analysis = options
+    let command = try analyze()
+    settings.selection = try command.selection.chosen()
+    settings.startsAnew = command.anew
     let console = Console()
     let batch = try SlurmAnalysis(settings, ignoresQueue: dryRun, observe: console.show)
     guard !batch.chosen.isEmpty else {

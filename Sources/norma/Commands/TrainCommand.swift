@@ -23,6 +23,8 @@ struct TrainCommand: LoggedCommand {
   @Option(name: .shortAndLong, help: "Model file to write (safetensors).")
   var output: String
 
+  @OptionGroup var selection: SelectionOptions
+
   @OptionGroup var training: TrainingOptions
 
   @Flag(help: "Go on from the last checkpoint of the same output.")
@@ -37,6 +39,7 @@ struct TrainCommand: LoggedCommand {
     defer { ranks?.leave() }
     var settings = training.settings(study: study, output: output)
     settings.resumes = resume
+    settings.selection = try selection.chosen()
     let console = Console()
     do {
       guard let trained = try Train(settings, ranks: ranks, observe: console.show).run() else { return }
