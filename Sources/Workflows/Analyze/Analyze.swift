@@ -49,7 +49,6 @@ package struct Analyze {
     let whole = try Study(path: settings.study)
     let study = settings.shard.map { shard in whole.part { shard.contains(caseNamed: $0.name) } } ?? whole
     for note in whole.notes { observe(.warning(note)) }
-    for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
     let precision = settings.precision ?? trained.precision
     let scorer = try Scorer(
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
@@ -68,6 +67,7 @@ package struct Analyze {
     var outcome = Outcome(output: settings.output, shard: settings.shard)
     outcome.cases = study.cases.count
     outcome.hasLearned = trained.record.knowledge.warnings.isEmpty
+    for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
 
     do {
       let scoring = CaseScoring(
