@@ -89,7 +89,9 @@ package struct CaseResult: Sendable, Equatable {
   /// Path of the case's folder relative to the study, or the file's name without its extension where a file is a case.
   package var name: String
   package var scans: [ScanResult]
-  /// Largest scan score, brought to the number of scans of the held-out cases (`CaseMaxima`); `nil` where no scan was\n  /// scored: the case was not examined.\n  package var score: Double?
+  /// Largest scan score, brought to the number of scans of the held-out cases (`CaseMaxima`); `nil` where no scan was
+  /// scored: the case was not examined.
+  package var score: Double?
   /// Share of held-out healthy cases that score at least as high (split conformal), in 0...1.
   package var pValue: Double?
   /// Whether `pValue` is at most the stated false-positive rate; `false`, and no verdict, where it is `nil`.

@@ -2,7 +2,10 @@ import Files
 import Foundation
 
 /// The most abnormal values of a scan, measured with one score.
-package struct ScanExtremes: Sendable, Equatable {\n  /// See `ScanScore`.\n  package var score: Double\n  /// The highest level at which the scan still shows a region.
+package struct ScanExtremes: Sendable, Equatable {
+  /// See `ScanScore`.
+  package var score: Double
+  /// The highest level at which the scan still shows a region.
   package var regionLevel: Double
   /// Mass of the scan's most massive group, see `RegionMasses`.
   package var regionMass: Double
@@ -13,7 +16,12 @@ package struct ScanExtremes: Sendable, Equatable {\n  /// See `ScanScore`.\n  pa
     self.regionMass = regionMass
   }
 
-  /// - Parameters:\n  ///   - heat: heatmap of a scan on the model\x27s grid.\n  ///   - scan: the scan.\n  package init(of heat: Heatmap, in scan: PreparedScan) {\n    score = ScanScore(of: heat, in: scan).value\n    regionMass = RegionMasses(of: heat).largest
+  /// - Parameters:
+  ///   - heat: heatmap of a scan on the model's grid.
+  ///   - scan: the scan.
+  package init(of heat: Heatmap, in scan: PreparedScan) {
+    score = ScanScore(of: heat, in: scan).value
+    regionMass = RegionMasses(of: heat).largest
     regionLevel = heat.highestLevel(withRegionOf: Calibration.defaultRegionArea)
   }
 }
@@ -92,7 +100,9 @@ package struct Calibration: Codable, Sendable, Equatable {
       "\(scored) scored by a model that was calibrated on \(other): "
         + "p-values and flags say little. Train on scans of one size."
     }
-    if slides > 0, known < scanScores.joined().count {\n      return warning(Count.of(slides, "slide was", "slides were"), "scans that are held whole")\n    }
+    if slides > 0, known < scanScores.joined().count {
+      return warning(Count.of(slides, "slide was", "slides were"), "scans that are held whole")
+    }
     if others > 0, known > 0 {
       return warning(
         Count.of(others, "scan that is held whole was", "scans that are held whole were"), "slides")

@@ -104,7 +104,9 @@ extension ScanReading {
         NormaError(
           subject: file.path,
           found:
-            "it has \(Count.of(level.channels, "channel")), the model was trained on \(channels)",\n          remedy: "Analyze it with a model of its own kind, or leave it out with --exclude"))\n    }
+            "it has \(Count.of(level.channels, "channel")), the model was trained on \(channels)",
+          remedy: "Analyze it with a model of its own kind, or leave it out with --exclude"))
+    }
     do throws(NormaError) {
       if level.pixels > Double(largestWhole) {
         // Find pages that cannot be decoded or are too large now, before the study's other scans have been measured.

@@ -8,7 +8,12 @@ extension CaseIndex {
   /// Computes the q-values of the regions of all scans in the index, and calls `beforeCommit` for each case whose
   /// q-values have changed.
   ///
-  /// The q-values are computed over all cases of the report: a reader goes through the whole report, so cases with false\n  /// regions should be few in the whole report. A case is one family, since its scans are alike and the p-values are\n  /// adjusted for all of them. They are computed at the end of a run from the p-values in the index, which also holds\n  /// cases reused from earlier runs, so the number of runs makes no difference. Every scored case of the study counts,\n  /// with or without regions; cases that left the study keep the q-values they had.\n  ///
+  /// The q-values are computed over all cases of the report: a reader goes through the whole report, so cases with false
+  /// regions should be few in the whole report. A case is one family, since its scans are alike and the p-values are
+  /// adjusted for all of them. They are computed at the end of a run from the p-values in the index, which also holds
+  /// cases reused from earlier runs, so the number of runs makes no difference. Every scored case of the study counts,
+  /// with or without regions; cases that left the study keep the q-values they had.
+  ///
   /// - Parameter beforeCommit: writes the pages that show the q-values of a case. If it throws, no q-value changes. It
   ///   is called on all threads.
   func adjustRegions(beforeCommit: @Sendable (CaseRecord) throws -> Void) throws(NormaError) {
@@ -39,11 +44,15 @@ extension CaseIndex {
   ///
   /// - Returns: the ids of the cases whose q-values changed, in ascending order.
   private static func adjust(in database: Database) throws -> [Int64] {
-    let cases =\n      try Int.fetchOne(database, sql: "SELECT count(*) FROM cases WHERE status = \x27done\x27 AND in_study = 1") ?? 0\n    let entries = try Row.fetchAll(
+    let cases =
+      try Int.fetchOne(database, sql: "SELECT count(*) FROM cases WHERE status = 'done' AND in_study = 1") ?? 0
+    let entries = try Row.fetchAll(
       database,
       sql: """
         SELECT regions.scan_id, regions.rank, scans.case_id, regions.p_value, regions.q_value
-        FROM regions JOIN scans ON scans.id = regions.scan_id JOIN cases ON cases.id = scans.case_id\n        WHERE cases.in_study = 1 ORDER BY scans.case_id, regions.scan_id, regions.rank\n        """
+        FROM regions JOIN scans ON scans.id = regions.scan_id JOIN cases ON cases.id = scans.case_id
+        WHERE cases.in_study = 1 ORDER BY scans.case_id, regions.scan_id, regions.rank
+        """
     ).map { row in
       Entry(
         scan: try row.decode(atIndex: 0), rank: try row.decode(atIndex: 1), caseID: try row.decode(atIndex: 2),

@@ -151,7 +151,8 @@ package struct ModelPage {
     guard subject.model.record.knowledge.warnings.isEmpty else { return "Has not learned enough; see the warnings" }
     let dimensions = subject.model.latentDimensions
     let active = dimensions.count(where: \.isActive)
-    return "\(active) of \(Count.of(dimensions.count, "latent channel")) in use"\n  }
+    return "\(active) of \(Count.of(dimensions.count, "latent channel")) in use"
+  }
 
   private static func facts(_ models: [Model]) -> [Row] {
     func row(_ name: String, _ value: (Model) -> String) -> Row { Row(name: name, values: models.map(value)) }

@@ -57,7 +57,6 @@ package struct Analyze {
     let study = settings.shard.map { shard in whole.part { shard.contains(caseNamed: $0.name) } } ?? whole
     let notes = whole.notes + study.oddities(limits: settings.limits)
     for note in notes { observe(.warning(note)) }
-    for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
     let precision = settings.precision ?? trained.precision
     let scorer = try Scorer(
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
@@ -81,6 +80,7 @@ package struct Analyze {
     let recomputed = try open(report, study)
     context.record?.recomputed = recomputed.isEmpty ? nil : recomputed
     outcome.hasLearned = trained.record.knowledge.warnings.isEmpty
+    for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
 
     do {
       let scoring = CaseScoring(

@@ -172,7 +172,9 @@ package struct Evaluate {
     var tally = (masked: 0, unmasked: [String](), cases: 0, unexamined: 0)
     for row in try index.cases(sort: .name) {
       let recorded = try index.scans(of: row.id)
-      if !onlyLesions { tally.unexamined += recorded.count { $0.status != .done } }\n      var found: [(scan: ScanRow, heat: Image, score: Double, truth: [Bool])] = []\n      for scan in recorded {
+      if !onlyLesions { tally.unexamined += recorded.count { $0.status != .done } }
+      var found: [(scan: ScanRow, heat: Image, score: Double, truth: [Bool])] = []
+      for scan in recorded {
         guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
         let heat = try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1)
         let truth = try truth(of: scan, among: recorded, width: heat.width, height: heat.height)
