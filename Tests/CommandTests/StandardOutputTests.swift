@@ -68,9 +68,9 @@ struct StandardOutputTests {
     process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
     let errors = folder.file("errors-\(UUID().uuidString)")
     _ = FileManager.default.createFile(atPath: errors, contents: nil)
-    process.standardError = try #require(FileHandle(forWritingAtPath: errors))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
     switch output {
-    case .fullDevice: process.standardOutput = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+    case .fullDevice: process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
     case .closedPipe:
       let pipe = Pipe()
       try pipe.fileHandleForReading.close()
