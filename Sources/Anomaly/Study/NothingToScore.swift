@@ -20,9 +20,9 @@ package enum NothingToScore: Sendable, Equatable {
   /// counts. Less tissue cannot show a region, whatever it looks like.
   package static let leastTissue = 12
 
-  /// Two values of a channel are the same if they differ by less than this share of the larger one: less than a step of
-  /// 16 bits, more than the rounding error of the means that reduce a scan.
-  private static let sameness: Float = 1e-5
+  /// Two values of a channel are the same if they differ by at most this share of the larger one: eight rounding errors
+  /// of a float. The means that reduce a scan round.
+  private static let sameness = 8 * Float.ulpOfOne
 
   /// Looks at the data alone.
   ///
