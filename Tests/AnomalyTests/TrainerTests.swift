@@ -250,7 +250,9 @@ struct TrainerTests {
     case "rule": settings.rule.polarity = .dark
     case "network": architecture.widths = [8, 16]
     case "precision": precision = .bfloat16
-    default: settings.budget = .minutes(5)
+    default:
+      settings.budget = .minutes(5)
+      settings.score?.budget = .minutes(5)
     }
     let trainer = try Trainer(
       set, architecture: architecture, settings: settings, engine: Engine(precision: precision))

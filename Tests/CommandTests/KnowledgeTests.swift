@@ -49,7 +49,7 @@ private final class Learners: Sendable {
     #expect(
       train.errors.contains(
         "warning: the network will be trained for 5 steps; it needs 300 or more, and a model with fewer says so in every"
-          + " report. Give --steps 600 or more, or another --score-share\n"), "\(train.errors)")
+          + " report. Give --steps 600 or more\n"), "\(train.errors)")
     #expect(train.errors.contains("warning: the learned score will be trained for 5 steps; it needs 100 or more, "))
     #expect(train.errors.contains("Give --steps 200 or more"), "\(train.errors)")
     let model = try learners.run("model", "few", "--output", "page")
@@ -103,7 +103,7 @@ private final class Learners: Sendable {
     #expect(result.status == 1)
     let sentence = "norma: healthy: the network was given 0.0003 s of training time, and its first step alone took "
     #expect(result.errors.contains(sentence), "\(result.errors)")
-    #expect(result.errors.hasSuffix("Give more --minutes, or a number of --steps.\n"), "\(result.errors)")
+    #expect(result.errors.hasSuffix(". Give more --minutes.\n"), "\(result.errors)")
     #expect(!FileManager.default.fileExists(atPath: learners.folder.file("none")))
     for match in result.errors.matches(of: /(\d+) %/) { #expect(try #require(Int(match.1)) <= 100) }
   }

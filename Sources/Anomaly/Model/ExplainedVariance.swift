@@ -1,19 +1,19 @@
 /// How much of the variation of tissue reconstructions reproduce: R², the coefficient of determination.
 ///
 /// `R² = 1 - sum((x - r)²) / sum((x - m)²)`, where `x` is the intensity of a pixel of tissue, `r` its reconstruction and
-/// `m` the mean of the tissue of its own scan in the same channel. Both sums run over the tissue of all scans, for one
-/// channel or for all. R² is 1 for a perfect reconstruction and 0 for a uniform one of the right mean; it is negative
-/// where a uniform one would be better.
+/// `m` the mean of the tissue of its own patch in the same channel. Both sums run over the tissue of the patches of all
+/// scans, for one channel or for all. R² is 1 for a perfect reconstruction and 0 for a uniform one of the right mean; it
+/// is negative where a uniform one would be better.
 ///
-/// The mean is the scan's own because where every scan is normalized by itself, differences between the means of scans
-/// say nothing. The sums are pooled before they are divided, so that a nearly uniform scan, whose own ratio would have
+/// The mean is the patch's own because where every scan is normalized by itself, differences between the means of scans
+/// say nothing. The sums are pooled before they are divided, so that a nearly uniform patch, whose own ratio would have
 /// no bound, counts no more than its pixels do.
 package struct ExplainedVariance: Codable, Sendable, Equatable {
   /// Number of tissue values, channel by channel.
   private var counts: [Int]
   /// Sum of the squared differences of scan and reconstruction, channel by channel.
   private var residual: [Double]
-  /// Sum of the squared deviations from the scan's mean, channel by channel.
+  /// Sum of the squared deviations from the patch's mean, channel by channel.
   private var total: [Double]
 
   /// Tissue with a smaller variance is uniform, and R² is not defined; intensities are nominally 0...1.
@@ -25,23 +25,23 @@ package struct ExplainedVariance: Codable, Sendable, Equatable {
     total = residual
   }
 
-  /// Adds a scan, or a patch of one.
+  /// Adds a patch.
   ///
   /// - Parameters:
-  ///   - scan: intensities, `[pixels, channels]`; `NaN` where there is no data.
+  ///   - patch: intensities, `[pixels, channels]`; `NaN` where there is no data.
   ///   - reconstruction: same shape.
   ///   - isTissue: whether each pixel is tissue.
   package mutating func add(
-    _ scan: UnsafeBufferPointer<Float>, reconstruction: UnsafeBufferPointer<Float>, isTissue: [Bool]
+    _ patch: UnsafeBufferPointer<Float>, reconstruction: UnsafeBufferPointer<Float>, isTissue: [Bool]
   ) {
     let channels = counts.count
     for c in 0..<channels {
-      let places = isTissue.indices.filter { isTissue[$0] && !scan[$0 * channels + c].isNaN }
+      let places = isTissue.indices.filter { isTissue[$0] && !patch[$0 * channels + c].isNaN }
         .map { $0 * channels + c }
       guard !places.isEmpty else { continue }
-      let mean = places.reduce(0.0) { $0 + Double(scan[$1]) } / Double(places.count)
+      let mean = places.reduce(0.0) { $0 + Double(patch[$1]) } / Double(places.count)
       for i in places {
-        let (value, difference) = (Double(scan[i]), Double(scan[i]) - Double(reconstruction[i]))
+        let (value, difference) = (Double(patch[i]), Double(patch[i]) - Double(reconstruction[i]))
         residual[c] += difference * difference
         total[c] += (value - mean) * (value - mean)
       }

@@ -88,6 +88,7 @@ extension TrainingCheckpoint {
     let preparation: Preparation = try ModelStorage.decode("preparation", of: file, path: path)
     var settings: TrainingSettings = try ModelStorage.decode("settings", of: file, path: path)
     settings.budget = setup.settings.budget
+    if let budget = setup.settings.score?.budget { settings.score?.budget = budget }
     guard architecture == setup.architecture, preparation == setup.preparation, settings == setup.settings,
       file.metadata["precision"] == setup.precision.rawValue
     else {

@@ -99,7 +99,7 @@ package struct Train {
         found: String(
           format: "the network was given %.2g s of training time, and its first step alone took %.2g s",
           small.minutes * 60, small.secondsPerStep),
-        remedy: "Give more --minutes, or a number of --steps")
+        remedy: "Give more --minutes")
     }
   }
 
@@ -177,14 +177,14 @@ package struct Train {
   private func shortage(_ steps: ModelKnowledge.Steps, ofScore: Bool) -> String {
     let enough = settings.budget.sufficientOption(steps, ofScore: ofScore, scoreShare: settings.scoreShare)
     let (learner, count) = (ofScore ? "the learned score" : "the network", Count.of(steps.taken, "step"))
-    var text: String
+    let text: String
     if case .minutes = settings.budget {
       text = "at this pace \(learner) will be trained for about \(count)"
     } else {
       text = "\(learner) will be trained for \(count)"
     }
-    text += "; it needs \(steps.needed) or more, and a model with fewer says so in every report. Give \(enough) or more"
-    return text + (settings.scoreShare > 0 ? ", or another --score-share" : "")
+    return text
+      + "; it needs \(steps.needed) or more, and a model with fewer says so in every report. Give \(enough) or more"
   }
 
   /// Checks before training that the model can be written, so that hours of training are not lost.
