@@ -1,13 +1,13 @@
 import Foundation
 
 /// The most abnormal values of a scan, measured with one score.
-struct ScanExtremes: Sendable, Equatable {
+package struct ScanExtremes: Sendable, Equatable {
   /// See `ScanScore`.
-  var score: Double
+  package var score: Double
   /// The highest level at which the scan still shows a region.
-  var regionLevel: Double
+  package var regionLevel: Double
   /// Mass of the scan's most massive group, see `RegionMasses`.
-  var regionMass: Double
+  package var regionMass: Double
 
   init(score: Double, regionLevel: Double, regionMass: Double) {
     self.score = score
@@ -18,10 +18,12 @@ struct ScanExtremes: Sendable, Equatable {
   /// - Parameters:
   ///   - heat: heatmap of a scan on the model's grid.
   ///   - scan: the scan.
-  init(of heat: Heatmap, in scan: PreparedScan) {
-    score = ScanScore(of: heat, in: scan).value
-    regionMass = RegionMasses(of: heat).largest
-    regionLevel = heat.highestLevel(withRegionOf: Calibration.defaultRegionArea)
+  package init(of heat: Heatmap, in scan: PreparedScan) {
+    var found = RunningExtremes()
+    found.add(heat, depth: scan.depth)
+    found.add(rows: heat)
+    found.raiseLevel(to: heat)
+    self = found.extremes
   }
 }
 

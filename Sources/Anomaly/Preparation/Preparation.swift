@@ -20,11 +20,11 @@ package struct Preparation: Codable, Sendable, Equatable {
   /// diabetic retinopathy detection competition report".
   package var localContrast: Float?
   /// How tissue differs from the background. `nil` stands for `bright`, as in models made before this could be chosen.
-  package var tissueAppearance: TissueMask.Look?
+  package var tissueAppearance: TissueLook?
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
-    localContrast: Float? = nil, tissueAppearance: TissueMask.Look? = nil, level: Int? = nil,
+    localContrast: Float? = nil, tissueAppearance: TissueLook? = nil, level: Int? = nil,
     micrometersPerPixel: Double? = nil
   ) {
     self.level = level
@@ -138,10 +138,10 @@ extension Image {
   fileprivate func localMean(over mask: TissueMask, sigma: Float) -> Image {
     var values = self
     var weights = self
-    for pixel in mask.isTissue.indices {
+    for pixel in mask.values.indices {
       for channel in 0..<channels {
         let i = pixel * channels + channel
-        let counts = mask.isTissue[pixel] && !samples[i].isNaN
+        let counts = mask.values[pixel] && !samples[i].isNaN
         values.samples[i] = counts ? samples[i] : 0
         weights.samples[i] = counts ? 1 : 0
       }
