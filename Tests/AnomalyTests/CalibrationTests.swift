@@ -14,7 +14,7 @@ extension Calibration {
       var caseScores: [Double]
       var regionLevels: [Double]
       var regionMasses: [Double]?
-      var minimumRegionArea = Calibration.defaultRegionArea
+      var minimumRegionArea = ScanExtremes.smallestRegion
     }
     let parts = Parts(
       scanScores: scanScores, caseScores: caseScores, regionLevels: regionLevels, regionMasses: regionMasses)

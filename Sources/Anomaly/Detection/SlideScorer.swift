@@ -14,7 +14,7 @@ struct SlideScorer: Sendable {
     var found = scores.reduce(into: [Score: RunningExtremes]()) { $0[$1] = RunningExtremes() }
     let centers = centers(of: slide, fieldMaps)
     // The smallest region that counts may extend beyond its block.
-    try SlideStream(slide, by: inference, room: Calibration.defaultRegionArea).run { block in
+    try SlideStream(slide, by: inference, room: ScanExtremes.smallestRegion).run { block in
       let heats = heatmaps(of: block, centers)
       return (
         area: block.area, depth: block.core(of: block.scan.depth), cores: heats.mapValues { block.core(of: $0) },

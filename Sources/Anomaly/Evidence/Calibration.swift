@@ -1,32 +1,5 @@
 import Foundation
 
-/// The most abnormal values of a scan, measured with one score.
-package struct ScanExtremes: Sendable, Equatable {
-  /// See `ScanScore`.
-  package var score: Double
-  /// The highest level at which the scan still shows a region.
-  package var regionLevel: Double
-  /// Mass of the scan's most massive group, see `RegionMasses`.
-  package var regionMass: Double
-
-  init(score: Double, regionLevel: Double, regionMass: Double) {
-    self.score = score
-    self.regionLevel = regionLevel
-    self.regionMass = regionMass
-  }
-
-  /// - Parameters:
-  ///   - heat: heatmap of a scan on the model's grid.
-  ///   - scan: the scan.
-  package init(of heat: Heatmap, in scan: PreparedScan) {
-    var found = RunningExtremes()
-    found.add(heat, depth: scan.depth)
-    found.add(rows: heat)
-    found.raiseLevel(to: heat)
-    self = found.extremes
-  }
-}
-
 /// The distribution of one of a model's scores over held-out healthy scans and cases, which gives a score its meaning.
 package struct Calibration: Codable, Sendable, Equatable {
   /// Scores of the held-out healthy scans and cases, ascending.
@@ -41,14 +14,12 @@ package struct Calibration: Codable, Sendable, Equatable {
   /// Number of held-out scans that were slides; `nil` in models of an older norma, which had none.
   package let slides: Int?
 
-  package static let defaultRegionArea = 12
-
   /// - Parameters:
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
   ///   - slides: number of these scans that are slides.
   init(extremes cases: [[ScanExtremes]], slides: Int = 0) {
     self.slides = slides
-    minimumRegionArea = Self.defaultRegionArea
+    minimumRegionArea = ScanExtremes.smallestRegion
     scanScores = cases.joined().map(\.score).sorted()
     caseScores = cases.compactMap { $0.map(\.score).max() }.sorted()
     regionMasses = cases.joined().map(\.regionMass).sorted()

@@ -1,5 +1,35 @@
 import Imaging
 
+/// The most abnormal values of a scan, measured with one score.
+package struct ScanExtremes: Sendable, Equatable {
+  /// Pixels of the model's grid that a group needs to count as a region.
+  package static let smallestRegion = 12
+
+  /// See `ScanScore`.
+  package var score: Double
+  /// The highest level at which the scan still shows a region.
+  package var regionLevel: Double
+  /// Mass of the scan's most massive group, see `RegionMasses`.
+  package var regionMass: Double
+
+  init(score: Double, regionLevel: Double, regionMass: Double) {
+    self.score = score
+    self.regionLevel = regionLevel
+    self.regionMass = regionMass
+  }
+
+  /// - Parameters:
+  ///   - heat: heatmap of a scan on the model's grid.
+  ///   - scan: the scan.
+  package init(of heat: Heatmap, in scan: PreparedScan) {
+    var found = RunningExtremes()
+    found.add(heat, depth: scan.depth)
+    found.add(rows: heat)
+    found.raiseLevel(to: heat)
+    self = found.extremes
+  }
+}
+
 /// Collects `ScanExtremes` of a scan that may come in parts, as a slide does.
 struct RunningExtremes: Sendable {
   private var scanScore = ScanScore()
@@ -20,8 +50,8 @@ struct RunningExtremes: Sendable {
   /// Raises the region level to that of a part, which must hold the smallest region that counts whole.
   mutating func raiseLevel(to part: Heatmap) {
     let above = Float(level + 0.01)
-    guard part.values.count(where: { $0 > above }) >= Calibration.defaultRegionArea else { return }
-    level = max(level, part.highestLevel(withRegionOf: Calibration.defaultRegionArea))
+    guard part.values.count(where: { $0 > above }) >= ScanExtremes.smallestRegion else { return }
+    level = max(level, part.highestLevel(withRegionOf: ScanExtremes.smallestRegion))
   }
 
   /// Label of the mass group at a pixel of the row that was added last; pass it to `mass(of:)`.
