@@ -74,7 +74,7 @@ package struct StudyPatches: Sendable {
       let x = random.integer(below: max(width - edge, 0) + 1)
       let y = random.integer(below: max(height - edge, 0) + 1)
       let middle = min(y + edge / 2, height - 1) * width + min(x + edge / 2, width - 1)
-      if scan.tissue.isTissue[middle] { return (x, y) }
+      if scan.tissue.values[middle] { return (x, y) }
     }
     return nil
   }

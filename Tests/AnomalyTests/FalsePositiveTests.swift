@@ -118,15 +118,13 @@ private enum BlurredPhantoms {
   private static func scan(_ prepared: PreparedScan) -> Scan {
     let image = prepared.image
     let blurred = image.blurred(sigma: 6)
-    let depth = prepared.tissue.depth
+    let depth = prepared.tissue.depth.values
     var residual = Image(width: image.width, height: image.height, channels: 1)
     for i in depth.indices where depth[i] > 12 { residual.samples[i] = 20 * abs(image.samples[i] - blurred.samples[i]) }
-    let smooth = residual.blurred(sigma: 2)
-    let heat = Heatmap(width: image.width, height: image.height, values: smooth.samples)
+    let heat = Heatmap(residual.blurred(sigma: 2))
+    let extremes = ScanExtremes(of: heat, in: prepared)
     return Scan(
-      heat: heat, score: ScanScore(of: heat, in: prepared).value,
-      level: heat.highestLevel(withRegionOf: Calibration.defaultRegionArea),
-      mass: RegionMasses(of: heat).largest)
+      heat: heat, score: extremes.score, level: extremes.regionLevel, mass: extremes.regionMass)
   }
 }
 
@@ -163,7 +161,8 @@ struct PhantomFalsePositiveTests {
   @Test(arguments: rates) func `healthy phantoms show regions at the stated rate`(rate: Double) throws {
     let count = try flags(rate: rate, seed: 2) { item, calibration in
       !item[1].heat.regions(
-        above: calibration.regionThreshold(rate: rate), minimumArea: calibration.minimumRegionArea, pixelSize: nil
+        above: calibration.regionThreshold(rate: rate), minimumArea: Double(calibration.minimumRegionArea),
+        pixelSize: nil
       ).isEmpty
     } scans: {
       [$0[1]]
@@ -193,7 +192,8 @@ struct PhantomFalsePositiveTests {
   ) throws {
     let count = try flags(rate: rate, seed: 5) { item, calibration in
       !item[1].heat.regions(
-        above: calibration.regionThreshold(rate: rate), minimumArea: calibration.minimumRegionArea, pixelSize: nil
+        above: calibration.regionThreshold(rate: rate), minimumArea: Double(calibration.minimumRegionArea),
+        pixelSize: nil
       ).isEmpty
     } scans: {
       $0
@@ -206,7 +206,8 @@ struct PhantomFalsePositiveTests {
     let rate = 0.05
     let count = try flags(rate: rate, seed: 2) { item, calibration in
       let tooLow = calibration.regionLevels[calibration.regionLevels.count - 6].nextUp
-      return !item[1].heat.regions(above: tooLow, minimumArea: calibration.minimumRegionArea, pixelSize: nil).isEmpty
+      return !item[1].heat.regions(above: tooLow, minimumArea: Double(calibration.minimumRegionArea), pixelSize: nil)
+        .isEmpty
     } scans: {
       [$0[1]]
     }

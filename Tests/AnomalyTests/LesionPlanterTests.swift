@@ -99,7 +99,7 @@ struct LesionPlanterTests {
       let shared = random.normal()
       for c in 0..<3 { image.samples[pixel * 3 + c] = 0.5 + (c < 2 ? 0.1 * shared : 0.001 * random.normal()) }
     }
-    let tissue = TissueMask(width: 64, height: 64, isTissue: [Bool](repeating: true, count: 64 * 64))
+    let tissue = TissueMask(width: 64, height: 64, filledWith: true)
     let healthy = ChannelCovariance(of: [PreparedScan(image: image, tissue: tissue)])
     func shareTogether(_ healthy: ChannelCovariance?) -> Double {
       var (together, lesions) = (0, 0)

@@ -67,7 +67,7 @@ struct ModelTests {
       #expect(layers.scan.width == layers.heatmap.width && layers.reconstruction.width == layers.heatmap.width)
       #expect(findings.width == layers.heatmap.width && findings.channels == 1)
       #expect(layers.heatmap.values.allSatisfy { $0 >= 0 && $0.isFinite })
-      let outside = zip(layers.heatmap.values, layers.tissue).filter { !$1 }.map(\.0)
+      let outside = zip(layers.heatmap.values, layers.tissue.values).filter { !$1 }.map(\.0)
       #expect(!outside.isEmpty && outside.allSatisfy { $0 == 0 })
       #expect(findings.pValue > 0 && findings.pValue <= 1)
     }

@@ -44,7 +44,7 @@ struct NothingToScoreTests {
   @Test func `a scan smaller than the smallest region has nothing to score`() {
     #expect(reason(Image(width: 1, height: 1, channels: 1, samples: [77])) == .tooSmall(width: 1, height: 1))
     #expect(reason(TinyStudy.scan(seed: 1, edge: 24), reduction: 8) == .tooSmall(width: 3, height: 3))
-    #expect(NothingToScore.leastTissue == Calibration.defaultRegionArea)
+    #expect(NothingToScore.leastTissue == ScanExtremes.smallestRegion)
   }
 
   @Test func `tissue of fewer pixels than the smallest region is nothing to score, the smallest region is`() {

@@ -23,7 +23,7 @@ struct PatchSourceTests {
         image[x, y, 2] = mask[y * size + x] ? 0.5 : .nan
       }
     }
-    return PreparedScan(image: image, tissue: TissueMask(width: size, height: size, isTissue: mask))
+    return PreparedScan(image: image, tissue: TissueMask(width: size, height: size, values: mask))
   }()
 
   private static func source(_ augmentation: Augmentation) -> PatchSource {
@@ -105,7 +105,7 @@ struct PatchSourceTests {
     let size = 64
     let half = PreparedScan(
       image: Image(width: size, height: size, channels: 1, filledWith: 0.5),
-      tissue: TissueMask(width: size, height: size, isTissue: (0..<size * size).map { $0 % size >= size / 2 }))
+      tissue: TissueMask(width: size, height: size, values: (0..<size * size).map { $0 % size >= size / 2 }))
     let source = PatchSource([half], edge: edge, channels: 1, range: 0...1.5, augmentation: augmentation)
     return (0..<300 as Range<UInt64>).compactMap { seed in
       var random = RandomGenerator(seed: seed)

@@ -36,16 +36,16 @@ private func files(below folder: String) throws -> [String] {
 
 @Test func `half of the patients have lesions, all of them inside the brain`() {
   let patients = (1...study.patientCount).map { study.phantomCase($0, of: .patients) }
-  let affected = patients.filter { $0.slices.contains { $0.lesion.contains(true) } }
+  let affected = patients.filter { $0.slices.contains { $0.lesion.values.contains(true) } }
   #expect(affected.count == study.patientCount / 2)
   for slice in patients.flatMap(\.slices) {
-    #expect(zip(slice.lesion, slice.brain).allSatisfy { lesion, brain in !lesion || brain })
+    #expect(zip(slice.lesion.values, slice.brain.values).allSatisfy { lesion, brain in !lesion || brain })
   }
 }
 
 @Test func `healthy cases have no lesions`() {
   let slices = (1...4).flatMap { study.phantomCase($0, of: .healthy).slices }
-  #expect(slices.allSatisfy { !$0.lesion.contains(true) && $0.brain.contains(true) })
+  #expect(slices.allSatisfy { !$0.lesion.values.contains(true) && $0.brain.values.contains(true) })
 }
 
 @Test func `lesions are brighter in some patients and darker in others`() {
@@ -53,7 +53,7 @@ private func files(below folder: String) throws -> [String] {
   for seed in UInt64(0)..<12 {
     let (with, without) = (Phantom(seed: seed, hasLesions: true), Phantom(seed: seed, hasLesions: false))
     for (a, b) in zip(with.slices, without.slices) {
-      let inside = a.lesion.indices.filter { a.lesion[$0] }
+      let inside = a.lesion.values.indices.filter { a.lesion.values[$0] }
       guard inside.count > 20 else { continue }
       shifts.append(inside.reduce(0) { $0 + a.image.samples[$1] - b.image.samples[$1] } / Float(inside.count))
     }
@@ -67,7 +67,7 @@ private func files(below folder: String) throws -> [String] {
   let with = Phantom(seed: seed, hasLesions: true)
   let without = Phantom(seed: seed, hasLesions: false)
   for (a, b) in zip(with.slices, without.slices) {
-    let distance = DistanceTransform.distances(to: a.lesion, width: Phantom.edge, height: Phantom.edge)
+    let distance = DistanceTransform.distances(to: a.lesion).values
     let far = distance.indices.filter { distance[$0] > 8 }
     #expect(far.allSatisfy { a.image.samples[$0] == b.image.samples[$0] })
   }

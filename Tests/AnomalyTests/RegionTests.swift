@@ -42,7 +42,7 @@ struct RegionTests {
 
   @Test(arguments: [(1, [9, 7, 6, 4]), (2, [9, 6, 4]), (3, [6, 4]), (4, [6, 4]), (5, [])] as [(Int, [Double])])
   func `smaller groups than the least area are left out`(area: Int, peaks: [Double]) {
-    let regions = three.regions(above: 4, minimumArea: area, pixelSize: nil)
+    let regions = three.regions(above: 4, minimumArea: Double(area), pixelSize: nil)
     #expect(regions.map(\.peak) == peaks)
     #expect(regions.map(\.rank) == Array(1...4).prefix(peaks.count).map { $0 })
   }

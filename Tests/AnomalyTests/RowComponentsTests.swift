@@ -18,13 +18,13 @@ struct RowComponentsTests {
     var random = RandomGenerator(seed: seed)
     let (width, height) = (1 + random.integer(below: 40), 1 + random.integer(below: 40))
     let values = (0..<width * height).map { _ in random.uniform() }
-    let whole = ConnectedComponents(of: values.map { $0 >= level }, width: width, height: height)
+    let whole = ConnectedComponents(of: Plane(width: width, height: height, values: values.map { $0 >= level }))
     let groups = components(of: values, width: width, level: level).groups
       .sorted { ($0.peakPlace.y, $0.peakPlace.x) < ($1.peakPlace.y, $1.peakPlace.x) }
     #expect(groups.count == whole.components.count)
     for group in groups {
-      let label = whole.labels[group.peakPlace.y * width + group.peakPlace.x]
-      let members = values.indices.filter { whole.labels[$0] == label }
+      let label = whole.labels[group.peakPlace.x, group.peakPlace.y]
+      let members = values.indices.filter { whole.labels.values[$0] == label }
       let bounds = whole.components[Int(label) - 1].bounds
       #expect(group.pixels == members.count)
       #expect(abs(group.sum - members.reduce(0) { $0 + Double(values[$1]) }) < 1e-9)

@@ -1,12 +1,19 @@
 import Anomaly
+import Imaging
 import Numerics
 import Testing
 
 struct ScanScoreTests {
   private func score(_ heat: [Float], tissue: (Int) -> Bool = { _ in true }) -> Double {
     var score = ScanScore()
-    score.add(heat, where: tissue)
+    add(heat, to: &score, tissue: tissue)
     return score.value
+  }
+
+  private func add(_ heat: [Float], to score: inout ScanScore, tissue: (Int) -> Bool = { _ in true }) {
+    let depth = heat.indices.map { tissue($0) ? Float(2) : 0 }
+    score.add(
+      Heatmap(width: heat.count, height: 1, values: heat), depth: Plane(width: heat.count, height: 1, values: depth))
   }
 
   /// 0.3 % of 1000 pixels are 3.
@@ -39,7 +46,7 @@ struct ScanScoreTests {
     var parts = ScanScore()
     for first in [5000, 0, 9000, 2000] {
       let next = [0: 2000, 2000: 5000, 5000: 9000, 9000: 10_000][first]!
-      parts.add(Array(values[first..<next])) { _ in true }
+      add(Array(values[first..<next]), to: &parts)
     }
     #expect(abs(parts.value - score(values)) < 1e-9)
   }

@@ -37,7 +37,7 @@ struct ScoreBookTests {
     var (far, all) = (0, 0)
     for (layers, findings) in try scorer.analyze(images, prepared: model.preparation.prepare(images), rate: 0.3) {
       far += layers.heatmap.values.count { $0 > 2.26 }
-      all += layers.tissue.count { $0 }
+      all += layers.tissue.values.count { $0 }
       #expect(layers.heatmap.values.allSatisfy { $0.isFinite && $0 >= 0 })
       #expect(findings.pValue > 0 && findings.pValue <= 1)
     }

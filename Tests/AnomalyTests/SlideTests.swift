@@ -78,13 +78,13 @@ struct SlideTests {
       next = rows.upperBound
       for block in blocks {
         #expect(rows == block.area.y..<block.area.y + block.area.height)
-        let scan = block.core(of: block.scan.image.samples)
-        let reconstruction = block.core(of: block.maps.reconstruction.samples)
+        let scan = block.core(of: block.scan.image)
+        let reconstruction = block.core(of: block.maps.reconstruction)
         for y in 0..<block.area.height {
           for x in 0..<block.area.width {
             let pixel = (block.area.y + y) * prepared.width + block.area.x + x
             seen[pixel] += 1
-            guard tissue.isTissue[pixel] else { continue }
+            guard tissue.values[pixel] else { continue }
             if scan[x, y] != expected.samples[pixel] || !reconstruction[x, y].isFinite {
               Issue.record("pixel \(pixel): \(scan[x, y]) for \(expected.samples[pixel]), \(reconstruction[x, y])")
               return
@@ -94,7 +94,7 @@ struct SlideTests {
       }
     }
     #expect(next == prepared.height)
-    #expect(seen.indices.allSatisfy { seen[$0] == 1 || (seen[$0] == 0 && !tissue.isTissue[$0]) })
+    #expect(seen.indices.allSatisfy { seen[$0] == 1 || (seen[$0] == 0 && !tissue.values[$0]) })
     if reduction == 1 { #expect(seen.contains(0), "empty background was computed") }
   }
 
@@ -109,12 +109,12 @@ struct SlideTests {
     let prepared = model.preparation.prepare(try model.preparation.survey(try slide(of: image)))
     var heat: [Float] = []
     let result = try scorer.analyze(
-      prepared, rate: 0.3, longestEdge: 64, take: { heat += $0.heat })
+      prepared, rate: 0.3, longestEdge: 64, take: { heat += $0.heat.values })
 
     // The same normalization and depths, held whole.
     let whole = PreparedScan(
       image: prepared.normalized(image),
-      tissue: TissueMask(width: 300, height: 260, isTissue: [Bool](repeating: true, count: 300 * 260)))
+      tissue: TissueMask(width: 300, height: 260, filledWith: true))
     let inference = Inference(
       network: try model.network(engine: Engine(), path: ""),
       scoreNetwork: try model.scoreNetwork(engine: Engine(), path: ""), preparation: model.preparation,
@@ -153,7 +153,7 @@ struct SlideTests {
     let heat = model.book.heatmap(.learned, of: whole, maps: try inference.maps(of: [whole])[0])
     #expect(abs(ScanScore(of: heat, in: whole).value - slide.findings.score) < 1e-3)
 
-    let sorted = zip(heat.values, tissue.isTissue).filter(\.1).map { Double($0.0) }.sorted(by: >)
+    let sorted = zip(heat.values, tissue.values).filter(\.1).map { Double($0.0) }.sorted(by: >)
     let most = sorted.count * 3 / 1000
     #expect(abs(sorted.prefix(most).reduce(0, +) / Double(most) - slide.findings.score) < 0.011)
   }
@@ -182,7 +182,7 @@ struct SlideTests {
       let prepared = preparation.prepare(try preparation.survey(slide))
       var count = 0
       let result = try Scorer(scaled, path: "", engine: Engine()).analyze(
-        prepared, rate: 0.3, longestEdge: 100, take: { count += $0.heat.count })
+        prepared, rate: 0.3, longestEdge: 100, take: { count += $0.heat.values.count })
       let region = try #require(result.findings.regions.first)
       #expect(abs(region.x + region.width / 2 - 200) <= 8, "level \(level): \(region)")
       #expect(abs(region.y + region.height / 2 - 200) <= 8)
@@ -211,7 +211,7 @@ struct SlideTests {
     let prepared = model.preparation.prepare(try model.preparation.survey(slide))
     var heat: [Float] = []
     let found = try Scorer(model, path: "", engine: Engine()).analyze(
-      prepared, rate: 0.3, longestEdge: 100, take: { heat += $0.heat }
+      prepared, rate: 0.3, longestEdge: 100, take: { heat += $0.heat.values }
     ).findings
     #expect(found.downsample == Double(reduction) * 701 / 351 && found.downsampleY == Double(reduction) * 503 / 252)
     #expect(!found.regions.isEmpty)

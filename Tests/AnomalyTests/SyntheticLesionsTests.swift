@@ -165,7 +165,7 @@ struct SyntheticLesionsTests {
         let lesion = patch.withUnsafeMutableBufferPointer { patch in
           tissue.withUnsafeBufferPointer { generator.plant(into: patch, tissue: $0, using: &random) }
         }
-        let components = ConnectedComponents(of: lesion, width: 64, height: 64, connectivity: .four)
+        let components = ConnectedComponents(of: Plane(width: 64, height: 64, values: lesion), connectivity: .four)
         sum += components.components.map(\.pixels).max() ?? 0
       }
       return sum

@@ -35,7 +35,7 @@ struct GeneratorTests {
       network: try model.network(engine: Engine(), path: ""), scoreNetwork: nil, preparation: model.preparation,
       settings: model.inference)
     let scan = PreparedScan(
-      image: image, tissue: TissueMask(width: 75, height: 41, isTissue: [Bool](repeating: true, count: 75 * 41)))
+      image: image, tissue: TissueMask(width: 75, height: 41, filledWith: true))
     let expected = try inference.maps(of: [scan])[0].reconstruction
     #expect(zip(decoded.samples, expected.samples).allSatisfy { abs($0 - $1) < 1e-4 })
   }

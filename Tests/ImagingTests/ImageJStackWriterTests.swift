@@ -56,8 +56,10 @@ struct ImageJStackWriterTests {
     let values = (0..<width * height).map { Float($0 % 7 == 0 ? 255 : 0) }
     let writer = try TIFFTileWriter(
       path: path, width: width, height: height, pixelSize: PixelSize(x: 2, y: 2), as: .uint8)
-    try writer.append(Array(values[..<(width * 200)]))
-    try writer.append(Array(values[(width * 200)...]))
+    let map = Plane(width: width, height: height, values: values)
+    for (first, rows) in [(0, 200), (200, height - 200)] {
+      try writer.append(map.cropped(to: PixelRectangle(x: 0, y: first, width: width, height: rows)))
+    }
     try writer.finish()
     let file = try TIFFFile(path: path)
     #expect(file.pages[0].bitsPerSample == 8 && file.pages[0].layout == .tiles(width: 256, height: 256))

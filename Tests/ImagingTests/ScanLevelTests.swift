@@ -126,7 +126,8 @@ struct ScanLevelTests {
     var next = 0
     for rows in [1, 100, 3, 400, 7, 400] {
       let count = min(rows, size.height - next)
-      try writer.append(Array(image.samples[next * size.width..<(next + count) * size.width]))
+      try writer.append(
+        Plane(image).cropped(to: PixelRectangle(x: 0, y: next, width: size.width, height: count)))
       next += count
     }
     #expect(!FileManager.default.fileExists(atPath: path), "a file has its name before it is complete")
@@ -140,7 +141,7 @@ struct ScanLevelTests {
   @Test func `a picture that is given up leaves nothing behind`() throws {
     do {
       let writer = try TIFFTileWriter(path: path, width: 300, height: 600, pixelSize: nil)
-      try writer.append([Float](repeating: 1, count: 300 * 300))
+      try writer.append(Plane(width: 300, height: 300, filledWith: 1))
     }
     #expect(try folder.names == [])
   }

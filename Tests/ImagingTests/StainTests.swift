@@ -81,10 +81,10 @@ struct StainTests {
   @Test func `stained tissue is told from glass, which is brighter`() {
     let image = Self.slide(Self.usual)
     let mask = Normalization.tissue(of: [image], appearing: .stained)[0]
-    let right = (0..<Self.edge * Self.edge).count { mask.isTissue[$0] == ($0 % Self.edge >= 20) }
+    let right = (0..<Self.edge * Self.edge).count { mask.values[$0] == ($0 % Self.edge >= 20) }
     #expect(Double(right) > 0.97 * Double(Self.edge * Self.edge))
     let bright = Normalization.tissue(of: [image])[0]
-    #expect((0..<Self.edge).allSatisfy { bright.isTissue[$0 * Self.edge + 5] }, "brightness takes glass for tissue")
+    #expect((0..<Self.edge).allSatisfy { bright.values[$0 * Self.edge + 5] }, "brightness takes glass for tissue")
   }
 
   @Test func `eigenvectors are those of the matrix`() {

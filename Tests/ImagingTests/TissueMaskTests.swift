@@ -19,8 +19,8 @@ struct TissueMaskTests {
   @Test func `a disc of tissue is found`() {
     let mask = TissueMask(of: disc(radius: 30))
     #expect(abs(mask.share - .pi * 900 / 10201) < 0.02)
-    #expect(mask.isTissue[50 * 101 + 50])
-    #expect(!mask.isTissue[0])
+    #expect(mask.values[50 * 101 + 50])
+    #expect(!mask.values[0])
   }
 
   @Test func `an empty scan has no tissue and a full one nothing else`() {
@@ -38,10 +38,10 @@ struct TissueMaskTests {
     for y in 4..<6 { for x in 4..<6 { image[x, y] = 1 } }
     image[50, 60] = .nan
     let mask = TissueMask(of: image)
-    #expect(mask.isTissue[50 * 101 + 50])
-    #expect(!mask.isTissue[5 * 101 + 5])
-    #expect(!mask.isTissue[60 * 101 + 50])
-    #expect(mask.isTissue[60 * 101 + 51])
+    #expect(mask.values[50 * 101 + 50])
+    #expect(!mask.values[5 * 101 + 5])
+    #expect(!mask.values[60 * 101 + 50])
+    #expect(mask.values[60 * 101 + 51])
   }
 
   @Test func `the brightest channel decides`() {
@@ -61,7 +61,7 @@ struct TissueMaskTests {
     var generator = SeededGenerator(seed: 3)
     let (width, height) = (23, 17)
     let isTissue = (0..<(width * height)).map { _ in Int.random(in: 0..<12, using: &generator) > 0 }
-    let depth = TissueMask(width: width, height: height, isTissue: isTissue).depth
+    let depth = TissueMask(width: width, height: height, values: isTissue).depth.values
     for y in 0..<height {
       for x in 0..<width {
         var nearest = Int.max
@@ -75,15 +75,16 @@ struct TissueMaskTests {
   }
 
   @Test func `tissue without an edge is as deep as the picture is large`() {
-    let mask = TissueMask(width: 4, height: 3, isTissue: [Bool](repeating: true, count: 12))
-    #expect(mask.depth == [Float](repeating: 7, count: 12))
+    let mask = TissueMask(width: 4, height: 3, filledWith: true)
+    #expect(mask.depth == Plane(width: 4, height: 3, filledWith: 7))
   }
 }
 
 struct ConnectedComponentsTests {
   private func components(_ rows: [String], _ connectivity: ConnectedComponents.Connectivity) -> ConnectedComponents {
     ConnectedComponents(
-      of: rows.joined().map { $0 == "#" }, width: rows[0].count, height: rows.count, connectivity: connectivity)
+      of: Plane(width: rows[0].count, height: rows.count, values: rows.joined().map { $0 == "#" }),
+      connectivity: connectivity)
   }
 
   @Test func `corners connect with eight neighbours and not with four`() {
@@ -91,7 +92,7 @@ struct ConnectedComponentsTests {
     let eight = components(rows, .eight)
     #expect(eight.components.map(\.pixels) == [4, 1])
     #expect(eight.components[0].bounds == PixelRectangle(x: 0, y: 0, width: 4, height: 3))
-    #expect(eight.labels == [1, 0, 0, 2, 0, 1, 0, 0, 0, 0, 1, 1])
+    #expect(eight.labels.values == [1, 0, 0, 2, 0, 1, 0, 0, 0, 0, 1, 1])
     #expect(components(rows, .four).components.map(\.pixels) == [1, 1, 1, 2])
   }
 
@@ -105,6 +106,6 @@ struct ConnectedComponentsTests {
 
   @Test func `nothing set gives no components`() {
     #expect(components(["...", "..."], .eight).components.isEmpty)
-    #expect(ConnectedComponents(of: [], width: 0, height: 0).components.isEmpty)
+    #expect(ConnectedComponents(of: Plane(width: 0, height: 0, values: [])).components.isEmpty)
   }
 }

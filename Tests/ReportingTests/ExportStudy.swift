@@ -45,7 +45,7 @@ struct ExportStudy {
     try report.writeScan(
       ScanLayers(
         scan: image, reconstruction: image, heatmap: map, residual: map,
-        tissue: [Bool](repeating: true, count: width * height)), name: drawn.name, inCase: caseName)
+        tissue: TissueMask(width: width, height: height, filledWith: true)), name: drawn.name, inCase: caseName)
     let factor = drawn.downsample
     var findings = ScanResult.Findings(
       width: width * factor, height: height * factor, channels: 1, pixelSize: drawn.pixelSize, score: 4, pValue: 0.01,

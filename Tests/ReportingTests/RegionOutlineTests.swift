@@ -17,8 +17,9 @@ struct RegionOutlineTests {
 
     init(width: Int, height: Int, isSet: [Bool]) { (self.width, self.height, self.isSet) = (width, height, isSet) }
 
-    var outline: RegionOutline { RegionOutline(of: isSet, width: width, height: height) }
-    var withoutHoles: RegionOutline { .withoutHoles(of: isSet, width: width, height: height) }
+    private var pixels: Plane<Bool> { Plane(width: width, height: height, values: isSet) }
+    var outline: RegionOutline { RegionOutline(of: pixels) }
+    var withoutHoles: RegionOutline { .withoutHoles(of: pixels) }
   }
 
   private func places(_ ring: [RegionOutline.Corner]) -> [[Int]] { ring.map { [$0.x, $0.y] } }

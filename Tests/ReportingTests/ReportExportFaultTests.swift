@@ -126,7 +126,7 @@ struct ReportExportFaultTests {
       var row = [Float](repeating: y == 0 ? 5 : 0, count: edge)
       row[0] = 5
       if (2000..<2003).contains(y) { row[3000] = 9 }
-      try writer.append(row)
+      try writer.append(Plane(width: edge, height: 1, values: row))
     }
     try writer.finish()
     let database = try DatabaseQueue(path: "\(study.path)/cases.sqlite")

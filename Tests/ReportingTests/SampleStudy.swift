@@ -84,7 +84,7 @@ enum SampleStudy {
     return ScanLayers(
       scan: scan, reconstruction: scan, heatmap: Heatmap(width: width, height: height, values: heat),
       residual: Heatmap(width: width, height: height, values: heat),
-      tissue: [Bool](repeating: true, count: width * height))
+      tissue: TissueMask(width: width, height: height, filledWith: true))
   }
 
   /// Writes one case with its pictures and pages.

@@ -67,13 +67,13 @@ struct SmallStudy {
     let writer = try TIFFTileWriter(path: path, width: edge, height: edge, pixelSize: nil, as: .uint8)
     let side = pool[0].width
     for top in stride(from: 0, to: edge, by: side) {
-      var rows = [Float](repeating: 0, count: min(side, edge - top) * edge)
+      var rows = Plane<Float>(width: edge, height: min(side, edge - top), filledWith: 0)
       for left in stride(from: 0, to: edge, by: side) {
         let (dx, dy) = (left + side / 2 - edge / 2, top + side / 2 - edge / 2)
         guard 16 * (dx * dx + dy * dy) < edge * edge else { continue }
         let image = pool[(left / side * 7 + top / side * 3 + shift) % 4]
-        for y in 0..<min(side, edge - top) {
-          for x in 0..<min(side, edge - left) { rows[y * edge + left + x] = 180 * image.samples[y * side + x] }
+        for y in 0..<rows.height {
+          for x in 0..<min(side, edge - left) { rows[left + x, y] = 180 * image.samples[y * side + x] }
         }
       }
       try writer.append(rows)

@@ -28,17 +28,16 @@ package struct BaselineScores: Sendable {
     let prepared = model.preparation.prepare(images)
     let plain = zip(images, prepared).map { raw, prepared in
       let image = coarse.apply(shared, to: raw)
-      var map = Image(width: image.width, height: image.height, channels: 1)
-      for pixel in map.samples.indices {
+      var map = Heatmap(width: image.width, height: image.height, filledWith: 0)
+      for pixel in map.values.indices {
         var sum: Float = 0
         for c in 0..<image.channels { sum += weights[c % weights.count] * image.samples[pixel * image.channels + c] }
         let signed = rule.polarity == .bright ? sum : rule.polarity == .dark ? -sum : abs(sum)
-        map.samples[pixel] = signed.isNaN ? 0 : signed
+        map.values[pixel] = signed.isNaN ? 0 : signed
       }
-      let smooth = map.blurred(sigma: Self.smoothing)
       return ScoredHeatmap(
-        Heatmap(width: map.width, height: map.height, values: smooth.samples),
-        tissue: prepared.scan.tissue.enlarged(by: prepared.factor, over: raw))
+        map.blurred(sigma: Self.smoothing),
+        depth: prepared.scan.depth.enlarged(by: prepared.factor, width: raw.width, height: raw.height))
     }
     let standardized = zip(images, prepared).map { image, prepared in
       ScoredHeatmap(model.book.untrained(of: prepared.scan), of: prepared, over: image)

@@ -15,11 +15,11 @@ package struct ScoredHeatmap: Sendable {
     score = ScanScore(of: heat, in: prepared.scan).value
   }
 
-  /// - Parameter tissue: which pixels of the scan are tissue, `[height, width]`.
-  init(_ heatmap: Heatmap, tissue: [Bool]) {
+  /// - Parameter depth: distance of the heatmap's pixels to the tissue's edge; 0 outside tissue.
+  init(_ heatmap: Heatmap, depth: Plane<Float>) {
     self.heatmap = heatmap
     var score = ScanScore()
-    score.add(heatmap.values) { tissue[$0] }
+    score.add(heatmap, depth: depth)
     self.score = score.value
   }
 }
@@ -27,15 +27,6 @@ package struct ScoredHeatmap: Sendable {
 extension Heatmap {
   /// The heatmap at the scan's own size.
   func enlarged(by factor: Int, over scan: Image) -> Heatmap {
-    let grid = Image(width: width, height: height, channels: 1, samples: values)
-    return Heatmap(width: scan.width, height: scan.height, values: grid.enlarged(by: factor, over: scan).samples)
-  }
-}
-
-extension TissueMask {
-  /// This mask enlarged by `factor` to the size of `scan`, `[height, width]`. The mask was found on that scan reduced
-  /// by `factor`.
-  func enlarged(by factor: Int, over scan: Image) -> [Bool] {
-    (0..<scan.height).flatMap { y in (0..<scan.width).map { x in isTissue[y / factor * width + x / factor] } }
+    Heatmap(Image(self).enlarged(by: factor, over: scan))
   }
 }

@@ -86,21 +86,20 @@ package final class Scorer {
       let heats = book.heatmaps(shownScores, of: prepared[i].scan, maps: maps[i])
       let heat = heats[score]!
       let shown = ScoredHeatmap(heat, of: prepared[i], over: image)
-      let (full, worst) = (shown.heatmap, shown.score)
-      let residual = score == .residual ? full : heats[.residual]!.enlarged(by: factor, over: image)
+      let residual = score == .residual ? shown.heatmap : heats[.residual]!.enlarged(by: factor, over: image)
       var layers = ScanLayers(
-        scan: image, reconstruction: maps[i].reconstruction.enlarged(by: factor, over: image), heatmap: full,
-        residual: residual, tissue: prepared[i].scan.tissue.enlarged(by: factor, over: image),
+        scan: image, reconstruction: maps[i].reconstruction.enlarged(by: factor, over: image), heatmap: shown.heatmap,
+        residual: residual,
+        tissue: prepared[i].scan.tissue.enlarged(by: factor, width: image.width, height: image.height),
         weights: book.rule.channelWeights)
       layers.original = images[i]
-      let leastArea = max(
-        calibration.minimumRegionArea * factor * factor, minimumArea?.pixels(ofSize: image.pixelSize) ?? 0)
-      let regions = full.regions(above: threshold, minimumArea: leastArea, pixelSize: image.pixelSize)
-      var findings = ScanResult.Findings(
-        width: image.width, height: image.height, channels: image.channels, pixelSize: image.pixelSize, score: worst,
-        pValue: calibration.scanPValue(worst), regions: regions,
-        appearance: prepared[i].scan.appearance(maps: maps[i], latents: latents))
+      let least = calibration.smallestRegion(
+        minimumArea, pixelSize: image.pixelSize, gridPixel: factor * factor, scanPixels: 1)
+      let regions = shown.heatmap.regions(above: threshold, minimumArea: least, pixelSize: image.pixelSize)
+      var findings = calibration.findings(
+        score: shown.score, regions: regions, of: (image.width, image.height, image.channels, image.pixelSize))
       findings.regionMasses = regions.isEmpty ? [] : RegionMasses(of: heat).masses(of: regions, factor: factor)
+      findings.appearance = prepared[i].scan.appearance(maps: maps[i], latents: latents)
       findings.missingShare = images[i].missingShare
       return (layers, findings)
     }
@@ -139,48 +138,43 @@ extension Scorer {
     let centers = scorer.centers(of: slide, fieldMaps)
     let score = score
     var found = SlideFindings(
-      extremes: SlideExtremes(), regions: RowComponents(level: Float(calibration.regionThreshold(rate: rate))))
+      extremes: RunningExtremes(), regions: RowComponents(level: Float(calibration.regionThreshold(rate: rate))))
     var pictures = SlidePictures(of: slide, longestEdge: longestEdge)
     let stream = try SlideStream(slide, by: inference)
     try stream.run { block in
-      (
-        heats: scorer.heatmaps(of: block, centers),
-        scan: block.core(of: block.scan.image.samples, channels: slide.channels),
-        reconstruction: block.core(of: block.maps.reconstruction.samples, channels: slide.channels)
+      let heats = scorer.heatmaps(of: block, centers)
+      return (
+        part: SlideBand.Part(
+          area: block.area, scan: block.core(of: block.scan.image), heat: block.core(of: heats[score]!),
+          residual: block.core(of: heats[.residual]!)),
+        depth: block.core(of: block.scan.depth), reconstruction: block.core(of: block.maps.reconstruction)
       )
     } take: { rows, blocks in
-      let heat = SlideScorer.assemble(
-        blocks.map { ($0.heats[score]!.area, $0.heats[score]!.core) }, rows: rows, width: slide.width)
+      let heat = SlideScorer.assemble(blocks.map { ($0.part.area, $0.part.heat) }, rows: rows, width: slide.width)
       Parallel.both(&found, &pictures) { found in
         heat.forEachRow { found.add(row: $0) }
-        for block in blocks { found.extremes.add(block.heats[score]!) }
+        for block in blocks { found.extremes.add(block.part.heat, depth: block.depth) }
       } _: { pictures in
         for block in blocks {
-          pictures.add(block.heats[score]!, residual: block.heats[.residual]!)
-          pictures.add(
-            block.reconstruction, depth: block.heats[score]!.depth, at: block.heats[score]!.area)
+          pictures.add(block.part)
+          pictures.add(block.reconstruction, depth: block.depth, at: block.part.area)
         }
       }
-      try take(
-        SlideBand(
-          rows: rows, width: slide.width, heat: heat.heat,
-          parts: blocks.map {
-            SlideBand.Part(
-              area: $0.heats[score]!.area, scan: $0.scan, heat: $0.heats[score]!.core,
-              residual: $0.heats[.residual]!.core)
-          }))
+      try take(SlideBand(rows: rows, heat: heat, parts: blocks.map(\.part)))
       progress(Double(rows.upperBound) / Double(slide.height))
     }
     let full = slide.slide.levels[0]
-    let (worst, downsample) = (found.extremes.score, slide.downsample)
-    let regions = calibration.regions(
-      of: found.regions, found.extremes, downsample: downsample, pixelSize: full.pixelSize, minimumArea: minimumArea)
-    var findings = ScanResult.Findings(
-      width: full.width, height: full.height, channels: slide.channels, pixelSize: full.pixelSize, score: worst,
-      pValue: calibration.scanPValue(worst), regions: regions.map(\.region),
-      appearance: Appearance(
-        of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(maps: $1, latents: latents) }))
-    findings.regionMasses = regions.map(\.mass)
+    let downsample = slide.downsample
+    let least = calibration.smallestRegion(
+      minimumArea, pixelSize: full.pixelSize, gridPixel: 1, scanPixels: downsample.x * downsample.y)
+    let regions = found.regions.regions(
+      minimumArea: least, downsample: downsample, pixelSize: full.pixelSize, most: Calibration.mostRegions)
+    var findings = calibration.findings(
+      score: found.extremes.score, regions: regions.map(\.region),
+      of: (full.width, full.height, slide.channels, full.pixelSize))
+    findings.regionMasses = regions.map { found.extremes.mass(of: $0.group.peakTag) }
+    findings.appearance = Appearance(
+      of: zip(slide.fields, fieldMaps).compactMap { $0.appearance(maps: $1, latents: latents) })
     findings.missingShare = stream.missingShare
     (findings.downsample, findings.downsampleY) = downsample
     return (pictures.layers(weights: book.rule.channelWeights), findings)
@@ -189,39 +183,41 @@ extension Scorer {
 
 /// Collects the findings of a slide while it streams by.
 private struct SlideFindings: Sendable {
-  var extremes: SlideExtremes
+  var extremes: RunningExtremes
   var regions: RowComponents
 
   /// - Parameter row: the next row of the whole slide; rows must come in order.
   mutating func add(row: UnsafeBufferPointer<Float>) {
-    extremes.addMasses(ofRow: row)
+    extremes.add(row: row)
     regions.add(row: row) { [extremes] in extremes.massLabel(atX: $0) }
   }
 }
 
 extension Calibration {
   /// Most regions recorded for one slide; those with the highest peaks are kept.
-  static let mostRegions = 1000
+  fileprivate static let mostRegions = 1000
 
-  /// Regions in pixels of the scan at its full size, each with its mass.
-  fileprivate func regions(
-    of found: RowComponents, _ extremes: SlideExtremes, downsample: (x: Double, y: Double), pixelSize: PixelSize?,
-    minimumArea: RegionArea?
-  ) -> [(region: Region, mass: Double)] {
-    let area = downsample.x * downsample.y
-    let least = max(
-      Double(minimumRegionArea), Double(minimumArea?.pixels(ofSize: pixelSize) ?? 0) / area)
-    let groups = found.groups.filter { Double($0.pixels) >= least }
-      .sorted { ($0.peak, $0.pixels) > ($1.peak, $1.pixels) }
-    return groups.prefix(Self.mostRegions).enumerated().map { rank, group in
-      var region = Region(
-        rank: rank + 1, x: group.left, y: group.top, width: group.right - group.left + 1,
-        height: group.bottom - group.top + 1, areaPixels: group.pixels, areaSquareMillimeters: nil,
-        peak: Double(group.peak), mean: group.sum / Double(group.pixels), peakX: group.peakPlace.x,
-        peakY: group.peakPlace.y
-      ).scaled(x: downsample.x, y: downsample.y)
-      region.areaSquareMillimeters = pixelSize.map { Double(region.areaPixels) * $0.squareMillimeters }
-      return (region, extremes.mass(of: group.peakTag))
-    }
+  /// Pixels of the smallest region, in pixels of the heatmap that regions are found on.
+  ///
+  /// - Parameters:
+  ///   - minimumArea: smallest area that the user asked for.
+  ///   - pixelSize: size of the scan's pixels.
+  ///   - gridPixel: pixels of the heatmap that a pixel of the model's grid covers.
+  ///   - scanPixels: pixels of the scan that a pixel of the heatmap covers.
+  fileprivate func smallestRegion(
+    _ minimumArea: RegionArea?, pixelSize: PixelSize?, gridPixel: Int, scanPixels: Double
+  ) -> Double {
+    max(Double(minimumRegionArea * gridPixel), Double(minimumArea?.pixels(ofSize: pixelSize) ?? 0) / scanPixels)
+  }
+
+  /// Findings with the p-value of their score.
+  ///
+  /// - Parameter scan: size of the scan.
+  fileprivate func findings(
+    score: Double, regions: [Region], of scan: (width: Int, height: Int, channels: Int, pixelSize: PixelSize?)
+  ) -> ScanResult.Findings {
+    ScanResult.Findings(
+      width: scan.width, height: scan.height, channels: scan.channels, pixelSize: scan.pixelSize, score: score,
+      pValue: scanPValue(score), regions: regions)
   }
 }

@@ -8,9 +8,9 @@ struct SlidePictures {
   private let width: Int
   private let height: Int
   private var sums: Image
-  private var counts: [Float]
-  private var heat: [Float]
-  private var residual: [Float]
+  private var counts: Plane<Float>
+  private var heat: Heatmap
+  private var residual: Heatmap
 
   init(of slide: PreparedSlide, longestEdge: Int) {
     self.slide = slide
@@ -18,25 +18,23 @@ struct SlidePictures {
     width = (slide.width + factor - 1) / factor
     height = (slide.height + factor - 1) / factor
     sums = Image(width: width, height: height, channels: slide.channels)
-    counts = [Float](repeating: 0, count: width * height)
+    counts = Plane(width: width, height: height, filledWith: 0)
     heat = counts
     residual = counts
   }
 
   /// Raises every cell to the highest value of the block within it: a mean would hide a small finding.
   ///
-  /// - Parameters:
-  ///   - block: heatmap of a block.
-  ///   - other: heatmap of the residual for the same block.
-  mutating func add(_ block: SlideScorer.BlockHeat, residual other: SlideScorer.BlockHeat) {
-    let place = cells(of: block.area)
-    Self.raise(&heat, to: block.core, at: place)
-    Self.raise(&residual, to: other.core, at: place)
+  /// - Parameter part: heatmaps of a block.
+  mutating func add(_ part: SlideBand.Part) {
+    let place = cells(of: part.area)
+    Self.raise(&heat, to: part.heat, at: place)
+    Self.raise(&residual, to: part.residual, at: place)
   }
 
-  private static func raise(_ cells: inout [Float], to part: Image, at place: (rows: [Int], columns: [Int])) {
-    cells.withUnsafeMutableBufferPointer { cells in
-      part.samples.withUnsafeBufferPointer { values in
+  private static func raise(_ cells: inout Heatmap, to part: Heatmap, at place: (rows: [Int], columns: [Int])) {
+    cells.values.withUnsafeMutableBufferPointer { cells in
+      part.values.withUnsafeBufferPointer { values in
         for (y, line) in place.rows.enumerated() {
           for x in 0..<part.width {
             let cell = line &+ place.columns[x]
@@ -58,7 +56,7 @@ struct SlidePictures {
   /// - Parameters:
   ///   - depth: depth of the reconstruction's pixels; pixels outside tissue (depth 0) do not count.
   ///   - area: where the block lies on the model's grid.
-  mutating func add(_ reconstruction: Image, depth: Image, at area: PixelRectangle) {
+  mutating func add(_ reconstruction: Image, depth: Plane<Float>, at area: PixelRectangle) {
     let c = reconstruction.channels
     let place = cells(of: area)
     sums.samples.withUnsafeMutableBufferPointer { sums in
@@ -66,9 +64,9 @@ struct SlidePictures {
         for (y, line) in place.rows.enumerated() {
           for x in 0..<area.width {
             let from = y &* area.width &+ x
-            guard depth.samples[from] > 0 else { continue }
+            guard depth.values[from] > 0 else { continue }
             let cell = line &+ place.columns[x]
-            counts[cell] += 1
+            counts.values[cell] += 1
             for channel in 0..<c { sums[cell &* c &+ channel] += values[from &* c &+ channel] }
           }
         }
@@ -86,15 +84,13 @@ struct SlidePictures {
         y: $0.y * Double(slide.slide.levels[0].height) / Double(height))
     }
     var reconstruction = scan
-    var tissue = [Bool](repeating: false, count: width * height)
-    for cell in counts.indices where counts[cell] > 0 {
-      tissue[cell] = true
+    let tissue = counts.map { $0 > 0 }
+    for cell in tissue.values.indices where tissue.values[cell] {
       for channel in 0..<c {
-        reconstruction.samples[cell * c + channel] = sums.samples[cell * c + channel] / counts[cell]
+        reconstruction.samples[cell * c + channel] = sums.samples[cell * c + channel] / counts.values[cell]
       }
     }
     return ScanLayers(
-      scan: scan, reconstruction: reconstruction, heatmap: Heatmap(width: width, height: height, values: heat),
-      residual: Heatmap(width: width, height: height, values: residual), tissue: tissue, weights: weights)
+      scan: scan, reconstruction: reconstruction, heatmap: heat, residual: residual, tissue: tissue, weights: weights)
   }
 }

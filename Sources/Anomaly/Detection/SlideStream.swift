@@ -12,25 +12,27 @@ package struct SlideBlock: Sendable {
   package let scan: PreparedScan
   package let maps: Inference.Maps
 
+  /// The block's area within `scan` and `maps`.
+  private var inner: PixelRectangle {
+    PixelRectangle(x: margin.x, y: margin.y, width: area.width, height: area.height)
+  }
+
   /// The block with the part of its margin that does not depend on anything beyond the margin.
   func certain(of heat: Heatmap) -> Heatmap {
-    let (right, bottom) = (
-      heat.width - margin.x - area.width, heat.height - margin.y - area.height
-    )
+    let (right, bottom) = (heat.width - margin.x - area.width, heat.height - margin.y - area.height)
     // At the slide's edge there is nothing beyond, and the margin is 0.
     func cut(_ margin: Int) -> Int { min(margin, SlideStream.reach) }
-    let part = PixelRectangle(
-      x: cut(margin.x), y: cut(margin.y), width: heat.width - cut(margin.x) - cut(right),
-      height: heat.height - cut(margin.y) - cut(bottom))
-    let image = Image(width: heat.width, height: heat.height, channels: 1, samples: heat.values).cropped(to: part)
-    return Heatmap(width: part.width, height: part.height, values: image.samples)
+    return heat.cropped(
+      to: PixelRectangle(
+        x: cut(margin.x), y: cut(margin.y), width: heat.width - cut(margin.x) - cut(right),
+        height: heat.height - cut(margin.y) - cut(bottom)))
   }
 
   /// The block without its margin.
-  package func core(of values: [Float], channels: Int = 1) -> Image {
-    Image(width: scan.image.width, height: scan.image.height, channels: channels, samples: values)
-      .cropped(to: PixelRectangle(x: margin.x, y: margin.y, width: area.width, height: area.height))
-  }
+  package func core(of image: Image) -> Image { image.cropped(to: inner) }
+
+  /// The block without its margin.
+  func core<Value>(of map: Plane<Value>) -> Plane<Value> { map.cropped(to: inner) }
 }
 
 /// Runs the networks over a slide from top to bottom, and holds only a few rows of patches at a time.
@@ -285,51 +287,32 @@ extension SlideStream {
       let wide = PixelRectangle(
         x: left, y: top, width: min(grid.width, area.x + area.width + margin) - left,
         height: min(grid.height, area.y + area.height + margin) - top)
-      var all = Image(width: wide.width, height: wide.height, channels: layout.count, filledWith: .nan)
-      for (other, image) in stitched {
-        guard let common = self.area(of: other).intersection(wide) else { continue }
-        let origin = self.area(of: other)
-        all.paste(
-          image,
-          from: PixelRectangle(
-            x: common.x - origin.x, y: common.y - origin.y, width: common.width, height: common.height),
-          atX: common.x - wide.x, y: common.y - wide.y)
-      }
-      let maps = layout.maps(in: all)
+      let maps = layout.maps(of: wide, from: stitched.map { ($0.value, self.area(of: $0.key)) })
       let c = prepared.channels
       var image = Image(width: wide.width, height: wide.height, channels: c)
-      var depth = [Float](repeating: 0, count: wide.width * wide.height)
+      var depth = Plane<Float>(width: wide.width, height: wide.height, filledWith: 0)
       var line = [Float](repeating: 0, count: wide.width * (c + 1))
       image.samples.withUnsafeMutableBufferPointer { samples in
         maps.reconstruction.samples.withUnsafeBufferPointer { reconstruction in
-          line.withUnsafeMutableBufferPointer { line in
-            for y in 0..<wide.height {
-              rows[wide.y + y - firstRow].copy(wide.x..<wide.x + wide.width, samples: c + 1, to: line.baseAddress!)
-              for x in 0..<wide.width {
-                let (pixel, from) = (y &* wide.width &+ x, x &* (c + 1))
-                for channel in 0..<c { samples[pixel &* c &+ channel] = line[from &+ channel] }
-                // Nothing is known where no patch lies.
-                let isKnown = !reconstruction[pixel &* c].isNaN && !line[from &+ c].isNaN
-                depth[pixel] = isKnown ? line[from &+ c] : 0
+          depth.values.withUnsafeMutableBufferPointer { depth in
+            line.withUnsafeMutableBufferPointer { line in
+              for y in 0..<wide.height {
+                rows[wide.y + y - firstRow].copy(wide.x..<wide.x + wide.width, samples: c + 1, to: line.baseAddress!)
+                for x in 0..<wide.width {
+                  let (pixel, from) = (y &* wide.width &+ x, x &* (c + 1))
+                  for channel in 0..<c { samples[pixel &* c &+ channel] = line[from &+ channel] }
+                  // Nothing is known where no patch lies.
+                  let isKnown = !reconstruction[pixel &* c].isNaN && !line[from &+ c].isNaN
+                  depth[pixel] = isKnown ? line[from &+ c] : 0
+                }
               }
             }
           }
         }
       }
-      let mask = TissueMask(width: wide.width, height: wide.height, isTissue: depth.map { $0 > 0 })
       return SlideBlock(
         area: area, margin: (area.x - wide.x, area.y - wide.y),
-        scan: PreparedScan(image: image, tissue: mask, depth: depth), maps: maps)
+        scan: PreparedScan(image: image, tissue: depth.map { $0 > 0 }, depth: depth), maps: maps)
     }
-  }
-}
-
-extension PixelRectangle {
-  func intersection(_ other: PixelRectangle) -> PixelRectangle? {
-    let (left, top) = (max(x, other.x), max(y, other.y))
-    let right = min(x + width, other.x + other.width)
-    let bottom = min(y + height, other.y + other.height)
-    return left < right && top < bottom
-      ? PixelRectangle(x: left, y: top, width: right - left, height: bottom - top) : nil
   }
 }

@@ -18,7 +18,7 @@ extension PreparedScan {
       }
       guard feature.kind == .residual else { continue }
       var differences: [Float] = []
-      for pixel in tissue.isTissue.indices where tissue.isTissue[pixel] {
+      for pixel in tissue.values.indices where tissue.values[pixel] {
         let i = pixel * c + (feature.channel ?? 0)
         let difference = abs(image.samples[i] - reconstruction.samples[i])
         if difference.isFinite { differences.append(difference) }

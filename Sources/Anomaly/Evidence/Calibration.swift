@@ -1,31 +1,6 @@
 import Files
 import Foundation
 
-/// The most abnormal values of a scan, measured with one score.
-package struct ScanExtremes: Sendable, Equatable {
-  /// See `ScanScore`.
-  package var score: Double
-  /// The highest level at which the scan still shows a region.
-  package var regionLevel: Double
-  /// Mass of the scan's most massive group, see `RegionMasses`.
-  package var regionMass: Double
-
-  package init(score: Double, regionLevel: Double, regionMass: Double) {
-    self.score = score
-    self.regionLevel = regionLevel
-    self.regionMass = regionMass
-  }
-
-  /// - Parameters:
-  ///   - heat: heatmap of a scan on the model's grid.
-  ///   - scan: the scan.
-  package init(of heat: Heatmap, in scan: PreparedScan) {
-    score = ScanScore(of: heat, in: scan).value
-    regionMass = RegionMasses(of: heat).largest
-    regionLevel = heat.highestLevel(withRegionOf: Calibration.defaultRegionArea)
-  }
-}
-
 /// The distribution of one of a model's scores over held-out healthy scans and cases, which gives a score its meaning.
 package struct Calibration: Codable, Sendable, Equatable {
   /// Scores of the scans of each held-out healthy case, ascending within the case.
@@ -43,14 +18,12 @@ package struct Calibration: Codable, Sendable, Equatable {
   /// Number of held-out scans that were slides; `nil` in models of an older norma, which had none.
   package let slides: Int?
 
-  package static let defaultRegionArea = NothingToScore.leastTissue
-
   /// - Parameters:
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
   ///   - slides: number of these scans that are slides.
   package init(extremes cases: [[ScanExtremes]], slides: Int = 0) {
     self.slides = slides
-    minimumRegionArea = Self.defaultRegionArea
+    minimumRegionArea = ScanExtremes.smallestRegion
     scanScores = cases.map { $0.map(\.score).sorted() }
     self.cases = CaseMaxima(of: cases.map { $0.map(\.score) })
     masses = CaseMaxima(of: cases.map { $0.map { log1p($0.regionMass) } })

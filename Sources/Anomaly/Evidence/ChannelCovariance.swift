@@ -14,8 +14,8 @@ package struct ChannelCovariance: Sendable {
     let c = scans.first?.image.channels ?? 0
     var covariance = [[Double]](repeating: [Double](repeating: 0, count: c), count: c)
     for scan in scans {
-      let pixels = stride(from: 0, to: scan.tissue.isTissue.count, by: Self.pixelStep).filter { pixel in
-        scan.tissue.isTissue[pixel] && (0..<c).allSatisfy { scan.image.samples[pixel * c + $0].isFinite }
+      let pixels = stride(from: 0, to: scan.tissue.values.count, by: Self.pixelStep).filter { pixel in
+        scan.tissue.values[pixel] && (0..<c).allSatisfy { scan.image.samples[pixel * c + $0].isFinite }
       }
       guard pixels.count > 1 else { continue }
       let means = (0..<c).map { channel in

@@ -4,19 +4,7 @@ import Imaging
 ///
 /// A value is the standard normal quantile `z` of the pixel's score among held-out healthy tissue: one healthy pixel in
 /// a hundred exceeds 2.33, one in a thousand 3.09. Values are 0 outside tissue. Higher values are more abnormal.
-package struct Heatmap: Sendable, Equatable {
-  package let width: Int
-  package let height: Int
-  /// `[height, width]`, row by row.
-  package var values: [Float]
-
-  package init(width: Int, height: Int, values: [Float]) {
-    precondition(values.count == width * height, "\(values.count) values for \(width)x\(height)")
-    self.width = width
-    self.height = height
-    self.values = values
-  }
-}
+package typealias Heatmap = Plane<Float>
 
 /// The layers of one scan that the pages show; all layers have the scan's own width and height.
 package struct ScanLayers: Sendable {
@@ -27,8 +15,8 @@ package struct ScanLayers: Sendable {
   package var heatmap: Heatmap
   /// Heatmap of the score `Score.residual`, in the same units as `heatmap`.
   package var residual: Heatmap
-  /// Which pixels are tissue, `[height, width]`; the others are neither scored nor shown as abnormal.
-  package var tissue: [Bool]
+  /// Which pixels are tissue; the others are neither scored nor shown as abnormal.
+  package var tissue: TissueMask
   /// The scan as it was read; `nil` where it is not held whole.
   package var original: Image?
   /// Weight of each channel in a gray picture that shows all channels; not below 0, 1 in sum.
@@ -37,7 +25,8 @@ package struct ScanLayers: Sendable {
   /// - Parameter weights: the direction in which a lesion is expected to shift the channels; `nil` weights all channels
   ///   alike.
   package init(
-    scan: Image, reconstruction: Image, heatmap: Heatmap, residual: Heatmap, tissue: [Bool], weights: [Float]? = nil
+    scan: Image, reconstruction: Image, heatmap: Heatmap, residual: Heatmap, tissue: TissueMask,
+    weights: [Float]? = nil
   ) {
     emphasis = EvidenceRule(channelWeights: weights).emphasis(channels: scan.channels)
     self.scan = scan

@@ -18,16 +18,18 @@ package struct RegionMasses: Sendable {
   /// - Parameter heat: heatmap on the model's grid.
   package init(of heat: Heatmap) {
     self.heat = heat
-    groups = ConnectedComponents(of: heat.values.map { $0 >= Self.level }, width: heat.width, height: heat.height)
-    var masses = [Double](repeating: 0, count: groups.components.count)
-    for (pixel, label) in groups.labels.enumerated() where label > 0 {
-      masses[Int(label) - 1] += Double(heat.values[pixel] - Self.level)
+    groups = ConnectedComponents(of: heat.map { $0 >= Self.level })
+    var sums = [Double](repeating: 0, count: groups.components.count)
+    for (pixel, label) in groups.labels.values.enumerated() where label > 0 {
+      sums[Int(label) - 1] += Double(heat.values[pixel])
     }
-    self.masses = masses
+    masses = zip(sums, groups.components).map { Self.mass(sum: $0, pixels: $1.pixels) }
   }
 
-  /// Mass of the most massive group; 0 if no pixel reaches the level.
-  package var largest: Double { masses.max() ?? 0 }
+  /// - Parameter group: a group of pixels at or above `level`.
+  static func mass(of group: RowComponents.Group) -> Double { mass(sum: group.sum, pixels: group.pixels) }
+
+  private static func mass(sum: Double, pixels: Int) -> Double { sum - Double(pixels) * Double(level) }
 
   /// Mass of the group that a region's peak belongs to; 0 if the peak lies below the level.
   ///
@@ -43,7 +45,7 @@ package struct RegionMasses: Sendable {
         hottest = (row * heat.width + column, heat.values[row * heat.width + column])
       }
     }
-    let label = Int(groups.labels[hottest.pixel])
+    let label = Int(groups.labels.values[hottest.pixel])
     return label == 0 ? 0 : masses[label - 1]
   }
 

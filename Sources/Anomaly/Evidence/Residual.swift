@@ -8,7 +8,7 @@ struct Residual: Sendable {
   /// Smoothed evidence, `[height, width, channels]`.
   let values: [Float]
   /// Distance to the tissue's edge in pixels; 0 outside tissue and where there is no data.
-  let depth: [Float]
+  let depth: Plane<Float>
 
   /// - Parameters:
   ///   - scan: the scan on the model's grid.
@@ -28,21 +28,21 @@ struct Residual: Sendable {
     depth = scan.depth
   }
 
-  /// - Parameter map: one number per pixel, `[height, width, 1]`.
-  init(of scan: PreparedScan, map: Image, rule: EvidenceRule) {
+  /// - Parameter map: one number per pixel of the scan.
+  init(of scan: PreparedScan, map: Plane<Float>, rule: EvidenceRule) {
     width = scan.image.width
     height = scan.image.height
     channels = 1
     var finite = map
-    finite.samples.withUnsafeMutableBufferPointer { for i in $0.indices where $0[i].isNaN { $0[i] = 0 } }
-    values = finite.blurred(sigma: rule.smoothing).samples
+    finite.values.withUnsafeMutableBufferPointer { for i in $0.indices where $0[i].isNaN { $0[i] = 0 } }
+    values = finite.blurred(sigma: rule.smoothing).values
     depth = scan.depth
   }
 
   /// - Parameter body: receives a pixel's index, its depth and the values of its channels.
   @inline(__always)
   func forEachTissuePixel(_ body: (Int, Float, UnsafePointer<Float>) -> Void) {
-    depth.withUnsafeBufferPointer { depth in
+    depth.values.withUnsafeBufferPointer { depth in
       values.withUnsafeBufferPointer { values in
         for pixel in depth.indices where depth[pixel] > 0 {
           body(pixel, depth[pixel], values.baseAddress! + pixel &* channels)

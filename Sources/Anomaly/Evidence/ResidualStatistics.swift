@@ -53,7 +53,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       }
     }
     for (scan, z) in zip(scans, standardized) {
-      for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion {
+      for pixel in scan.depth.values.indices where scan.depth.values[pixel] > rule.erosion {
         total += 1
         for i in 0..<c {
           for j in 0...i { covariance[i][j] += Double(z[pixel * c + i] * z[pixel * c + j]) }
@@ -73,7 +73,9 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     var evidence: [Float] = []
     for (scan, z) in zip(scans, standardized) {
       let map = Self.evidence(scan, z, combination, rule)
-      for pixel in scan.depth.indices where scan.depth[pixel] > rule.erosion { evidence.append(map[pixel]) }
+      for pixel in map.values.indices where scan.depth.values[pixel] > rule.erosion {
+        evidence.append(map.values[pixel])
+      }
     }
     evidence = evidence.sortedByBits()
     quantiles = Self.tails.map { tail in
@@ -101,7 +103,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   /// scored.
   ///
   /// - Parameter center: center of the scan that `scan` is a part of; `nil` for a whole scan.
-  func heat(of scan: Residual, center: Center? = nil) -> [Float] {
+  func heat(of scan: Residual, center: Center? = nil) -> Plane<Float> {
     var z = scan.values
     if rule.isStandardized {
       z = Self.byDepth(scan, means: means, deviations: deviations)
@@ -109,8 +111,8 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     }
     var heat = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
     let scale = NormalScale(quantiles: quantiles, normals: Self.tailQuantiles)
-    heat.withUnsafeMutableBufferPointer { heat in
-      scan.depth.withUnsafeBufferPointer { depth in scale.bringToNormals(heat) { depth[$0] > rule.erosion } }
+    heat.values.withUnsafeMutableBufferPointer { heat in
+      scan.depth.values.withUnsafeBufferPointer { depth in scale.bringToNormals(heat) { depth[$0] > rule.erosion } }
     }
     return heat
   }
@@ -185,7 +187,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   /// - Returns: `nil` if there is too little tissue.
   private static func center(of standardized: [[Float]], scans: [Residual]) -> Center? {
     guard let c = scans.first?.channels else { return nil }
-    let tissue = scans.map { scan in scan.depth.indices.filter { scan.depth[$0] > 0 } }
+    let tissue = scans.map { scan in scan.depth.values.indices.filter { scan.depth.values[$0] > 0 } }
     guard tissue.reduce(0, { $0 + $1.count }) >= fewestPixels else { return nil }
     var medians: [Float] = []
     var spreads: [Float] = []
@@ -219,12 +221,12 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
 
   private static func evidence(
     _ scan: Residual, _ z: [Float], _ combination: EvidenceRule.Combination, _ rule: EvidenceRule
-  ) -> [Float] {
+  ) -> Plane<Float> {
     let c = scan.channels
-    var map = Image(width: scan.width, height: scan.height, channels: 1)
-    map.samples.withUnsafeMutableBufferPointer { map in
+    var map = Plane<Float>(width: scan.width, height: scan.height, filledWith: 0)
+    map.values.withUnsafeMutableBufferPointer { map in
       z.withUnsafeBufferPointer { z in
-        scan.depth.withUnsafeBufferPointer { depth in
+        scan.depth.values.withUnsafeBufferPointer { depth in
           // Standardized evidence of 0 is neutral. Other maps need their own values beyond the scored pixels, because
           // of the blur.
           for pixel in depth.indices where !rule.isStandardized || depth[pixel] > rule.erosion {
@@ -233,6 +235,6 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
         }
       }
     }
-    return map.blurred(sigma: min(1, rule.smoothing / 3)).samples
+    return map.blurred(sigma: min(1, rule.smoothing / 3))
   }
 }

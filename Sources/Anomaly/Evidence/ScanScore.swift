@@ -21,24 +21,27 @@ package struct ScanScore: Sendable {
   ///   - scan: the scan.
   package init(of heat: Heatmap, in scan: PreparedScan) {
     self.init()
-    add(heat.values) { scan.depth[$0] > 0 }
+    add(heat, depth: scan.depth)
   }
 
   /// Adds a part of the scan.
   ///
-  /// - Parameter isTissue: whether the pixel at an index of `heat` is tissue that has data.
-  package mutating func add(_ heat: [Float], where isTissue: (Int) -> Bool) {
+  /// - Parameter depth: distance of the part's pixels to the tissue's edge; 0 outside tissue and where there is no data.
+  package mutating func add(_ heat: Heatmap, depth: Plane<Float>) {
+    precondition(heat.values.count == depth.values.count, "\(heat.values.count) heats, \(depth.values.count) depths")
     let range = Float(Self.bins.lowerBound)...Float(Self.bins.upperBound)
-    heat.withUnsafeBufferPointer { heat in
-      counts.withUnsafeMutableBufferPointer { counts in
-        sums.withUnsafeMutableBufferPointer { sums in
-          for pixel in heat.indices where isTissue(pixel) {
-            // In this order of arguments NaN counts as the lowest heat.
-            let place = min(max(range.lowerBound, heat[pixel] * Self.scale), range.upperBound)
-            let bin = Int(place.rounded(.down)) - Self.bins.lowerBound
-            counts[bin] += 1
-            sums[bin] += Double(heat[pixel])
-            pixels += 1
+    heat.values.withUnsafeBufferPointer { heat in
+      depth.values.withUnsafeBufferPointer { depth in
+        counts.withUnsafeMutableBufferPointer { counts in
+          sums.withUnsafeMutableBufferPointer { sums in
+            for pixel in heat.indices where depth[pixel] > 0 {
+              // In this order of arguments NaN counts as the lowest heat.
+              let place = min(max(range.lowerBound, heat[pixel] * Self.scale), range.upperBound)
+              let bin = Int(place.rounded(.down)) - Self.bins.lowerBound
+              counts[bin] += 1
+              sums[bin] += Double(heat[pixel])
+              pixels += 1
+            }
           }
         }
       }

@@ -55,7 +55,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     case .residual: return Residual(of: scan, reconstruction: maps.reconstruction, rule: own)
     case .intensity: return Residual(of: scan, reconstruction: nil, rule: own)
     case .restoration: return maps.restored.map { Residual(of: scan, reconstruction: $0, rule: own) }
-    case .learned: return maps.logit.map { Residual(of: scan, map: $0, rule: own) }
+    case .learned: return maps.logit.map { Residual(of: scan, map: Plane($0), rule: own) }
     case .absolute:
       return Residual(
         of: scan, map: Self.weighted(scan.image, maps.reconstruction, rule) { abs($0 - $1) }, rule: own)
@@ -77,9 +77,9 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     case .divergence:
       return maps.divergence.map { divergence in
         let stages = divergence.channels
-        var sum = Image(width: divergence.width, height: divergence.height, channels: 1)
-        for i in sum.samples.indices {
-          sum.samples[i] = (0..<stages).reduce(0) { $0 + divergence.samples[i * stages + $1] }
+        var sum = Plane<Float>(width: divergence.width, height: divergence.height, filledWith: 0)
+        for i in sum.values.indices {
+          sum.values[i] = (0..<stages).reduce(0) { $0 + divergence.samples[i * stages + $1] }
         }
         return Residual(of: scan, map: sum, rule: own)
       }
@@ -97,11 +97,11 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   /// Mean over the channels, weighted by the absolute value of each channel's weight.
   private static func weighted(
     _ a: Image, _ b: Image, _ rule: EvidenceRule, _ compare: (Float, Float) -> Float
-  ) -> Image {
+  ) -> Plane<Float> {
     let weights = rule.emphasis(channels: a.channels)
     let counted = weights.indices.filter { weights[$0] != 0 }
-    var result = Image(width: a.width, height: a.height, channels: 1)
-    result.samples.withUnsafeMutableBufferPointer { result in
+    var result = Plane<Float>(width: a.width, height: a.height, filledWith: 0)
+    result.values.withUnsafeMutableBufferPointer { result in
       a.samples.withUnsafeBufferPointer { first in
         b.samples.withUnsafeBufferPointer { second in
           for pixel in result.indices {
@@ -119,7 +119,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   private static let ssimWindow: Float = 3
   private static let ssimConstants: (luminance: Float, contrast: Float) = (1e-4, 9e-4)
 
-  private static func dissimilarity(_ scan: Image, _ reconstruction: Image, _ rule: EvidenceRule) -> Image {
+  private static func dissimilarity(_ scan: Image, _ reconstruction: Image, _ rule: EvidenceRule) -> Plane<Float> {
     func clean(_ image: Image) -> Image {
       combined(image, image) { value, _ in value.isNaN ? 0 : value }
     }

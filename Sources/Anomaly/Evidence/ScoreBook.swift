@@ -26,16 +26,16 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ///   - maps: maps of the scans of all groups, in the same order.
   ///   - planted: held-out healthy scans in which lesions were planted.
   ///   - plantedMaps: maps of the planted scans, in the same order.
-  ///   - lesions: for each planted scan which pixels are lesion, `[height, width]`.
+  ///   - lesions: for each planted scan which pixels are lesion.
   init(
     healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: [PreparedScan], plantedMaps: [Inference.Maps],
-    lesions: [[Bool]], rule: EvidenceRule
+    lesions: [Plane<Bool>], rule: EvidenceRule
   ) throws {
     let healthy = Array(groups.joined())
     let counts = groups.map(\.count)
     var members: [Score: ResidualStatistics] = [:]
-    var healthyHeat: [Score: [[Float]]] = [:]
-    var plantedHeat: [Score: [[Float]]] = [:]
+    var healthyHeat: [Score: [Plane<Float>]] = [:]
+    var plantedHeat: [Score: [Plane<Float>]] = [:]
     for score in Score.members {
       try Interruption.check()
       let own = score.rule(rule)
@@ -51,9 +51,9 @@ package struct ScoreBook: Codable, Sendable, Equatable {
         score.evidence(of: scan, maps: maps, rule: rule, own: own).map { statistics.heat(of: $0) }
       }
     }
-    let truth = Array(lesions.joined())
+    let truth = lesions.flatMap(\.values)
     func precision(_ weights: [Score: Float]) -> Double {
-      let heat = planted.indices.flatMap { Self.mean(of: plantedHeat, weights, scan: $0) }
+      let heat = planted.indices.flatMap { Self.mean(of: plantedHeat, weights, scan: $0).values }
       return Metrics.Ranking(scores: heat, truth: truth).averagePrecision ?? 0
     }
     var figures: [Score: Double] = [:]
@@ -62,7 +62,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     let plain = Self.plain(rule)
     combined = ResidualStatistics(
       healthy: healthy.indices.map {
-        [Self.evidence(Self.mean(of: healthyHeat, weights, scan: $0), of: healthy[$0], rule: plain)]
+        [Residual(of: healthy[$0], map: Self.mean(of: healthyHeat, weights, scan: $0), rule: plain)]
       }, channels: 1, rule: plain)
     figures[.ensemble] = precision(weights)
     self.rule = rule
@@ -99,7 +99,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   package func heatmaps(
     _ scores: [Score], of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
   ) -> [Score: Heatmap] {
-    var heats: [Score: [[Float]]] = [:]
+    var heats: [Score: [Plane<Float>]] = [:]
     for member in scores.reduce(Set(), { $0.union(needed(for: $1)) }) {
       guard let statistics = members[member],
         let evidence = member.evidence(of: scan, maps: maps, rule: rule, own: statistics.rule)
@@ -107,11 +107,10 @@ package struct ScoreBook: Codable, Sendable, Equatable {
       heats[member] = [statistics.heat(of: evidence, center: centers[member])]
     }
     return scores.reduce(into: [:]) { result, score in
-      let found =
+      result[score] = Self.heatmap(
         score == .ensemble
-        ? combined.heat(of: Self.evidence(Self.mean(of: heats, weights, scan: 0), of: scan, rule: combined.rule))
-        : heats[score]![0]
-      result[score] = Self.heatmap(of: scan, found)
+          ? combined.heat(of: Residual(of: scan, map: Self.mean(of: heats, weights, scan: 0), rule: combined.rule))
+          : heats[score]![0])
     }
   }
 
@@ -123,13 +122,10 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// Heatmap of the scan alone, `Score.intensity`: the baseline that the networks are compared with.
   func untrained(of scan: PreparedScan) -> Heatmap {
     let statistics = members[.intensity]!
-    return Self.heatmap(
-      of: scan, statistics.heat(of: Residual(of: scan, reconstruction: nil, rule: statistics.rule)))
+    return Self.heatmap(statistics.heat(of: Residual(of: scan, reconstruction: nil, rule: statistics.rule)))
   }
 
-  private static func heatmap(of scan: PreparedScan, _ heat: [Float]) -> Heatmap {
-    Heatmap(width: scan.image.width, height: scan.image.height, values: heat.map { max($0, 0) })
-  }
+  private static func heatmap(_ heat: Plane<Float>) -> Heatmap { heat.map { max($0, 0) } }
 
   /// Whether all parts, read from a file, fit a model with this number of channels.
   func fits(channels: Int) -> Bool {
@@ -169,13 +165,15 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   }
 
   /// Weighted mean of heatmaps; values below the healthy median count as the median.
-  private static func mean(of heats: [Score: [[Float]]], _ weights: [Score: Float], scan: Int) -> [Float] {
+  private static func mean(of heats: [Score: [Plane<Float>]], _ weights: [Score: Float], scan: Int) -> Plane<Float> {
     let sum = weights.values.reduce(0, +)
-    var result: [Float] = []
-    for score in Score.members {
-      guard let weight = weights[score], let heat = heats[score]?[scan] else { continue }
-      if result.isEmpty { result = [Float](repeating: 0, count: heat.count) }
-      for i in heat.indices { result[i] += weight / sum * max(heat[i], 0) }
+    let parts = Score.members.compactMap { score -> (share: Float, heat: Plane<Float>)? in
+      guard let weight = weights[score], let heat = heats[score]?[scan] else { return nil }
+      return (weight / sum, heat)
+    }
+    var result = Plane<Float>(width: parts[0].heat.width, height: parts[0].heat.height, filledWith: 0)
+    for (share, heat) in parts {
+      for i in heat.values.indices { result.values[i] += share * max(heat.values[i], 0) }
     }
     return result
   }
@@ -187,10 +185,5 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     plain.erosion = rule.erosion
     plain.isStandardized = false
     return plain
-  }
-
-  private static func evidence(_ map: [Float], of scan: PreparedScan, rule: EvidenceRule) -> Residual {
-    Residual(
-      of: scan, map: Image(width: scan.image.width, height: scan.image.height, channels: 1, samples: map), rule: rule)
   }
 }

@@ -80,7 +80,30 @@ package final class Inference {
 
     /// Splits a stitched image into maps.
     func maps(in all: Image) -> Maps {
-      func map(_ range: Range<Int>) -> Image? { range.isEmpty ? nil : all.channels(Array(range)) }
+      let whole = PixelRectangle(x: 0, y: 0, width: all.width, height: all.height)
+      return maps(of: whole, from: [(all, whole)], pixelSize: all.pixelSize)
+    }
+
+    /// Puts maps together from stitched parts of a picture; `NaN` where no part lies.
+    ///
+    /// - Parameters:
+    ///   - area: area of the maps, in pixels of the picture.
+    ///   - parts: stitched images, each with its area.
+    func maps(
+      of area: PixelRectangle, from parts: [(image: Image, area: PixelRectangle)], pixelSize: PixelSize? = nil
+    ) -> Maps {
+      func map(_ range: Range<Int>) -> Image? {
+        guard !range.isEmpty else { return nil }
+        var result = Image(
+          width: area.width, height: area.height, channels: range.count, filledWith: .nan, pixelSize: pixelSize)
+        for part in parts {
+          guard let common = part.area.intersection(area) else { continue }
+          result.paste(
+            channels: range, of: part.image, from: common.seen(from: part.area), atX: common.x - area.x,
+            y: common.y - area.y)
+        }
+        return result
+      }
       return Maps(
         reconstruction: map(reconstruction)!, divergence: map(divergence), scales: map(scales),
         divergenceGradient: map(gradient), restored: map(restored), logit: map(logit))
@@ -360,7 +383,7 @@ package final class Inference {
   private static func withDepth(_ scan: PreparedScan) -> Image {
     let c = scan.image.channels
     var result = Image(width: scan.image.width, height: scan.image.height, channels: c + 1)
-    for (pixel, depth) in scan.depth.enumerated() {
+    for (pixel, depth) in scan.depth.values.enumerated() {
       for channel in 0..<c {
         let value = scan.image.samples[pixel * c + channel]
         result.samples[pixel * (c + 1) + channel] = value.isNaN ? 0 : value

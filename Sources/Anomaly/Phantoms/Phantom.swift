@@ -16,10 +16,9 @@ package struct Phantom: Sendable {
   package struct Slice: Sendable {
     /// Signal with bias and noise, about 0...1, one channel.
     package var image: Image
-    /// `lesion` marks pixels where a lesion has half its strength or more, `brain` the brain without its ventricles;
-    /// `[edge, edge]` each.
-    package var lesion: [Bool]
-    package var brain: [Bool]
+    /// `lesion` marks pixels where a lesion has half its strength or more, `brain` the brain without its ventricles.
+    package var lesion: Plane<Bool>
+    package var brain: Plane<Bool>
   }
 
   /// Width and height in pixels.
@@ -51,7 +50,8 @@ package struct Phantom: Sendable {
       }
       let image = Image(
         width: Self.edge, height: Self.edge, channels: 1, samples: signal, pixelSize: Self.pixelSize)
-      return Slice(image: image, lesion: mask, brain: anatomy.brain)
+      func map(_ values: [Bool]) -> Plane<Bool> { Plane(width: Self.edge, height: Self.edge, values: values) }
+      return Slice(image: image, lesion: map(mask), brain: map(anatomy.brain))
     }
   }
 }

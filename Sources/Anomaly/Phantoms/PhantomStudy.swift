@@ -120,9 +120,7 @@ package struct PhantomStudy: Sendable {
       return TIFFWriter.Page(image, as: item.samples, description: Self.mark)
     }
     let truths = item.slices.map { slice in
-      let image = Image(
-        width: slice.image.width, height: slice.image.height, channels: 1, samples: slice.lesion.map { $0 ? 255 : 0 },
-        pixelSize: slice.image.pixelSize)
+      let image = Image(slice.lesion.map { $0 ? 255 : 0 }, pixelSize: slice.image.pixelSize)
       return TIFFWriter.Page(image, as: .uint8, description: Self.mark)
     }
     func writePages(_ pages: [TIFFWriter.Page], to folder: String, suffix: String) throws(NormaError) {

@@ -9,7 +9,7 @@ extension Appearance {
   ///   - scan: image on the model's grid, before normalization.
   ///   - tissue: mask of the same size.
   ///   - depth: distance to the tissue's edge.
-  init(of scan: Image, tissue: TissueMask, depth: [Float]) {
+  init(of scan: Image, tissue: TissueMask, depth: Plane<Float>) {
     let c = scan.channels
     let channels = (0..<c).map { Channel(scan.channels([$0]), tissue: tissue, depth: depth) }
     var found: [String: Double] = [:]
@@ -42,7 +42,7 @@ extension Appearance {
   /// Mean product of the signs of two channels about their medians over the tissue.
   private static func quadrantCorrelation(of scan: Image, _ a: Int, _ b: Int, tissue: TissueMask) -> Double? {
     var pairs: [(Float, Float)] = []
-    for pixel in tissue.isTissue.indices where tissue.isTissue[pixel] {
+    for pixel in tissue.values.indices where tissue.values[pixel] {
       let (x, y) = (scan.samples[pixel * scan.channels + a], scan.samples[pixel * scan.channels + b])
       if x.isFinite, y.isFinite { pairs.append((x, y)) }
     }
@@ -76,8 +76,8 @@ private struct Channel {
   /// `nil` where the channel is constant or has too little tissue.
   let shape: Shape?
 
-  init(_ image: Image, tissue: TissueMask, depth: [Float]) {
-    let inside = tissue.isTissue.indices.filter { tissue.isTissue[$0] }
+  init(_ image: Image, tissue: TissueMask, depth: Plane<Float>) {
+    let inside = tissue.values.indices.filter { tissue.values[$0] }
     let all = image.samples.filter(\.isFinite).sortedByBits()
     guard let darkest = Appearance.quantile(0.001, of: all), let brightest = Appearance.quantile(0.999, of: all) else {
       (empty, height, shape) = (inside.isEmpty ? nil : 1, nil, nil)
@@ -113,13 +113,13 @@ private struct Channel {
   /// Median absolute Laplacian, and median absolute differences between images blurred by Gaussians of 0, 1, 2 and 4
   /// pixels.
   private static func texture(
-    of image: Image, depth: [Float], filling: Float
+    of image: Image, depth: Plane<Float>, filling: Float
   ) -> (laplacian: Double, bands: [Double]) {
     var filled = image
     for i in filled.samples.indices where !filled.samples[i].isFinite { filled.samples[i] = filling }
-    var places = depth.indices.filter { depth[$0] > margin && image.samples[$0].isFinite }
+    var places = depth.values.indices.filter { depth.values[$0] > margin && image.samples[$0].isFinite }
     if places.count < Appearance.fewestPixels {
-      places = depth.indices.filter { depth[$0] > 0 && image.samples[$0].isFinite }
+      places = depth.values.indices.filter { depth.values[$0] > 0 && image.samples[$0].isFinite }
     }
     let (width, height) = (image.width, image.height)
     let laplacian = places.map { i in

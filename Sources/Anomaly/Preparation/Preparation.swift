@@ -20,11 +20,11 @@ package struct Preparation: Codable, Sendable, Equatable {
   /// diabetic retinopathy detection competition report".
   package var localContrast: Float?
   /// How tissue differs from the background. `nil` stands for `bright`, as in models made before this could be chosen.
-  package var tissueAppearance: TissueMask.Look?
+  package var tissueAppearance: TissueLook?
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
-    localContrast: Float? = nil, tissueAppearance: TissueMask.Look? = nil, level: Int? = nil,
+    localContrast: Float? = nil, tissueAppearance: TissueLook? = nil, level: Int? = nil,
     micrometersPerPixel: Double? = nil
   ) {
     self.level = level
@@ -101,7 +101,7 @@ extension Preparation {
     let telling = full.isEmpty ? Array(images.indices) : full
     let found = Normalization.tissue(
       of: full.map { images[$0] }, channels: tissueChannels, appearing: tissueAppearance ?? .bright)
-    var masks = images.map { TissueMask(emptyOf: $0.width, $0.height) }
+    var masks = images.map { TissueMask(width: $0.width, height: $0.height, filledWith: false) }
     for (index, mask) in zip(full, found) { masks[index] = mask }
     let depths = Parallel.map(masks.count) { [masks] in masks[$0].depth }
     let appearances = Parallel.map(reduced.count) { [reduced, masks] in
@@ -161,10 +161,10 @@ extension Image {
   fileprivate func localMean(over mask: TissueMask, sigma: Float) -> Image {
     var values = self
     var weights = self
-    for pixel in mask.isTissue.indices {
+    for pixel in mask.values.indices {
       for channel in 0..<channels {
         let i = pixel * channels + channel
-        let counts = mask.isTissue[pixel] && !samples[i].isNaN
+        let counts = mask.values[pixel] && !samples[i].isNaN
         values.samples[i] = counts ? samples[i] : 0
         weights.samples[i] = counts ? 1 : 0
       }

@@ -5,20 +5,20 @@ package struct PreparedScan: Sendable {
   /// Normalized and reduced image, nominally 0...1; `NaN` where there is no data.
   package let image: Image
   package let tissue: TissueMask
-  /// Distance to the tissue's edge in pixels, `[height, width]`; 0 outside tissue and where there is no data.
-  let depth: [Float]
+  /// Distance to the tissue's edge in pixels; 0 outside tissue and where there is no data.
+  let depth: Plane<Float>
   /// Appearance before normalization; `nil` where the image is not a whole scan.
   package let appearance: Appearance?
 
   /// - Parameter depth: depth measured within a larger scan; by default it is computed from the tissue.
-  package init(image: Image, tissue: TissueMask, depth: [Float]? = nil, appearance: Appearance? = nil) {
+  package init(image: Image, tissue: TissueMask, depth: Plane<Float>? = nil, appearance: Appearance? = nil) {
     self.image = image
     self.tissue = tissue
     self.appearance = appearance
     var depth = depth ?? tissue.depth
     let channels = image.channels
-    for pixel in depth.indices where depth[pixel] > 0 {
-      for c in 0..<channels where image.samples[pixel * channels + c].isNaN { depth[pixel] = 0 }
+    for pixel in depth.values.indices where depth.values[pixel] > 0 {
+      for c in 0..<channels where image.samples[pixel * channels + c].isNaN { depth.values[pixel] = 0 }
     }
     self.depth = depth
   }

@@ -78,14 +78,14 @@ extension Preparation {
 
 extension SlideTissue {
   /// The mask of the tissue in an area of the grid, and each pixel's distance to the tissue's edge.
-  func mask(of area: PixelRectangle) -> (mask: TissueMask, depth: [Float]) {
-    var depth = [Float](repeating: 0, count: area.width * area.height)
-    depth.withUnsafeMutableBufferPointer { depth in
+  func mask(of area: PixelRectangle) -> (mask: TissueMask, depth: Plane<Float>) {
+    var depth = Plane<Float>(width: area.width, height: area.height, filledWith: 0)
+    depth.values.withUnsafeMutableBufferPointer { depth in
       for row in 0..<area.height {
         depths(
           atY: area.y + row, xs: area.x..<area.x + area.width, into: depth.baseAddress! + row * area.width, stride: 1)
       }
     }
-    return (TissueMask(width: area.width, height: area.height, isTissue: depth.map { $0 > 0 }), depth)
+    return (depth.map { $0 > 0 }, depth)
   }
 }

@@ -86,7 +86,7 @@ package struct SlideSurvey: Sendable {
   ///   - channels: the channels that show tissue; `nil` for all.
   ///   - look: how tissue differs from the background.
   init(
-    of slide: Slide, factor: Int, channels: [Int]?, appearing look: TissueMask.Look
+    of slide: Slide, factor: Int, channels: [Int]?, appearing look: TissueLook
   ) throws(NormaError) {
     self.slide = slide
     self.factor = factor
@@ -95,7 +95,7 @@ package struct SlideSurvey: Sendable {
     overviewMask =
       lack == nil
       ? Normalization.tissue(of: [overview], channels: channels, appearing: look)[0]
-      : TissueMask(emptyOf: overview.width, overview.height)
+      : TissueMask(width: overview.width, height: overview.height, filledWith: false)
     let (width, height) = (
       (slide.level.width + factor - 1) / factor, (slide.level.height + factor - 1) / factor
     )
@@ -147,8 +147,8 @@ struct SlideTissue: Sendable {
     rows = mask.height
     cell = SIMD2(Float(width) / Float(mask.width), Float(height) / Float(mask.height))
     let scale = (cell.x * cell.y).squareRoot()
-    let outside = DistanceTransform.distances(to: mask.isTissue, width: mask.width, height: mask.height)
-    signed = zip(mask.depth, outside).map { inside, outside in
+    let outside = DistanceTransform.distances(to: mask)
+    signed = zip(mask.depth.values, outside.values).map { inside, outside in
       scale * (inside > 0 ? inside - 0.5 : 0.5 - outside)
     }
   }

@@ -61,7 +61,7 @@ struct HeldOutCheck {
         grid.cut(
           image, into: UnsafeMutableBufferPointer(rebasing: batch.values[k * values..<(k + 1) * values]),
           patches: patch..<patch + 1)
-        masks.append(PlantedScans.tissue(scan, grid, patch).isTissue)
+        masks.append(PlantedScans.tissue(scan, grid, patch).values)
       }
       batches.append(batch)
       tissue.append(masks)

@@ -90,8 +90,8 @@ package final class PatchSource: Sendable {
             tissue[pixel] = 0
           }
           let planted = tissue.withUnsafeBufferPointer { planter.plant(into: patch, tissue: $0, using: &random) }
-          let mask = TissueMask(width: shape.w, height: shape.h, isTissue: tissue.map { $0 != 0 })
-          for (pixel, distance) in mask.depth.enumerated() {
+          let mask = TissueMask(width: shape.w, height: shape.h, values: tissue.map { $0 != 0 })
+          for (pixel, distance) in mask.depth.values.enumerated() {
             lesions[k * pixels + pixel] = planted[pixel]
             depth[k * pixels + pixel] = distance
           }
@@ -118,7 +118,7 @@ package final class PatchSource: Sendable {
     for _ in 0..<8 {
       origin = (place(width, &random), place(height, &random))
       let middle = min(max(origin.y + edge / 2, 0), height - 1) * width + min(max(origin.x + edge / 2, 0), width - 1)
-      if scan.tissue.isTissue[middle] { break }
+      if scan.tissue.values[middle] { break }
     }
     let flips = random.chance(0.5)
     let gains = augmentation.gains(channels: channels, using: &random)
@@ -135,7 +135,7 @@ package final class PatchSource: Sendable {
       let row = PatchGrid.reflected(origin.y + y, in: height) * width
       for x in 0..<edge {
         let pixel = row + PatchGrid.reflected(origin.x + (flips ? edge - 1 - x : x), in: width)
-        tissue[y * edge + x] = scan.tissue.isTissue[pixel] ? 1 : 0
+        tissue[y * edge + x] = scan.tissue.values[pixel] ? 1 : 0
         for c in 0..<channels {
           target[(y * edge + x) * channels + c] = scan.image.samples[pixel * channels + c] * gains[c]
         }
@@ -152,7 +152,7 @@ package final class PatchSource: Sendable {
   ) {
     let (width, height) = (scan.image.width, scan.image.height)
     scan.image.samples.withUnsafeBufferPointer { samples in
-      scan.tissue.isTissue.withUnsafeBufferPointer { isTissue in
+      scan.tissue.values.withUnsafeBufferPointer { isTissue in
         tissue.withUnsafeMutableBufferPointer { tissue in
           for y in 0..<edge {
             for x in 0..<edge {

@@ -10,8 +10,8 @@ struct PlantedScans: Sendable {
   /// The same patches without lesions.
   let clean: [PreparedScan]
   let scans: [PreparedScan]
-  /// Which pixels are lesion, `[height, width]` each.
-  let lesions: [[Bool]]
+  /// Which pixels are lesion.
+  let lesions: [Plane<Bool>]
 
   private static let patches = 64
 
@@ -27,7 +27,7 @@ struct PlantedScans: Sendable {
     var random = RandomGenerator(seed: 0xC0FFEE)
     var clean: [PreparedScan] = []
     var planted: [PreparedScan] = []
-    var lesions: [[Bool]] = []
+    var lesions: [Plane<Bool>] = []
     for k in 0..<Self.patches {
       let scan = scans[k * scans.count / Self.patches]
       let grid = PatchGrid(width: scan.image.width, height: scan.image.height, patchSize: edge, overlap: 0)
@@ -36,7 +36,7 @@ struct PlantedScans: Sendable {
       samples.withUnsafeMutableBufferPointer { grid.cut(scan.image, into: $0, patches: patch..<patch + 1) }
       let cut = Image(width: edge, height: edge, channels: c, samples: samples)
       let healthy = PreparedScan(image: cut, tissue: Self.tissue(scan, grid, patch))
-      let tissue = healthy.tissue.isTissue.map { UInt8($0 ? 1 : 0) }
+      let tissue = healthy.tissue.values.map { UInt8($0 ? 1 : 0) }
       let lesion = samples.withUnsafeMutableBufferPointer { patch in
         tissue.withUnsafeBufferPointer {
           generator.plant(into: patch, tissue: $0, along: rule, healthy: variation, using: &random)
@@ -46,7 +46,7 @@ struct PlantedScans: Sendable {
       planted.append(
         PreparedScan(
           image: Image(width: edge, height: edge, channels: c, samples: samples), tissue: healthy.tissue))
-      lesions.append(lesion)
+      lesions.append(Plane(width: edge, height: edge, values: lesion))
     }
     self.clean = clean
     self.scans = planted
@@ -66,12 +66,10 @@ struct PlantedScans: Sendable {
 
   /// The tissue of a scan within a patch.
   static func tissue(_ scan: PreparedScan, _ grid: PatchGrid, _ patch: Int) -> TissueMask {
-    let mask = Image(
-      width: scan.image.width, height: scan.image.height, channels: 1,
-      samples: scan.tissue.isTissue.map { $0 ? 1 : 0 })
+    let mask = Image(scan.tissue.map { $0 ? 1 : 0 })
     var cut = [Float](repeating: 0, count: grid.patchSize * grid.patchSize)
     cut.withUnsafeMutableBufferPointer { grid.cut(mask, into: $0, patches: patch..<patch + 1) }
-    return TissueMask(width: grid.patchSize, height: grid.patchSize, isTissue: cut.map { $0 > 0.5 })
+    return TissueMask(width: grid.patchSize, height: grid.patchSize, values: cut.map { $0 > 0.5 })
   }
 }
 
@@ -86,7 +84,7 @@ extension PlantedScans {
     }
     let statistics = ResidualStatistics(
       healthy: try residuals(clean).map { [$0] }, channels: preparation.channels, rule: rule)
-    let heat = try residuals(scans).flatMap { statistics.heat(of: $0) }
-    return Metrics.Ranking(scores: heat, truth: Array(lesions.joined())).averagePrecision ?? 0
+    let heat = try residuals(scans).flatMap { statistics.heat(of: $0).values }
+    return Metrics.Ranking(scores: heat, truth: lesions.flatMap(\.values)).averagePrecision ?? 0
   }
 }

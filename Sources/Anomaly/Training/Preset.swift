@@ -20,7 +20,7 @@ package enum Preset: String, CaseIterable, Sendable {
   package struct Values: Sendable, Equatable {
     package var rule = EvidenceRule()
     package var normalization = Normalization(method: .robust, scope: .scan)
-    package var tissueAppearance = TissueMask.Look.bright
+    package var tissueAppearance = TissueLook.bright
     /// Radii of planted lesions, in pixels of the model's grid.
     package var radii: ClosedRange<Float> = 2...32
     /// Size of the planted lesions' offset, in normalized intensity.

@@ -55,7 +55,7 @@ package struct TrainingSet: Sendable {
     package var channelWeights: [Float]?
     /// See `Preparation.localContrast`.
     package var localContrast: Float?
-    package var tissueAppearance = TissueMask.Look.bright
+    package var tissueAppearance = TissueLook.bright
     package var limits = TIFFLimits.default
     /// See `ScanReading`.
     package var level: Int?

@@ -87,7 +87,7 @@ package struct Normalization: Sendable, Equatable, Codable {
   ///     learned from them.
   ///   - look: how tissue differs from its background in these images.
   package func learned(
-    from cases: @autoclosure () -> [[Image]], appearing look: TissueMask.Look = .bright
+    from cases: @autoclosure () -> [[Image]], appearing look: TissueLook = .bright
   ) -> Normalization {
     guard isLearned else { return self }
     let cases = cases()
@@ -159,7 +159,7 @@ package struct Normalization: Sendable, Equatable, Codable {
   /// - Parameters:
   ///   - channels: the channels that show tissue; `nil` for all.
   package static func tissue(
-    of images: [Image], channels: [Int]? = nil, appearing look: TissueMask.Look = .bright
+    of images: [Image], channels: [Int]? = nil, appearing look: TissueLook = .bright
   ) -> [TissueMask] {
     guard !images.isEmpty else { return [] }
     if look == .stained { return Parallel.map(images.count) { TissueMask(of: images[$0].stainedness) } }
@@ -178,7 +178,7 @@ package struct Normalization: Sendable, Equatable, Codable {
     let spreads = Parallel.map(channels) { channel -> (median: Float, spread: Float)? in
       var values: [Float] = []
       for (image, mask) in zip(images, masks) {
-        for pixel in mask.isTissue.indices where mask.isTissue[pixel] {
+        for pixel in mask.values.indices where mask.values[pixel] {
           let value = image.samples[pixel * channels + channel]
           if value.isFinite { values.append(value) }
         }

@@ -75,14 +75,15 @@ package struct PatchStitcher: Sendable {
 
   /// The blended image; pixels that no added patch covers are NaN, "no data".
   package func image(pixelSize: PixelSize? = nil) -> Image {
-    var result = Image(width: area.width, height: area.height, channels: channels, samples: sums, pixelSize: pixelSize)
-    result.samples.withUnsafeMutableBufferPointer { samples in
-      for (pixel, weight) in weights.enumerated() {
-        for channel in 0..<channels {
-          samples[pixel * channels + channel] = weight > 0 ? samples[pixel * channels + channel] / weight : .nan
+    let samples = [Float](unsafeUninitializedCapacity: sums.count) { samples, count in
+      sums.withUnsafeBufferPointer { sums in
+        for (pixel, weight) in weights.enumerated() {
+          for i in pixel * channels..<(pixel + 1) * channels { samples[i] = weight > 0 ? sums[i] / weight : .nan }
         }
       }
+      count = sums.count
     }
-    return result
+    return Image(
+      width: area.width, height: area.height, channels: channels, samples: samples, pixelSize: pixelSize)
   }
 }

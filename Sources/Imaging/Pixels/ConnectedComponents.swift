@@ -14,14 +14,12 @@ package struct ConnectedComponents: Sendable, Equatable {
     package var bounds: PixelRectangle
   }
 
-  package let width: Int
-  package let height: Int
   package let components: [Component]
-  /// 0 for every pixel outside components, else the component's index plus one; `[height, width]`.
-  package let labels: [Int32]
+  /// 0 for every pixel outside components, else the component's index plus one.
+  package let labels: Plane<Int32>
 
-  package init(of isSet: [Bool], width: Int, height: Int, connectivity: Connectivity = .eight) {
-    precondition(isSet.count == width * height, "\(isSet.count) pixels for \(width)x\(height)")
+  package init(of pixels: Plane<Bool>, connectivity: Connectivity = .eight) {
+    let (width, height, isSet) = (pixels.width, pixels.height, pixels.values)
     var labels = [Int32](repeating: 0, count: isSet.count)
     var parents: [Int32] = [0]
 
@@ -78,10 +76,8 @@ package struct ConnectedComponents: Sendable, Equatable {
         found[Int(numbers[top]) - 1].add(x: x, y: y)
       }
     }
-    self.width = width
-    self.height = height
     self.components = found
-    self.labels = labels
+    self.labels = Plane(width: width, height: height, values: labels)
   }
 }
 

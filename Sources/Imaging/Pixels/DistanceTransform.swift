@@ -4,9 +4,9 @@
 package enum DistanceTransform {
   /// Distance of every pixel to the nearest set pixel, in pixels; zero at set pixels. `width + height` everywhere if no
   /// pixel is set.
-  package static func distances(to isSet: [Bool], width: Int, height: Int) -> [Float] {
-    precondition(isSet.count == width * height, "\(isSet.count) pixels for \(width)x\(height)")
-    guard isSet.contains(true) else { return [Float](repeating: Float(width + height), count: isSet.count) }
+  package static func distances(to pixels: Plane<Bool>) -> Plane<Float> {
+    let (width, height, isSet) = (pixels.width, pixels.height, pixels.values)
+    guard isSet.contains(true) else { return Plane(width: width, height: height, filledWith: Float(width + height)) }
     // Distance used in columns without a set pixel; larger than any possible distance.
     let far = width + height + 1
     var vertical = [Int](repeating: far, count: isSet.count)
@@ -48,6 +48,6 @@ package enum DistanceTransform {
         result[line + x] = Float(across * across + square(centers[current])).squareRoot()
       }
     }
-    return result
+    return Plane(width: width, height: height, values: result)
   }
 }

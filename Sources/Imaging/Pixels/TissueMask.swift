@@ -1,34 +1,17 @@
 /// Marks the pixels of a scan that show tissue; other pixels are neither trained on nor scored.
-package struct TissueMask: Sendable, Equatable {
-  package let width: Int
-  package let height: Int
-  /// Whether each pixel is tissue, `[height, width]`.
-  package let isTissue: [Bool]
+package typealias TissueMask = Plane<Bool>
 
-  /// Fraction of the scan's pixels that are tissue, in 0...1.
-  package var share: Double {
-    isTissue.isEmpty ? 0 : Double(isTissue.count { $0 }) / Double(isTissue.count)
-  }
+/// How tissue differs from its background.
+package enum TissueLook: String, Sendable, Codable {
+  /// Tissue is brighter.
+  case bright
+  /// Tissue is colored, or darker than the glass around it.
+  case stained
+}
 
-  package init(width: Int, height: Int, isTissue: [Bool]) {
-    precondition(isTissue.count == width * height, "\(isTissue.count) pixels for \(width)x\(height)")
-    self.width = width
-    self.height = height
-    self.isTissue = isTissue
-  }
-
-  /// A mask without tissue.
-  package init(emptyOf width: Int, _ height: Int) {
-    self.init(width: width, height: height, isTissue: [Bool](repeating: false, count: width * height))
-  }
-
-  /// How tissue differs from its background.
-  package enum Look: String, Sendable, Codable {
-    /// Tissue is brighter.
-    case bright
-    /// Tissue is colored, or darker than the glass around it.
-    case stained
-  }
+extension TissueMask {
+  /// Fraction of the pixels that are tissue, in 0...1.
+  package var share: Double { values.isEmpty ? 0 : Double(values.count { $0 }) / Double(values.count) }
 
   /// Finds tissue that is brighter than its background.
   ///
@@ -41,38 +24,35 @@ package struct TissueMask: Sendable, Equatable {
   package init(of image: Image) {
     let blurred = Self.brightness(of: image).blurred(sigma: 1)
     guard let threshold = Self.threshold(of: blurred) else {
-      self.init(emptyOf: image.width, image.height)
+      self.init(width: image.width, height: image.height, filledWith: false)
       return
     }
-    let isBright = blurred.samples.map { $0 > threshold }
     let hasData = Self.hasData(image)
-    var mask = TissueMask(width: image.width, height: image.height, isTissue: isBright)
-    mask = mask.opened().withoutHoles().withoutSpecks()
-    self.init(
-      width: image.width, height: image.height, isTissue: zip(mask.isTissue, hasData).map { $0 && $1 })
+    let mask = blurred.map { $0 > threshold }.opened().withoutHoles().withoutSpecks()
+    self.init(width: image.width, height: image.height, values: zip(mask.values, hasData).map { $0 && $1 })
   }
 
   /// Distance of every tissue pixel to the nearest pixel that is not tissue, in pixels; zero outside tissue.
   ///
   /// The picture's border does not count as an edge: tissue is assumed to go on beyond it. If every pixel is tissue,
   /// the distance is `width + height`. Exact: Felzenszwalb & Huttenlocher 2012, doi:10.4086/toc.2012.v008a019.
-  package var depth: [Float] { DistanceTransform.distances(to: isTissue.map { !$0 }, width: width, height: height) }
+  package var depth: Plane<Float> { DistanceTransform.distances(to: map { !$0 }) }
 
   // MARK: Threshold
 
-  private static func brightness(of image: Image) -> Image {
-    var result = Image(width: image.width, height: image.height, channels: 1)
-    for pixel in result.samples.indices {
+  private static func brightness(of image: Image) -> Plane<Float> {
+    var result = Plane<Float>(width: image.width, height: image.height, filledWith: 0)
+    for pixel in result.values.indices {
       var brightest = -Float.infinity
       for channel in 0..<image.channels {
         brightest = max(brightest, noData(image.samples[pixel * image.channels + channel]))
       }
-      result.samples[pixel] = brightest
+      result.values[pixel] = brightest
     }
-    let lowest = result.samples.lazy.filter(\.isFinite).min() ?? 0
+    let lowest = result.values.lazy.filter(\.isFinite).min() ?? 0
     let shift = min(lowest, 0)
-    for pixel in result.samples.indices {
-      result.samples[pixel] = result.samples[pixel].isFinite ? result.samples[pixel] - shift : 0
+    for pixel in result.values.indices {
+      result.values[pixel] = result.values[pixel].isFinite ? result.values[pixel] - shift : 0
     }
     return result
   }
@@ -86,21 +66,21 @@ package struct TissueMask: Sendable, Equatable {
   }
 
   /// Smallest brightness that can be tissue, on the scale where tissue is near 1.
-  private static let faintest: Float = 0.05
+  private static var faintest: Float { 0.05 }
   /// If the mean of the darker pixels exceeds this fraction of the mean of the brighter ones, the darker pixels are
   /// dark tissue, not background.
-  private static let darkTissue: Float = 0.35
+  private static var darkTissue: Float { 0.35 }
 
   /// Brightness above which a pixel is tissue; `nil` if there is no tissue.
-  private static func threshold(of image: Image) -> Float? {
-    guard let low = image.samples.min(), let high = image.samples.max(), high > faintest else { return nil }
+  private static func threshold(of brightnesses: Plane<Float>) -> Float? {
+    guard let low = brightnesses.values.min(), let high = brightnesses.values.max(), high > faintest else { return nil }
     guard high - low > high * 1e-3 else { return -.infinity }
     let bins = 256
     var counts = [Double](repeating: 0, count: bins)
     let scale = Float(bins - 1) / (high - low)
-    for value in image.samples { counts[Int((value - low) * scale)] += 1 }
+    for value in brightnesses.values { counts[Int((value - low) * scale)] += 1 }
 
-    let total = Double(image.samples.count)
+    let total = Double(brightnesses.values.count)
     let sum = counts.enumerated().reduce(0) { $0 + Double($1.offset) * $1.element }
     var (below, sumBelow, best) = (0.0, 0.0, -1.0)
     var split = (bin: 0, lower: 0.0, upper: 0.0)
@@ -125,12 +105,12 @@ package struct TissueMask: Sendable, Equatable {
 
   /// Erodes if `value` is true, else dilates; pixels beyond the border have no effect.
   private func shrunk(while value: Bool) -> TissueMask {
-    var rows = isTissue
-    var all = isTissue
+    var rows = values
+    var all = values
     for y in 0..<height {
-      for x in 0..<width where isTissue[y * width + x] == value {
+      for x in 0..<width where values[y * width + x] == value {
         let index = y * width + x
-        if (x > 0 && isTissue[index - 1] != value) || (x + 1 < width && isTissue[index + 1] != value) {
+        if (x > 0 && values[index - 1] != value) || (x + 1 < width && values[index + 1] != value) {
           rows[index] = !value
         }
       }
@@ -144,29 +124,24 @@ package struct TissueMask: Sendable, Equatable {
         all[index] = !value
       }
     }
-    return TissueMask(width: width, height: height, isTissue: all)
+    return TissueMask(width: width, height: height, values: all)
   }
 
   /// Turns background that is enclosed by tissue into tissue.
   private func withoutHoles() -> TissueMask {
-    let background = ConnectedComponents(of: isTissue.map { !$0 }, width: width, height: height, connectivity: .four)
+    let background = ConnectedComponents(of: map { !$0 }, connectivity: .four)
     let isHole = background.components.map { component in
       let bounds = component.bounds
       return bounds.x > 0 && bounds.y > 0 && bounds.x + bounds.width < width && bounds.y + bounds.height < height
     }
-    let filled = background.labels.indices.map { pixel in
-      let label = Int(background.labels[pixel])
-      return label == 0 || isHole[label - 1]
-    }
-    return TissueMask(width: width, height: height, isTissue: filled)
+    return background.labels.map { $0 == 0 || isHole[Int($0) - 1] }
   }
 
   /// Removes pieces smaller than a hundredth of the largest piece or a thousandth of the scan.
   private func withoutSpecks() -> TissueMask {
-    let pieces = ConnectedComponents(of: isTissue, width: width, height: height)
+    let pieces = ConnectedComponents(of: self)
     let smallest = max((pieces.components.map(\.pixels).max() ?? 0) / 100, width * height / 1000)
-    let kept = pieces.labels.map { $0 != 0 && pieces.components[Int($0) - 1].pixels >= smallest }
-    return TissueMask(width: width, height: height, isTissue: kept)
+    return pieces.labels.map { $0 != 0 && pieces.components[Int($0) - 1].pixels >= smallest }
   }
 }
 

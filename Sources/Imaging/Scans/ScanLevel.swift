@@ -102,6 +102,27 @@ extension Image {
     return result
   }
 
+  /// Copies some channels of a part of another picture to a position in this picture, which has as many channels.
+  package mutating func paste(
+    channels chosen: Range<Int>, of other: Image, from area: PixelRectangle, atX x: Int, y: Int
+  ) {
+    precondition(chosen.count == channels, "\(chosen.count) channels for a picture of \(channels)")
+    let (count, stride) = (channels, other.channels)
+    samples.withUnsafeMutableBufferPointer { target in
+      other.samples.withUnsafeBufferPointer { source in
+        for row in 0..<area.height {
+          let from = ((area.y + row) * other.width + area.x) * stride + chosen.lowerBound
+          let to = ((y + row) * width + x) * count
+          for column in 0..<area.width {
+            for channel in 0..<count {
+              target[to &+ column &* count &+ channel] = source[from &+ column &* stride &+ channel]
+            }
+          }
+        }
+      }
+    }
+  }
+
   /// Copies another picture with the same number of channels, or a part of it, to a position in this picture.
   package mutating func paste(_ other: Image, from part: PixelRectangle? = nil, atX x: Int, y: Int) {
     let area = part ?? PixelRectangle(x: 0, y: 0, width: other.width, height: other.height)

@@ -42,9 +42,10 @@ package final class TIFFTileWriter {
 
   deinit { if !isClosed { TIFFClose(tiff) } }
 
-  /// - Parameter rows: the next rows from the top, `[rows, width]`.
-  package func append(_ rows: [Float]) throws(NormaError) {
-    precondition(rows.count % max(width, 1) == 0, "\(rows.count) values for rows of \(width)")
+  /// - Parameter rows: the next rows from the top.
+  package func append(_ rows: Plane<Float>) throws(NormaError) {
+    precondition(rows.width == width, "rows of \(rows.width) for a picture of \(width)")
+    let rows = rows.values
     var next = 0
     while next < rows.count {
       let count = min(rows.count - next, (Self.edge - pendingRows) * width)

@@ -5,8 +5,8 @@ import Imaging
 struct RegionPixels: Sendable {
   /// Bounding box of the pixels, within the heatmap.
   let bounds: PixelRectangle
-  /// Which pixels of the box belong to the region, `[bounds.height, bounds.width]`.
-  let isSet: [Bool]
+  /// Which pixels of the box belong to the region.
+  let isSet: Plane<Bool>
 }
 
 /// Finds the pixels of regions on a heatmap. A region is the connected group of pixels that contains its peak.
@@ -23,7 +23,7 @@ struct HeatmapRegions {
 
   private struct Window {
     let area: PixelRectangle
-    let values: [Float]
+    let heat: Heatmap
     let groups: ConnectedComponents
   }
 
@@ -41,11 +41,8 @@ struct HeatmapRegions {
   private static func window(
     _ area: PixelRectangle, of heatmap: ScanHeatmap, _ threshold: Double
   ) throws(ScanFault) -> Window {
-    let values = try heatmap.values(in: area)
-    return Window(
-      area: area, values: values,
-      groups: ConnectedComponents(
-        of: Heatmap.isInRegion(values, threshold: threshold), width: area.width, height: area.height))
+    let heat = try heatmap.values(in: area)
+    return Window(area: area, heat: heat, groups: ConnectedComponents(of: heat.isInRegion(threshold: threshold)))
   }
 
   /// - Returns: `nil` if the region is too large to hold in memory.
@@ -61,10 +58,10 @@ struct HeatmapRegions {
       guard area.width * area.height <= ScanHeatmap.largestWhole else { return nil }
       window = try Self.window(area, of: heatmap, threshold)
     }
-    guard let peak = peak(of: region, in: window), Double(window.values[peak]) == region.peak,
-      window.groups.labels[peak] > 0
+    guard let peak = peak(of: region, in: window), Double(window.heat.values[peak]) == region.peak,
+      window.groups.labels.values[peak] > 0
     else { throw absence(of: region) }
-    return Self.pixels(ofGroup: window.groups.labels[peak], in: window)
+    return Self.pixels(ofGroup: window.groups.labels.values[peak], in: window)
   }
 
   /// The region's box in heatmap pixels, enlarged by the margin.
@@ -96,8 +93,8 @@ struct HeatmapRegions {
     for y in box.y..<box.y + box.height {
       for x in box.x..<box.x + box.width {
         let place = (y - area.y) * area.width + x - area.x
-        let label = Int(window.groups.labels[place])
-        guard label > 0, Double(window.values[place]) == region.peak else { continue }
+        let label = Int(window.groups.labels.values[place])
+        guard label > 0, Double(window.heat.values[place]) == region.peak else { continue }
         if box.holds(window.groups.components[label - 1].bounds, at: area) { return place }
       }
     }
@@ -106,16 +103,10 @@ struct HeatmapRegions {
 
   private static func pixels(ofGroup label: Int32, in window: Window) -> RegionPixels {
     let bounds = window.groups.components[Int(label) - 1].bounds
-    var isSet: [Bool] = []
-    isSet.reserveCapacity(bounds.width * bounds.height)
-    for y in bounds.y..<bounds.y + bounds.height {
-      let first = y * window.area.width + bounds.x
-      isSet += window.groups.labels[first..<first + bounds.width].map { $0 == label }
-    }
     return RegionPixels(
       bounds: PixelRectangle(
         x: bounds.x + window.area.x, y: bounds.y + window.area.y, width: bounds.width, height: bounds.height),
-      isSet: isSet)
+      isSet: window.groups.labels.cropped(to: bounds).map { $0 == label })
   }
 
   private func absence(of region: Region) -> ScanFault {

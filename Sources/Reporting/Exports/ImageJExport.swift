@@ -75,7 +75,7 @@ struct ImageJExport {
         path: path, width: stack.width, height: stack.height, images: heatmaps.count, pixelSize: heatmaps[0].pixelSize,
         remark: isGapless ? nil : (key: "pages", value: pages.map { "\($0)" }.joined(separator: ",")))
       for heatmap in heatmaps {
-        for band in try heatmap.bands() { try writer.append(try heatmap.rows(band)) }
+        for band in try heatmap.bands() { try writer.append(try heatmap.rows(band).values) }
       }
       try writer.finish(isSynced: false)
     }

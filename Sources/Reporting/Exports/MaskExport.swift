@@ -10,16 +10,14 @@ struct MaskExport: ScanExport {
   func write(_ scan: ExportScan, from report: ReportFolder) throws -> ExportTally {
     try folder.write(named: scan.row.name, ending: ".mask.tif", ofCase: scan.caseName) { path in
       let heatmap = try ScanHeatmap(of: scan, in: report)
-      func marks(_ rows: Range<Int>) throws -> [Float] {
-        Heatmap.isInRegion(try heatmap.rows(rows), threshold: scan.threshold).map { $0 ? 255 : 0 }
+      func marks(_ rows: Range<Int>) throws -> Plane<Float> {
+        try heatmap.rows(rows).isInRegion(threshold: scan.threshold).map { $0 ? 255 : 0 }
       }
       let bands = try heatmap.bands()
       if bands.count == 1 {
         // A mask that fits into memory is written in strips, because more programs read strips than tiles.
         try TIFFWriter.write(
-          Image(
-            width: heatmap.width, height: heatmap.height, channels: 1, samples: try marks(bands[0]),
-            pixelSize: heatmap.pixelSize), as: .uint8, to: path, isSynced: false)
+          Image(try marks(bands[0]), pixelSize: heatmap.pixelSize), as: .uint8, to: path, isSynced: false)
         return
       }
       let writer = try TIFFTileWriter(

@@ -23,9 +23,9 @@ package struct RegionOutline: Sendable, Equatable {
 
   package let polygons: [Polygon]
 
-  /// - Parameter isSet: which pixels belong to the group, `[height, width]`.
-  package init(of isSet: [Bool], width: Int, height: Int) {
-    let tracer = Tracer(ConnectedComponents(of: isSet, width: width, height: height, connectivity: .four))
+  /// - Parameter isSet: which pixels belong to the group.
+  package init(of isSet: Plane<Bool>) {
+    let tracer = Tracer(ConnectedComponents(of: isSet, connectivity: .four))
     polygons = tracer.polygons()
   }
 
@@ -33,8 +33,8 @@ package struct RegionOutline: Sendable, Equatable {
 
   /// The outline of the same pixels as polygons without holes. The group is cut into vertical strips, so that a cut
   /// runs along or through every hole.
-  package static func withoutHoles(of isSet: [Bool], width: Int, height: Int) -> RegionOutline {
-    let whole = RegionOutline(of: isSet, width: width, height: height)
+  package static func withoutHoles(of isSet: Plane<Bool>) -> RegionOutline {
+    let whole = RegionOutline(of: isSet)
     var cuts = [0]
     let spans = whole.polygons.flatMap(\.holes).map { hole in
       (first: hole.map(\.x).min() ?? 0, last: hole.map(\.x).max() ?? 0)
@@ -43,9 +43,9 @@ package struct RegionOutline: Sendable, Equatable {
     for span in spans.sorted(by: { $0.last < $1.last }) where span.first > cuts.last! { cuts.append(span.last) }
     guard cuts.count > 1 else { return whole }
     var polygons: [Polygon] = []
-    for (left, right) in zip(cuts, cuts.dropFirst() + [width]) {
-      let columns = (0..<height).flatMap { y in isSet[y * width + left..<y * width + right] }
-      let part = RegionOutline(of: columns, width: right - left, height: height)
+    for (left, right) in zip(cuts, cuts.dropFirst() + [isSet.width]) {
+      let columns = PixelRectangle(x: left, y: 0, width: right - left, height: isSet.height)
+      let part = RegionOutline(of: isSet.cropped(to: columns))
       polygons += part.polygons.map { polygon in
         Polygon(exterior: polygon.exterior.map { Corner(x: $0.x + left, y: $0.y) }, holes: [])
       }
@@ -78,17 +78,17 @@ private struct Tracer {
 
   /// The label of the part that a pixel belongs to; 0 outside the parts and outside the picture.
   private func part(_ x: Int, _ y: Int) -> Int32 {
-    x >= 0 && y >= 0 && x < parts.width && y < parts.height ? parts.labels[y * parts.width + x] : 0
+    x >= 0 && y >= 0 && x < parts.labels.width && y < parts.labels.height ? parts.labels[x, y] : 0
   }
 
   func polygons() -> [RegionOutline.Polygon] {
     var polygons = parts.components.map { _ in RegionOutline.Polygon(exterior: [], holes: []) }
     // Marks pixels whose upper side a ring follows. Every ring follows the upper side of at least one pixel.
-    var isWalked = [Bool](repeating: false, count: parts.labels.count)
-    for y in 0..<parts.height {
-      for x in 0..<parts.width {
+    var isWalked = [Bool](repeating: false, count: parts.labels.values.count)
+    for y in 0..<parts.labels.height {
+      for x in 0..<parts.labels.width {
         let label = part(x, y)
-        guard label != 0, part(x, y - 1) == 0, !isWalked[y * parts.width + x] else { continue }
+        guard label != 0, part(x, y - 1) == 0, !isWalked[y * parts.labels.width + x] else { continue }
         let ring = ring(from: RegionOutline.Corner(x: x, y: y), marking: &isWalked)
         let k = Int(label) - 1
         // In reading order, the first pixel of a part is on the part's exterior.
@@ -106,7 +106,7 @@ private struct Tracer {
     var heading = Heading.east
     var place = start
     repeat {
-      if heading == .east { isWalked[place.y * parts.width + place.x] = true }
+      if heading == .east { isWalked[place.y * parts.labels.width + place.x] = true }
       place.x += heading.step.x
       place.y += heading.step.y
       let next = next(at: place, heading)

@@ -37,8 +37,8 @@ struct RegionShape: Sendable {
     let (bounds, scale) = (pixels.bounds, heatmap.scale)
     let outline =
       hasHoles
-      ? RegionOutline(of: pixels.isSet, width: bounds.width, height: bounds.height)
-      : RegionOutline.withoutHoles(of: pixels.isSet, width: bounds.width, height: bounds.height)
+      ? RegionOutline(of: pixels.isSet)
+      : RegionOutline.withoutHoles(of: pixels.isSet)
     func closed(_ ring: [RegionOutline.Corner]) -> [SIMD2<Double>] {
       (ring + ring.prefix(1)).map { point(Double($0.x + bounds.x) * scale.x, Double($0.y + bounds.y) * scale.y) }
     }

@@ -76,15 +76,15 @@ final class ScanHeatmap {
     do throws(NormaError) { return try file.bands(ofPage: 1) } catch { throw fault(error) }
   }
 
-  /// The values of whole rows, `[rows, width]`.
-  func rows(_ range: Range<Int>) throws(ScanFault) -> [Float] {
+  /// The values of whole rows.
+  func rows(_ range: Range<Int>) throws(ScanFault) -> Heatmap {
     try values(in: PixelRectangle(x: 0, y: range.lowerBound, width: width, height: range.count))
   }
 
-  /// The values of an area, `[height, width]`. Only the strips or tiles that overlap the area are read.
-  func values(in area: PixelRectangle) throws(ScanFault) -> [Float] {
+  /// The values of an area. Only the strips or tiles that overlap the area are read.
+  func values(in area: PixelRectangle) throws(ScanFault) -> Heatmap {
     do throws(NormaError) {
-      return try file.region(page: 1, x: area.x, y: area.y, width: area.width, height: area.height).samples
+      return Heatmap(try file.region(page: 1, x: area.x, y: area.y, width: area.width, height: area.height))
     } catch { throw fault(error) }
   }
 

@@ -26,11 +26,9 @@ package struct ScanPictures: Sendable {
     // A channel shown in gray needs no original: the page's window and level can show as much.
     original = display == .color && layers.scan.channels == 3 ? layers.original?.reduced(by: factor) : nil
     reconstruction = layers.reconstruction.reduced(by: factor)
-    let marks = layers.tissue.map { $0 ? Float(1) : 0 }
-    let tissue = Heatmap(width: layers.heatmap.width, height: layers.heatmap.height, values: marks)
-      .reduced(by: factor).values.map { $0 > 0 }
-    heat = HeatLevels(of: layers.heatmap.reduced(by: factor), tissue: tissue, scale: scale)
-    residual = HeatLevels(of: layers.residual.reduced(by: factor), tissue: tissue, scale: scale)
+    let tissue = layers.tissue.map { $0 ? Float(1) : 0 }.reducedToLargest(by: factor).map { $0 > 0 }
+    heat = HeatLevels(of: layers.heatmap.reducedToLargest(by: factor), tissue: tissue, scale: scale)
+    residual = HeatLevels(of: layers.residual.reducedToLargest(by: factor), tissue: tissue, scale: scale)
     self.display = display
     emphasis = layers.emphasis
   }
@@ -111,31 +109,15 @@ package struct ScanPictures: Sendable {
   private var thumbnail: Picture {
     let value = lightness(of: scan)
     let (palette, border) = (heat.palette, heat.border)
-    var samples = [UInt8](repeating: 0, count: heat.levels.count * 3)
-    for index in heat.levels.indices {
+    var samples = [UInt8](repeating: 0, count: heat.levels.values.count * 3)
+    for index in heat.levels.values.indices {
       let gray = UInt8(shown: value(index * scan.channels))
       let color = heat.blended(index, over: gray, palette: palette, border: border)
       (samples[index * 3], samples[index * 3 + 1], samples[index * 3 + 2]) = color
     }
-    let overlay = Picture(width: heat.width, height: heat.height, color: .rgb, samples: samples, effort: .little)
+    let overlay = Picture(
+      width: heat.levels.width, height: heat.levels.height, color: .rgb, samples: samples, effort: .little)
     let side = max(overlay.width, overlay.height)
     return overlay.reduced(by: (side + Self.thumbnailSide - 1) / Self.thumbnailSide)
-  }
-}
-
-extension Heatmap {
-  /// A smaller heatmap of the maximum of every block. A mean would hide a small finding.
-  func reduced(by factor: Int) -> Heatmap {
-    guard factor > 1 else { return self }
-    let columns = (width + factor - 1) / factor
-    let rows = (height + factor - 1) / factor
-    var result = [Float](repeating: -.infinity, count: columns * rows)
-    for y in 0..<height {
-      for x in 0..<width {
-        let block = (y / factor) * columns + x / factor
-        result[block] = max(result[block], values[y * width + x])
-      }
-    }
-    return Heatmap(width: columns, height: rows, values: result)
   }
 }

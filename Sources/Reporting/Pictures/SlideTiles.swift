@@ -94,13 +94,12 @@ final class SlideTiles {
     let (scale, weights, overview, whole) = (scale, weights, overview, (width: width, height: height))
     let drawn = Parallel.map(band.parts.count) { k in
       let part = band.parts[k]
-      let heat = Heatmap(width: part.heat.width, height: part.heat.height, values: part.heat.samples)
-      let levels = HeatLevels(of: heat, scale: scale)
+      let levels = HeatLevels(of: part.heat, scale: scale)
       // Pixels far from tissue were not read and are NaN.
       let isWhole = !part.scan.samples.contains { $0.isNaN }
       let scan = Self.bytes(
         part.scan, weights: weights, elsewhere: isWhole ? nil : overview.part(part.area, of: whole))
-      return (scan: scan, heat: levels.levels)
+      return (scan: scan, heat: levels.levels.values)
     }
     for (part, pixels) in zip(band.parts, drawn) {
       trees[.scan]!.add(pixels.scan, at: part.area, blank: blank(.scan))
@@ -164,8 +163,8 @@ final class SlideTiles {
       case .scan:
         bytes = JPEGWriter.encode(tile.pixels, width: tile.width, height: tile.height, channels: channels)
       case .heatmap:
-        bytes =
-          HeatLevels(width: tile.width, height: tile.height, levels: tile.pixels, scale: scale).picture.data
+        let levels = Plane(width: tile.width, height: tile.height, values: tile.pixels)
+        bytes = HeatLevels(levels: levels, scale: scale).picture.data
       }
       // The folder has a temporary name until it is complete, so its tiles need no temporary names.
       try Data(bytes).write(to: URL(filePath: "\(folder)/\(tile.level)/\(tile.column)_\(tile.row).\(layer.format)"))

@@ -66,9 +66,7 @@ package struct Report: Sendable {
     try folder.makeFolder(folder.folder(ofCase: caseName))
     let path = folder.file(folder.heatmap(ofScan: name, inCase: caseName))
     func write(_ map: Heatmap, to path: String) throws {
-      let image = Image(
-        width: map.width, height: map.height, channels: 1, samples: map.values, pixelSize: layers.scan.pixelSize)
-      try TIFFWriter.write(image, as: .float32, to: path, isSynced: false)
+      try TIFFWriter.write(Image(map, pixelSize: layers.scan.pixelSize), as: .float32, to: path, isSynced: false)
     }
     do {
       try write(layers.heatmap, to: path)

@@ -108,7 +108,7 @@ extension Report {
     let rows = max(1, 256 / factor) * factor
     for y in stride(from: 0, to: height, by: rows) {
       let part = try file.region(page: 1, x: 0, y: y, width: width, height: min(rows, height - y))
-      values += Heatmap(width: width, height: part.height, values: part.samples).reduced(by: factor).values
+      values += Heatmap(part).reducedToLargest(by: factor).values
     }
     return Heatmap(width: (width + factor - 1) / factor, height: (height + factor - 1) / factor, values: values)
   }

@@ -11,7 +11,7 @@ enum NormalizationName: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension Normalization.Scope: ExpressibleByArgument {}
-extension TissueMask.Look: ExpressibleByArgument {}
+extension TissueLook: ExpressibleByArgument {}
 
 /// Two intensities separated by a comma, the smaller first.
 struct IntensityWindow: ExpressibleByArgument {

@@ -116,7 +116,7 @@ struct TrainingOptions: ParsableArguments {
       What sets tissue apart: bright (it is brighter than what is around it) or stained (it is colored, or darker than
       glass). (default: the preset's, bright)
       """)
-  var tissue: TissueMask.Look?
+  var tissue: TissueLook?
 
   @Option(
     help: """
