@@ -149,7 +149,7 @@ extension NothingToScore {
   /// - Parameter lack: what the scan's data lack before normalization.
   fileprivate init?(_ scan: PreparedScan, lacking lack: NothingToScore?) {
     let (width, height) = (scan.image.width, scan.image.height)
-    let tissue = scan.depth.count { $0 > 0 }
+    let tissue = scan.depth.values.count { $0 > 0 }
     guard let reason = NothingToScore(tissuePixels: tissue, width: width, height: height) else { return nil }
     // The scan's size is the plainer reason.
     if case .tooSmall = reason { self = reason } else { self = lack ?? reason }
