@@ -145,7 +145,9 @@ struct SlideTests {
 
     let tissue = Normalization.tissue(of: [image])[0]
     #expect(tissue.share < 0.5, "less than half of the picture counts")
-    let whole = PreparedScan(image: prepared.normalized(image), tissue: tissue)
+    // A slide measures depth from the middle of the outermost pixel.
+    let whole = PreparedScan(
+      image: prepared.normalized(image), tissue: tissue, depth: tissue.depth.map { max($0 - 0.5, 0) })
     let inference = Inference(
       network: try model.network(engine: Engine(), path: ""),
       scoreNetwork: try model.scoreNetwork(engine: Engine(), path: ""), preparation: model.preparation,
