@@ -256,24 +256,45 @@ class Postgres(unittest.TestCase):
         result = load(self.report, f"postgres://127.0.0.1/central?port={PORT}&user=lab&password={ENCODED}")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
+    def forget_absences(self):
+        """Makes the schema one that knows no cases that left the study."""
+        overview = sql("SELECT pg_get_viewdef('norma.case_overview'::regclass)")
+        sql("DROP VIEW norma.region_overview, norma.reviewed_cases, norma.case_overview, norma.flagged_cases, "
+            "norma.failed_scans; "
+            "CREATE OR REPLACE VIEW norma.largest_regions AS "
+            + sql("SELECT pg_get_viewdef('norma.largest_regions'::regclass)").replace("WHERE cases.in_study", "") + ";"
+            "ALTER TABLE norma.cases DROP COLUMN in_study; "
+            "CREATE VIEW norma.case_overview AS " + re.sub(r",\s*cases\.in_study", "", overview))
+
+    def test_tables_of_an_older_norma_take_the_cases_that_left(self):
+        self.load(self.report)
+        self.forget_absences()
+        sql("UPDATE norma.schema_version SET version = 3")
+        self.change(self.report, "UPDATE cases SET in_study = 0 WHERE id = (SELECT min(id) FROM cases)")
+        self.load(self.report)
+        self.compare(self.report)
+        self.assertEqual(sql("SELECT count(*) FROM norma.cases WHERE NOT in_study"), "1")
+
     def test_tables_of_an_older_norma_take_runs_that_were_stopped(self):
         self.load(self.report)
+        self.forget_absences()
         sql("ALTER TABLE norma.runs DROP CONSTRAINT runs_status_check, "
             "ADD CONSTRAINT runs_status_check CHECK (status IN ('running', 'done', 'failed')); "
             "UPDATE norma.schema_version SET version = 1")
         self.change(self.report, "UPDATE runs SET status = 'stopped'")
         self.load(self.report)
         self.compare(self.report)
-        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "3")
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "4")
 
     def test_tables_of_an_older_norma_take_the_pixels_of_peaks(self):
         self.load(self.report)
-        sql("DROP VIEW norma.region_overview, norma.largest_regions; "
+        self.forget_absences()
+        sql("DROP VIEW norma.largest_regions; "
             "ALTER TABLE norma.regions DROP COLUMN peak_x, DROP COLUMN peak_y; "
             "ALTER TABLE norma.scans DROP COLUMN downsample_y; UPDATE norma.schema_version SET version = 2")
         self.load(self.report)
         self.compare(self.report)
-        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "3")
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "4")
 
     def test_a_schema_of_a_newer_norma_is_left_alone(self):
         self.load(self.report)

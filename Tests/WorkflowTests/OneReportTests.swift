@@ -90,6 +90,18 @@ struct OneReportTests {
     #expect(try ReportFolder(batch.path + "/Reports/brains-2").isFree(forStudyAt: batch.path + "/B/brains"))
   }
 
+  @Test func `a whole run and shards of two studies do not share a folder`() throws {
+    let batch = try TinyBatch()
+    try batch.study("A/brains", cases: 3)
+    try batch.study("B/brains", cases: 3, seed: 1)
+    try batch.analyze("A/brains", to: "shards") { $0.shard = Shard(number: 1, of: 1) }
+    let whole = refusal { try batch.analyze("B/brains", to: "shards") }
+    #expect(whole.contains("the folder holds results of another study"), "\(whole)")
+    try batch.analyze("A/brains", to: "whole")
+    let shard = refusal { try batch.analyze("B/brains", to: "whole") { $0.shard = Shard(number: 1, of: 1) } }
+    #expect(shard.contains("the folder holds results of another study"), "\(shard)")
+  }
+
   @Test func `a merge does not put another study's reviews or shards beside cases of the same name`() throws {
     let batch = try TinyBatch()
     try batch.study("A/brains", cases: 6)

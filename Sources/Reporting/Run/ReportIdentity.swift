@@ -15,6 +15,7 @@ extension ReportFolder {
   package func admit(
     _ context: StudyContext, of study: Study, startsAnew: Bool, sharing: CaseIndex.Sharing
   ) throws(NormaError) -> String? {
+    try checkNeighbours(of: study, startsAnew: startsAnew)
     guard let old = try CaseIndex(ifAnyAt: index, sharing: sharing) else { return nil }
     let isOther = try !old.isReport(of: study)
     let differences = try old.differences(from: context, study: isOther ? study : nil)
@@ -28,6 +29,22 @@ extension ReportFolder {
     return "\(indexFolder): started anew, since \(differences.joined(separator: "; ")). What it held, "
       + "\(PageText.count(dropped.cases, "case")) and \(PageText.count(dropped.reviews, "review")), is kept in "
       + "\(dropped.copy)\(dropped.reviews > 0 && !isOther ? "; the reviews are in the report too" : "")."
+  }
+
+  /// Refuses another study than that of the other indexes in the folder: cases of the same name share their files.
+  private func checkNeighbours(of study: Study, startsAnew: Bool) throws(NormaError) {
+    // A shard that is started anew replaces its own cases; the merge tells whether the whole fits.
+    if shard != nil, startsAnew { return }
+    let neighbours = shard == nil ? shardsFound.map { ReportFolder(path, shard: $0) } : [ReportFolder(path)]
+    for neighbour in neighbours {
+      guard let index = try CaseIndex(ifAnyAt: neighbour.index, sharing: .network), try !index.isReport(of: study)
+      else {
+        continue
+      }
+      throw NormaError(
+        subject: neighbour.index, found: "the folder holds results of another study than \(study.path)",
+        remedy: "Choose another folder with --output, or move this report away")
+    }
   }
 
   /// Whether a run on this study may go on with what lies in this folder: there is no report, or it is of this study.
