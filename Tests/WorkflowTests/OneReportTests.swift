@@ -74,6 +74,7 @@ struct OneReportTests {
     let kept = try CaseIndex(readingFrom: batch.path + "/report/cases.sqlite.before-anew-2")
     #expect(try kept.reviews().keys.sorted() == ["P3"] && kept.cases().count == 3)
     #expect(try ReportCheck(of: batch.path + "/report").faults.isEmpty)
+    #expect(refusal { try batch.analyze("A/brains", model: 1) }.contains("not of \(batch.path)/A/brains"))
   }
 
   @Test func `two studies of one name get reports of their own by default`() throws {

@@ -103,10 +103,15 @@ extension CaseIndex {
     return files.isEmpty || study.holdsMost(of: files)
   }
 
-  /// Whether one of the runs was on the study in this folder.
+  /// Whether the last run, or one whose cases are recorded, was on the study in this folder.
   func isReport(ofFolder path: String) throws(NormaError) -> Bool {
     let folder = FilePath.resolved(path)
-    return try runs(recordedOnly: false).contains { (try? $0.context)?.record?.studyFolder == folder }
+    let runs = try runsOfCases() + [latestRun()].compactMap { $0 }
+    return runs.contains { run in
+      if let known = (try? run.context)?.record?.studyFolder { return known == folder }
+      // An older norma kept the path as it was given, of which only an absolute one says where the study lay.
+      return run.studyPath.utf8.first == UInt8(ascii: "/") && FilePath.resolved(run.studyPath) == folder
+    }
   }
 
   /// How many of the files the index records with the same contents.
@@ -146,7 +151,7 @@ extension CaseIndex {
   ///
   /// - Parameter study: the study of the run if the report is of another one, else `nil`.
   fileprivate func differences(from context: StudyContext, study: Study?) throws(NormaError) -> [String] {
-    let runs = try runs(recordedOnly: true)
+    let runs = try runsOfCases()
     guard let last = runs.last else { return [] }
     var clauses: [String] = []
     if let study { clauses.append("it is of the study \(last.studyPath), not of \(study.path)") }
@@ -166,11 +171,8 @@ extension CaseIndex {
     return clauses
   }
 
-  /// Runs in their order.
-  ///
-  /// - Parameter recordedOnly: leaves out runs none of whose cases are in the index any more.
-  private func runs(recordedOnly: Bool) throws(NormaError) -> [RunRow] {
-    let condition = recordedOnly ? "WHERE id IN (SELECT run_id FROM cases) " : ""
-    return try read { try RunRow.fetchAll($0, sql: "SELECT * FROM runs \(condition)ORDER BY id") }
+  /// Runs of which cases are recorded, in their order.
+  private func runsOfCases() throws(NormaError) -> [RunRow] {
+    try read { try RunRow.fetchAll($0, sql: "SELECT * FROM runs WHERE id IN (SELECT run_id FROM cases) ORDER BY id") }
   }
 }
