@@ -19,7 +19,11 @@ package enum FilePath {
 
   /// The absolute path with its links resolved, by which two ways to name one folder can be told to be the same.
   package static func resolved(_ path: String) -> String {
-    guard let real = realpath(path, nil) else { return URL(fileURLWithPath: path).standardizedFileURL.path }
+    guard let real = realpath(path, nil) else {
+      let plain = URL(fileURLWithPath: path).standardizedFileURL.path
+      // Of a path that does not exist yet, the folders that do may be links.
+      return plain == "/" ? plain : (resolved(folder(of: plain)) + "/" + name(of: plain)).replacing("//", with: "/")
+    }
     defer { free(real) }
     return String(cString: real)
   }

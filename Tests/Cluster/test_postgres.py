@@ -256,9 +256,29 @@ class Postgres(unittest.TestCase):
         result = load(self.report, f"postgres://127.0.0.1/central?port={PORT}&user=lab&password={ENCODED}")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
 
+    def forget_absent_and_empty(self):
+        """Makes the schema one that knows neither cases that left the study nor scans with nothing to score."""
+        overview = sql("SELECT pg_get_viewdef('norma.case_overview'::regclass)")
+        sql("DROP VIEW norma.region_overview, norma.reviewed_cases, norma.case_overview, norma.flagged_cases, "
+            "norma.failed_scans; "
+            "CREATE OR REPLACE VIEW norma.largest_regions AS "
+            + sql("SELECT pg_get_viewdef('norma.largest_regions'::regclass)").replace("WHERE cases.in_study", "") + ";"
+            "ALTER TABLE norma.cases DROP COLUMN in_study, DROP COLUMN empty_scan_count; "
+            "CREATE VIEW norma.case_overview AS " + re.sub(r",\s*cases\.(in_study|empty_scan_count)", "", overview))
+
+    def test_tables_of_an_older_norma_take_the_cases_that_left(self):
+        self.load(self.report)
+        self.forget_absent_and_empty()
+        sql("UPDATE norma.schema_version SET version = 3")
+        self.change(self.report, "UPDATE cases SET in_study = 0 WHERE id = (SELECT min(id) FROM cases)")
+        self.load(self.report)
+        self.compare(self.report)
+        self.assertEqual(sql("SELECT count(*) FROM norma.cases WHERE NOT in_study"), "1")
+
     def test_tables_of_an_older_norma_take_runs_that_were_stopped(self):
         self.load(self.report)
-        sql("DROP VIEW norma.region_overview; ALTER TABLE norma.runs DROP CONSTRAINT runs_status_check, "
+        self.forget_absent_and_empty()
+        sql("ALTER TABLE norma.runs DROP CONSTRAINT runs_status_check, "
             "ADD CONSTRAINT runs_status_check CHECK (status IN ('running', 'done', 'failed')); "
             "UPDATE norma.schema_version SET version = 1")
         self.change(self.report, "UPDATE runs SET status = 'stopped'")
@@ -268,7 +288,8 @@ class Postgres(unittest.TestCase):
 
     def test_tables_of_an_older_norma_take_the_pixels_of_peaks(self):
         self.load(self.report)
-        sql("DROP VIEW norma.region_overview, norma.largest_regions; "
+        self.forget_absent_and_empty()
+        sql("DROP VIEW norma.largest_regions; "
             "ALTER TABLE norma.regions DROP COLUMN peak_x, DROP COLUMN peak_y; "
             "ALTER TABLE norma.scans DROP COLUMN downsample_y; UPDATE norma.schema_version SET version = 2")
         self.load(self.report)
@@ -281,7 +302,7 @@ class Postgres(unittest.TestCase):
         sql(f"ALTER TABLE norma.cases DROP CONSTRAINT cases_status_check, ADD CONSTRAINT cases_status_check {status}, "
             "ALTER flagged SET NOT NULL, ALTER region_count SET NOT NULL; "
             f"ALTER TABLE norma.scans DROP CONSTRAINT scans_status_check, ADD CONSTRAINT scans_status_check {status}; "
-            "UPDATE norma.schema_version SET version = 3")
+            "UPDATE norma.schema_version SET version = 4")
         self.change(
             self.report, "UPDATE cases SET status = 'empty', flagged = NULL, region_count = NULL WHERE id = 1; "
             "UPDATE scans SET status = 'empty' WHERE case_id = 1")

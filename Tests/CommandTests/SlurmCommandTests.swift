@@ -1,3 +1,5 @@
+import Anomaly
+import Files
 import Foundation
 import Testing
 
@@ -27,6 +29,18 @@ import Testing
     try shell.run()
     shell.waitUntilExit()
     #expect(shell.terminationStatus == 0)
+  }
+
+  @Test func `a choice of cases goes to every shard, and is checked before`() throws {
+    let name = try #require(try Study(path: batch.folder.file("patients")).cases.first?.name)
+    try Data("\(name)\n".utf8).write(to: URL(fileURLWithPath: batch.folder.file("list.txt")))
+    let result = try plan("--dry-run", "--", "--cases", "list.txt", "--exclude", "*_old.tif")
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("--cases \(FilePath.resolved(batch.folder.file("list.txt")))"), "\(result.output)")
+    #expect(result.output.contains("--exclude '*_old.tif'"))
+    try Data("nobody\n".utf8).write(to: URL(fileURLWithPath: batch.folder.file("list.txt")))
+    let unknown = try plan("--dry-run", "--", "--cases=list.txt")
+    #expect(unknown.status == 1 && unknown.errors.contains("it has no case 'nobody'"), "\(unknown.errors)")
   }
 
   @Test(arguments: [

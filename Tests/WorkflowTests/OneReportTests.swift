@@ -74,6 +74,7 @@ struct OneReportTests {
     let kept = try CaseIndex(readingFrom: batch.path + "/report/cases.sqlite.before-anew-2")
     #expect(try kept.reviews().keys.sorted() == ["P3"] && kept.cases().count == 3)
     #expect(try ReportCheck(of: batch.path + "/report").faults.isEmpty)
+    #expect(refusal { try batch.analyze("A/brains", model: 1) }.contains("not of \(batch.path)/A/brains"))
   }
 
   @Test func `two studies of one name get reports of their own by default`() throws {
@@ -88,6 +89,18 @@ struct OneReportTests {
     #expect(try folder.isFree(forStudyAt: batch.path + "/A/brains"))
     #expect(try !folder.isFree(forStudyAt: batch.path + "/B/brains"))
     #expect(try ReportFolder(batch.path + "/Reports/brains-2").isFree(forStudyAt: batch.path + "/B/brains"))
+  }
+
+  @Test func `a whole run and shards of two studies do not share a folder`() throws {
+    let batch = try TinyBatch()
+    try batch.study("A/brains", cases: 3)
+    try batch.study("B/brains", cases: 3, seed: 1)
+    try batch.analyze("A/brains", to: "shards") { $0.shard = Shard(number: 1, of: 1) }
+    let whole = refusal { try batch.analyze("B/brains", to: "shards") }
+    #expect(whole.contains("the folder holds results of another study"), "\(whole)")
+    try batch.analyze("A/brains", to: "whole")
+    let shard = refusal { try batch.analyze("B/brains", to: "whole") { $0.shard = Shard(number: 1, of: 1) } }
+    #expect(shard.contains("the folder holds results of another study"), "\(shard)")
   }
 
   @Test func `a merge does not put another study's reviews or shards beside cases of the same name`() throws {

@@ -18,7 +18,7 @@ struct MaskNames {
 
   private static let words: Set<String> = [
     "mask", "masks", "seg", "segm", "segmentation", "segmentations", "label", "labels", "labelmap", "annotation",
-    "annotations", "groundtruth",
+    "annotations", "groundtruth", "heatmap", "residual",
   ]
   /// The folder of results in the Brain Imaging Data Structure. Source: BIDS 1.9, "Derivatives".
   private static let derivatives = "derivatives"
@@ -42,15 +42,16 @@ struct MaskNames {
       return folder
     }
     let name = FilePath.name(of: file)
-    let (stem, ending) = (FilePath.withoutEnding(name), FilePath.ending(of: name))
+    let stem = FilePath.withoutEnding(name)
+    let ending = String(decoding: name.utf8.dropFirst(stem.utf8.count), as: UTF8.self)
     let tokens = stem.split { "_-. ".contains($0) }
     guard let first = tokens.first, let last = tokens.last(where: { !withoutNumber($0).isEmpty }) else { return nil }
     if words.contains(word(last)) {
       let start = last.startIndex == stem.startIndex ? "" : "*\(stem[stem.index(before: last.startIndex)])"
       let isNumbered = withoutNumber(last).endIndex < stem.endIndex
-      return "\(start)\(withoutNumber(last))\(isNumbered ? "*" : "").\(ending)"
+      return "\(start)\(withoutNumber(last))\(isNumbered ? "*" : "")\(ending)"
     }
-    return words.contains(word(first)) ? "\(withoutNumber(first))*.\(ending)" : nil
+    return words.contains(word(first)) ? "\(withoutNumber(first))*\(ending)" : nil
   }
 
   private static func word(_ token: Substring) -> String { withoutNumber(token).lowercased() }

@@ -71,7 +71,7 @@ package enum CentralSchema {
     """
 
   /// Version 4: cases that left the study.
-  static let absences = """
+  package static let absences = """
     ALTER TABLE cases ADD COLUMN IF NOT EXISTS in_study boolean NOT NULL DEFAULT true;
 
     CREATE OR REPLACE VIEW flagged_cases AS

@@ -15,6 +15,7 @@ extension ReportFolder {
   package func admit(
     _ context: StudyContext, of study: Study, startsAnew: Bool, sharing: CaseIndex.Sharing
   ) throws(NormaError) -> String? {
+    try checkNeighbours(of: study, startsAnew: startsAnew)
     guard let old = try CaseIndex(ifAnyAt: index, sharing: sharing) else { return nil }
     let isOther = try !old.isReport(of: study)
     let differences = try old.differences(from: context, study: isOther ? study : nil)
@@ -28,6 +29,22 @@ extension ReportFolder {
     return "\(indexFolder): started anew, since \(differences.joined(separator: "; ")). What it held, "
       + "\(Count.of(dropped.cases, "case")) and \(Count.of(dropped.reviews, "review")), is kept in "
       + "\(dropped.copy)\(dropped.reviews > 0 && !isOther ? "; the reviews are in the report too" : "")."
+  }
+
+  /// Refuses another study than that of the other indexes in the folder: cases of the same name share their files.
+  private func checkNeighbours(of study: Study, startsAnew: Bool) throws(NormaError) {
+    // A shard that is started anew replaces its own cases; the merge tells whether the whole fits.
+    if shard != nil, startsAnew { return }
+    let neighbours = shard == nil ? shardsFound.map { ReportFolder(path, shard: $0) } : [ReportFolder(path)]
+    for neighbour in neighbours {
+      guard let index = try CaseIndex(ifAnyAt: neighbour.index, sharing: .network), try !index.isReport(of: study)
+      else {
+        continue
+      }
+      throw NormaError(
+        subject: neighbour.index, found: "the folder holds results of another study than \(study.path)",
+        remedy: "Choose another folder with --output, or move this report away")
+    }
   }
 
   /// Whether a run on this study may go on with what lies in this folder: there is no report, or it is of this study.
@@ -86,10 +103,15 @@ extension CaseIndex {
     return files.isEmpty || study.holdsMost(of: files)
   }
 
-  /// Whether one of the runs was on the study in this folder.
+  /// Whether the last run, or one whose cases are recorded, was on the study in this folder.
   func isReport(ofFolder path: String) throws(NormaError) -> Bool {
     let folder = FilePath.resolved(path)
-    return try runs(recordedOnly: false).contains { (try? $0.context)?.record?.studyFolder == folder }
+    let runs = try runsOfCases() + [latestRun()].compactMap { $0 }
+    return runs.contains { run in
+      if let known = (try? run.context)?.record?.studyFolder { return known == folder }
+      // An older norma kept the path as it was given, of which only an absolute one says where the study lay.
+      return run.studyPath.utf8.first == UInt8(ascii: "/") && FilePath.resolved(run.studyPath) == folder
+    }
   }
 
   /// How many of the files the index records with the same contents.
@@ -129,7 +151,7 @@ extension CaseIndex {
   ///
   /// - Parameter study: the study of the run if the report is of another one, else `nil`.
   fileprivate func differences(from context: StudyContext, study: Study?) throws(NormaError) -> [String] {
-    let runs = try runs(recordedOnly: true)
+    let runs = try runsOfCases()
     guard let last = runs.last else { return [] }
     var clauses: [String] = []
     if let study { clauses.append("it is of the study \(last.studyPath), not of \(study.path)") }
@@ -149,11 +171,8 @@ extension CaseIndex {
     return clauses
   }
 
-  /// Runs in their order.
-  ///
-  /// - Parameter recordedOnly: leaves out runs none of whose cases are in the index any more.
-  private func runs(recordedOnly: Bool) throws(NormaError) -> [RunRow] {
-    let condition = recordedOnly ? "WHERE id IN (SELECT run_id FROM cases) " : ""
-    return try read { try RunRow.fetchAll($0, sql: "SELECT * FROM runs \(condition)ORDER BY id") }
+  /// Runs of which cases are recorded, in their order.
+  private func runsOfCases() throws(NormaError) -> [RunRow] {
+    try read { try RunRow.fetchAll($0, sql: "SELECT * FROM runs WHERE id IN (SELECT run_id FROM cases) ORDER BY id") }
   }
 }

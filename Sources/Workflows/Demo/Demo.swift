@@ -1,5 +1,6 @@
 import Anomaly
 import Foundation
+import Reporting
 import Threads
 
 /// Tries everything on a small study of phantoms: makes the study, trains on it, analyzes it and compares the result
@@ -56,8 +57,10 @@ package struct Demo {
       training.seed = settings.seed
       if let trained = try Train(training, observe: observe).run() { try done(.trained(trained)) }
     }
-    let analysis = Analyze.Settings(
+    var analysis = Analyze.Settings(
       study: "\(settings.study)/\(PhantomStudy.Group.patients)", model: model, output: settings.output)
+    // A demo that trains again replaces its own report, and no other.
+    analysis.startsAnew = try ReportFolder(settings.output).isFree(forStudyAt: analysis.study)
     try done(.analyzed(try Analyze(analysis, observe: observe).run()))
     let evaluation = Evaluate.Settings(report: settings.output, masks: masks)
     try done(.evaluated(try Evaluate(evaluation).run()))
