@@ -29,6 +29,25 @@ package struct Evaluation: Sendable {
     package var value: Double
     package var low: Double?
     package var high: Double?
+    /// The figure in every resample, in their order; `nil` where it is not defined.
+    var draws: [Double?] = []
+
+    private enum CodingKeys: CodingKey { case value, low, high }
+
+    /// With fewer defined resamples the spread is unknown.
+    static let fewestDraws = 20
+
+    /// - Parameter sorted: at least one value, ascending.
+    static func quantile(_ p: Double, of sorted: [Double]) -> Double {
+      sorted[Int((Double(sorted.count - 1) * p).rounded())]
+    }
+
+    init(value: Double, draws: [Double?]) {
+      (self.value, self.draws) = (value, draws)
+      let known = draws.compactMap { $0 }.sorted()
+      guard known.count >= Self.fewestDraws else { return }
+      (low, high) = (Self.quantile(0.025, of: known), Self.quantile(0.975, of: known))
+    }
   }
 
   /// A figure is `nil` where it is not defined: where there is no lesion, or nothing but lesions.
@@ -60,7 +79,7 @@ package struct Evaluation: Sendable {
   ///   - threshold: calibrated threshold of heatmaps; `nil` leaves out the Dice at the threshold.
   ///   - resamples: how many times cases are drawn with replacement; 0 for no intervals.
   package static func figures(
-    of scans: [Scan], threshold: Double?, resamples: Int = 200, seed: UInt64 = 0
+    of scans: [Scan], threshold: Double?, resamples: Int = 2000, seed: UInt64 = 0
   ) -> Figures {
     let heat = scans.flatMap(\.heat)
     let truth = scans.flatMap(\.truth)
@@ -73,11 +92,7 @@ package struct Evaluation: Sendable {
     let resampled = Bootstrap(scans, heat: heat, threshold: threshold).resample(resamples, seed: seed)
     func figure(_ value: Double?, _ key: KeyPath<Bootstrap.Draw, Double?>) -> Figure? {
       guard let value else { return nil }
-      let draws = resampled.compactMap { $0[keyPath: key] }.sorted()
-      // With too few defined resamples the spread is unknown.
-      guard draws.count >= 20 else { return Figure(value: value, low: nil, high: nil) }
-      func quantile(_ p: Double) -> Double { draws[Int((Double(draws.count - 1) * p).rounded())] }
-      return Figure(value: value, low: quantile(0.025), high: quantile(0.975))
+      return Figure(value: value, draws: resampled.map { $0[keyPath: key] })
     }
     return Figures(
       pixelAP: figure(pixels.averagePrecision, \.pixelAP), bestDice: figure(pixels.bestDice, \.bestDice),

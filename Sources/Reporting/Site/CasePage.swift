@@ -68,12 +68,13 @@ struct CasePage {
     }
     let scored = sections.filter { $0.scan.score != nil }
     let worst = scored.max { ($0.scan.score ?? 0) < ($1.scan.score ?? 0) }?.section
-    let scale = HeatScale(threshold: context.threshold)
+    let scale = HeatScale(threshold: context.threshold, reach: context.heatReach)
     content = Content(
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
       verdict: PageText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
-      domainShift: row.domainShift, facts: Self.facts(row), review: record.review.map(ReviewWords.init),
+      domainShift: row.domainShift, facts: Self.facts(row, highest: scored.compactMap(\.scan.score).max()),
+      review: record.review.map(ReviewWords.init),
       failures: sections.map(\.section).filter { $0.reason != nil },
       stack: scored.count < 2
         ? nil
@@ -107,9 +108,15 @@ struct CasePage {
     ReportFolder.link(from: row.reportPath, to: target)
   }
 
-  private static func facts(_ row: CaseRow) -> [StudyContext.Fact] {
-    [
-      .init("Score", row.score.map { PageText.number($0) } ?? "–"),
+  /// - Parameter highest: the highest score of the case's scans.
+  private static func facts(_ row: CaseRow, highest: Double?) -> [StudyContext.Fact] {
+    let scored = row.scanCount - row.failedScanCount
+    var reason = ""
+    if let score = row.score, let highest, score < highest - 0.005 {
+      reason = " (\(PageText.number(highest)) less what the highest of \(scored) scans has by chance)"
+    }
+    return [
+      .init("Score", row.score.map { PageText.number($0) + reason } ?? "–"),
       .init("p-value", row.pValue.map(PageText.pValue) ?? "–"),
       .init("Regions", "\(row.regionCount)"),
       .init("Scans", row.failedScanCount == 0 ? "\(row.scanCount)" : "\(row.scanCount), \(row.failedScanCount) failed"),

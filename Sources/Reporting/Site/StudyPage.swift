@@ -69,7 +69,7 @@ struct StudyPage {
         flaggedScans: counts.flaggedScans, scans: counts.scans, flaggedCases: counts.flaggedCases,
         cases: counts.cases, failedScans: counts.failedScans, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
-      calibration: Self.calibration(context.calibrationScores.count),
+      calibration: [Self.calibration(context.calibrationScores.count), context.rateNote].joined(separator: " "),
       domainShift: context.domainShift, warnings: context.warnings + Self.omissions(counts),
       failures: failures.map { name, scan in
         let reason = scan.error ?? ""
@@ -81,7 +81,8 @@ struct StudyPage {
       rows: cases.map {
         Self.line($0, worst: worst[$0.id], review: reviews[$0.name], healthy: context.calibrationScores, folder: folder)
       },
-      plot: ScorePlot(cases, context: context), bar: ColorBar(HeatScale(threshold: context.threshold)),
+      plot: ScorePlot(cases, context: context),
+      bar: ColorBar(HeatScale(threshold: context.threshold, reach: context.heatReach)),
       provenance: context.facts)
   }
 

@@ -27,6 +27,8 @@ package struct Analyze {
     package var seconds = 0.0
     /// How the study compares with the training study, as one line; `nil` for a shard, which does not have all cases.
     package var domain: String?
+    /// The false-positive rate behind the flags, as one line.
+    package var rate: String?
   }
 
   private let settings: Settings
@@ -52,6 +54,7 @@ package struct Analyze {
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
     let digest = Study.digest(ofFile: settings.model) ?? ""
     var context = context(of: trained, by: scorer, precision: precision, digest: digest)
+    if let warning = context.rateWarning { observe(.warning(warning)) }
     context.shard = settings.shard.map {
       ShardFacts(shard: $0, cases: study.cases.count, resolutionNote: resolutionNote)
     }
@@ -64,6 +67,7 @@ package struct Analyze {
       cases: whole.cases.map(\.name))
     var outcome = Outcome(output: settings.output, shard: settings.shard)
     outcome.cases = study.cases.count
+    outcome.rate = context.rateInWords
 
     do {
       let scoring = CaseScoring(
@@ -134,13 +138,6 @@ package struct Analyze {
     let calibration = scorer.calibration
     let rule = model.book.rule
     let rate = calibration.attainableRate(settings.falsePositiveRate)
-    var warnings = model.record.warnings
-    if rate > settings.falsePositiveRate {
-      warnings.append(
-        String(
-          format: "The false-positive rate is %.1f %%, not %.1f %%: the model was calibrated on %d cases only.",
-          rate * 100, settings.falsePositiveRate * 100, calibration.caseScores.count))
-    }
     let threshold = calibration.regionThreshold(rate: settings.falsePositiveRate)
     let display =
       rule.channelWeights == nil && model.preparation.channels == 3 ? ScanDisplay.color : ScanDisplay.channels
@@ -155,14 +152,17 @@ package struct Analyze {
     var context = StudyContext(
       title: URL(fileURLWithPath: settings.study).standardizedFileURL.lastPathComponent, scoring: results.key,
       threshold: threshold, falsePositiveRate: rate, calibrationScores: calibration.caseScores,
-      scoreThreshold: calibration.caseThreshold(rate: settings.falsePositiveRate), display: display, warnings: warnings)
+      scoreThreshold: calibration.caseThreshold(rate: settings.falsePositiveRate), display: display,
+      warnings: model.record.warnings)
     context.results = results
+    context.warnings += [context.rateWarning].compactMap { $0 }
     context.record = RunRecord(
       toolVersion: ToolVersion.current, study: settings.study, model: settings.model, modelSHA256: digest,
       trained: model, score: settings.score, precision: precision, compute: Engine.description,
       threads: Parallel.threads, command: CommandLine.arguments, startedAt: Date().formatted(.iso8601))
     context.keepsResidual = settings.keepsResidual
     context.modelSHA256 = digest
+    context.heatReach = model.book.reach[settings.score]
     context.emphasis = rule.emphasis(channels: model.preparation.channels)
     return context
   }

@@ -11,6 +11,8 @@ package struct Merge {
     package var count: Int
     package var cases = 0
     package var flagged = 0
+    /// The false-positive rate behind the flags, as one line.
+    package var rate: String?
     /// Whether the report has every case of the study.
     package var isComplete = true
   }
@@ -51,6 +53,7 @@ package struct Merge {
       complete: { index, context in
         let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
         (outcome.cases, outcome.flagged) = (counts.cases, counts.flaggedCases)
+        outcome.rate = context.rateInWords
         let names = try index.caseNames()
         let gaps = gaps(merge, known: names)
         context.warnings += gaps

@@ -113,6 +113,7 @@ extension Analyze.Outcome {
       shard.map { "shard    \($0) of \(output); norma merge \(output) puts all together" }
         ?? "report   \(output)/index.html\nindex    \(output)/cases.sqlite",
       "cases    \(cases), \(flagged) flagged" + (unchanged > 0 ? ", \(unchanged) unchanged since the last run" : ""),
+      rate.map { "rate     \($0)" },
       "scans    \(PageText.count(scans, "scan")) computed in \(PageText.duration(seconds)), \(failedScans) failed",
       domain.map { "domain   \($0)" },
     ].compactMap { $0 }.joined(separator: "\n")

@@ -26,6 +26,7 @@ struct MergeCommand: LoggedCommand {
     console.print(
       "report   \(report)/index.html", "index    \(report)/cases.sqlite",
       "shards   \(merged.shards) of \(merged.count)", "cases    \(merged.cases), \(merged.flagged) flagged")
+    if let rate = merged.rate { console.print("rate     \(rate)") }
     if !merged.isComplete { throw ExitCode(ExitStatus.failed) }
   }
 }
