@@ -22,9 +22,11 @@ package enum MultipleTesting {
   /// q-value of at most `q` are reported, the expected share of families with any false one, among the families
   /// reported, is at most `q`. For families of one hypothesis these are Benjamini and Hochberg's own q-values.
   ///
-  /// Sources: Benjamini & Hochberg 1995; Benjamini & Bogomolov 2014, doi:10.1111/rssb.12028, theorem 1. Conformal
-  /// p-values share their calibration and are positively dependent; the procedure holds under this dependence: Bates et
-  /// al. 2023, arXiv:2104.08279, theorem 2.
+  /// The families must be independent of each other given the calibration, as cases are and scans of one case are not.
+  /// Conformal p-values share their calibration and are positively dependent; the procedure holds under this dependence.
+  ///
+  /// Sources: Benjamini & Hochberg 1995; Benjamini & Bogomolov 2014, doi:10.1111/rssb.12028, theorem 1; Bates et al.
+  /// 2023, arXiv:2104.08279, theorem 2.
   package static func qValues(ofFamilies families: [[Double]]) -> [[Double]] {
     let smallest = families.map { $0.min() ?? 1 }.sorted()
     let m = Double(families.count)

@@ -50,6 +50,38 @@ private func close(_ figure: Evaluation.Figure?, _ expected: Double) -> Bool {
 }
 
 struct EvaluationTests {
+  @Test func `a method differs from itself by nothing, from a worse one by more than nothing`() throws {
+    func figure(_ scans: [Evaluation.Scan]) throws -> Evaluation.Figure {
+      try #require(Evaluation.figures(of: scans, threshold: nil, resamples: 200).pixelAP)
+    }
+    let good = study(seed: 1)
+    let own = try figure(good)
+    let none = try #require(PairedDifference(own, minus: own))
+    #expect([none.value, none.low, none.high] == [0, 0, 0])
+    let blind = good.map {
+      Evaluation.Scan(
+        caseName: $0.caseName, heat: $0.heat.indices.map { Float($0 * 7919 % 200) }, truth: $0.truth, score: 0)
+    }
+    let worse = try figure(blind)
+    let gain = try #require(PairedDifference(own, minus: worse))
+    #expect(gain.value == own.value - worse.value)
+    #expect(0 < gain.low && gain.low < gain.value && gain.value < gain.high)
+    let few = try #require(Evaluation.figures(of: good, threshold: nil, resamples: 5).pixelAP)
+    #expect(PairedDifference(few, minus: few) == nil)
+  }
+
+  /// What both methods share cancels: the interval of the difference is narrower than that of either.
+  @Test func `a difference is surer than the figures it is taken of`() throws {
+    let scans = study(seed: 1)
+    let other = scans.map {
+      Evaluation.Scan(caseName: $0.caseName, heat: $0.heat.map { $0 + 0.2 * sin(9 * $0) }, truth: $0.truth, score: 0)
+    }
+    let a = try #require(Evaluation.figures(of: scans, threshold: nil, resamples: 200).pixelAP)
+    let b = try #require(Evaluation.figures(of: other, threshold: nil, resamples: 200).pixelAP)
+    let difference = try #require(PairedDifference(a, minus: b))
+    #expect(difference.high - difference.low < (a.high! - a.low!) / 2)
+  }
+
   @Test func `figures are those worked out by hand`() throws {
     let figures = Evaluation.figures(of: tiny, threshold: 3, resamples: 0)
     // Heat in order: 9*, 8*, 7, 6, 3*, 2, then 14 ones and 5 zeros; three lesion pixels of 25.

@@ -48,6 +48,8 @@ extension TemporaryFolder: @unchecked Sendable {}
   #expect(batch.analyze.status == 1)
   #expect(batch.analyze.output.contains("cases    3,"))
   #expect(batch.analyze.output.contains("6 scans computed in"))
+  #expect(batch.analyze.output.contains("rate     20 %, not the 5 % asked for, of healthy cases on average"))
+  #expect(batch.analyze.errors.contains("The false-positive rate is 20 %, not 5 %: the model was calibrated on 4 "))
   #expect(batch.analyze.output.contains(", 3 failed"))
   #expect(batch.analyze.output.contains("domain   not tested: 3 cases are too few to compare with 8 training cases"))
   #expect(

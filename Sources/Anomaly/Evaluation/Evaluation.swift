@@ -36,6 +36,25 @@ package struct Evaluation: Sendable {
     package var value: Double
     package var low: Double?
     package var high: Double?
+    /// The figure in every resample, in their order; `nil` where it is not defined.
+    var draws: [Double?] = []
+
+    private enum CodingKeys: CodingKey { case value, low, high }
+
+    /// With fewer defined resamples the spread is unknown.
+    static let fewestDraws = 20
+
+    /// - Parameter sorted: at least one value, ascending.
+    static func quantile(_ p: Double, of sorted: [Double]) -> Double {
+      sorted[Int((Double(sorted.count - 1) * p).rounded())]
+    }
+
+    init(value: Double, draws: [Double?]) {
+      (self.value, self.draws) = (value, draws)
+      let known = draws.compactMap { $0 }.sorted()
+      guard known.count >= Self.fewestDraws else { return }
+      (low, high) = (Self.quantile(0.025, of: known), Self.quantile(0.975, of: known))
+    }
   }
 
   /// A figure is `nil` where it is not defined: where there is no lesion, or nothing but lesions.
@@ -211,7 +230,7 @@ package struct Evaluation: Sendable {
   }
 
   /// - Parameter resamples: how many times cases are drawn with replacement; 0 for no intervals.
-  package func figures(resamples: Int = 200, seed: UInt64 = 0) -> Figures {
+  package func figures(resamples: Int = 2000, seed: UInt64 = 0) -> Figures {
     let cases = cases.sorted { $0.key < $1.key }.map(\.value)
     let pixels = all.figures
     var inLesionScans = lesionScans
@@ -220,11 +239,7 @@ package struct Evaluation: Sendable {
     let resampled = resample(cases, resamples, seed: seed)
     func figure(_ key: KeyPath<Draw, Double?>) -> Figure? {
       guard let value = exact[keyPath: key] else { return nil }
-      let draws = resampled.compactMap { $0[keyPath: key] }.sorted()
-      // With too few defined resamples the spread is unknown.
-      guard draws.count >= 20 else { return Figure(value: value, low: nil, high: nil) }
-      func quantile(_ p: Double) -> Double { draws[Int((Double(draws.count - 1) * p).rounded())] }
-      return Figure(value: value, low: quantile(0.025), high: quantile(0.975))
+      return Figure(value: value, draws: resampled.map { $0[keyPath: key] })
     }
     return Figures(
       pixelAP: figure(\.pixelAP), bestDice: figure(\.bestDice), diceAtThreshold: figure(\.diceAtThreshold),

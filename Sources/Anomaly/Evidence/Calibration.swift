@@ -60,7 +60,9 @@ package struct Calibration: Codable, Sendable, Equatable {
   }
 
   /// The rate at which healthy cases are flagged: `rate`, or the smallest rate that the number of healthy cases allows.
-  package func attainableRate(_ rate: Double) -> Double { max(rate, 1 / Double(caseScores.count + 1)) }
+  package func attainableRate(_ rate: Double) -> Double {
+    FalsePositiveRate(asked: rate, cases: caseScores.count).reached
+  }
 
   /// A sentence that says why scans of a study cannot be compared with the held-out ones; `nil` if they can.
   ///

@@ -1,8 +1,8 @@
 /// Converts evidence to the standard normal quantile of its rank among healthy pixels.
 ///
-/// The scale is linear between the stored quantiles. Beyond the last it continues with the slope of the far tail, so
-/// that scores stay ordered.
-struct NormalScale {
+/// The scale is linear between the stored quantiles and the points of a fitted tail beyond them. Beyond the last it
+/// continues with the slope of the far tail, so that scores stay ordered.
+package struct NormalScale {
   /// One piece from each stored quantile to the next, and one from the last quantile on.
   private let pieces: [Piece]
   /// For each of `bins` equal parts of the range of quantiles, the index of the last piece that begins no higher than
@@ -23,7 +23,12 @@ struct NormalScale {
   /// - Parameters:
   ///   - quantiles: quantiles of evidence, ascending; more than four.
   ///   - normals: the standard normal quantiles they are converted to.
-  init(quantiles: [Float], normals: [Float]) {
+  ///   - points: evidence beyond the last quantile, ascending, with its standard normal quantiles.
+  package init(
+    quantiles known: [Float], normals knownNormals: [Float], beyond points: [(evidence: Float, normal: Float)]
+  ) {
+    let quantiles = known + points.map(\.evidence)
+    let normals = knownNormals + points.map(\.normal)
     let last = quantiles.count - 1
     // The far slope is taken over several quantiles, so that a handful of pixels does not determine it.
     let anchor = last - 4
@@ -35,7 +40,8 @@ struct NormalScale {
           quantile: quantiles[low], normal: normals[low], slope: (normals[low + 1] - normals[low]) / width,
           reach: -10 * width...width)
       } + [Piece(quantile: quantiles[last], normal: normals[last], slope: farSlope, reach: 0...Float.infinity)]
-    let range = quantiles[last] - quantiles[0]
+    // The bins resolve the range of nearly all pixels; the few beyond it search from its end.
+    let range = known[known.count - 1] - known[0]
     binsPerUnit = range > 0 ? Float(Self.bins) / range : 0
     var starts = [Int](repeating: 0, count: Self.bins)
     var low = 0
@@ -51,7 +57,7 @@ struct NormalScale {
   /// Replaces evidence by its normal quantile.
   ///
   /// - Parameter isScored: whether a pixel is scored; evidence of pixels that are not becomes 0.
-  func bringToNormals(_ evidence: UnsafeMutableBufferPointer<Float>, where isScored: (Int) -> Bool) {
+  package func bringToNormals(_ evidence: UnsafeMutableBufferPointer<Float>, where isScored: (Int) -> Bool) {
     pieces.withUnsafeBufferPointer { pieces in
       starts.withUnsafeBufferPointer { starts in
         for pixel in evidence.indices {

@@ -16,12 +16,21 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   package let deviations: [[Float]]
   /// Inverse of the covariance of the standardized residuals, `[c][c]`.
   package let precision: [[Double]]
-  /// Evidence at the upper tail probabilities `tails`, over scored healthy pixels.
+  /// Evidence at the upper tail probabilities `tails`, over scored healthy pixels; by `tail` where it is used and the
+  /// pixels are too few.
   package let quantiles: [Float]
+  /// The tail beyond what the pixels can rank.
+  package let tail: PixelTail
   package let rule: EvidenceRule
 
   static let tails: [Double] =
     (1...99).reversed().map { Double($0) / 100 } + [5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5]
+  /// A quantile is taken from the pixels if so many lie above it.
+  private static let fewestAbove = 10.0
+  /// Tail probability at which groups of pixels become peaks.
+  private static let peakTail = 1e-3
+  /// Tail probabilities beyond `tails`, at which the scale continues by `tail`.
+  private static let farTails = (1...22).map { pow(10, -5 - Double($0) / 2) }
   private static let depthClasses: [Float] = [0, 2, 3, 4, 6, 8, 11, 15, 20, 28]
   /// Weight, in pixels, of the statistics of all depths, which are mixed into those of each depth class. They keep
   /// classes with few pixels stable.
@@ -71,16 +80,26 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
 
     let combination = EvidenceRule.Combination(rule, precision: precision)
     var evidence: [Float] = []
-    for (scan, z) in zip(scans, standardized) {
-      let map = Self.evidence(scan, z, combination, rule)
+    let maps = zip(scans, standardized).map { Self.evidence($0, $1, combination, rule) }
+    for (scan, map) in zip(scans, maps) {
       for pixel in map.values.indices where scan.depth.values[pixel] > rule.erosion {
         evidence.append(map.values[pixel])
       }
     }
     evidence = evidence.sortedByBits()
-    quantiles = Self.tails.map { tail in
+    let ranked = Self.tails.map { tail in
       evidence.isEmpty ? 0 : evidence[min(evidence.count - 1, Int((1 - tail) * Double(evidence.count)))]
     }
+    let last = Self.tails.lastIndex { $0 * Double(evidence.count) >= Self.fewestAbove } ?? 0
+    let threshold = ranked[min(last, Self.tails.firstIndex(of: Self.peakTail)!)]
+    let peaks = zip(scans, maps).flatMap { scan, map in
+      PixelTail.peaks(of: map, above: threshold) { scan.depth.values[$0] > rule.erosion }
+    }
+    let tail = PixelTail(of: peaks, above: threshold, from: ranked[last], probability: Self.tails[last])
+    quantiles = Self.tails.indices.map { k in
+      k > last && tail.isUsed ? tail.evidence(exceededBy: Self.tails[k]) : ranked[k]
+    }
+    self.tail = tail
   }
 
   /// Whether all parts, read from a file, have the sizes and ranges that `heat` relies on.
@@ -88,6 +107,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
     depths == Self.depthClasses && means.count == depths.count && deviations.count == depths.count
       && (means + deviations).allSatisfy { $0.count == c } && deviations.joined().allSatisfy { $0 > 0 }
       && precision.count == c && precision.allSatisfy { $0.count == c } && quantiles.count == Self.tails.count
+      && tail.isSound
       && rule.channelWeights.map { $0.count == c } ?? true && (0...64).contains(rule.smoothing)
   }
 
@@ -110,7 +130,10 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
       Self.center(&z, of: scan, at: center ?? Self.center(of: [z], scans: [scan]))
     }
     var heat = Self.evidence(scan, z, EvidenceRule.Combination(rule, precision: precision), rule)
-    let scale = NormalScale(quantiles: quantiles, normals: Self.tailQuantiles)
+    let far = tail.isUsed ? Self.farTails.map(tail.evidence) : []
+    let scale = NormalScale(
+      quantiles: quantiles, normals: Self.tailQuantiles,
+      beyond: Array(zip(far, Self.farTailQuantiles)))
     heat.values.withUnsafeMutableBufferPointer { heat in
       scan.depth.values.withUnsafeBufferPointer { depth in scale.bringToNormals(heat) { depth[$0] > rule.erosion } }
     }
@@ -118,6 +141,7 @@ package struct ResidualStatistics: Codable, Sendable, Equatable {
   }
 
   private static let tailQuantiles: [Float] = tails.map { Float(NormalDistribution.quantile(1 - $0)) }
+  private static let farTailQuantiles: [Float] = farTails.map { Float(-NormalDistribution.quantile($0)) }
 
   /// Depth class of each whole depth; the last entry holds for all greater depths. Whole depths suffice, because every
   /// class begins at a whole number.

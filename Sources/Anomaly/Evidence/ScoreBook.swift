@@ -15,6 +15,9 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// Average precision of every score on lesions planted in held-out healthy scans.
   package let planted: [Score: Double]
 
+  /// The `z` that one in a hundred pixels of lesions planted in held-out healthy scans exceeds, by score.
+  package let reach: [Score: Double]
+
   /// Scores that the model offers.
   package var available: [Score] { Score.allCases.filter { $0 == .ensemble || members[$0] != nil } }
 
@@ -65,10 +68,22 @@ package struct ScoreBook: Codable, Sendable, Equatable {
         [Residual(of: healthy[$0], map: Self.mean(of: healthyHeat, weights, scan: $0), rule: plain)]
       }, channels: 1, rule: plain)
     figures[.ensemble] = precision(weights)
+    var reach = plantedHeat.mapValues { Self.reach(of: $0, in: lesions) }
+    reach[.ensemble] = Self.reach(
+      of: planted.indices.map { [combined] in
+        combined.heat(of: Self.evidence(Self.mean(of: plantedHeat, weights, scan: $0), of: planted[$0], rule: plain))
+      }, in: lesions)
+    self.reach = reach
     self.rule = rule
     self.members = members
     self.weights = weights
     self.planted = figures
+  }
+
+  private static func reach(of heats: [[Float]], in lesions: [[Bool]]) -> Double {
+    let values = zip(heats, lesions).flatMap { heat, lesion in heat.indices.filter { lesion[$0] }.map { heat[$0] } }
+      .sortedByBits()
+    return values.isEmpty ? 0 : Double(values[(values.count - 1) * 99 / 100])
   }
 
   /// The scores with their average precision on planted lesions, the highest first.
@@ -133,8 +148,12 @@ package struct ScoreBook: Codable, Sendable, Equatable {
       statistics.fits(channels: score.keepsChannels ? channels : 1)
     } && combined.fits(channels: 1) && !weights.isEmpty && weights.keys.allSatisfy { members[$0] != nil }
       && members[.intensity] != nil
-      && weights.values.allSatisfy { $0 > 0 && $0 <= 1 } && rule.channelWeights.map { $0.count == channels } ?? true
+      && weights.values.allSatisfy { $0 > 0 && $0 <= 1 } && reach.values.allSatisfy(\.isFinite)
+      && rule.channelWeights.map { $0.count == channels } ?? true
   }
+
+  /// The tail over healthy pixels of a score that the model offers.
+  package func tail(of score: Score) -> PixelTail { score == .ensemble ? combined.tail : members[score]!.tail }
 
   private static let mostPicks = 6
   private static let leastGain = 0.002

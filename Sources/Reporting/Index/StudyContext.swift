@@ -15,6 +15,9 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var record: RunRecord?
   /// Pixels at or above this `z` are drawn and grouped into regions.
   package var threshold: Double
+  /// The `z` that lesions planted in held-out healthy scans reach, where the colours end; `nil` in reports of an older
+  /// version of norma.
+  package var heatReach: Double?
   /// Share of healthy cases that may be flagged, in 0...1.
   package var falsePositiveRate: Double
   /// Scores of the held-out healthy cases from which the p-values are computed.
@@ -67,13 +70,14 @@ package struct StudyContext: Sendable, Equatable, Codable {
     struct Drawn: Encodable {
       let scoring: String
       let threshold: Double
+      let heatReach: Double?
       let display: ScanDisplay
       let pictures: Int
       let keepsResidual: Bool
     }
     return ResultSettings.digest(
       of: Drawn(
-        scoring: scoring, threshold: threshold, display: display, pictures: Self.currentPictures,
+        scoring: scoring, threshold: threshold, heatReach: heatReach, display: display, pictures: Self.currentPictures,
         keepsResidual: keepsResidual))
   }
 

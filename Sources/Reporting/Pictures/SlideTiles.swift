@@ -63,7 +63,7 @@ final class SlideTiles {
       isColored
       ? nil : ChannelViews.lightness(channels: slide.channels, context.display, emphasis: context.emphasis)
     (width, height) = (slide.width, slide.height)
-    scale = HeatScale(threshold: context.threshold)
+    scale = HeatScale(threshold: context.threshold, reach: context.heatReach)
     paths = TileLayer.allCases.reduce(into: [:]) { $0[$1] = path($1) }
     parts = paths.mapValues { AtomicFile.unfinishedPath(for: $0) }
     let channels = isColored ? 3 : 1

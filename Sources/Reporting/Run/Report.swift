@@ -78,7 +78,8 @@ package struct Report: Sendable {
   }
 
   private func writePictures(of layers: ScanLayers, name: String, inCase caseName: String) throws(NormaError) {
-    let pictures = ScanPictures(layers, scale: HeatScale(threshold: context.threshold), display: context.display)
+    let pictures = ScanPictures(
+      layers, scale: HeatScale(threshold: context.threshold, reach: context.heatReach), display: context.display)
     do {
       try pictures.draw { picture, pixels in
         try pixels.write(to: folder.file(folder.picture(picture, ofScan: name, inCase: caseName)))

@@ -89,7 +89,8 @@ extension Report {
     guard !exists(heat) || !exists(values) else { return }
     let path = folder.file(folder.heatmap(ofScan: scan.name, inCase: name))
     do {
-      let levels = HeatLevels(of: try smallHeatmap(path), scale: HeatScale(threshold: context.threshold))
+      let levels = HeatLevels(
+        of: try smallHeatmap(path), scale: HeatScale(threshold: context.threshold, reach: context.heatReach))
       try levels.picture.write(to: folder.file(heat))
       try AtomicFile.write(levels.values, to: folder.file(values))
       result.drawn += 1

@@ -77,13 +77,14 @@ struct CasePage {
     }
     let scored = sections.filter { $0.scan.score != nil }
     let worst = scored.max { ($0.scan.score ?? 0) < ($1.scan.score ?? 0) }?.section
-    let scale = HeatScale(threshold: context.threshold)
+    let scale = HeatScale(threshold: context.threshold, reach: context.heatReach)
     content = Content(
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
       verdict: VerdictText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
       difference: VerdictText.difference(onCase: row, context: context), ignorance: context.ignorance,
-      domainShift: row.domainShift, isAbsent: !row.isInStudy, facts: Self.facts(row),
+      domainShift: row.domainShift, isAbsent: !row.isInStudy,
+      facts: Self.facts(row, highest: scored.compactMap(\.scan.score).max()),
       review: record.review.map(ReviewWords.init),
       failures: sections.filter { $0.scan.status == .failed }.map(\.section),
       blanks: sections.filter { $0.scan.status == .empty }.map(\.section),
@@ -120,9 +121,15 @@ struct CasePage {
     ReportFolder.link(from: row.reportPath, to: target)
   }
 
-  private static func facts(_ row: CaseRow) -> [StudyContext.Fact] {
-    [
-      .init("Score", row.score.map { PageText.number($0) } ?? "–"),
+  /// - Parameter highest: the highest score of the case's scans.
+  private static func facts(_ row: CaseRow, highest: Double?) -> [StudyContext.Fact] {
+    let scored = row.scanCount - row.failedScanCount - row.emptyScanCount
+    var reason = ""
+    if let score = row.score, let highest, score < highest - 0.005 {
+      reason = " (\(PageText.number(highest)) less what the highest of \(scored) scans has by chance)"
+    }
+    return [
+      .init("Score", row.score.map { PageText.number($0) + reason } ?? "–"),
       .init("p-value", row.pValue.map(PageText.pValue) ?? "–"),
       .init("Regions", row.status == .done ? "\(row.regionCount)" : "–"), .init("Scans", VerdictText.scans(of: row)),
     ]

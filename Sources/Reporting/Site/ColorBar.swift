@@ -20,7 +20,7 @@ struct ColorBar: Sendable {
   init(_ scale: HeatScale) {
     let steps = 24
     stops = (0..<steps).map { step in
-      let color = scale.color(of: scale.threshold + HeatScale.span * (Double(step) + 0.5) / Double(steps))
+      let color = scale.color(of: scale.threshold + scale.span * (Double(step) + 0.5) / Double(steps))
       return Stop(
         x: "\(10 * step)", color: String(format: "#%02x%02x%02x", color.red, color.green, color.blue))
     }
@@ -28,7 +28,7 @@ struct ColorBar: Sendable {
     top = PageText.number(scale.top, digits: 1)
     ticks = stride(from: scale.threshold.rounded(.up), through: scale.top, by: 1).map {
       Tick(
-        x: PageText.number(240 * ($0 - scale.threshold) / HeatScale.span, digits: 1),
+        x: PageText.number(240 * ($0 - scale.threshold) / scale.span, digits: 1),
         label: PageText.number($0, digits: 0))
     }
   }

@@ -212,9 +212,27 @@ package struct ModelPage {
         model.book.weights.sorted { ($0.value, $1.key.rawValue) > ($1.value, $0.key.rawValue) }
           .map { "\(PageText.percent(Double($0.value))) \($0.key.rawValue)" }.joined(separator: ", ")
       },
+      row("Tail of healthy pixels") { tail($0.book.tail(of: .ensemble)) },
+      row("Tail of healthy regions") { $0.calibrations[.ensemble].map(regionTail) ?? "–" },
       row("Training set SHA-256") { $0.record.trainingSetSHA256 },
       row("Made by") { "norma \($0.record.toolVersion), \($0.record.compute)" },
     ]
+  }
+
+  private static func tail(_ tail: PixelTail) -> String {
+    let fit = "\(Count.of(tail.peaks, "peak")), fit p \(PageText.pValue(tail.fitP))"
+    let reach = PageText.number(tail.reach, digits: 1)
+    return tail.isUsed
+      ? "generalized Pareto, shape \(PageText.number(tail.shape)), \(fit), trusted up to z \(reach)"
+      : "not used (\(fit)): z beyond \(reach) only orders"
+  }
+
+  private static func regionTail(_ calibration: Anomaly.Calibration) -> String {
+    let tail = calibration.massTail
+    let fit = "\(Count.of(tail.excesses, "case")), fit p \(PageText.pValue(tail.fitP))"
+    let least = String(format: "%.2g", calibration.smallestRegionPValue)
+    return tail.isUsed
+      ? "exponential in log mass, \(fit), p-values down to \(least)" : "not used (\(fit)): p-values down to \(least)"
   }
 
   // MARK: - Figures

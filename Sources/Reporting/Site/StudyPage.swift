@@ -81,7 +81,7 @@ struct StudyPage {
       title: context.title, model: context.modelSHA256 ?? "",
       verdict: VerdictText.headline(counts, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
-      calibration: Self.calibration(context.calibrationScores.count),
+      calibration: [Self.calibration(context.calibrationScores.count), context.rateNote].joined(separator: " "),
       ignorance: context.ignorance, domainShift: context.domainShift,
       warnings: context.warnings + Self.omissions(counts),
       failures: failures.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
@@ -96,7 +96,7 @@ struct StudyPage {
       plot: ScorePlot(cases, context: context),
       unmarked: counts.unexaminedCases == 0
         ? nil : "Cases that were not examined have no mark: \(counts.unexaminedCases).",
-      bar: ColorBar(HeatScale(threshold: context.threshold)),
+      bar: ColorBar(HeatScale(threshold: context.threshold, reach: context.heatReach)),
       provenance: context.facts)
   }
 

@@ -30,6 +30,8 @@ package struct Analyze {
     package var seconds = 0.0
     /// How the study compares with the training study, as one line; `nil` for a shard, which does not have all cases.
     package var domain: String?
+    /// The false-positive rate behind the flags, as one line.
+    package var rate: String?
     /// Whether the model has learned what it needs, see `ModelKnowledge`.
     package var hasLearned = true
 
@@ -62,6 +64,7 @@ package struct Analyze {
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
     let digest = Study.digest(ofFile: settings.model) ?? ""
     var context = context(of: trained, by: scorer, precision: precision, digest: digest)
+    if let warning = context.rateWarning { observe(.warning(warning)) }
     context.shard = settings.shard.map {
       ShardFacts(shard: $0, cases: study.cases.count, resolutionNote: resolutionNote)
     }
@@ -79,6 +82,7 @@ package struct Analyze {
     outcome.cases = study.cases.count
     let recomputed = try open(report, study)
     context.record?.recomputed = recomputed.isEmpty ? nil : recomputed
+    outcome.rate = context.rateInWords
     outcome.hasLearned = trained.record.knowledge.warnings.isEmpty
     for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
 
@@ -182,13 +186,6 @@ package struct Analyze {
     let calibration = scorer.calibration
     let rule = model.book.rule
     let rate = calibration.attainableRate(settings.falsePositiveRate)
-    var warnings = model.record.warnings
-    if rate > settings.falsePositiveRate {
-      warnings.append(
-        String(
-          format: "The false-positive rate is %.1f %%, not %.1f %%: the model was calibrated on %@ only.",
-          rate * 100, settings.falsePositiveRate * 100, Count.of(calibration.caseScores.count, "case")))
-    }
     let threshold = calibration.regionThreshold(rate: settings.falsePositiveRate)
     let display =
       rule.channelWeights == nil && model.preparation.channels == 3 ? ScanDisplay.color : ScanDisplay.channels
@@ -203,8 +200,10 @@ package struct Analyze {
     var context = StudyContext(
       title: URL(fileURLWithPath: settings.study).standardizedFileURL.lastPathComponent, scoring: results.key,
       threshold: threshold, falsePositiveRate: rate, calibrationScores: calibration.caseScores,
-      scoreThreshold: calibration.caseThreshold(rate: settings.falsePositiveRate), display: display, warnings: warnings)
+      scoreThreshold: calibration.caseThreshold(rate: settings.falsePositiveRate), display: display,
+      warnings: model.record.warnings)
     context.results = results
+    context.warnings += [context.rateWarning].compactMap { $0 }
     context.record = RunRecord(
       toolVersion: ToolVersion.current, study: settings.study, model: settings.model, modelSHA256: digest,
       trained: model, score: settings.score, precision: precision, compute: Engine.description,
@@ -212,6 +211,7 @@ package struct Analyze {
     context.record?.selection = settings.selection
     context.keepsResidual = settings.keepsResidual
     context.modelSHA256 = digest
+    context.heatReach = model.book.reach[settings.score]
     context.emphasis = rule.emphasis(channels: model.preparation.channels)
     return context
   }

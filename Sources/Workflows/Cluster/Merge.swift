@@ -12,6 +12,8 @@ package struct Merge {
     package var count: Int
     /// What the report holds; `nil` before the merge.
     package var counts: StudyCounts?
+    /// The false-positive rate behind the flags, as one line.
+    package var rate: String?
     /// Whether the report has every case of the study.
     package var isComplete = true
   }
@@ -59,6 +61,7 @@ package struct Merge {
         if let found { try tellAbsent(index.mark(casesInStudy: found.cases.map(\.name), in: merge.folder)) }
         let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
         outcome.counts = counts
+        outcome.rate = context.rateInWords
         let names = try index.caseNames()
         let gaps = gaps(merge, found, known: names)
         context.warnings += gaps

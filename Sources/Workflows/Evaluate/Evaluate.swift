@@ -20,7 +20,7 @@ package struct Evaluate {
     /// Whether to compare every score of the model instead of only the one that the report shows.
     package var takesAllScores = false
     /// How many times cases are resampled for the 95 % intervals.
-    package var resamples = 200
+    package var resamples = 2000
     package var limits = TIFFLimits.default
 
     package init(report: String, masks: String) {
@@ -34,6 +34,8 @@ package struct Evaluate {
     package struct Row: Encodable, Sendable {
       package var name: String
       package var figures: Evaluation.Figures
+      /// By how much the pixel AP of the report is larger; `nil` for the report itself and without resamples.
+      package var difference: PairedDifference?
     }
 
     package var scans = 0
@@ -41,6 +43,14 @@ package struct Evaluate {
     package var cases = 0
     package var rows: [Row] = []
     package var notes: [String] = []
+
+    /// Compares the first row, the report's, with every other.
+    fileprivate mutating func addDifferences() {
+      guard let own = rows.first?.figures.pixelAP else { return }
+      for k in rows.indices.dropFirst() {
+        rows[k].difference = rows[k].figures.pixelAP.flatMap { PairedDifference(own, minus: $0) }
+      }
+    }
   }
 
   private let settings: Settings
@@ -156,6 +166,7 @@ package struct Evaluate {
     }
     add("untrained, standardized", .standardized)
     add("untrained intensity", .plain)
+    result.addDifferences()
     return result
   }
 

@@ -138,6 +138,7 @@ extension Analyze.Outcome {
       counts.map {
         "cases    " + VerdictText.cases($0) + (unchanged > 0 ? ", \(unchanged) unchanged since the last run" : "")
       },
+      rate.map { "rate     \($0)" },
       counts.map {
         "scans    \(Count.of(scans, "scan")) computed in \(PageText.duration(seconds)), \($0.failedScans) failed"
           + ($0.emptyScans > 0 ? ", \($0.emptyScans) with nothing to score" : "")

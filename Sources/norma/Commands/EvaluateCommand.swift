@@ -33,7 +33,7 @@ struct EvaluateCommand: LoggedCommand {
   var scores = false
 
   @Option(help: "How many times cases are resampled for the 95 % intervals.")
-  var resamples = 200
+  var resamples = 2000
 
   @OptionGroup var loader: LoaderOptions
 
@@ -93,6 +93,11 @@ extension Evaluate.Outcome {
       for (name, path) in columns {
         lines.append(padded(name, 30) + group.map { padded(cell($0.figures[keyPath: path]), width) }.joined())
       }
+      guard group.contains(where: { $0.difference != nil }) else { continue }
+      func difference(_ row: Row) -> String {
+        row.difference.map { String(format: "%+.3f (%+.3f, %+.3f)", $0.value, $0.low, $0.high) } ?? "-"
+      }
+      lines.append(padded("norma less this, pixel AP", 30) + group.map { padded(difference($0), width) }.joined())
     }
     return lines.map { $0.replacing(/\s+$/, with: "") }.joined(separator: "\n")
   }

@@ -30,6 +30,7 @@ struct MergeCommand: LoggedCommand {
     console.print(
       "report   \(report)/index.html", "index    \(report)/cases.sqlite",
       "shards   \(merged.shards) of \(merged.count)", "cases    \(merged.counts.map(VerdictText.cases) ?? "none")")
+    if let rate = merged.rate { console.print("rate     \(rate)") }
     if !merged.isComplete { throw ExitCode(ExitStatus.failed) }
   }
 }
