@@ -70,7 +70,7 @@ package struct Demo {
   private func hasModel(_ path: String) throws -> Bool {
     guard FileManager.default.fileExists(atPath: path) else { return false }
     let record = try Model(path: path).record
-    guard record.seed == settings.seed, record.toolVersion == ToolVersion.current,
+    guard record.seed == settings.seed, record.toolVersion == ToolVersion.current, record.algorithm == Scorer.algorithm,
       abs(record.minutes - settings.minutes) < 0.1 * settings.minutes
     else { return false }
     let healthy = try Study(path: "\(settings.study)/\(PhantomStudy.Group.healthy)")
