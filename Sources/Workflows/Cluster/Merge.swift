@@ -50,7 +50,8 @@ package struct Merge {
       },
       complete: { index, context in
         let study = study(of: merge, context.record?.selection ?? StudySelection())
-        if let study { try tellAbsent(index.mark(casesInStudy: study.cases.map(\.name), in: merge.folder)) }
+        let absent = try study.map { try index.mark(casesInStudy: $0.cases.map(\.name), in: merge.folder) } ?? []
+        if let note = NameList.absent(absent) { observe(.warning("\(report): \(note)")) }
         let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
         (outcome.cases, outcome.flagged) = (counts.cases, counts.flaggedCases)
         let names = try index.caseNames()
@@ -86,14 +87,6 @@ package struct Merge {
     let study = try? Study(path: merge.parts[0].run.studyPath, taking: files)
     guard let cases = selection.cases.map(Set.init) else { return study }
     return study?.part { cases.contains($0.name) }
-  }
-
-  private func tellAbsent(_ names: [String]) {
-    guard !names.isEmpty else { return }
-    observe(
-      .warning(
-        "\(report): \(PageText.count(names.count, "case")) no longer in the study kept, and out of all counts: "
-          + "\(NameList.text(names))."))
   }
 
   /// Sentences about missing shards and cases.
