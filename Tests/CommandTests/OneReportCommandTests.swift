@@ -44,7 +44,7 @@ import Testing
     try FileManager.default.removeItem(atPath: folder.file("study/case1"))
     let again = try Program.run(analyze, in: folder)
     #expect(
-      again.errors.contains("1 case no longer in the study kept, and out of all counts: case1."), "\(again.errors)")
+      again.errors.contains("1 case that left the study is kept, and counted nowhere: case1."), "\(again.errors)")
     let all = try Program.run("cases", "report", in: folder)
     #expect(!all.output.contains("case1") && all.output.contains("case2"), "\(all.output)")
     #expect(all.errors.contains("1 case that left the study is not listed; --not-in-study lists it."))
@@ -52,7 +52,7 @@ import Testing
       "cases", "report", "--not-in-study", "--columns", "name", "--format", "csv", in: folder)
     #expect(absent.output == "name\r\ncase1\r\n")
     let removed = try Program.run(analyze + ["--remove-absent"], in: folder)
-    #expect(removed.errors.contains("1 case no longer in the study removed: case1."), "\(removed.errors)")
+    #expect(removed.errors.contains("1 case that left the study is removed: case1."), "\(removed.errors)")
     #expect(try Program.run("verify", "report", in: folder).status == 0)
   }
 }

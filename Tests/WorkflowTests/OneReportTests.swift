@@ -164,7 +164,7 @@ struct AbsentCasesTests {
     let wasFlagged = try #require(try batch.index().case(named: "P2")).flagged
     let second = try batch.analyze("brains") { $0.falsePositiveRate = 0.99 }
     #expect(second.outcome.unchanged == 3)
-    #expect(second.told.contains("BATCH/report: 1 case no longer in the study kept, and out of all counts: P2."))
+    #expect(second.told.contains("BATCH/report: 1 case that left the study is kept, and counted nowhere: P2."))
     let index = try batch.index()
     #expect(try index.cases(inStudy: false).map(\.name) == ["P2"])
     let counts = try index.counts(falsePositiveRate: 0.99)
@@ -199,7 +199,7 @@ struct AbsentCasesTests {
       $0.falsePositiveRate = 0.99
       $0.removesAbsent = true
     }.told
-    #expect(told.contains("BATCH/report: 1 case no longer in the study removed: P2."))
+    #expect(told.contains("BATCH/report: 1 case that left the study is removed: P2."))
     #expect(try batch.index().cases(inStudy: nil).count == 3)
     #expect(try batch.index().reviews().keys.sorted() == ["P2"])
     #expect(!FileManager.default.fileExists(atPath: batch.path + "/report/cases/P2"))

@@ -80,8 +80,9 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     self.planted = figures
   }
 
-  private static func reach(of heats: [[Float]], in lesions: [[Bool]]) -> Double {
-    let values = zip(heats, lesions).flatMap { heat, lesion in heat.indices.filter { lesion[$0] }.map { heat[$0] } }
+  private static func reach(of heats: [Plane<Float>], in lesions: [Plane<Bool>]) -> Double {
+    let values = zip(heats, lesions)
+      .flatMap { heat, lesion in heat.values.indices.filter { lesion.values[$0] }.map { heat.values[$0] } }
       .sortedByBits()
     return values.isEmpty ? 0 : Double(values[(values.count - 1) * 99 / 100])
   }

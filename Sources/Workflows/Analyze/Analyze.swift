@@ -80,13 +80,13 @@ package struct Analyze {
       cases: whole.cases.map(\.name))
     var outcome = Outcome(output: settings.output, shard: settings.shard)
     outcome.cases = study.cases.count
-    let recomputed = try open(report, study)
-    context.record?.recomputed = recomputed.isEmpty ? nil : recomputed
     outcome.rate = context.rateInWords
     outcome.hasLearned = trained.record.knowledge.warnings.isEmpty
     for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
 
     do {
+      let recomputed = try open(report, study)
+      context.record?.recomputed = recomputed.isEmpty ? nil : recomputed
       let scoring = CaseScoring(
         study: study, model: trained, scorer: scorer, report: report, settings: settings, observe: observe)
       try analyzeCases(of: study, scoring, report, &outcome)
@@ -137,13 +137,9 @@ package struct Analyze {
   /// - Returns: sentences that say which of them are computed again, and why.
   private func open(_ report: Report, _ study: Study) throws -> [String] {
     let absent = try report.mark(casesInStudy: study.cases.map(\.name))
-    if !absent.isEmpty {
-      let count = Count.of(absent.count, "case")
-      if settings.removesAbsent { _ = try report.removeCasesNotInStudy() }
-      observe(
-        .warning(
-          "\(settings.output): \(count) no longer in the study \(settings.removesAbsent ? "removed" : "kept, and out of all counts"): "
-            + "\(NameList.text(absent))."))
+    if settings.removesAbsent { _ = try report.removeCasesNotInStudy() }
+    if let note = NameList.absent(absent, areRemoved: settings.removesAbsent) {
+      observe(.warning("\(settings.output): \(note)"))
     }
     let recomputed = try report.recomputations()
     for sentence in recomputed { observe(.notice(sentence)) }

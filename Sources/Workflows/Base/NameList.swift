@@ -10,4 +10,12 @@ enum NameList {
     names.prefix(most).map(PrintableText.escaped).joined(separator: ", ")
       + (names.count > most ? " and \(names.count - most) more" : "")
   }
+
+  /// A sentence on the cases of a report that left the study; `nil` without any.
+  static func absent(_ names: [String], areRemoved: Bool = false) -> String? {
+    guard !names.isEmpty else { return nil }
+    let verb = names.count == 1 ? "is" : "are"
+    return "\(PageText.count(names.count, "case")) that left the study \(verb) "
+      + "\(areRemoved ? "removed" : "kept, and counted nowhere"): \(text(names))."
+  }
 }

@@ -58,7 +58,8 @@ package struct Merge {
       },
       complete: { index, context in
         let found = study(of: merge, context.record?.selection ?? StudySelection())
-        if let found { try tellAbsent(index.mark(casesInStudy: found.cases.map(\.name), in: merge.folder)) }
+        let absent = try found.map { try index.mark(casesInStudy: $0.cases.map(\.name), in: merge.folder) } ?? []
+        if let note = NameList.absent(absent) { observe(.warning("\(report): \(note)")) }
         let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
         outcome.counts = counts
         outcome.rate = context.rateInWords
@@ -96,14 +97,6 @@ package struct Merge {
     let study = try? Study(path: inputs(of: merge).study(given: self.study), taking: files)
     guard let cases = selection.cases.map(Set.init) else { return study }
     return study?.part { cases.contains($0.name) }
-  }
-
-  private func tellAbsent(_ names: [String]) {
-    guard !names.isEmpty else { return }
-    observe(
-      .warning(
-        "\(report): \(Count.of(names.count, "case")) no longer in the study kept, and out of all counts: "
-          + "\(NameList.text(names))."))
   }
 
   private func inputs(of merge: ShardMerge) -> RecordedInputs {
