@@ -106,7 +106,7 @@ struct CaseFalsePositiveTests {
   /// The rule is not bought with never flagging anything: where scans are alike, a case of many is hardly lowered.
   @Test func `alike scans cost little of the rate`() {
     let flagged = Self.positives([Int](repeating: 9, count: 20), 0.9, isPositive: Self.isFlagged)
-    #expect(flagged[20]! > binomialInterval(Self.trials, 0.025).upperBound, "\(flagged[20]!) of \(Self.trials)")
+    #expect(flagged[20]! > binomialInterval(Self.trials, 0.015).upperBound, "\(flagged[20]!) of \(Self.trials)")
   }
 
   @Test func `compared as they are, cases of many scans would be flagged far too often`() {
@@ -161,14 +161,14 @@ struct FalseDiscoveryTests {
     return study.map { judge.verdict(on: "", scans: HealthyCases.scans($0, by: calibration)).regionPValues }
   }
 
-  @Test(arguments: CaseFalsePositiveTests.correlations)
+  @Test(arguments: CaseFalsePositiveTests.correlations + [0.99])
   func `at most one healthy study in twenty has a q-value of at most 0.05`(correlation: Double) {
     let count = Self.studiesWithDiscoveries(correlation, families: Self.regions)
     #expect(count <= binomialInterval(Self.trials, 0.05).upperBound, "\(count) of \(Self.trials)")
   }
 
   @Test func `were every scan a family of its own, alike scans would discover too much`() {
-    let count = Self.studiesWithDiscoveries(0.9) { calibration, study in
+    let count = Self.studiesWithDiscoveries(0.99) { calibration, study in
       let healthy = calibration.scanScores.joined().sorted()
       return study.joined().map { [Calibration.pValue($0, among: healthy)] }
     }
@@ -232,7 +232,7 @@ struct CaseMaximaTests {
     #expect(zip(p.prefix(4), p.dropFirst()).allSatisfy { $0 > $1 })
     // Ten excesses rank one in eleven.
     let least: Double = 1.0 / 11 / 31
-    #expect(p[4] == least && p[5] == least)
+    #expect(abs(p[4] - least) < 1e-15 && p[5] == p[4])
     #expect(calibration.smallestRegionPValue == least)
   }
 }
