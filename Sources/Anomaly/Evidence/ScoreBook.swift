@@ -71,7 +71,8 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     var reach = plantedHeat.mapValues { Self.reach(of: $0, in: lesions) }
     reach[.ensemble] = Self.reach(
       of: planted.indices.map { [combined] in
-        combined.heat(of: Self.evidence(Self.mean(of: plantedHeat, weights, scan: $0), of: planted[$0], rule: plain))
+        combined.heat(
+          of: Residual(of: planted[$0], map: Self.mean(of: plantedHeat, weights, scan: $0), rule: plain))
       }, in: lesions)
     self.reach = reach
     self.rule = rule

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 
 /// What is said of the false-positive rate beside a verdict.
 extension StudyContext {

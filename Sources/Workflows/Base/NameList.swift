@@ -15,7 +15,7 @@ enum NameList {
   static func absent(_ names: [String], areRemoved: Bool = false) -> String? {
     guard !names.isEmpty else { return nil }
     let verb = names.count == 1 ? "is" : "are"
-    return "\(PageText.count(names.count, "case")) that left the study \(verb) "
+    return "\(Count.of(names.count, "case")) that left the study \(verb) "
       + "\(areRemoved ? "removed" : "kept, and counted nowhere"): \(text(names))."
   }
 }
