@@ -156,8 +156,9 @@ struct StandardOutputTests {
       for line in text.split(separator: "\n") {
         let words = line.replacing(/([Cc]onsole(\(\))?|self)\.print\(/, with: "")
         guard !words.contains("func print(") else { continue }
-        let isWriter = ["FileHandle.standardOutput", "STDOUT_FILENO", "fputs(", "puts(", "putchar(", "fwrite("]
-          .contains { words.contains($0) }
+        let isWriter =
+          words.contains("FileHandle.standardOutput") || words.contains("STDOUT_FILENO")
+          || words.contains(/(^|[^A-Za-z_])(f?puts|f?putc|putchar|f?printf|fwrite)\(/)
         if isWriter || words.contains(/(^|[^A-Za-z_])(Swift\.)?(debug)?[pP]rint\(/) { writers.insert(path) }
       }
     }

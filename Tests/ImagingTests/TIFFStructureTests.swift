@@ -132,15 +132,16 @@ struct TIFFStructureTests {
     #expect(last.samples.prefix(2) == [Float(expected[2][0] - 1), Float(expected[2][1] - 1)])
   }
 
-  /// Eight slices of two channels, of which each claims a page of the next one.
+  /// Eight slices of two channels, of which each claims a page of the next one; the pages behind them belong to none.
   @Test func `of slices that claim the same page the first by time and plane has it`() throws {
     let data = (0..<8).map { "<TiffData IFD=\"\($0)\" FirstT=\"\($0 / 4)\" FirstZ=\"\($0 % 4)\" PlaneCount=\"2\"/>" }
     let text = Self.ome(
       "DimensionOrder=\"XYCZT\" SizeC=\"2\" SizeZ=\"4\" SizeT=\"2\"", data: data.reversed().joined())
     var file = TIFFBytes(Self.strips(3, 2, text))
-    for _ in 1..<9 { file.pages.append(Self.strips(3, 2)) }
+    for _ in 1..<17 { file.pages.append(Self.strips(3, 2)) }
     for _ in 0..<4 {
-      #expect(try open(file).scans.map(\.pages) == [[1, 2], [3, 4], [5, 6], [7, 8], [9]])
+      let pages = try open(file).scans.map(\.pages)
+      #expect(pages == [[1, 2], [3, 4], [5, 6], [7, 8]] + (9...17).map { [$0] })
     }
   }
 
