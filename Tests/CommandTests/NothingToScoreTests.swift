@@ -87,7 +87,8 @@ extension TemporaryFolder {
   #expect(again.output.contains("7 unchanged since the last run"))
   let verified = try batch.run("verify", "report")
   #expect(verified.status == 0, "\(verified.output)")
-  #expect(verified.errors.contains("note: report: 5 of its 7 cases were not examined: no scan of them could be scored."))
+  #expect(
+    verified.errors.contains("note: report: 5 of its 7 cases were not examined: no scan of them could be scored."))
 }
 
 @Test func `blank scans count in no figure and no export`() throws {
