@@ -50,7 +50,7 @@ package enum NothingToScore: Sendable, Equatable {
   /// - Parameters:
   ///   - tissue: number of pixels of the model's grid that are tissue and have data.
   ///   - width: width of the scan on the model's grid.
-  init?(tissuePixels tissue: Int, width: Int, height: Int) {
+  package init?(tissuePixels tissue: Int, width: Int, height: Int) {
     guard tissue < Self.leastTissue else { return nil }
     self =
       width * height < Self.leastTissue

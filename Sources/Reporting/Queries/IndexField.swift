@@ -24,8 +24,8 @@ package struct IndexField: Sendable, Equatable {
   let kind: Kind
   /// Whether the field has a value for each scan of a case. A condition on it holds if it holds for any of the scans.
   let isOfAnyScan: Bool
-  /// Whether the field is a maximum over the regions of a case. A case that was examined and shows no region has no such
-  /// value and meets no condition on it.
+  /// Whether the field is a maximum over the regions of a case. A case that was examined and shows no region has no
+  /// such value and meets no condition on it.
   let isOfRegions: Bool
 
   private init(

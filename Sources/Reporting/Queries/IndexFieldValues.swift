@@ -39,10 +39,12 @@ extension IndexField {
   }
 
   /// Why a row may have no value of the field, in a few words; `nil` where every row has one.
-  func whyMissing(in rows: CaseQuery.Rows) -> String? {
+  ///
+  /// - Parameter isOfRegion: whether a row is a region, not a case.
+  func whyMissing(isOfRegion: Bool) -> String? {
     switch name {
     case "area_mm2", "region_area_mm2", "micrometers_per_pixel": "their scans do not say how large a pixel is"
-    case "p_value" where rows == .regions, "q_value": "their model is of an older norma, or their run has not ended"
+    case "p_value" where isOfRegion, "q_value": "their model is of an older norma, or their run has not ended"
     case "score", "p_value", "flagged", "region_count", "peak", "region_area_px", "appearance": "not examined"
     case "scan_score", "scan_p_value", "scan_width", "scan_height", "channels", "missing_share", "downsample",
       "heatmap_path":

@@ -33,7 +33,8 @@ package struct UndecidedRows: Sendable, Equatable {
     noun = rows == .cases ? "case" : "region"
     self.fields = try fields.enumerated().map { k, field in
       Missing(
-        name: field.name, count: try row.decode(Int?.self, atIndex: k + 1) ?? 0, why: field.whyMissing(in: rows))
+        name: field.name, count: try row.decode(Int?.self, atIndex: k + 1) ?? 0,
+        why: field.whyMissing(isOfRegion: rows == .regions))
     }
   }
 }
