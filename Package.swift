@@ -103,7 +103,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "WorkflowTests",
-      dependencies: ["Anomaly", "Imaging", "Numerics", "Workflows"], swiftSettings: strict),
+      dependencies: ["Anomaly", "Imaging", "Numerics", "Reporting", "Workflows"], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
       dependencies: [
