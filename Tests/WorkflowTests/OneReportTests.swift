@@ -1,5 +1,4 @@
 import Anomaly
-import Files
 import Foundation
 import Reporting
 import Testing

@@ -1,6 +1,4 @@
-import Files
 import Imaging
-import Threads
 
 /// What the header of a file says of its first scan, by which masks and other pictures differ from the scans of a
 /// study.
@@ -30,60 +28,5 @@ extension Image {
       return false
     }
     return !varies || values.count > 1
-  }
-}
-
-extension Study {
-  /// The kind of each file, by its path relative to the study; files whose header cannot be read are left out.
-  func kinds(limits: TIFFLimits) -> [String: ScanKind] {
-    let files = cases.flatMap(\.files)
-    let kinds = Parallel.map(files.count) { k in
-      (try? TIFFFile(path: "\(path)/\(files[k])", limits: limits)).flatMap { ScanKind(of: $0) }
-    }
-    return zip(files, kinds).reduce(into: [:]) { $0[$1.0] = $1.1 }
-  }
-
-  /// Sentences that ask about the files of another kind than most.
-  package func oddities(limits: TIFFLimits) -> [String] {
-    let kinds = kinds(limits: limits)
-    let groups = Dictionary(grouping: kinds.keys) { kinds[$0]! }.mapValues { $0.sorted() }
-    guard let most = groups.max(by: { $0.value.count < $1.value.count }), 2 * most.value.count > kinds.count else {
-      return []
-    }
-    return groups.filter { $0.key != most.key }.sorted { $0.value[0] < $1.value[0] }.map { kind, files in
-      let some = files.count == 1 ? "\(files[0]) has" : "\(files.count) files, such as \(files[0]), have"
-      return "\(path): \(some) \(kind), most have \(most.key). If they are no scans of this kind, leave them out with "
-        + "--exclude."
-    }
-  }
-
-  /// The number of channels that most scans have; `nil` if no header can be read.
-  ///
-  /// - Throws: `NormaError` if as many scans have another number, and their pixels do not tell which ones are masks.
-  func commonChannels(limits: TIFFLimits) throws(NormaError) -> Int? {
-    let kinds = kinds(limits: limits)
-    let groups = Dictionary(grouping: kinds.keys) { kinds[$0]!.channels }.mapValues { $0.sorted() }
-    let most = groups.values.map(\.count).max()
-    let candidates = groups.filter { $0.value.count == most }
-    guard candidates.count > 1 else { return candidates.keys.first }
-    let scans = candidates.filter { !StudyLayout(path: path).looksLikeMasks($0.value) }
-    if scans.count == 1 { return scans.keys.first }
-    let found = candidates.sorted { $0.key < $1.key }.map { channels, files in
-      "\(files.count) with \(channels) channel\(channels == 1 ? "" : "s"), such as \(files[0])"
-    }
-    throw NormaError(
-      subject: path, found: "it holds scans of several kinds, as many of each: \(found.joined(separator: "; "))",
-      remedy: "Leave one kind out with --exclude")
-  }
-
-  /// A sentence for a training on folders of healthy scans and of others together; `nil` if there is no such mixture.
-  package var mixture: String? {
-    let folders = Set(cases.compactMap { FilePath.parts(of: $0.files[0]).dropLast().first }).sorted()
-    let healthy = folders.filter { ["healthy", "normal", "normals", "control", "controls"].contains($0.lowercased()) }
-    let others = folders.filter { !healthy.contains($0) }
-    guard !healthy.isEmpty, !others.isEmpty else { return nil }
-    return "\(path): all of its folders are learned from as healthy, \(others.joined(separator: ", ")) beside "
-      + "\(healthy.joined(separator: ", ")). Give \(path)/\(healthy[0]) as the study, or leave the others out with "
-      + "\(others.map { "--exclude '\($0)'" }.joined(separator: " "))."
   }
 }

@@ -1,4 +1,4 @@
-import Reporting
+import Files
 
 /// Names of cases in a message.
 enum NameList {
