@@ -103,11 +103,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "WorkflowTests",
-<<<<<<< HEAD
       dependencies: ["Anomaly", "Files", "Imaging", "Numerics", "Reporting", "Workflows"], swiftSettings: strict),
-=======
-      dependencies: ["Anomaly", "Imaging", "Numerics", "Reporting", "Workflows"], swiftSettings: strict),
->>>>>>> 3573509d982a55d8b6d3213e155261678255ca8e
     .testTarget(
       name: "CommandTests",
       dependencies: [

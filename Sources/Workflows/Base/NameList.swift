@@ -1,4 +1,5 @@
 import Files
+import Reporting
 
 /// Names of cases in a message.
 enum NameList {
