@@ -30,7 +30,6 @@ package enum PageText {
     return "\(s) s"
   }
 
-
   /// An area in mm², in µm² if it is below 0.01 mm², or in pixels if the pixel size is unknown.
   static func area(pixels: Int, squareMillimeters: Double?) -> String {
     guard let area = squareMillimeters else { return "\(pixels) px" }

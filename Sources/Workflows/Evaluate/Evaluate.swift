@@ -212,7 +212,9 @@ package struct Evaluate {
   }
 
   /// The maps of the baselines, and of the model's scores where they are asked for, by path and page of the scan.
-  private func otherMaps(of item: Study.Case?, in study: Study) throws -> [String: [(method: Method, map: ScoredHeatmap)]] {
+  private func otherMaps(
+    of item: Study.Case?, in study: Study
+  ) throws -> [String: [(method: Method, map: ScoredHeatmap)]] {
     guard let item else { return [:] }
     let sources = study.scans(of: item, reading: model.preparation.reading(limits: settings.limits))
       .filter { $0.image != nil }
