@@ -23,7 +23,8 @@ package enum MultipleTesting {
   /// reported, is at most `q`. For families of one hypothesis these are Benjamini and Hochberg's own q-values.
   ///
   /// The families must be independent of each other given the calibration, as cases are and scans of one case are not.
-  /// Conformal p-values share their calibration and are positively dependent; the procedure holds under this dependence.
+  /// Conformal p-values share their calibration and are positively dependent; the procedure holds under this
+  /// dependence.
   ///
   /// Sources: Benjamini & Hochberg 1995; Benjamini & Bogomolov 2014, doi:10.1111/rssb.12028, theorem 1; Bates et al.
   /// 2023, arXiv:2104.08279, theorem 2.

@@ -3,8 +3,8 @@ import Compute
 import Imaging
 import Testing
 
-/// Results of an older norma count as current while the algorithm number is the same, so that the number has to be raised
-/// when scores change.
+/// Results of an older norma count as current while the algorithm number is the same, so that the number has to be
+/// raised when scores change.
 struct AlgorithmTests {
   /// Case scores by every score of a model, in the order of their names, by the algorithm number that gave them. A
   /// change of scores takes a new number in `Scorer.algorithm` and a new line here.

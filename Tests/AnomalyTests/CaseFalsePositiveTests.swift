@@ -58,8 +58,8 @@ struct CaseFalsePositiveTests {
   static let trials = 1500
   static let rate = 0.05
 
-  /// For each number of scans, how many of the healthy cases `isPositive` names. Each trial calibrates anew, so that the
-  /// trials are independent.
+  /// For each number of scans, how many of the healthy cases `isPositive` names. Each trial calibrates anew, so that
+  /// the trials are independent.
   private static func positives(
     _ counts: [Int], _ correlation: Double, _ spread: HealthyCases.Spread = .normal,
     isPositive: @Sendable (Calibration, [Double]) -> Bool

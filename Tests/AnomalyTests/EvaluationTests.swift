@@ -179,7 +179,8 @@ struct EvaluationTests {
     #expect(figures.pixelAUROC?.value == 1)
   }
 
-  /// The figures of all pixels in one ranking, whatever the ties, for few lesion pixels and for more than there are bins.
+  /// The figures of all pixels in one ranking, whatever the ties, for few lesion pixels and for more than there are
+  /// bins.
   @Test(arguments: [(20, 1 << 20), (20, 8), (4000, 1 << 20), (4000, 64)])
   func `figures are those of a ranking of all pixels`(lesionPixels: Int, levels: Int) throws {
     var random = RandomGenerator(seed: UInt64(lesionPixels + levels))

@@ -61,8 +61,8 @@ struct EvidenceRuleTests {
     }
   }
 
-  /// Residuals are drawn from the very Gaussian that `shared` is the precision of; half of them are shifted by 1.5 along
-  /// the weights `w`. In theory the filter's contrast is 1.5 sqrt(w' P w) = 1.458 and its area under the receiver
+  /// Residuals are drawn from the very Gaussian that `shared` is the precision of; half of them are shifted by 1.5
+  /// along the weights `w`. In theory the filter's contrast is 1.5 sqrt(w' P w) = 1.458 and its area under the receiver
   /// operating characteristic that of the normal distribution below 1.458 / sqrt(2), 0.849; no detector has more.
   /// Tolerance: the standard error of an area at this count is below 0.005.
   @Test func `the matched filter finds a shift in the told direction better than the distance does`() throws {

@@ -23,10 +23,11 @@ func binomialInterval(_ n: Int, _ rate: Double) -> ClosedRange<Int> {
   return low...high
 }
 
-/// Deals a pool out again and again, into healthy ones to calibrate on and one to test; counts how often that is flagged.
+/// Deals a pool out again and again, into healthy ones to calibrate on and one to test; counts how often that is
+/// flagged.
 ///
-/// However the pool is spread, the one tested is equally likely to be any of those dealt out: flags are independent with
-/// a rate of `floor(rate (n + 1)) / (n + 1)` where there are no ties.
+/// However the pool is spread, the one tested is equally likely to be any of those dealt out: flags are independent
+/// with a rate of `floor(rate (n + 1)) / (n + 1)` where there are no ties.
 private func countFlags<Element>(
   of pool: [Element], splits: Int, healthy n: Int, seed: UInt64,
   isFlagged: (Element, ArraySlice<Element>) throws -> Bool

@@ -49,8 +49,8 @@ struct LesionPlanterTests {
     }
   }
 
-  /// Three patches in four get a lesion; in every fourth or so of them no speck of a cloud rises to half strength, which
-  /// leaves 0.58 with a standard error of 0.011 over 2000.
+  /// Three patches in four get a lesion; in every fourth or so of them no speck of a cloud rises to half strength,
+  /// which leaves 0.58 with a standard error of 0.011 over 2000.
   @Test func `most patches get a lesion, some stay healthy`() {
     let share = Double((0..<2000).count { plant(EvidenceRule(), seed: UInt64($0)).lesion.contains(1) }) / 2000
     #expect(share > 0.53 && share < 0.62, "\(share)")

@@ -39,7 +39,8 @@ struct ModelKnowledgeTests {
   }
 
   @Test func `differences between the means of scans count for nothing`() {
-    // Each scan is reconstructed as its own mean: between the scans that explains nearly everything, within them nothing.
+    // Each scan is reconstructed as its own mean: between the scans that explains nearly everything, within them
+    // nothing.
     let found = explained([([0, 0, 2, 2], [1, 1, 1, 1]), ([100, 100, 102, 102], [101, 101, 101, 101])])
     #expect(found.overall == 0)
   }

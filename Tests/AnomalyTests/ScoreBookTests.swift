@@ -28,8 +28,8 @@ struct ScoreBookTests {
     #expect(model.book.planted[.ensemble]! > best - 1e-3)
   }
 
-  /// Twelve healthy pixels in a thousand lie beyond a `z` of 2.26, whatever the score. The scans are healthy and were not
-  /// seen, and only two calibrate: ten times as many are borne, which a score without calibration goes far beyond.
+  /// Twelve healthy pixels in a thousand lie beyond a `z` of 2.26, whatever the score. The scans are healthy and were
+  /// not seen, and only two calibrate: ten times as many are borne, which a score without calibration goes far beyond.
   @Test(arguments: Self.scores)
   func `few pixels of healthy scans are far out by any score`(score: Score) throws {
     let scorer = try Scorer(model, path: "", score: score, engine: Engine())
@@ -44,7 +44,8 @@ struct ScoreBookTests {
     #expect(Double(far) < 0.12 * Double(all), "\(score.rawValue): \(far) of \(all)")
   }
 
-  /// What a score was smoothed by when it was calibrated stands in the file; a later norma may smooth new models otherwise.
+  /// What a score was smoothed by when it was calibrated stands in the file; a later norma may smooth new models
+  /// otherwise.
   @Test func `a score is smoothed as it was calibrated`() throws {
     func heat(smoothing: Float?) throws -> Heatmap {
       var changed = model

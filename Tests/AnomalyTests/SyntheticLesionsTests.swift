@@ -21,8 +21,8 @@ struct NoiseFieldTests {
     #expect(abs(means) < 0.05)
   }
 
-  /// Mean square of the step to the next pixel: of the spline's blobs `edge / cells` pixels wide it falls with the square
-  /// of their width, so halving the cells should about quarter it.
+  /// Mean square of the step to the next pixel: of the spline's blobs `edge / cells` pixels wide it falls with the
+  /// square of their width, so halving the cells should about quarter it.
   @Test func `fewer cells make larger blobs`() {
     func roughness(_ cells: Int) -> Float {
       var random = RandomGenerator(seed: 2)
@@ -173,8 +173,8 @@ struct SyntheticLesionsTests {
     #expect(largestBlob(16...24) > 3 * largestBlob(1...2))
   }
 
-  /// The field has deviation 1 over the whole patch; over the 60 % of it that is tissue, and over 300 patches of at least
-  /// 16 independent blobs and 3 channels, the estimate is within a few percent.
+  /// The field has deviation 1 over the whole patch; over the 60 % of it that is tissue, and over 300 patches of at
+  /// least 16 independent blobs and 3 channels, the estimate is within a few percent.
   @Test(arguments: [0.05, 0.25] as [Float])
   func `coarse noise has the deviation asked for and stays in tissue`(deviation: Float) {
     let generator = SyntheticLesions(edge: Self.edge, channels: 3, range: 0...1.5)

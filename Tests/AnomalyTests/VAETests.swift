@@ -53,8 +53,8 @@ private struct Setting: CustomTestStringConvertible, Sendable {
 }
 
 /// The loss is checked through sampling, divergence, likelihood and spread together: the noise is the same in every
-/// evaluation, since each starts from the same generator. The spread of a channel is held fixed, as the gradient takes it
-/// to be.
+/// evaluation, since each starts from the same generator. The spread of a channel is held fixed, as the gradient takes
+/// it to be.
 @Test(arguments: Setting.all)
 private func `the loss's gradient by every parameter and by the input agrees with finite differences`(
   setting: Setting

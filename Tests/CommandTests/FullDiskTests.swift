@@ -26,7 +26,8 @@ struct FullDiskTests {
     #expect(isNamed && lines.first?.contains(/[Ss]pace/) == true, "\(lines)", sourceLocation: place)
   }
 
-  /// From nothing to what is enough for most of the cases, each time another sum of the sizes that files are rounded to.
+  /// From nothing to what is enough for most of the cases, each time another sum of the sizes that files are rounded
+  /// to.
   @Test func `a batch that fills the disk says so, and goes on where it stopped once there is space`() throws {
     var random = RandomGenerator(seed: 3)
     let rounds = ProcessInfo.processInfo.environment["NORMA_FILLS"].flatMap { Int($0) } ?? 8

@@ -3,8 +3,8 @@ import Foundation
 import Numerics
 import Testing
 
-/// Programs that are killed at random moments and started again until they end by themselves; what is left has to be, bit
-/// for bit, what one run makes that nobody kills.
+/// Programs that are killed at random moments and started again until they end by themselves; what is left has to be,
+/// bit for bit, what one run makes that nobody kills.
 ///
 /// `NORMA_KILLS=50 swift test -c release --filter KillTests` kills each of them as often; by default a few times.
 @Suite struct KillTests {
@@ -17,7 +17,8 @@ import Testing
     kills = ProcessInfo.processInfo.environment["NORMA_KILLS"].flatMap { Int($0) }
   }
 
-  /// Starts a command again and again; kills it after a random time, of up to `longest` seconds, as often as is asked for.
+  /// Starts a command again and again; kills it after a random time, of up to `longest` seconds, as often as is asked
+  /// for.
   ///
   /// - Parameters:
   ///   - ended: called where the command ended before it was killed: looks at what came out and clears it away.

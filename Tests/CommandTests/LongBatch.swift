@@ -1,6 +1,7 @@
 import Foundation
 
-/// A study that takes long enough to be stopped in its middle, with a model and the report of a run that was left alone.
+/// A study that takes long enough to be stopped in its middle, with a model and the report of a run that was left
+/// alone.
 final class LongBatch: Sendable {
   static let shared = Result { try LongBatch() }
 

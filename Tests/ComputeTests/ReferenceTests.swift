@@ -97,7 +97,8 @@ func `a convolution of a doubled map agrees with doubling first, forwards and ba
   }
 }
 
-// F.silu(F.layer_norm(s(16).view(2, 8), (8,), 1 + 0.1 * s(8), 0.2 * s(8, 0.5), 1e-5)), loss (y * s(16, 0.3).view(2, 8)).sum()
+// F.silu(F.layer_norm(s(16).view(2, 8), (8,), 1 + 0.1 * s(8), 0.2 * s(8, 0.5), 1e-5)), loss (y * s(16, 0.3).view(2,
+// 8)).sum()
 @Test func `normalization and activation agree with reference values, forwards and backwards`() throws {
   let engine = try Engine()
   let layer = NormalizedActivation("n", channels: 8, engine: engine)

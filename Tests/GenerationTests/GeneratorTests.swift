@@ -165,7 +165,8 @@ struct FidelityTests {
   }
 
   @Test func `the Fréchet distance of a shift is its square`() throws {
-    // The deviations of the real patches are the unit, so that a shift by one of all means counts once for each feature.
+    // The deviations of the real patches are the unit, so that a shift by one of all means counts once for each
+    // feature.
     let real = try patches(100..<160)
     let moved = real.map { image in
       var image = image

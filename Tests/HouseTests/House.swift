@@ -1,7 +1,7 @@
 /// The house: which module stands on which floor, and which folder of a module above which.
 ///
-/// This is the page to edit when a folder is added, moved or taken away. Everything here is checked against the disk, so
-/// that an entry that names nothing fails too.
+/// This is the page to edit when a folder is added, moved or taken away. Everything here is checked against the disk,
+/// so that an entry that names nothing fails too.
 struct House {
   struct Module {
     let name: String

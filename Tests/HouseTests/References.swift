@@ -27,8 +27,8 @@ struct Arrow: Hashable {
 /// Finds, among the files of one module, whose names a file uses.
 ///
 /// A name is looked up as the compiler does it: in the type around it and those around that one, then in the module. Of
-/// `x.name` the type of `x` is unknown here: it counts where exactly one file declares a `name`, in an extension of a type of
-/// another file, and nothing in the modules below is called so.
+/// `x.name` the type of `x` is unknown here: it counts where exactly one file declares a `name`, in an extension of a
+/// type of another file, and nothing in the modules below is called so.
 struct References {
   private let files: [SourceFile]
   private var types: [String: [Int]] = [:]

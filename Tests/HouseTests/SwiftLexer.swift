@@ -10,8 +10,9 @@ enum Token: Equatable {
 
 /// Cuts Swift source into tokens and leaves comments and white space out.
 ///
-/// It knows what can hide code or look like it: comments inside comments, strings of one line, of many and raw ones, and
-/// interpolations. Regular expressions between slashes it takes for operators, which does no harm unless one holds a quote.
+/// It knows what can hide code or look like it: comments inside comments, strings of one line, of many and raw ones,
+/// and interpolations. Regular expressions between slashes it takes for operators, which does no harm unless one holds
+/// a quote.
 struct SwiftLexer {
   private let bytes: [UInt8]
   private var position = 0

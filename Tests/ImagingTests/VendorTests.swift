@@ -8,7 +8,8 @@ struct VendorTests {
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// A page that bears a vendor's mark, by the tag that bears it: 270 is the description, 271 the make, 305 the software.
+  /// A page that bears a vendor's mark, by the tag that bears it: 270 is the description, 271 the make, 305 the
+  /// software.
   private static func page(_ marks: [UInt16: String], tags: [UInt16: [Int]] = [:]) -> TIFFBytes.Page {
     let texts = marks.mapValues { Array($0.utf8).map(Int.init) + [0] }
     return TIFFBytes.Page(width: 3, height: 2, [0, 1, 2, 3, 4, 5], tags: tags.merging(texts) { $1 })

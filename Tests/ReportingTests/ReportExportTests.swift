@@ -84,8 +84,8 @@ struct ReportExportTests {
     #expect(annotations.map { $0["peak_x"] as? Int } == [3 * downsample, 0])
     #expect(annotations.map { $0["peak_y"] as? Int } == [downsample, 0])
     guard downsample == 1 else { return }
-    // In an older index the value is looked for, which here is everywhere the same: the first place in a box that the box
-    // of its group allows.
+    // In an older index the value is looked for, which here is everywhere the same: the first place in a box that the
+    // box of its group allows.
     try study.forgetPeaks()
     #expect(try study.export(.coco).tally == ExportTally(files: 1, regions: 2))
     let again = try #require(try study.object("regions.coco.json")["annotations"] as? [[String: Any]])

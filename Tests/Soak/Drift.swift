@@ -2,11 +2,11 @@ import Foundation
 
 /// How a quantity grows with the work that was done, and how sure that is.
 ///
-/// A resident size moves in steps and stays where it stepped to, so that neighbouring samples say almost the same and an
-/// ordinary regression would be far too sure. Hence means over blocks of the work, far longer than a step lasts, one line
-/// through those, and its variance enlarged by what correlation is left between neighbouring blocks (as for a first-order
-/// autoregression: Zięba 2010, "Effective number of observations", Metrology and Measurement Systems 17). Newey and West's
-/// estimator would need a choice of lag instead, and is too sure with few lags.
+/// A resident size moves in steps and stays where it stepped to, so that neighbouring samples say almost the same and
+/// an ordinary regression would be far too sure. Hence means over blocks of the work, far longer than a step lasts, one
+/// line through those, and its variance enlarged by what correlation is left between neighbouring blocks (as for a
+/// first-order autoregression: Zięba 2010, "Effective number of observations", Metrology and Measurement Systems 17).
+/// Newey and West's estimator would need a choice of lag instead, and is too sure with few lags.
 struct Drift {
   /// Of a unit of work.
   let slope: Double

@@ -5,8 +5,8 @@ import Foundation
 import Imaging
 import Numerics
 
-/// Phantoms at half their size: healthy cases to learn from, and as many scans to analyze as are asked for, some of them
-/// bad.
+/// Phantoms at half their size: healthy cases to learn from, and as many scans to analyze as are asked for, some of
+/// them bad.
 struct SmallStudy {
   let folder: String
   private let pool: [Image]

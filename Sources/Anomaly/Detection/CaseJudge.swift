@@ -1,5 +1,5 @@
-/// Judges a case by the findings in its scans: score, p-value, flag, p-values of its regions, and whether the case looks
-/// like the training cases.
+/// Judges a case by the findings in its scans: score, p-value, flag, p-values of its regions, and whether the case
+/// looks like the training cases.
 package struct CaseJudge: Sendable {
   private let calibration: Calibration
   private let rate: Double

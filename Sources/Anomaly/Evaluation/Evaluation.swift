@@ -93,8 +93,8 @@ package struct Evaluation: Sendable {
     }
   }
 
-  /// Pixels by their place among the lesion pixels' heat, from the highest down: place `2 i` is above heat `i` and below
-  /// heat `i - 1`, place `2 i + 1` is at heat `i`, and the last place is below all.
+  /// Pixels by their place among the lesion pixels' heat, from the highest down: place `2 i` is above heat `i` and
+  /// below heat `i - 1`, place `2 i + 1` is at heat `i`, and the last place is below all.
   private struct Places: Sendable {
     /// Number of lesion pixels and of healthy ones at each place.
     var lesion: [Int]

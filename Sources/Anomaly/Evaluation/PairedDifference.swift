@@ -1,5 +1,5 @@
-/// How much larger a figure is for one method than for another on the same cases, with the interval that holds the middle
-/// 95 % of its bootstrap distribution.
+/// How much larger a figure is for one method than for another on the same cases, with the interval that holds the
+/// middle 95 % of its bootstrap distribution.
 ///
 /// Both methods are resampled by the same draws of cases: what makes a draw hard is the same for both and cancels. An
 /// interval that holds 0 says that the cases do not tell the two apart. Source: Efron & Tibshirani 1993, "An

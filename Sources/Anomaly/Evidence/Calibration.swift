@@ -47,12 +47,12 @@ package struct Calibration: Codable, Sendable, Equatable {
     return Double(1 + healthy.count - low) / Double(healthy.count + 1)
   }
 
-  /// Hierarchical conformal p-value of one scan: the mean share of healthy scans of a case that score as high, with this
-  /// scan counted as a case of its own.
+  /// Hierarchical conformal p-value of one scan: the mean share of healthy scans of a case that score as high, with
+  /// this scan counted as a case of its own.
   ///
-  /// Scans of one case are alike, so they do not count as that many. If the scan's case is exchangeable with the held-out
-  /// cases, and the scan with the others of its case, the p-value is at most `alpha` with probability at most `alpha`.
-  /// Source: Lee, Barber & Willett 2023, arXiv:2306.06342.
+  /// Scans of one case are alike, so they do not count as that many. If the scan's case is exchangeable with the
+  /// held-out cases, and the scan with the others of its case, the p-value is at most `alpha` with probability at most
+  /// `alpha`. Source: Lee, Barber & Willett 2023, arXiv:2306.06342.
   package func scanPValue(_ score: Double) -> Double {
     let known = scanScores.filter { !$0.isEmpty }
     let shares = known.map { scores in Double(scores.count { $0 >= score }) / Double(scores.count) }

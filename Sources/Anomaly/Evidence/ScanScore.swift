@@ -1,7 +1,7 @@
 import Imaging
 
-/// The score of a scan: the mean of the highest 0.3 % of the heats of its tissue. It does not depend on one noisy pixel,
-/// nor on how much background surrounds the tissue.
+/// The score of a scan: the mean of the highest 0.3 % of the heats of its tissue. It does not depend on one noisy
+/// pixel, nor on how much background surrounds the tissue.
 ///
 /// Heats are counted in bins of width 0.01, so that a scan may come in parts of any size and order. Only the last bin
 /// that is needed may be taken in part, and the mean of the bin stands for its part: a score differs by less than 0.01
@@ -26,7 +26,8 @@ package struct ScanScore: Sendable {
 
   /// Adds a part of the scan.
   ///
-  /// - Parameter depth: distance of the part's pixels to the tissue's edge; 0 outside tissue and where there is no data.
+  /// - Parameter depth: distance of the part's pixels to the tissue's edge; 0 outside tissue and where there is no
+  ///   data.
   package mutating func add(_ heat: Heatmap, depth: Plane<Float>) {
     precondition(heat.values.count == depth.values.count, "\(heat.values.count) heats, \(depth.values.count) depths")
     let range = Float(Self.bins.lowerBound)...Float(Self.bins.upperBound)

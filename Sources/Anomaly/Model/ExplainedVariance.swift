@@ -1,9 +1,9 @@
 /// How much of the variation of tissue reconstructions reproduce: R², the coefficient of determination.
 ///
-/// `R² = 1 - sum((x - r)²) / sum((x - m)²)`, where `x` is the intensity of a pixel of tissue, `r` its reconstruction and
-/// `m` the mean of the tissue of its own patch in the same channel. Both sums run over the tissue of the patches of all
-/// scans, for one channel or for all. R² is 1 for a perfect reconstruction and 0 for a uniform one of the right mean; it
-/// is negative where a uniform one would be better.
+/// `R² = 1 - sum((x - r)²) / sum((x - m)²)`, where `x` is the intensity of a pixel of tissue, `r` its reconstruction
+/// and `m` the mean of the tissue of its own patch in the same channel. Both sums run over the tissue of the patches of
+/// all scans, for one channel or for all. R² is 1 for a perfect reconstruction and 0 for a uniform one of the right
+/// mean; it is negative where a uniform one would be better.
 ///
 /// The mean is the patch's own because where every scan is normalized by itself, differences between the means of scans
 /// say nothing. The sums are pooled before they are divided, so that a nearly uniform patch, whose own ratio would have

@@ -8,7 +8,8 @@ package enum ReportMarker {
   package static let style = "assets/style.css"
   package static let shards = "shards"
 
-  /// Whether a folder holds a report: its folder of cases, and beside it an index, one of shards, or the style of pages.
+  /// Whether a folder holds a report: its folder of cases, and beside it an index, one of shards, or the style of
+  /// pages.
   package static func isReport(_ folder: String) -> Bool {
     func isThere(_ relative: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(relative)") }
     guard isThere(cases) else { return false }

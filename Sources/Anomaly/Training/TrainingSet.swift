@@ -281,8 +281,8 @@ package struct TrainingSet: Sendable {
 }
 
 extension PreparedImage {
-  /// Why nothing can be learned from the scan, in a few words; `nil` where something can. A scan that is scored may show
-  /// too little tissue to learn from.
+  /// Why nothing can be learned from the scan, in a few words; `nil` where something can. A scan that is scored may
+  /// show too little tissue to learn from.
   fileprivate var nothingToLearn: String? {
     switch nothingToScore {
     case nil, .littleTissue:

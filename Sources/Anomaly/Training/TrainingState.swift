@@ -86,7 +86,8 @@ extension TrainingState {
 
   /// The warnings about the course of training, for the model's record.
   ///
-  /// - Parameter kept: what was measured of the weights that are kept; `ModelKnowledge` warns where these have collapsed.
+  /// - Parameter kept: what was measured of the weights that are kept; `ModelKnowledge` warns where these have
+  ///   collapsed.
   func finalWarnings(kept: HeldOutCheck.Result) -> [String] {
     let isKnown = Collapse.warning(divergences: kept.divergences, activity: kept.activity ?? []) != nil
     return warnings + (isKnown ? [] : [collapse].compactMap { $0 })

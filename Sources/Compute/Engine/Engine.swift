@@ -50,7 +50,8 @@ package final class Engine {
     return scratch
   }
 
-  /// Version of the oneDNN library in use and the instruction set it chose, for provenance: `oneDNN 2.6.3, avx512_core`.
+  /// Version of the oneDNN library in use and the instruction set it chose, for provenance: `oneDNN 2.6.3,
+  /// avx512_core`.
   package static var description: String {
     let version = dnnl_version().pointee
     let names: [(dnnl_cpu_isa_t, String)] = [

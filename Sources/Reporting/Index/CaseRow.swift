@@ -7,8 +7,8 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   package var id: Int64
   package var runID: Int64
   package var name: String
-  /// `done` if a scan of the case was scored. Otherwise the case was not examined: `failed` if a scan failed, `empty` if
-  /// there is nothing to score in any scan.
+  /// `done` if a scan of the case was scored. Otherwise the case was not examined: `failed` if a scan failed, `empty`
+  /// if there is nothing to score in any scan.
   package var status: Status
   package var score: Double?
   package var pValue: Double?
@@ -64,7 +64,7 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
 
 /// The word in the index for the state of a run, case or scan.
 package enum Status: String, Sendable, Codable {
-  /// Only runs can be `running` or `stopped`: the user or a cluster ended them before they were complete. Only cases and
-  /// scans can be `empty`: there is nothing to score in them.
+  /// Only runs can be `running` or `stopped`: the user or a cluster ended them before they were complete. Only cases
+  /// and scans can be `empty`: there is nothing to score in them.
   case running, done, failed, stopped, empty
 }

@@ -8,11 +8,11 @@ extension CaseIndex {
   /// Computes the q-values of the regions of all scans in the index, and calls `beforeCommit` for each case whose
   /// q-values have changed.
   ///
-  /// The q-values are computed over all cases of the report: a reader goes through the whole report, so cases with false
-  /// regions should be few in the whole report. A case is one family, since its scans are alike and the p-values are
-  /// adjusted for all of them. They are computed at the end of a run from the p-values in the index, which also holds
-  /// cases reused from earlier runs, so the number of runs makes no difference. Every scored case of the study counts,
-  /// with or without regions; cases that left the study keep the q-values they had.
+  /// The q-values are computed over all cases of the report: a reader goes through the whole report, so cases with
+  /// false regions should be few in the whole report. A case is one family, since its scans are alike and the p-values
+  /// are adjusted for all of them. They are computed at the end of a run from the p-values in the index, which also
+  /// holds cases reused from earlier runs, so the number of runs makes no difference. Every scored case of the study
+  /// counts, with or without regions; cases that left the study keep the q-values they had.
   ///
   /// - Parameter beforeCommit: writes the pages that show the q-values of a case. If it throws, no q-value changes. It
   ///   is called on all threads.

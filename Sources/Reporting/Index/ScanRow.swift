@@ -21,12 +21,14 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   package var pValue: Double?
   /// Path of the heatmap, relative to the report folder; `nil` if the scan was not scored.
   package var heatmapPath: String?
-  /// SHA-256 of the heatmap file, hexadecimal; `nil` if the scan was not scored or an older version of norma recorded it.
+  /// SHA-256 of the heatmap file, hexadecimal; `nil` if the scan was not scored or an older version of norma recorded
+  /// it.
   package var heatmapSHA256: String?
-  /// Share of the file's strips or tiles that were missing or broken, in 0...1; `nil` if the scan was not scored or an older
-  /// version of norma recorded it.
+  /// Share of the file's strips or tiles that were missing or broken, in 0...1; `nil` if the scan was not scored or an
+  /// older version of norma recorded it.
   package var missingShare: Double?
-  /// Width of a heatmap pixel in pixels of the scan; `nil` if the scan was not scored or an older version of norma recorded it.
+  /// Width of a heatmap pixel in pixels of the scan; `nil` if the scan was not scored or an older version of norma
+  /// recorded it.
   package var downsample: Double?
   /// Height of a heatmap pixel in pixels of the scan; `nil` if `downsample` is `nil`, or if an older version of norma
   /// recorded only the width.

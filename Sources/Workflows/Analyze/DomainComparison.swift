@@ -9,7 +9,8 @@ struct DomainComparison {
     var summary: String
     /// Warning at the top of the study's page; `nil` where the study looks like the training study.
     var warning: String?
-    /// Which cases look unusual in a study that as a whole does not, or of which nothing can be said; `nil` where there are none.
+    /// Which cases look unusual in a study that as a whole does not, or of which nothing can be said; `nil` where there
+    /// are none.
     var strangeCases: String?
   }
 

@@ -104,8 +104,8 @@ package struct TrainSettings: Sendable {
 }
 
 extension TrainingBudget {
-  /// The budgets of the network and of the learned score; `nil` for a model without one. Of two steps or more, each gets
-  /// one at least.
+  /// The budgets of the network and of the learned score; `nil` for a model without one. Of two steps or more, each
+  /// gets one at least.
   fileprivate func divided(scoreShare share: Double) -> (network: TrainingBudget, score: TrainingBudget?) {
     guard share > 0 else { return (self, nil) }
     switch self {
