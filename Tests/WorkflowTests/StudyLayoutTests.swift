@@ -131,8 +131,8 @@ struct StudyLayoutTests {
     try batch.study("s", cases: 2)
     try batch.write(TinyBatch.mask(), as: "s/P1/truth.tif")
     let outcome = try batch.analyze("s").outcome
-    #expect(outcome.failedScans == 1)
-    let reason = try #require(try batch.index().failedScans().first?.scan.error)
+    #expect(outcome.counts?.failedScans == 1)
+    let reason = try #require(try batch.index().scans(.failed, limit: 1).first?.scan.error)
     #expect(reason.contains("truth.tif: its pixels have two values, as those of a mask"), "\(reason)")
     let taken = try Study(path: batch.path + "/s", taking: StudySelection(included: ["truth.tif"]))
     #expect(taken.scans(of: taken.cases[0]).allSatisfy { $0.image != nil })
