@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A study of rings, learned from for a few steps and for many.
+/// A study of rings, learned from for a few steps.
 private final class Learners: Sendable {
   let folder: TemporaryFolder
   static let shared = Result { try Learners() }
@@ -23,7 +23,8 @@ private final class Learners: Sendable {
   }
 }
 
-/// A model that knows nothing says so wherever it is used.
+/// A model that knows nothing says so wherever it is used. A small model that has learned is in `ModelKnowledgeTests`,
+/// the demo's in `.ci/run`.
 @Suite(.serialized) struct KnowledgeTests {
   private let learners: Learners
   private static let few = "The network was trained for only 5 steps; it needs 300 or more."
@@ -82,20 +83,6 @@ private final class Learners: Sendable {
     let merge = try learners.run("merge", "merged")
     #expect(merge.status == 0 && merge.errors.contains("warning: \(Self.few)"), "\(merge.errors)")
     try check(pagesOf: "merged")
-  }
-
-  @Test func `nothing warns of a model that has learned`() throws {
-    let train = try learners.train("many", steps: 1600)
-    #expect(train.status == 0, "\(train.errors)")
-    #expect(!train.errors.contains("it needs"), "\(train.errors)")
-    // Few cases are held out, which is no lack of knowledge.
-    let warnings = train.output.split(separator: "\n").filter { $0.hasPrefix("warning ") }
-    #expect(warnings.allSatisfy { $0.contains("Calibrated on 6 held-out cases") }, "\(train.output)")
-    let analyze = try learners.run("analyze", "patients", "--model", "many", "--output", "learned")
-    #expect(analyze.status == 0 && !analyze.output.contains("has not learned enough"))
-    #expect(!analyze.errors.contains("warning: many:"), "\(analyze.errors)")
-    for page in Self.pages { #expect(try !learners.text("learned/\(page)").contains("has not learned enough")) }
-    #expect(try !learners.run("model", "many").output.contains("not learned"))
   }
 
   @Test func `a time in which not one step can be made is refused with a sentence`() throws {

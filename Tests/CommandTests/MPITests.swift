@@ -108,7 +108,7 @@ struct MPITests {
     #expect(
       few.errors.components(
         separatedBy: "norma was started as 2 processes, which share batches of 1 patch (--batch-size), and of 16 for "
-          + "the score; start 1 processes or fewer."
+          + "the score; start 1 process or fewer."
       ).count == 2, "\(few.errors)")
   }
 

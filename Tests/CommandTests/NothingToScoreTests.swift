@@ -88,7 +88,7 @@ extension TemporaryFolder {
   let verified = try batch.run("verify", "report")
   #expect(verified.status == 0, "\(verified.output)")
   #expect(
-    verified.errors.contains("note: report: 5 of its 7 cases were not examined: no scan of them could be scored."))
+    verified.errors.contains("note: report: no scan could be scored in 5 of 7 cases: not examined."))
 }
 
 @Test func `blank scans count in no figure and no export`() throws {
@@ -108,7 +108,7 @@ extension TemporaryFolder {
   }
   let status = try batch.run("status", "parts", "--json")
   let lines = try #require(try JSONSerialization.jsonObject(with: Data(status.output.utf8)) as? [[String: Any]])
-  #expect(lines.reduce(0) { $0 + ($1["emptyScans"] as? Int ?? 0) } == 6)
+  #expect(lines.reduce(0) { $0 + ($1["empty_scans"] as? Int ?? 0) } == 6)
   let merged = try batch.run("merge", "parts")
   #expect(merged.output.contains("cases    7, 5 not examined; "))
 }

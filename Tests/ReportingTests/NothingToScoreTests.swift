@@ -56,7 +56,7 @@ struct NothingToScoreTests {
     #expect(try ReportCheck(of: report.folder.path).faults == [])
     #expect(
       try ReportCheck(of: report.folder.path).notes == [
-        "\(report.folder.path): 2 of its 4 cases were not examined: no scan of them could be scored."
+        "\(report.folder.path): no scan could be scored in 2 of 4 cases: not examined."
       ])
   }
 

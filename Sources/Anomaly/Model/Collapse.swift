@@ -34,7 +34,7 @@ package enum Collapse {
   }
 
   static func sentence(active: Int, of channels: Int) -> String {
-    "The latents have collapsed: \(active) of \(channels) channels are active (a posterior mean that varies from patch "
+    "The latents have collapsed: \(active) of \(Count.of(channels, "channel is", "channels are")) active (a posterior mean that varies from patch "
       + "to patch by more than \(leastActivity), and more than \(leastNats) nats a patch). Reconstructions will look "
       + "alike; train longer or lower --beta."
   }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What a model has learned, as measured on held-out healthy scans, and the warnings that follow from it.
@@ -85,12 +86,12 @@ package struct ModelKnowledge: Codable, Sendable, Equatable {
     func text(_ share: Double?) -> String { share.map { String(format: "%.2f", $0) } ?? "not defined" }
     let channels = explained.channels.count > 1 ? " (\(explained.channels.map(text).joined(separator: ", ")))" : ""
     let lines: [String?] = [
-      "\(steps.taken) steps, \(steps.needed) needed",
-      scoreSteps.map { "the score \($0.taken) steps, \($0.needed) needed" },
+      "\(Count.of(steps.taken, "step")), \(steps.needed) needed",
+      scoreSteps.map { "the score \(Count.of($0.taken, "step")), \($0.needed) needed" },
       "R² on held-out tissue \(text(explained.overall))\(channels)",
       spreadAtBound.map { "spread at its bound \($0.map(text).joined(separator: ", "))" },
       String(format: "planted lesions %.3f, intensity alone %.3f", planted.ensemble, planted.intensity),
-      "\(activeLatents.map { "\($0)" } ?? "an unknown number") of \(latents) latent channels active",
+      "\(activeLatents.map { "\($0)" } ?? "an unknown number") of \(Count.of(latents, "latent channel")) active",
     ]
     return lines.compactMap { $0 }.joined(separator: "; ")
   }
@@ -111,10 +112,10 @@ package struct ModelKnowledge: Codable, Sendable, Equatable {
     package var description: String {
       switch self {
       case .fewSteps(let steps):
-        "The network was trained for only \(steps.taken) steps; it needs \(steps.needed) or more. Its expected pictures "
+        "The network was trained for only \(Count.of(steps.taken, "step")); it needs \(steps.needed) or more. Its expected pictures "
           + "and heatmaps mean nothing; train longer (--minutes, --epochs or --steps)."
       case .fewScoreSteps(let steps):
-        "The learned score was trained for only \(steps.taken) steps; it needs \(steps.needed) or more. Train longer, or "
+        "The learned score was trained for only \(Count.of(steps.taken, "step")); it needs \(steps.needed) or more. Train longer, or "
           + "give it a larger --score-share."
       case .explainsLittle(let share):
         String(format: "On held-out healthy tissue the reconstruction has an R² of %.2f; %.1f ", share, leastExplained)

@@ -1,3 +1,4 @@
+import Files
 import Imaging
 
 /// Why a scan that can be read is neither scored nor learned from: it holds nothing to look at.
@@ -68,7 +69,7 @@ extension NothingToScore: CustomStringConvertible {
     case .constant: "all pixels have the same value"
     case .noTissue: "no tissue found"
     case .littleTissue(let pixels):
-      "\(pixels) pixel\(pixels == 1 ? "" : "s") of tissue on the model's grid, fewer than the \(Self.leastTissue) of the "
+      "\(Count.of(pixels, "pixel")) of tissue on the model's grid, fewer than the \(Self.leastTissue) of the "
         + "smallest region"
     }
   }

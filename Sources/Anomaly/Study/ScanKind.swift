@@ -1,3 +1,4 @@
+import Files
 import Imaging
 
 /// What the header of a file says of its first scan, by which masks and other pictures differ from the scans of a
@@ -14,7 +15,7 @@ struct ScanKind: Sendable, Hashable, CustomStringConvertible {
   }
 
   var description: String {
-    "\(channels) channel\(channels == 1 ? "" : "s") of \(bits)-bit \(format?.name ?? "samples")"
+    "\(Count.of(channels, "channel")) of \(bits)-bit \(format?.name ?? "samples")"
   }
 }
 

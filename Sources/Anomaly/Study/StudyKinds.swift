@@ -21,7 +21,7 @@ extension Study {
       return []
     }
     return groups.filter { $0.key != most.key }.sorted { $0.value[0] < $1.value[0] }.map { kind, files in
-      let some = files.count == 1 ? "\(files[0]) has" : "\(files.count) files, such as \(files[0]), have"
+      let some = files.count == 1 ? "\(files[0]) has" : "\(Count.of(files.count, "file")), such as \(files[0]), have"
       return "\(path): \(some) \(kind), most have \(most.key). If they are no scans of this kind, leave them out with "
         + "--exclude."
     }
@@ -39,7 +39,7 @@ extension Study {
     let scans = candidates.filter { !StudyLayout(path: path).looksLikeMasks($0.value) }
     if scans.count == 1 { return scans.keys.first }
     let found = candidates.sorted { $0.key < $1.key }.map { channels, files in
-      "\(files.count) with \(channels) channel\(channels == 1 ? "" : "s"), such as \(files[0])"
+      "\(files.count) with \(Count.of(channels, "channel")), such as \(files[0])"
     }
     throw NormaError(
       subject: path, found: "it holds scans of several kinds, as many of each: \(found.joined(separator: "; "))",

@@ -23,7 +23,7 @@ struct StudyLayout {
     var usual: ScanKind?
     for group in names.groups {
       let such =
-        "\(path): \(group.files.count) file\(group.files.count == 1 ? "" : "s") named like masks or labels "
+        "\(path): \(Count.of(group.files.count, "file")) named like masks or labels "
         + "(\(group.pattern)), \(group.files.count == 1 ? "" : "such as ")\(group.files[0])"
       if usual == nil { usual = most(Self.some(of: names.others)) }
       if group.isDerived || looksLikeMasks(group.files, unlike: usual) {

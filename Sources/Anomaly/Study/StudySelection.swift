@@ -66,7 +66,7 @@ extension StudySelection: CustomStringConvertible {
       [
         excluded.isEmpty ? nil : "without \(excluded.joined(separator: ", "))",
         included.isEmpty ? nil : "with \(included.joined(separator: ", "))",
-        cases.map { "\($0.count) chosen case\($0.count == 1 ? "" : "s") (SHA-256 of the list \(Self.digest(of: $0)))" },
+        cases.map { "\(Count.of($0.count, "chosen case")) (SHA-256 of the list \(Self.digest(of: $0)))" },
       ].compactMap { $0 }
     return parts.isEmpty ? "all cases" : parts.joined(separator: "; ")
   }

@@ -96,7 +96,8 @@ package final class Trainer {
     while true {
       try Interruption.check()
       state.seconds = earlier + Date().timeIntervalSince(start)
-      if checksDue > state.checksDone {
+      // A step is made in any budget, so that one too small for it is seen.
+      if adam.step > 0, checksDue > state.checksDone {
         if let event = try runDueCheck() {
           if state.watch.isCalm, !state.lastCheckExploded {
             good = TrainingSnapshot(of: adam, best: best, state: state)
@@ -112,7 +113,7 @@ package final class Trainer {
         break
       }
       let fraction = self.fraction
-      if fraction >= 1 { break }
+      if fraction >= 1, adam.step > 0 { break }
 
       let rate = rate(at: fraction)
       _ = try ranks?.broadcast(Instruction.step(rate: rate))

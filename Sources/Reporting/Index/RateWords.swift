@@ -32,7 +32,7 @@ extension StudyContext {
     let needed = Int((1 / rate.asked - 1 - 1e-9).rounded(.up))
     return
       "The false-positive rate is \(PageText.percent(rate.reached)), not \(PageText.percent(rate.asked)): the model "
-      + "was calibrated on \(Count.of(rate.cases, "held-out case")). Train on a study of which \(needed) cases can "
+      + "was calibrated on \(Count.of(rate.cases, "held-out case")). Train on a study of which \(Count.of(needed, "case")) can "
       + "be held out."
   }
 }

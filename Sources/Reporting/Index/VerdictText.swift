@@ -18,8 +18,8 @@ package enum VerdictText {
       "\(counts.flaggedScans) of \(Count.of(counts.examinedScans, "scan")) flagged in \(counts.flaggedCases) of "
       + "\(Count.of(counts.examinedCases, "case")) at a false-positive rate of \(PageText.percent(rate))"
     guard counts.examinedScans < counts.scans else { return flagged }
-    let cases = counts.unexaminedCases == 0 ? "" : " and \(counts.unexaminedCases) of \(counts.cases) cases"
-    return "Not examined: \(counts.scans - counts.examinedScans) of \(counts.scans) scans (\(gaps(counts)))\(cases). "
+    let cases = counts.unexaminedCases == 0 ? "" : " and \(counts.unexaminedCases) of \(Count.of(counts.cases, "case"))"
+    return "Not examined: \(counts.scans - counts.examinedScans) of \(Count.of(counts.scans, "scan")) (\(gaps(counts)))\(cases). "
       + "Of the others: \(flagged)"
   }
 
@@ -79,7 +79,7 @@ package enum VerdictText {
         + "region reaches z \(PageText.number(context.threshold))."
     }
     guard !row.flagged, row.regionCount > 0 else { return nil }
-    let regions = row.regionCount == 1 ? "Its region does" : "Its \(row.regionCount) regions do"
+    let regions = row.regionCount == 1 ? "Its region does" : "Its \(Count.of(row.regionCount, "region")) do"
     return "\(regions) not flag it: about one healthy scan in \(oneIn(context)) shows a region too, and a case is "
       + "judged by its score."
   }

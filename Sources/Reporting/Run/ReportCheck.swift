@@ -43,7 +43,7 @@ package struct ReportCheck: Sendable {
     cases = rows.count
     let unexamined = rows.count { $0.status != .done }
     if unexamined > 0 {
-      notes.append("\(path): \(unexamined) of its \(cases) cases were not examined: no scan of them could be scored.")
+      notes.append("\(path): no scan could be scored in \(unexamined) of \(Count.of(cases, "case")): not examined.")
     }
     findUnknownFiles()
     if unhashed > 0 {

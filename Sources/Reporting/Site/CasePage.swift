@@ -126,7 +126,7 @@ struct CasePage {
     let scored = row.scanCount - row.failedScanCount - row.emptyScanCount
     var reason = ""
     if let score = row.score, let highest, score < highest - 0.005 {
-      reason = " (\(PageText.number(highest)) less what the highest of \(scored) scans has by chance)"
+      reason = " (\(PageText.number(highest)) less what the highest of \(Count.of(scored, "scan")) has by chance)"
     }
     return [
       .init("Score", row.score.map { PageText.number($0) + reason } ?? "–"),

@@ -112,7 +112,7 @@ struct StudyPage {
     }
     if counts.emptyScans > mostRows {
       sentences.append(
-        "This page names \(mostRows) of \(counts.emptyScans) scans with nothing to score; the table scans of "
+        "This page names \(mostRows) of \(Count.of(counts.emptyScans, "scan")) with nothing to score; the table scans of "
           + "cases.sqlite has all.")
     }
     if counts.failedScans > mostRows {

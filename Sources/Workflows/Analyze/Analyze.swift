@@ -64,7 +64,6 @@ package struct Analyze {
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
     let digest = Study.digest(ofFile: settings.model) ?? ""
     var context = context(of: trained, by: scorer, precision: precision, digest: digest)
-    if let warning = context.rateWarning { observe(.warning(warning)) }
     context.shard = settings.shard.map {
       ShardFacts(shard: $0, cases: study.cases.count, resolutionNote: resolutionNote)
     }
@@ -80,6 +79,7 @@ package struct Analyze {
       cases: whole.cases.map(\.name))
     var outcome = Outcome(output: settings.output, shard: settings.shard)
     outcome.cases = study.cases.count
+    if let warning = context.rateWarning { observe(.warning(warning)) }
     outcome.rate = context.rateInWords
     outcome.hasLearned = trained.record.knowledge.warnings.isEmpty
     for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }

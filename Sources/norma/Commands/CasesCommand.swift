@@ -85,7 +85,7 @@ struct CasesCommand: LoggedCommand {
     console.print(text, terminator: "")
     let absent = try index.cases(inStudy: false).count
     if absent > 0, !sql, !notInStudy, format == .table {
-      let which = absent == 1 ? "1 case that left the study is" : "\(absent) cases that left the study are"
+      let which = Count.of(absent, "case that left the study is", "cases that left the study are")
       console.show(.notice("\(which) not listed; --not-in-study lists \(absent == 1 ? "it" : "them")."))
     }
     if let table, table.isEmpty, format == .table, undecided?.areAll != true {
