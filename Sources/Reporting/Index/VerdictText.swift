@@ -19,7 +19,8 @@ package enum VerdictText {
       + "\(Count.of(counts.examinedCases, "case")) at a false-positive rate of \(PageText.percent(rate))"
     guard counts.examinedScans < counts.scans else { return flagged }
     let cases = counts.unexaminedCases == 0 ? "" : " and \(counts.unexaminedCases) of \(Count.of(counts.cases, "case"))"
-    return "Not examined: \(counts.scans - counts.examinedScans) of \(Count.of(counts.scans, "scan")) (\(gaps(counts)))\(cases). "
+    let unexamined = "\(counts.scans - counts.examinedScans) of \(Count.of(counts.scans, "scan"))"
+    return "Not examined: \(unexamined) (\(gaps(counts)))\(cases). "
       + "Of the others: \(flagged)"
   }
 
