@@ -23,7 +23,7 @@ struct CaseQueryTests {
       ("name", .descending, ["severe", "mild [x] 100%", "healthy", "broken"]),
       ("p_value", nil, ["severe", "mild [x] 100%", "healthy", "broken"]),
       ("p_value", .descending, ["healthy", "mild [x] 100%", "severe", "broken"]),
-      ("regions", nil, ["severe", "mild [x] 100%", "broken", "healthy"]),
+      ("regions", nil, ["severe", "mild [x] 100%", "healthy", "broken"]),
       ("region_area_mm2", .ascending, ["mild [x] 100%", "severe", "broken", "healthy"]),
       ("verdict", nil, ["mild [x] 100%", "broken", "healthy", "severe"]),
     ] as [(String, CaseQuery.Direction?, [String])])

@@ -83,6 +83,6 @@ struct CaseTableTests {
         == "name,score,p_value,flagged,scan_count,region_count,status,report_path\r\n"
         + "\"worst \"\"one\"\", two\",12.345,0.0004,1,1,1,done,cases/x/index.html\r\n"
         + "\"line\nbreak\u{1B}[31m\",3.0,0.2,0,1,1,done,cases/x/index.html\r\n"
-        + "broken,,,0,1,0,failed,cases/x/index.html\r\n")
+        + "broken,,,,1,,failed,cases/x/index.html\r\n")
   }
 }

@@ -106,7 +106,7 @@ struct ConditionTests {
       ),
       (
         "status < done",
-        "--where, character 10: status is one of 'done', 'failed' and cannot be compared so with 'done'. Write a condition such as status = done."
+        "--where, character 10: status is one of 'done', 'failed', 'empty' and cannot be compared so with 'done'. Write a condition such as status = done."
       ),
       (
         "flagged > 0",

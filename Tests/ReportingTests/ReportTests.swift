@@ -96,13 +96,14 @@ struct ReportTests {
     #expect(page.components(separatedBy: "For research use; not a diagnosis").count == 3)
   }
 
-  @Test func `a scan that would be flagged by itself, in a case that is not, is said to be unusual for one scan alone`()
+  @Test func `a scan that would be flagged by itself, in a case that is not, says that its case is judged by the highest`()
     throws
   {
     let report = try SampleStudy.report(in: folder)
     try SampleStudy.write(SampleStudy.result("a", [SampleStudy.scan("1", pValue: 0.019)], flagged: false), to: report)
     let page = try SampleStudy.text(report, "cases/a/index.html")
-    let words = "Not flagged: p 0.019 among healthy scans; unusual for one scan, but not for the highest of a case"
+    let words = "Not flagged: p 0.019 among healthy scans; "
+      + "few healthy scans score as high, but its case is judged by the highest of its scans"
     #expect(page.contains(words))
   }
 

@@ -87,7 +87,6 @@ struct WorkflowTests {
       #expect(!FileManager.default.fileExists(atPath: shard.output), "a run that is refused writes nothing")
       for refused: () throws -> Void in [
         { _ = try Analyze(analysis).run() },
-        { _ = try Evaluate(Evaluate.Settings(report: analysis.output, masks: "\(folder)/masks")) },
         {
           _ = try SlurmAnalysis(
             SlurmAnalysis.Settings(

@@ -115,7 +115,7 @@ extension CaseIndex {
   }
 
   /// How many of the files the index records with the same contents.
-  func count(of files: [RecordedFile]) throws(NormaError) -> Int {
+  func matches(of files: [RecordedFile]) throws(NormaError) -> Int {
     try read { database in
       try files.count { file in
         try Bool.fetchOne(

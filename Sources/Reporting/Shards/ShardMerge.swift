@@ -116,7 +116,7 @@ package struct ShardMerge {
     if let known = try old.latestContext().record?.studyFolder, folders.contains(known) { return }
     let files = try old.recordedFiles(atMost: CaseIndex.filesCompared)
     var found = 0
-    for part in parts { found += try CaseIndex(readingFrom: part.index, sharing: sharing).count(of: files) }
+    for part in parts { found += try CaseIndex(readingFrom: part.index, sharing: sharing).matches(of: files) }
     guard files.isEmpty || 2 * found > files.count else {
       throw NormaError(
         subject: folder.index,
