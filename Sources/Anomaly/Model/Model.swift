@@ -89,7 +89,7 @@ package struct Model: Sendable {
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
-  package static let formatVersion = "2"
+  package static let formatVersion = "3"
 
   package func save(to path: String) throws {
     let encoder = JSONEncoder()
