@@ -123,6 +123,14 @@ struct StandardOutputTests {
     #expect(!result.errors.contains("norma: ") && !result.errors.contains("standard output"), "\(result.errors)")
   }
 
+  @Test func `a command that changes a report ends its work and its lock before SIGPIPE ends it`() throws {
+    for command in ["report", "review import"] {
+      let result = try run(command: command, named: "locked", to: .closedPipe)
+      #expect(result.status == -SIGPIPE)
+      #expect(!FileManager.default.fileExists(atPath: folder.file("whole/.norma.lock")), "\(command)")
+    }
+  }
+
   @Test func `what was finished is there although nobody could be told`() throws {
     for output in [Output.fullDevice, .closedPipe] {
       let name = "kept-\(output)"

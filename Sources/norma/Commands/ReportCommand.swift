@@ -14,6 +14,7 @@ struct ReportCommand: LoggedCommand {
   @OptionGroup var log: LogOptions
 
   func run() throws {
+    StandardOutput.outlastReader()
     let console = Console()
     let rebuilt = try RebuildPages(report: report, observe: console.show).run()
     console.print(

@@ -21,6 +21,7 @@ struct ReviewImportCommand: LoggedCommand {
   @OptionGroup var log: LogOptions
 
   func run() throws {
+    StandardOutput.outlastReader()
     let console = Console()
     let isComplete = try ImportReviews(report: report, reviewer: reviewer, observe: console.show).run(files) {
       console.print("\($0): \($1.new) new, \($1.changed) changed, \($1.unchanged) unchanged")

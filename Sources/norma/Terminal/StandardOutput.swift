@@ -18,6 +18,10 @@ enum StandardOutput {
     }
   }
 
+  /// Lets a command that changes a report finish its work after the reader of its output has gone; `finish` then ends
+  /// it. Commands that only read are ended at once by SIGPIPE.
+  static func outlastReader() { signal(SIGPIPE, SIG_IGN) }
+
   static func write(_ text: String) {
     failure.withLock { failure in
       guard failure == nil else { return }
