@@ -264,7 +264,9 @@ class Postgres(unittest.TestCase):
             "CREATE OR REPLACE VIEW norma.largest_regions AS "
             + sql("SELECT pg_get_viewdef('norma.largest_regions'::regclass)").replace("WHERE cases.in_study", "") + ";"
             "ALTER TABLE norma.cases DROP COLUMN in_study, DROP COLUMN empty_scan_count; "
-            "CREATE VIEW norma.case_overview AS " + re.sub(r",\s*cases\.(in_study|empty_scan_count)", "", overview))
+            "CREATE VIEW norma.case_overview AS "
+            + re.sub(r",\s*cases\.(in_study|empty_scan_count)", "", overview).rstrip(";") + ";"
+            "ALTER VIEW norma.case_overview OWNER TO lab")
 
     def test_tables_of_an_older_norma_take_the_cases_that_left(self):
         self.load(self.report)
@@ -304,8 +306,8 @@ class Postgres(unittest.TestCase):
             f"ALTER TABLE norma.scans DROP CONSTRAINT scans_status_check, ADD CONSTRAINT scans_status_check {status}; "
             "UPDATE norma.schema_version SET version = 4")
         self.change(
-            self.report, "UPDATE cases SET status = 'empty', flagged = NULL, region_count = NULL WHERE id = 1; "
-            "UPDATE scans SET status = 'empty' WHERE case_id = 1")
+            self.report, "UPDATE cases SET status = 'empty', flagged = NULL, region_count = NULL WHERE id = 1")
+        self.change(self.report, "UPDATE scans SET status = 'empty' WHERE case_id = 1")
         self.load(self.report)
         self.compare(self.report)
         self.assertEqual(sql("SELECT version FROM norma.schema_version"), "5")
