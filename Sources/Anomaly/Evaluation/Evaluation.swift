@@ -129,10 +129,10 @@ package struct Evaluation: Sendable {
     }
   }
 
-  /// What is known of a case: its pixels by bin, where it has any, and its scans.
+  /// A case's pixels, counted by bin, and its scans.
   private struct CaseCounts: Sendable {
     var all = Places(0)
-    /// Of the scans that have a lesion.
+    /// Counts over the scans that have a lesion; `all` counts over all scans.
     var lesionScans = Places(0)
     /// True positives, marked pixels and positives at the calibrated threshold.
     var atThreshold = (hits: 0, marked: 0, positives: 0)

@@ -43,8 +43,8 @@ package struct HealthyTail: Codable, Sendable, Equatable {
   /// again.
   package var smallestShare: Double { isUsed ? 1 / Double(excesses + 1) : 1 }
 
-  /// Of the healthy cases above `largest`, the share that lies above `value`; 1 up to `largest`, and everywhere if the
-  /// tail is not used.
+  /// The share of the healthy cases above `largest` that also lie above `value`; 1 up to `largest`, and everywhere if
+  /// the tail is not used.
   func share(above value: Double) -> Double {
     guard isUsed, value > largest else { return 1 }
     return max(pow(1 + (value - largest) / sum, -Double(excesses)), smallestShare)

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// What a model has learned, as measured on held-out healthy scans, and the warnings that follow from it.
+/// Measures of what a model has learned, taken on held-out healthy scans, and the warnings that follow from them.
 ///
 /// Training measures it on the weights that are kept. The model file and the record of every run that uses the model
 /// keep it, so that a report made again says the same.
