@@ -38,34 +38,9 @@ package enum CentralSchema {
     ALTER TABLE scans ADD COLUMN IF NOT EXISTS downsample_y double precision;
     ALTER TABLE regions ADD COLUMN IF NOT EXISTS peak_x integer, ADD COLUMN IF NOT EXISTS peak_y integer;
 
-    CREATE OR REPLACE VIEW region_overview AS
-      SELECT cases.report, cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan,
-        scans.path, scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
-        regions.area_mm2, regions.peak, regions.mean, regions.p_value, regions.q_value,
-        scans.score AS scan_score, scans.p_value AS scan_p_value, scans.sha256, scans.width AS scan_width,
-        scans.height AS scan_height, scans.channels, scans.micrometers_per_pixel, scans.missing_share,
-        scans.downsample, scans.heatmap_path,
-        cases.run_id, cases.status, cases.score, cases.p_value AS case_p_value, cases.flagged, cases.scan_count,
-        cases.failed_scan_count, cases.region_count, cases.region_area_px, cases.region_area_mm2,
-        cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
-        cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
-        cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring,
-        regions.peak_x, regions.peak_y
-      FROM regions
-        JOIN scans ON scans.report = regions.report AND scans.id = regions.scan_id
-        JOIN case_overview AS cases ON cases.report = scans.report AND cases.id = scans.case_id;
+    \(regionOverview())
 
-    CREATE OR REPLACE VIEW largest_regions AS
-      SELECT cases.report, cases.id AS case_id, cases.name AS case_name, largest.scan, largest.path, largest.page,
-        largest.rank, largest.x, largest.y, largest.width, largest.height, largest.area_px, largest.area_mm2,
-        largest.peak, largest.p_value, largest.q_value, largest.peak_x, largest.peak_y
-      FROM cases
-        CROSS JOIN LATERAL (
-          SELECT scans.name AS scan, scans.path, scans.page, regions.*
-          FROM scans JOIN regions ON regions.report = scans.report AND regions.scan_id = scans.id
-          WHERE scans.report = cases.report AND scans.case_id = cases.id
-          ORDER BY area_mm2 DESC NULLS LAST, area_px DESC, peak DESC, scan_id, rank LIMIT 1) AS largest
-      ORDER BY largest.area_mm2 DESC NULLS LAST, largest.area_px DESC, cases.name COLLATE "C";
+    \(largestRegions())
 
     UPDATE schema_version SET version = 3;
     """
@@ -78,50 +53,11 @@ package enum CentralSchema {
       SELECT report, id, name, score, p_value, scan_count, region_count, report_path
       FROM cases WHERE flagged AND in_study ORDER BY score DESC NULLS LAST, name COLLATE "C";
 
-    CREATE OR REPLACE VIEW case_overview AS
-      SELECT cases.report, cases.id, cases.run_id, cases.name, cases.status, cases.score, cases.p_value, cases.flagged,
-        cases.scan_count, cases.failed_scan_count, cases.region_count,
-        (SELECT max(area_px) FROM scans JOIN regions ON regions.report = scans.report AND scan_id = scans.id
-          WHERE scans.report = cases.report AND case_id = cases.id) AS region_area_px,
-        (SELECT max(area_mm2) FROM scans JOIN regions ON regions.report = scans.report AND scan_id = scans.id
-          WHERE scans.report = cases.report AND case_id = cases.id) AS region_area_mm2,
-        (SELECT max(peak) FROM scans JOIN regions ON regions.report = scans.report AND scan_id = scans.id
-          WHERE scans.report = cases.report AND case_id = cases.id) AS peak,
-        cases.domain_shift_p, cases.domain_shift, cases.appearance,
-        reviews.case_name IS NOT NULL AS reviewed, reviews.verdict, reviews.note, reviews.reviewed_at,
-        reviews.reviewer, reviews.score AS judged_score, reviews.model_sha256 AS judged_model_sha256,
-        cases.report_path, cases.model_sha256, cases.scoring, cases.in_study
-      FROM cases LEFT JOIN reviews ON reviews.report = cases.report AND reviews.case_name = cases.name;
+    \(caseOverview(appending: ", cases.in_study"))
 
-    CREATE OR REPLACE VIEW region_overview AS
-      SELECT cases.report, cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan,
-        scans.path, scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
-        regions.area_mm2, regions.peak, regions.mean, regions.p_value, regions.q_value,
-        scans.score AS scan_score, scans.p_value AS scan_p_value, scans.sha256, scans.width AS scan_width,
-        scans.height AS scan_height, scans.channels, scans.micrometers_per_pixel, scans.missing_share,
-        scans.downsample, scans.heatmap_path,
-        cases.run_id, cases.status, cases.score, cases.p_value AS case_p_value, cases.flagged, cases.scan_count,
-        cases.failed_scan_count, cases.region_count, cases.region_area_px, cases.region_area_mm2,
-        cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
-        cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
-        cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring,
-        regions.peak_x, regions.peak_y, cases.in_study
-      FROM regions
-        JOIN scans ON scans.report = regions.report AND scans.id = regions.scan_id
-        JOIN case_overview AS cases ON cases.report = scans.report AND cases.id = scans.case_id;
+    \(regionOverview(appending: ", cases.in_study"))
 
-    CREATE OR REPLACE VIEW largest_regions AS
-      SELECT cases.report, cases.id AS case_id, cases.name AS case_name, largest.scan, largest.path, largest.page,
-        largest.rank, largest.x, largest.y, largest.width, largest.height, largest.area_px, largest.area_mm2,
-        largest.peak, largest.p_value, largest.q_value, largest.peak_x, largest.peak_y
-      FROM cases
-        CROSS JOIN LATERAL (
-          SELECT scans.name AS scan, scans.path, scans.page, regions.*
-          FROM scans JOIN regions ON regions.report = scans.report AND regions.scan_id = scans.id
-          WHERE scans.report = cases.report AND scans.case_id = cases.id
-          ORDER BY area_mm2 DESC NULLS LAST, area_px DESC, peak DESC, scan_id, rank LIMIT 1) AS largest
-      WHERE cases.in_study
-      ORDER BY largest.area_mm2 DESC NULLS LAST, largest.area_px DESC, cases.name COLLATE "C";
+    \(largestRegions(where: "\n  WHERE cases.in_study"))
 
     CREATE OR REPLACE VIEW failed_scans AS
       SELECT scans.report, scans.case_id, cases.name AS case_name, scans.name AS scan, scans.path, scans.page,
@@ -146,6 +82,18 @@ package enum CentralSchema {
     ALTER TABLE scans DROP CONSTRAINT scans_status_check,
       ADD CONSTRAINT scans_status_check CHECK (status IN ('done', 'failed', 'empty'));
 
+    \(caseOverview(appending: ", cases.in_study, cases.empty_scan_count"))
+
+    \(regionOverview(appending: ", cases.in_study, cases.empty_scan_count"))
+
+    UPDATE schema_version SET version = 5;
+    """
+
+  // MARK: - Views that versions extend
+
+  /// - Parameter appended: further columns, each after a comma.
+  private static func caseOverview(appending appended: String) -> String {
+    """
     CREATE OR REPLACE VIEW case_overview AS
       SELECT cases.report, cases.id, cases.run_id, cases.name, cases.status, cases.score, cases.p_value, cases.flagged,
         cases.scan_count, cases.failed_scan_count, cases.region_count,
@@ -158,9 +106,14 @@ package enum CentralSchema {
         cases.domain_shift_p, cases.domain_shift, cases.appearance,
         reviews.case_name IS NOT NULL AS reviewed, reviews.verdict, reviews.note, reviews.reviewed_at,
         reviews.reviewer, reviews.score AS judged_score, reviews.model_sha256 AS judged_model_sha256,
-        cases.report_path, cases.model_sha256, cases.scoring, cases.in_study, cases.empty_scan_count
+        cases.report_path, cases.model_sha256, cases.scoring\(appended)
       FROM cases LEFT JOIN reviews ON reviews.report = cases.report AND reviews.case_name = cases.name;
+    """
+  }
 
+  /// - Parameter appended: further columns, each after a comma.
+  private static func regionOverview(appending appended: String = "") -> String {
+    """
     CREATE OR REPLACE VIEW region_overview AS
       SELECT cases.report, cases.id AS case_id, cases.name AS case_name, scans.id AS scan_id, scans.name AS scan,
         scans.path, scans.page, regions.rank, regions.x, regions.y, regions.width, regions.height, regions.area_px,
@@ -173,13 +126,29 @@ package enum CentralSchema {
         cases.peak AS case_peak, cases.domain_shift_p, cases.domain_shift, cases.appearance, cases.reviewed,
         cases.verdict, cases.note, cases.reviewed_at, cases.reviewer, cases.judged_score,
         cases.judged_model_sha256, cases.report_path, cases.model_sha256, cases.scoring,
-        regions.peak_x, regions.peak_y, cases.in_study, cases.empty_scan_count
+        regions.peak_x, regions.peak_y\(appended)
       FROM regions
         JOIN scans ON scans.report = regions.report AND scans.id = regions.scan_id
         JOIN case_overview AS cases ON cases.report = scans.report AND cases.id = scans.case_id;
-
-    UPDATE schema_version SET version = 5;
     """
+  }
+
+  /// - Parameter condition: a line that chooses cases; empty for all.
+  private static func largestRegions(where condition: String = "") -> String {
+    """
+    CREATE OR REPLACE VIEW largest_regions AS
+      SELECT cases.report, cases.id AS case_id, cases.name AS case_name, largest.scan, largest.path, largest.page,
+        largest.rank, largest.x, largest.y, largest.width, largest.height, largest.area_px, largest.area_mm2,
+        largest.peak, largest.p_value, largest.q_value, largest.peak_x, largest.peak_y
+      FROM cases
+        CROSS JOIN LATERAL (
+          SELECT scans.name AS scan, scans.path, scans.page, regions.*
+          FROM scans JOIN regions ON regions.report = scans.report AND regions.scan_id = scans.id
+          WHERE scans.report = cases.report AND scans.case_id = cases.id
+          ORDER BY area_mm2 DESC NULLS LAST, area_px DESC, peak DESC, scan_id, rank LIMIT 1) AS largest\(condition)
+      ORDER BY largest.area_mm2 DESC NULLS LAST, largest.area_px DESC, cases.name COLLATE "C";
+    """
+  }
 
   /// Version 1: the tables and views.
   package static let tablesAndViews = """
