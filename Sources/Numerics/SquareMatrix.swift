@@ -14,16 +14,23 @@ package enum SquareMatrix {
     return result
   }
 
-  /// The solution of `a x = b` for a positive definite matrix, by Cholesky decomposition.
-  package static func solve(_ a: [[Double]], _ b: [Double]) -> [Double] {
-    let n = b.count
-    var l = a
+  /// The lower triangular matrix `l` with `l lᵀ = a`, for a symmetric positive definite matrix.
+  package static func cholesky(_ a: [[Double]]) -> [[Double]] {
+    let n = a.count
+    var l = [[Double]](repeating: [Double](repeating: 0, count: n), count: n)
     for i in 0..<n {
       for j in 0...i {
         let rest = a[i][j] - (0..<j).reduce(0) { $0 + l[i][$1] * l[j][$1] }
         l[i][j] = i == j ? max(rest, 1e-300).squareRoot() : rest / l[j][j]
       }
     }
+    return l
+  }
+
+  /// The solution of `a x = b` for a positive definite matrix, by Cholesky decomposition.
+  package static func solve(_ a: [[Double]], _ b: [Double]) -> [Double] {
+    let n = b.count
+    let l = cholesky(a)
     var y = b
     for i in 0..<n { y[i] = (b[i] - (0..<i).reduce(0) { $0 + l[i][$1] * y[$1] }) / l[i][i] }
     for i in (0..<n).reversed() {

@@ -45,7 +45,7 @@ private struct HealthyCases {
 }
 
 extension CaseResult {
-  fileprivate var findings: [ScanResult.Findings] {
+  var findings: [ScanResult.Findings] {
     scans.map { if case .done(let findings) = $0.outcome { findings } else { preconditionFailure("a failed scan") } }
   }
 
@@ -101,6 +101,38 @@ struct CaseFalsePositiveTests {
     let flagged = Self.positives(counts, correlation, isPositive: Self.isFlagged)
     let most = binomialInterval(Self.trials, Self.rate).upperBound
     for (scans, count) in flagged { #expect(count <= most, "\(count) of \(Self.trials) cases of \(scans) scans") }
+  }
+
+  /// The texture of whole scans, whose mean varies less the more scans there are.
+  @Test(arguments: correlations)
+  func `with their texture, healthy cases are flagged no more often than stated, however many scans they have`(
+    correlation: Double
+  ) {
+    let flagged = Self.positivesWithTexture([Int](repeating: 9, count: 20), correlation)
+    let most = binomialInterval(Self.trials, Self.rate).upperBound
+    for (scans, count) in flagged { #expect(count <= most, "\(count) of \(Self.trials) cases of \(scans) scans") }
+    #expect(binomialInterval(Self.trials, 1.0 / 21).contains(flagged[9]!), "\(flagged[9]!) of \(Self.trials)")
+  }
+
+  private static func positivesWithTexture(_ counts: [Int], _ correlation: Double) -> [Int: Int] {
+    let found = Parallel.map(trials) { trial in
+      var cases = HealthyCases(correlation: correlation, random: RandomGenerator(seed: UInt64(trial) &* 6007 &+ 11))
+      func distances(_ count: Int) -> [Double] { cases.values(ofScans: count).map { 15 * exp(0.2 * $0) } }
+      let calibration = Calibration(
+        extremes: counts.map { count in
+          cases.values(ofScans: count).map { ScanExtremes(score: $0, regionLevel: 1, regionMass: 1) }
+        }, textures: counts.map { distances($0) })
+      return scans.map { count in
+        var scans = HealthyCases.scans(cases.values(ofScans: count), by: calibration)
+        for (k, distance) in distances(count).enumerated() {
+          guard case .done(var findings) = scans[k].outcome else { preconditionFailure("a failed scan") }
+          findings.textureDistance = distance
+          scans[k].outcome = .done(findings)
+        }
+        return CaseJudge(calibration, rate: rate, shift: nil).verdict(on: "case", scans: scans).flagged
+      }
+    }
+    return Dictionary(uniqueKeysWithValues: scans.indices.map { k in (scans[k], found.count { $0[k] }) })
   }
 
   /// The rule is not bought with never flagging anything: where scans are alike, a case of many is hardly lowered.

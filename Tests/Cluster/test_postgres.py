@@ -263,9 +263,10 @@ class Postgres(unittest.TestCase):
             "norma.failed_scans; "
             "CREATE OR REPLACE VIEW norma.largest_regions AS "
             + sql("SELECT pg_get_viewdef('norma.largest_regions'::regclass)").replace("WHERE cases.in_study", "") + ";"
-            "ALTER TABLE norma.cases DROP COLUMN in_study, DROP COLUMN empty_scan_count; "
+            "ALTER TABLE norma.cases DROP COLUMN in_study, DROP COLUMN empty_scan_count, "
+            "DROP COLUMN worst_place_score, DROP COLUMN whole_score; ALTER TABLE norma.scans DROP COLUMN whole_score; "
             "CREATE VIEW norma.case_overview AS "
-            + re.sub(r",\s*cases\.(in_study|empty_scan_count)", "", overview).rstrip(";") + ";"
+            + re.sub(r",\s*cases\.(in_study|empty_scan_count|worst_place_score|whole_score)", "", overview).rstrip(";") + ";"
             "ALTER VIEW norma.case_overview OWNER TO lab")
 
     def test_tables_of_an_older_norma_take_the_cases_that_left(self):
@@ -286,7 +287,7 @@ class Postgres(unittest.TestCase):
         self.change(self.report, "UPDATE runs SET status = 'stopped'")
         self.load(self.report)
         self.compare(self.report)
-        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "5")
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "6")
 
     def test_tables_of_an_older_norma_take_the_pixels_of_peaks(self):
         self.load(self.report)
@@ -296,7 +297,7 @@ class Postgres(unittest.TestCase):
             "ALTER TABLE norma.scans DROP COLUMN downsample_y; UPDATE norma.schema_version SET version = 2")
         self.load(self.report)
         self.compare(self.report)
-        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "5")
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "6")
 
     def test_tables_of_an_older_norma_take_scans_with_nothing_to_score(self):
         self.load(self.report)
@@ -310,7 +311,7 @@ class Postgres(unittest.TestCase):
         self.change(self.report, "UPDATE scans SET status = 'empty' WHERE case_id = 1")
         self.load(self.report)
         self.compare(self.report)
-        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "5")
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "6")
 
     def test_a_schema_of_a_newer_norma_is_left_alone(self):
         self.load(self.report)

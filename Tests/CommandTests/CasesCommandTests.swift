@@ -20,7 +20,8 @@ private func writeReport(in folder: TemporaryFolder) throws {
       } else { .failed(reason: "No TIFF file.") }
     let scan = ScanResult(name: "1", path: "\(name)/1.tif", page: nil, sha256: nil, outcome: outcome)
     let result = CaseResult(
-      name: name, scans: [scan], score: score, pValue: score.map { 1 / $0 }, flagged: score ?? 0 > 4)
+      name: name, scans: [scan], score: score.map { CaseScore(worstPlace: $0) },
+      pValue: score.map { 1 / $0 }, flagged: score ?? 0 > 4)
     try index.record(
       result, run: run, scoring: "s", reportPath: "cases/\(name)/index.html",
       heatmapPath: { "cases/\(name)/\($0.name)" })

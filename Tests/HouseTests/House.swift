@@ -41,7 +41,8 @@ struct House {
         Module(
           name: "Anomaly",
           folders: [
-            "Study", "Preparation", "Network", "Inference", "Evidence", "DomainShift", "Model", "Detection", "Lesions",
+            "Study", "Texture", "Preparation", "Network", "Inference", "Evidence", "DomainShift", "Model", "Detection",
+            "Lesions",
             "Training", "Evaluation", "Phantoms",
           ])
       ],

@@ -68,9 +68,7 @@ func `values are written as COPY reads them`(value: String, text: String) throws
 
 @Test func `every table, view and column of the index is in the central one`() throws {
   let index = try SampleIndex()
-  let statements =
-    [CentralSchema.tablesAndViews, CentralSchema.peaks, CentralSchema.absences, CentralSchema.nothingToScore]
-    .joined().components(separatedBy: ";\n")
+  let statements = ([CentralSchema.tablesAndViews] + CentralSchema.upgrades).joined().components(separatedBy: ";\n")
   try DatabaseQueue(path: index.path).read { database in
     let tables = try Row.fetchAll(
       database,

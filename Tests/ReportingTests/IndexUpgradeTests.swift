@@ -1,3 +1,4 @@
+import Anomaly
 import Foundation
 import GRDB
 import Reporting
@@ -86,6 +87,29 @@ struct IndexUpgradeTests {
       #"[case_name:"old" peak_x:NULL peak_y:NULL]"#, #"[case_name:"new" peak_x:10 peak_y:12]"#,
     ]
     #expect(rows == [expected, expected])
+  }
+
+  @Test func `an older index knows one score of a case, and tells the two of a new case apart`() throws {
+    try writeOlder(upTo: "14: nothing to score")
+    do {
+      let index = try CaseIndex(updating: path)
+      let old = try #require(try index.case(named: "old"))
+      #expect(old.score == 4 && old.worstPlaceScore == 4 && old.wholeScore == nil)
+      var result = SampleStudy.result("new", [SampleStudy.scan("s")])
+      result.score = CaseScore(worstPlace: 3, whole: 2, value: 2.5)
+      let run = try index.beginRun(SampleStudy.context(), toolVersion: "1", modelSHA256: "m", studyPath: "S")
+      try index.record(
+        result, run: run, scoring: "s", reportPath: "cases/new/index.html", heatmapPath: { "cases/new/\($0.name)" })
+      var query = CaseQuery(.cases)
+      try query.filter("whole_score > 1 and worst_place_score > score")
+      #expect(try index.table(of: query).count == 1)
+    }
+    let rows = try DatabaseQueue(path: path).read { database in
+      try Row.fetchAll(database, sql: "SELECT case_name, whole_score FROM region_overview ORDER BY case_name DESC")
+        .map(\.description)
+    }
+    #expect(rows == [#"[case_name:"old" whole_score:NULL]"#, #"[case_name:"new" whole_score:2.0]"#])
+    #expect(try files == ["cases.sqlite", "cases.sqlite.before-migration-15"])
   }
 
   @Test func `a copy that is there already is not overwritten`() throws {

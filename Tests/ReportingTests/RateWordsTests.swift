@@ -52,7 +52,7 @@ struct RateWordsTests {
     let folder = try TemporaryFolder()
     let report = try SampleStudy.report(in: folder)
     var result = SampleStudy.result("a", (1...3).map { SampleStudy.scan("\($0)", score: 4) })
-    result.score = 3.5
+    result.score = CaseScore(worstPlace: 3.5)
     try SampleStudy.write(result, to: report)
     #expect(
       try SampleStudy.text(report, "cases/a/index.html").contains(

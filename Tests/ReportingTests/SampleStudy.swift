@@ -65,7 +65,8 @@ enum SampleStudy {
       if case .done(let findings) = scan.outcome { findings } else { nil }
     }
     return CaseResult(
-      name: name, scans: scans, score: found.map(\.score).max(), pValue: found.map(\.pValue).min(),
+      name: name, scans: scans, score: found.map(\.score).max().map { CaseScore(worstPlace: $0) },
+      pValue: found.map(\.pValue).min(),
       flagged: flagged && !found.isEmpty)
   }
 

@@ -30,6 +30,27 @@ struct VerdictTextTests {
           + "the mean of the most abnormal pixels."))
   }
 
+  @Test func `a case that is flagged as a whole says so, and shows both of its scores`() throws {
+    var scan = SampleStudy.scan("1", score: 1.5, pValue: 0.3, regions: [])
+    if case .done(var findings) = scan.outcome {
+      findings.wholeScore = 5.25
+      scan.outcome = .done(findings)
+    }
+    var result = SampleStudy.result("a", [scan])
+    result.score = CaseScore(worstPlace: 1.5, whole: 5.25, value: 5.75)
+    let report = try SampleStudy.report(in: folder)
+    try SampleStudy.write(result, to: report)
+    let page = try SampleStudy.text(report, "cases/a/index.html")
+    #expect(
+      page.contains("It is flagged for the texture of its scans as a whole, which no single place needs to show."))
+    #expect(page.contains("it has the most abnormal place of a case that is flagged as a whole"))
+    #expect(page.contains("<strong class=\"alert\">Score 1.50.</strong> As a whole 5.25."))
+    for fact in ["5.75", "1.50", "5.25"] { #expect(page.contains("<dd>\(fact)</dd>"), "\(fact)") }
+    let row = try #require(try report.index.case(named: "a"))
+    #expect(row.score == 5.75 && row.worstPlaceScore == 1.5 && row.wholeScore == 5.25)
+    #expect(try report.index.scans(of: row.id).map(\.wholeScore) == [5.25])
+  }
+
   @Test func `a case that is not flagged says why it shows regions`() throws {
     let scans = [SampleStudy.scan("1", score: 1.2, pValue: 0.4), SampleStudy.scan("2", score: 1, pValue: 0.5)]
     let pages = try pages(SampleStudy.result("a", scans, flagged: false))

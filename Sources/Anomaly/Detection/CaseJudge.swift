@@ -21,8 +21,8 @@ package struct CaseJudge: Sendable {
     let findings = scans.compactMap { scan in
       if case .done(let findings) = scan.outcome { findings } else { nil }
     }
-    let score = findings.map(\.score).max().map { calibration.cases.comparable($0, ofScans: findings.count) }
-    let pValue = score.map { Calibration.pValue($0, among: calibration.caseScores) }
+    let score = score(of: findings)
+    let pValue = score.map { Calibration.pValue($0.value, among: calibration.caseScores) }
     let appearances = findings.compactMap(\.appearance)
     let appearance = appearances.isEmpty ? nil : Appearance(of: appearances)
     let domain = appearance.flatMap { shift?.outcome(ofCase: $0) }
@@ -32,7 +32,15 @@ package struct CaseJudge: Sendable {
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
   }
 
-  /// Gives the regions of a scan their p-values.
+  private func score(of findings: [ScanResult.Findings]) -> CaseScore? {
+    guard let largest = findings.map(\.score).max() else { return nil }
+    let worstPlace = calibration.cases.comparable(largest, ofScans: findings.count)
+    guard let texture = calibration.texture else { return CaseScore(worstPlace: worstPlace) }
+    let whole = texture.score(of: findings.compactMap(\.textureDistance))
+    return CaseScore(worstPlace: worstPlace, whole: whole, value: texture.combined(whole, with: worstPlace))
+  }
+
+  /// Gives the regions of a scan their p-values, and the scan its score as a whole.
   ///
   /// - Parameter count: number of scored scans of the case.
   private func withPValues(_ scan: ScanResult, caseOf count: Int) -> ScanResult {
@@ -41,6 +49,8 @@ package struct CaseJudge: Sendable {
       findings.regions[k].pValue = calibration.pValue(ofRegionWithMass: mass, caseOf: count)
     }
     findings.regionMasses = []
+    if let distance = findings.textureDistance { findings.wholeScore = calibration.texture?.score(of: [distance]) }
+    findings.textureDistance = nil
     var result = scan
     result.outcome = .done(findings)
     return result

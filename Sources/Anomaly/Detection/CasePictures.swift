@@ -59,21 +59,18 @@ package struct CasePictures {
     var sources: [Source] = []
     var readable: [Int] = []
     var held: [Image]? = []
-    var reduced: [(image: Image, factor: Int)] = []
+    var reduced: [Preparation.ReducedScan] = []
     var (bytes, bytesPrepared) = (0, 0)
     study.read(item, reading: reading) { scan in
       sources.append(Source(scan))
       if let image = scan.image {
         readable.append(sources.count - 1)
         bytes += 4 * image.samples.count
-        bytesPrepared += MemoryBudget.bytesPrepared(image, reducedBy: preparation.factor(for: image.pixelSize))
+        bytesPrepared += MemoryBudget.bytes(of: image, preparedBy: preparation)
         // A case over the budget fails, so none of its scans are kept.
         guard bytesPrepared <= budget.prepared else { return (held, reduced) = ([], []) }
         if held != nil, bytes <= budget.pictures { return held!.append(image) }
-        for picture in (held ?? []) + [image] {
-          let factor = preparation.factor(for: picture.pixelSize)
-          reduced.append((picture.reduced(by: factor), factor))
-        }
+        reduced += ((held ?? []) + [image]).map(preparation.reduced)
         held = nil
       }
     }
@@ -90,8 +87,7 @@ package struct CasePictures {
       readable = []
     }
     let all =
-      held.map { preparation.prepare($0) }
-      ?? preparation.prepare(reduced: reduced.map(\.image), by: reduced.map(\.factor))
+      held.map { preparation.prepare($0) } ?? preparation.prepare(reduced)
     for (index, image) in zip(readable, all) {
       if let reason = image.nothingToScore { sources[index].content = .empty(reason) }
     }

@@ -21,6 +21,11 @@ package struct ScanResult: Sendable, Equatable {
     package var pixelSize: PixelSize?
     /// Mean `z` of the most abnormal pixels.
     package var score: Double
+    /// Distance of the scan's texture from that of healthy scans, see `TextureReference`, from which the case's score is
+    /// made; `nil` where the model measures none; not kept after that.
+    package var textureDistance: Double?
+    /// How unusual the scan is as a whole, in the units of `score`; `nil` where the model cannot say.
+    package var wholeScore: Double?
     /// Share of held-out healthy scans that score at least as high (hierarchical conformal), in 0...1.
     package var pValue: Double
     package var regions: [Region]
@@ -84,14 +89,33 @@ package struct ScanResult: Sendable, Equatable {
   }
 }
 
+/// How abnormal a case is, and the two scores of which that is made, in the same units: a lesion stands out at one
+/// place, a diffuse disease changes the scan as a whole.
+package struct CaseScore: Sendable, Equatable {
+  /// Largest scan score, brought to the number of scans of the held-out cases, see `CaseMaxima`.
+  package var worstPlace: Double
+  /// How unusual the texture of its scans is, see `TextureScore`; `nil` where the model cannot say.
+  package var whole: Double?
+
+  /// Both together, see `TextureScore.combined`; `worstPlace` where there is no `whole`.
+  package var value: Double
+
+  package init(worstPlace: Double) {
+    (self.worstPlace, value) = (worstPlace, worstPlace)
+  }
+
+  package init(worstPlace: Double, whole: Double, value: Double) {
+    (self.worstPlace, self.whole, self.value) = (worstPlace, whole, value)
+  }
+}
+
 /// The verdict on a case: a patient, an examination, a slide.
 package struct CaseResult: Sendable, Equatable {
   /// Path of the case's folder relative to the study, or the file's name without its extension where a file is a case.
   package var name: String
   package var scans: [ScanResult]
-  /// Largest scan score, brought to the number of scans of the held-out cases (`CaseMaxima`); `nil` where no scan was
-  /// scored: the case was not examined.
-  package var score: Double?
+  /// `nil` where no scan was scored: the case was not examined.
+  package var score: CaseScore?
   /// Share of held-out healthy cases that score at least as high (split conformal), in 0...1.
   package var pValue: Double?
   /// Whether `pValue` is at most the stated false-positive rate; `false`, and no verdict, where it is `nil`.
@@ -104,7 +128,7 @@ package struct CaseResult: Sendable, Equatable {
   package var domainShift: String?
 
   package init(
-    name: String, scans: [ScanResult], score: Double?, pValue: Double?, flagged: Bool, appearance: Appearance? = nil,
+    name: String, scans: [ScanResult], score: CaseScore?, pValue: Double?, flagged: Bool, appearance: Appearance? = nil,
     domainShiftP: Double? = nil, domainShift: String? = nil
   ) {
     self.name = name

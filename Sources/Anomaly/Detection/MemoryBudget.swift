@@ -58,9 +58,14 @@ package struct MemoryBudget: Sendable {
     60_000_000 + 40_000_000 * channels + width * 3500 * (1 + channels)
   }
 
-  /// Bytes of a scan on the model's grid while its case is prepared: before and after normalization, mask and depth.
-  static func bytesPrepared(_ image: Image, reducedBy factor: Int) -> Int {
-    image.width * image.height / (factor * factor) * (8 * image.channels + 9)
+  /// Bytes of a scan while its case is prepared: on the model's grid before and after normalization, with mask and
+  /// depth, and once on every grid of texture.
+  static func bytes(of scan: Image, preparedBy preparation: Preparation) -> Int {
+    let factor = preparation.factor(for: scan.pixelSize)
+    let textured = preparation.texture?.grids.map { $0.factor(beside: factor) } ?? []
+    let pixels = scan.width * scan.height
+    return pixels / (factor * factor) * (8 * scan.channels + 9)
+      + textured.reduce(0) { $0 + pixels / ($1 * $1) * 4 * scan.channels }
   }
 }
 

@@ -9,7 +9,7 @@ package final class Scorer {
   /// Version number of norma's scoring. Raise it by hand whenever the same scan, model and settings give another score,
   /// heatmap or region than before, so that a new norma neither treats the results of an old one as current nor
   /// compares its scores with a calibration that an old one made.
-  package static let algorithm = 2
+  package static let algorithm = 3
 
   private let inference: Inference
   private let book: ScoreBook
@@ -17,6 +17,7 @@ package final class Scorer {
   package let calibration: Calibration
   private let score: Score
   private let latents: LatentReference?
+  private let texture: TextureReference?
 
   /// - Parameters:
   ///   - path: path of the model's file, for error messages.
@@ -35,6 +36,7 @@ package final class Scorer {
     self.score = score
     book = model.book
     latents = model.latents
+    texture = model.texture
     let needed = others.reduce(book.needed(for: score)) { $0.union(model.book.needed(for: $1)) }
     inference = Inference(
       network: try model.network(engine: engine, path: path),
@@ -80,7 +82,7 @@ package final class Scorer {
     let preparation = inference.preparation
     let maps = try inference.maps(of: prepared.map(\.scan))
     let threshold = calibration.regionThreshold(rate: rate)
-    return Parallel.map(prepared.count) { [book, calibration, latents, score, shownScores] i in
+    return Parallel.map(prepared.count) { [book, calibration, latents, texture, score, shownScores] i in
       let factor = prepared[i].factor
       let image = preparation.normalized(images[i], as: prepared[i])
       let heats = book.heatmaps(shownScores, of: prepared[i].scan, maps: maps[i])
@@ -100,6 +102,7 @@ package final class Scorer {
         score: shown.score, regions: regions, of: (image.width, image.height, image.channels, image.pixelSize))
       findings.regionMasses = regions.isEmpty ? [] : RegionMasses(of: heat).masses(of: regions, factor: factor)
       findings.appearance = prepared[i].scan.appearance(maps: maps[i], latents: latents)
+      findings.textureDistance = prepared[i].scan.texture.flatMap { texture?.distance(of: $0) ?? nil }
       findings.missingShare = images[i].missingShare
       return (layers, findings)
     }

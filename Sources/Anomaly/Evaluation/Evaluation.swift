@@ -19,13 +19,16 @@ package struct Evaluation: Sendable {
     package var truth: [Bool]
     /// Score of the whole scan; higher is more abnormal.
     package var score: Double
+    /// Score of the scan's case; `nil` for the highest of its scans' scores.
+    package var caseScore: Double?
 
-    package init(caseName: String, heat: [Float], truth: [Bool], score: Double) {
+    package init(caseName: String, heat: [Float], truth: [Bool], score: Double, caseScore: Double? = nil) {
       precondition(heat.count == truth.count, "\(heat.count) scores, \(truth.count) truths")
       self.caseName = caseName
       self.heat = heat
       self.truth = truth
       self.score = score
+      self.caseScore = caseScore
     }
 
     var hasLesion: Bool { truth.contains(true) }
@@ -137,6 +140,7 @@ package struct Evaluation: Sendable {
     /// True positives, marked pixels and positives at the calibrated threshold.
     var atThreshold = (hits: 0, marked: 0, positives: 0)
     var scans: [(score: Double, truth: Bool)] = []
+    var ownScore: Double?
 
     mutating func add(_ isLesion: Bool, bin: Int, of bins: Int, inLesionScan: Bool) {
       func count(_ numbers: inout [Int]) {
@@ -148,8 +152,7 @@ package struct Evaluation: Sendable {
       if isLesion { count(&lesionScans.lesion) } else { count(&lesionScans.healthy) }
     }
 
-    /// A case is as abnormal as its most abnormal scan.
-    var score: (score: Double, truth: Bool) { (scans.map(\.score).max()!, scans.contains(where: \.truth)) }
+    var score: (score: Double, truth: Bool) { (ownScore ?? scans.map(\.score).max()!, scans.contains(where: \.truth)) }
   }
 
   /// Distinct heat of lesion pixels, from the highest down.
@@ -216,6 +219,7 @@ package struct Evaluation: Sendable {
       counts.atThreshold.hits += isMarked && isLesion ? 1 : 0
     }
     counts.scans.append((scan.score, hasLesion))
+    counts.ownScore = scan.caseScore
     cases[scan.caseName] = counts
   }
 

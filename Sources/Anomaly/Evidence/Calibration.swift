@@ -5,8 +5,12 @@ import Foundation
 package struct Calibration: Codable, Sendable, Equatable {
   /// Scores of the scans of each held-out healthy case, ascending within the case.
   package let scanScores: [[Double]]
-  /// Highest scan scores of the held-out healthy cases.
+  /// Highest scan scores of the held-out healthy cases: how abnormal the worst place of each is.
   package let cases: CaseMaxima
+  /// How unusual the texture of cases is as a whole; `nil` for models without `TextureReference`.
+  package let texture: TextureScore?
+  /// Scores of the held-out healthy cases, ascending: of both kinds together, where there are both.
+  package let caseScores: [Double]
   /// For each held-out healthy scan the highest level at which it still shows a region, ascending.
   package let regionLevels: [Double]
   /// Logarithms of 1 + the mass of the most massive group of each held-out healthy case.
@@ -20,19 +24,31 @@ package struct Calibration: Codable, Sendable, Equatable {
 
   /// - Parameters:
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
+  ///   - textures: texture distances of the same scans; `nil` where the model measures none.
+  ///   - detection: AUROC of the scores for held-out patches with planted lesions beside the same without.
   ///   - slides: number of these scans that are slides.
-  package init(extremes cases: [[ScanExtremes]], slides: Int = 0) {
+  package init(
+    extremes cases: [[ScanExtremes]], textures: [[Double]]? = nil, detection: Double = 1, slides: Int = 0
+  ) {
     self.slides = slides
     minimumRegionArea = ScanExtremes.smallestRegion
     scanScores = cases.map { $0.map(\.score).sorted() }
-    self.cases = CaseMaxima(of: cases.map { $0.map(\.score) })
+    let worst = CaseMaxima.fitted(to: cases.map { $0.map(\.score) })
+    // A case without scans has no score of either kind.
+    let distances = zip(cases, textures ?? []).filter { !$0.0.isEmpty }.map(\.1)
+    let texture =
+      distances.contains { !$0.isEmpty }
+      ? TextureScore(of: distances, others: worst.values, detection: detection) : nil
+    self.cases = worst.maxima
+    self.texture = texture
+    caseScores =
+      texture.map { texture in
+        zip(distances, worst.values).map { texture.combined(texture.score(of: $0), with: $1) }.sorted()
+      } ?? worst.maxima.values
     masses = CaseMaxima(of: cases.map { $0.map { log1p($0.regionMass) } })
     massTail = HealthyTail(of: masses.values)
     regionLevels = cases.joined().map(\.regionLevel).sorted()
   }
-
-  /// Scores of the held-out healthy cases, brought to `cases.scans` scans, ascending.
-  package var caseScores: [Double] { cases.values }
 
   /// Split-conformal p-value `(1 + #{healthy >= score}) / (n + 1)`: if healthy scores are exchangeable with this one,
   /// it is at most `alpha` with probability at most `alpha`.
@@ -130,6 +146,8 @@ extension Calibration {
 
   /// Whether all parts, read from a file, are in their ranges.
   var isSound: Bool {
-    cases.isSound && masses.isSound && massTail.isSound && (0...1 << 30).contains(minimumRegionArea)
+    cases.isSound && texture?.isSound ?? true && caseScores.count == cases.values.count
+      && caseScores.allSatisfy(\.isFinite) && masses.isSound && massTail.isSound
+      && (0...1 << 30).contains(minimumRegionArea)
   }
 }

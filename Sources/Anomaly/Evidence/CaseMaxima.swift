@@ -29,25 +29,33 @@ package struct CaseMaxima: Codable, Sendable, Equatable {
   private static let fewestExcesses = 5
 
   /// - Parameter cases: the values of the scans of each case, finite; a case without scans is left out.
-  package init(of cases: [[Double]]) {
+  package init(of cases: [[Double]]) { self = Self.fitted(to: cases).maxima }
+
+  /// - Parameter cases: as for `init(of:)`.
+  /// - Returns: the maxima, and `values` in the order of the cases that have scans.
+  static func fitted(to cases: [[Double]]) -> (maxima: CaseMaxima, values: [Double]) {
     let cases = cases.filter { !$0.isEmpty }
     let counts = cases.map(\.count).sorted()
     let scans = counts.isEmpty ? 1 : counts[(counts.count - 1) / 2]
-    let within = cases.map(Self.excesses)
+    let within = cases.map(excesses)
     // Scans that are not alike grow most: all values together give the largest growth that is possible.
-    let groups = within.joined().count >= Self.fewestExcesses ? within : [Self.excesses(cases.flatMap { $0 })]
-    let excesses = Array(groups.joined())
-    let fitted = GeneralizedPareto(fitting: excesses.isEmpty ? [0] : excesses)
-    let shape = min(max(fitted.shape + (1 + fitted.shape) / Double(max(excesses.count, 1)).squareRoot(), 0), 1)
-    let mean = excesses.reduce(0, +) / Double(max(excesses.count, 1))
+    let groups = within.joined().count >= fewestExcesses ? within : [excesses(cases.flatMap { $0 })]
+    let all = Array(groups.joined())
+    let fitted = GeneralizedPareto(fitting: all.isEmpty ? [0] : all)
+    let shape = min(max(fitted.shape + (1 + fitted.shape) / Double(max(all.count, 1)).squareRoot(), 0), 1)
+    let mean = all.reduce(0, +) / Double(max(all.count, 1))
     let tail = GeneralizedPareto(shape: shape, scale: mean * (1 - shape))
-    let largestExcess = excesses.max() ?? 0
-    (self.scans, self.tail, self.largestExcess) = (scans, tail, largestExcess)
+    let largestExcess = all.max() ?? 0
     var random = RandomGenerator(seed: 0xCA5E)
-    values = cases.map { values in
+    let values = cases.map { values in
       let chosen = values.count > scans ? Array(values.shuffled(using: &random).prefix(scans)) : values
-      return chosen.max()! + Self.growth(tail, largestExcess, Double(scans) / Double(chosen.count))
-    }.sorted()
+      return chosen.max()! + growth(tail, largestExcess, Double(scans) / Double(chosen.count))
+    }
+    return (CaseMaxima(scans, values.sorted(), tail, largestExcess), values)
+  }
+
+  private init(_ scans: Int, _ values: [Double], _ tail: GeneralizedPareto, _ largestExcess: Double) {
+    (self.scans, self.values, self.tail, self.largestExcess) = (scans, values, tail, largestExcess)
   }
 
   /// The value that a case with `scans` scans would have instead of `largest`.

@@ -86,17 +86,19 @@ package struct Model: Sendable {
   package var domain: DomainReference?
   /// The position of the training study's scans in latent space; `nil` in models of an older norma.
   package var latents: LatentReference?
+  /// The texture of the training study's scans; `nil` if the model was trained on too few scans, or on slides.
+  package var texture: TextureReference?
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
-  package static let formatVersion = "3"
+  package static let formatVersion = "4"
 
   package func save(to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     func json(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
     var file = Safetensors(
-      arrays: weights,
+      arrays: weights.merging(texture?.arrays ?? [:]) { _, new in new },
       metadata: [
         "format": "norma", "format_version": Self.formatVersion, "tool_version": record.toolVersion,
         "architecture": try json(architecture), "preparation": try json(preparation),
@@ -114,7 +116,7 @@ package struct Model: Sendable {
   package init(
     architecture: VAE.Architecture, preparation: Preparation, scoreArchitecture: ScoreNetwork.Architecture?,
     inference: Inference.Settings, book: ScoreBook, calibrations: [Score: Calibration], domain: DomainReference? = nil,
-    latents: LatentReference? = nil, record: Record,
+    latents: LatentReference? = nil, texture: TextureReference? = nil, record: Record,
     weights: [String: Safetensors.Array]
   ) {
     self.architecture = architecture
@@ -125,6 +127,7 @@ package struct Model: Sendable {
     self.calibrations = calibrations
     self.domain = domain
     self.latents = latents
+    self.texture = texture
     self.record = record
     self.weights = weights
   }
@@ -143,7 +146,8 @@ package struct Model: Sendable {
     domain = file.metadata["domain"] == nil ? nil : try ModelStorage.decode("domain", of: file, path: path)
     latents = file.metadata["latents"] == nil ? nil : try ModelStorage.decode("latents", of: file, path: path)
     record = try ModelStorage.decode("training", of: file, path: path)
-    weights = file.arrays
+    texture = preparation.texture.flatMap { TextureReference(file.arrays, scale: $0) }
+    weights = file.arrays.filter { !$0.key.hasPrefix(TextureReference.prefix) }
     if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
     if let fault = scoreArchitecture?.fault ?? inference.fault {
       throw ModelStorage.damaged(path, "it describes \(fault)")
@@ -156,7 +160,9 @@ package struct Model: Sendable {
       scoreArchitecture.map({
         $0.inputs == ScoreInput(architecture).count && architecture.patchSize % $0.granularity == 0
       }) ?? true, book.available.allSatisfy({ calibrations[$0] != nil }),
-      calibrations.values.allSatisfy(\.isSound), domain?.fits(channels: c) ?? true,
+      calibrations.values.allSatisfy(\.isSound), preparation.texture?.fits(channels: c) ?? true,
+      (texture == nil) == (preparation.texture == nil),
+      calibrations.values.allSatisfy({ $0.texture == nil || texture != nil }), domain?.fits(channels: c) ?? true,
       latents?.fits(channels: architecture.latents.reduce(0, +)) ?? true, record.spread.map({ $0.count == c }) ?? true
     else {
       throw ModelStorage.damaged(path, "its preparation or calibration does not fit its \(Count.of(c, "channel"))")
@@ -176,6 +182,11 @@ package struct Model: Sendable {
   /// Precision to score with: that of training if this processor supports it, otherwise `float32`.
   package var precision: Precision {
     (record.precision ?? (record.compute.hasSuffix(", bf16") ? .bfloat16 : .float32)).available
+  }
+
+  /// What the texture of whole scans is measured by, in a line; `nil` where it is not measured.
+  package var textureSummary: String? {
+    texture.flatMap { texture in preparation.texture.map { texture.summary(in: $0) } }
   }
 
   /// The procedure that restores scans with this model.

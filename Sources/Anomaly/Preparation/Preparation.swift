@@ -21,6 +21,8 @@ package struct Preparation: Codable, Sendable, Equatable {
   package var localContrast: Float?
   /// How tissue differs from the background. `nil` stands for `bright`, as in models made before this could be chosen.
   package var tissueAppearance: TissueLook?
+  /// Units of the texture of whole scans; `nil` where it is not measured.
+  package var texture: TextureScale?
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
@@ -88,12 +90,29 @@ package struct PreparedImage: Sendable {
 extension Preparation {
   /// Brings the scans of one case onto the model's grid and finds their tissue.
   package func prepare(_ images: [Image]) -> [PreparedImage] {
-    let factors = images.map { factor(for: $0.pixelSize) }
-    return prepare(reduced: Parallel.map(images.count) { images[$0].reduced(by: factors[$0]) }, by: factors)
+    prepare(Parallel.map(images.count) { reduced(images[$0]) })
   }
 
-  /// - Parameter images: scans already on the model's grid, each reduced by its factor.
-  func prepare(reduced images: [Image], by factors: [Int]) -> [PreparedImage] {
+  /// A scan reduced to the grids on which it is prepared.
+  struct ReducedScan: Sendable {
+    /// The scan on the model's grid, and the factor by which it was reduced.
+    var image: Image
+    var factor: Int
+    /// The scan on the grids of texture; empty where no texture is measured.
+    var textured: [Image]
+  }
+
+  func reduced(_ scan: Image) -> ReducedScan {
+    let factor = factor(for: scan.pixelSize)
+    return ReducedScan(
+      image: scan.reduced(by: factor), factor: factor,
+      textured: texture?.grids.map { scan.reduced(by: $0.factor(beside: factor)) } ?? [])
+  }
+
+  /// - Parameter scans: all scans of one case.
+  func prepare(_ scans: [ReducedScan]) -> [PreparedImage] {
+    let images = scans.map(\.image)
+    let factors = scans.map(\.factor)
     var reduced = images
     let lacks = Parallel.map(images.count) { NothingToScore(dataOf: images[$0], channels: tissueChannels) }
     // A scan without content must not shift the scale of the other scans of its case.
@@ -106,6 +125,11 @@ extension Preparation {
     let depths = Parallel.map(masks.count) { [masks] in masks[$0].depth }
     let appearances = Parallel.map(reduced.count) { [reduced, masks] in
       Appearance(of: reduced[$0], tissue: masks[$0], depth: depths[$0])
+    }
+    let units = texture.map { $0.units(for: telling.map { (reduced[$0], masks[$0]) }) }
+    let textures = Parallel.map(scans.count) { [texture] i -> TextureDescriptor? in
+      guard let texture, let units else { return nil }
+      return TextureDescriptor(of: scans[i].textured, scale: texture, units: units)
     }
     var backgrounds = [Image?](repeating: nil, count: images.count)
     if let localContrast {
@@ -129,7 +153,8 @@ extension Preparation {
     }
     return Parallel.map(reduced.count) { [reduced, backgrounds, masks] i in
       let image = normalization.apply(parameters[i], to: reduced[i])
-      let scan = PreparedScan(image: image, tissue: masks[i], depth: depths[i], appearance: appearances[i])
+      let scan = PreparedScan(
+        image: image, tissue: masks[i], depth: depths[i], appearance: appearances[i], texture: textures[i])
       return PreparedImage(
         scan: scan, factor: factors[i],
         nothingToScore: NothingToScore(scan, lacking: lacks[i]), parameters: parameters[i],

@@ -9,9 +9,15 @@ package struct PreparedScan: Sendable {
   let depth: Plane<Float>
   /// Appearance before normalization; `nil` where the image is not a whole scan.
   package let appearance: Appearance?
+  /// Texture before normalization; `nil` where the image is not a whole scan, or the preparation measures none.
+  package let texture: TextureDescriptor?
 
   /// - Parameter depth: depth measured within a larger scan; by default it is computed from the tissue.
-  package init(image: Image, tissue: TissueMask, depth: Plane<Float>? = nil, appearance: Appearance? = nil) {
+  package init(
+    image: Image, tissue: TissueMask, depth: Plane<Float>? = nil, appearance: Appearance? = nil,
+    texture: TextureDescriptor? = nil
+  ) {
+    self.texture = texture
     self.image = image
     self.tissue = tissue
     self.appearance = appearance

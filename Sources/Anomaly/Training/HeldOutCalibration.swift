@@ -12,6 +12,8 @@ struct HeldOutCalibration {
   let calibrations: [Score: Calibration]
   let latents: LatentReference
   let domain: DomainReference
+  /// `nil` where no texture was measured.
+  let texture: TextureReference?
   private let cases: Int
 
   /// With fewer held-out cases, no case can be flagged at a false-positive rate of 5 %.
@@ -40,8 +42,11 @@ struct HeldOutCalibration {
     book = try ScoreBook(
       healthy: groups, maps: maps, planted: planted.scans, plantedMaps: try inference.maps(of: planted.scans),
       lesions: planted.lesions, rule: settings.rule)
+    texture = set.texture(seed: settings.seed)
     calibrations = try Self.calibrations(
-      of: set.heldOut, by: book, inference: inference, maps: maps, progress: progress)
+      of: set.heldOut, by: book, texture: texture,
+      detection: texture == nil ? [:] : Self.detection(of: planted, by: book, inference: inference),
+      inference: inference, maps: maps, progress: progress)
     latents = LatentReference(
       training: try inference.encodings(of: set.training.flatMap(\.views)),
       heldOut: maps.map(\.encoding).divided(into: set.heldOut.map(\.views.count)).map { $0.filter { !$0.isEmpty } })
@@ -59,8 +64,8 @@ struct HeldOutCalibration {
 
   /// - Parameter maps: the network's maps of all views of the held-out cases, in order.
   private static func calibrations(
-    of heldOut: [TrainingSet.Member], by book: ScoreBook, inference: Inference, maps: [Inference.Maps],
-    progress: (Int, Int) throws -> Void
+    of heldOut: [TrainingSet.Member], by book: ScoreBook, texture: TextureReference?,
+    detection: [Score: Double], inference: Inference, maps: [Inference.Maps], progress: (Int, Int) throws -> Void
   ) throws -> [Score: Calibration] {
     var extremes: [Score: [[ScanExtremes]]] = [:]
     for score in book.available { extremes[score] = heldOut.map { _ in [] } }
@@ -83,7 +88,29 @@ struct HeldOutCalibration {
       }
     }
     let slides = heldOut.reduce(0) { $0 + $1.slides.count }
-    return extremes.mapValues { Calibration(extremes: $0, slides: slides) }
+    let textures = texture.map { reference in
+      heldOut.map { $0.scans.compactMap { $0.texture.flatMap(reference.distance) } }
+    }
+    return extremes.reduce(into: [:]) { result, item in
+      result[item.key] = Calibration(
+        extremes: item.value, textures: textures, detection: detection[item.key] ?? 1, slides: slides)
+    }
+  }
+
+  /// By score, how well its scan scores tell patches with planted lesions from the same patches without: AUROC, in 0...1.
+  private static func detection(
+    of planted: PlantedScans, by book: ScoreBook, inference: Inference
+  ) throws -> [Score: Double] {
+    let scans = planted.clean + planted.scans
+    let maps = try inference.maps(of: scans)
+    let truth = scans.indices.map { $0 >= planted.clean.count }
+    var scores: [Score: [Float]] = [:]
+    for (scan, maps) in zip(scans, maps) {
+      for (score, heat) in book.heatmaps(book.available, of: scan, maps: maps) {
+        scores[score, default: []].append(Float(ScanScore(of: heat, in: scan).value))
+      }
+    }
+    return scores.compactMapValues { Metrics.Ranking(scores: $0, truth: truth).auroc }
   }
 }
 

@@ -292,7 +292,7 @@ package final class Trainer {
     return Model(
       architecture: architecture, preparation: set.preparation, scoreArchitecture: scoreNetwork?.architecture,
       inference: settings.inference, book: calibration.book, calibrations: calibration.calibrations,
-      domain: calibration.domain, latents: calibration.latents,
+      domain: calibration.domain, latents: calibration.latents, texture: calibration.texture,
       record: Model.Record(
         toolVersion: toolVersion, algorithm: Scorer.algorithm, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step,

@@ -201,6 +201,7 @@ package struct TrainingSet: Sendable {
       preparation.normalization = settings.normalization.learned(from: images, appearing: settings.tissueAppearance)
       slides = surveys.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
     }
+    preparation.texture = Self.textureScale(of: sources, preparation)
     var members: [Member] = []
     var empty: [String: [String]] = [:]
     for (k, slides) in slides.enumerated() {
@@ -246,10 +247,27 @@ package struct TrainingSet: Sendable {
     training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
       .filter { member in member.origins.map { !$0.isEmpty && hidden.isDisjoint(with: $0) } ?? true }
     digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
+    if training.reduce(0, { $0 + $1.scans.count }) < TextureReference.fewestScans { preparation.texture = nil }
     self.preparation = preparation
     self.faults = faults
     self.incomplete = incomplete
     self.empty = empty
+  }
+
+  /// The units of texture; `nil` where the study has slides, which are not held whole, or too many channels, or where too
+  /// few scans show tissue.
+  private static func textureScale(of sources: [Source], _ preparation: Preparation) -> TextureScale? {
+    guard sources.allSatisfy(\.slides.isEmpty), preparation.channels <= TextureScale.mostChannels else { return nil }
+    let cases = sources.map { source in
+      let pairs = source.images.map { (original: $0, image: $0.reduced(by: preparation.factor(for: $0.pixelSize))) }
+        .filter { NothingToScore(dataOf: $0.image, channels: preparation.tissueChannels) == nil }
+      let masks = Normalization.tissue(
+        of: pairs.map(\.image), channels: preparation.tissueChannels,
+        appearing: preparation.tissueAppearance ?? .bright)
+      return zip(pairs, masks).map { TextureScale.Sample(original: $0.original, image: $0.image, tissue: $1) }
+    }.filter { !$0.isEmpty }
+    guard cases.joined().count >= TextureReference.fewestScans else { return nil }
+    return TextureScale(of: cases) { preparation.factor(for: $0.pixelSize) }
   }
 
   /// The scans and slides that were read of a case.
@@ -271,6 +289,13 @@ package struct TrainingSet: Sendable {
       + sources.flatMap(\.slides).map { (min($0.level.width, $0.level.height), slideGrid) }
     let factors = edges.map { edge, least in edge / least }.sorted()
     return min(max(1, factors[factors.count / 2]), ScanReading.largestReduction)
+  }
+
+  /// The texture of the cases that are trained on; `nil` where it was not measured.
+  func texture(seed: UInt64) -> TextureReference? {
+    preparation.texture.flatMap { _ in
+      TextureReference(of: training.map { $0.scans.compactMap(\.texture) }, seed: seed)
+    }
   }
 
   /// Patch edge for these scans: 128, or less where they are smaller.

@@ -97,6 +97,9 @@ package struct CentralIndex {
   /// its input, and would keep half a load if norma was killed.
   private static func opening(_ report: UUID) -> String {
     let tables = ["reports"] + CentralSchema.tables.map(\.name)
+    let upgrades = CentralSchema.upgrades.enumerated().map { place, change in
+      "IF (SELECT max(version) < \(place + 2) FROM schema_version) THEN \(change) END IF;"
+    }.joined(separator: "\n")
     return """
       SET client_min_messages = error;
       BEGIN;
@@ -115,18 +118,7 @@ package struct CentralIndex {
         IF (SELECT max(version) > \(CentralSchema.version) FROM schema_version) THEN
           RAISE EXCEPTION 'the schema norma was made by a newer norma';
         END IF;
-        IF (SELECT max(version) < 2 FROM schema_version) THEN
-          \(CentralSchema.stoppedRuns)
-        END IF;
-        IF (SELECT max(version) < 3 FROM schema_version) THEN
-          \(CentralSchema.peaks)
-        END IF;
-        IF (SELECT max(version) < 4 FROM schema_version) THEN
-          \(CentralSchema.absences)
-        END IF;
-        IF (SELECT max(version) < 5 FROM schema_version) THEN
-          \(CentralSchema.nothingToScore)
-        END IF;
+        \(upgrades)
       END $$;
 
       """

@@ -3,7 +3,11 @@
 ///
 /// A released version is never edited. Changes are added as a new version after it.
 package enum CentralSchema {
-  package static let version = 5
+  /// The version that this norma makes.
+  static var version: Int { upgrades.count + 1 }
+
+  /// The changes after version 1, in their order: the first makes version 2.
+  package static let upgrades = [stoppedRuns, peaks, absences, nothingToScore, twoScores]
 
   struct Table {
     let name: String
@@ -26,7 +30,7 @@ package enum CentralSchema {
   ]
 
   /// Version 2: runs that were stopped.
-  static let stoppedRuns = """
+  private static let stoppedRuns = """
     ALTER TABLE runs DROP CONSTRAINT runs_status_check,
       ADD CONSTRAINT runs_status_check CHECK (status IN ('running', 'done', 'failed', 'stopped'));
     UPDATE schema_version SET version = 2;
@@ -34,7 +38,7 @@ package enum CentralSchema {
 
   /// Version 3: pixels of peaks. Views are replaced and not dropped, so that rights to the views and objects that
   /// others built on them stay. A replaced view can gain columns only at its end.
-  package static let peaks = """
+  private static let peaks = """
     ALTER TABLE scans ADD COLUMN IF NOT EXISTS downsample_y double precision;
     ALTER TABLE regions ADD COLUMN IF NOT EXISTS peak_x integer, ADD COLUMN IF NOT EXISTS peak_y integer;
 
@@ -46,7 +50,7 @@ package enum CentralSchema {
     """
 
   /// Version 4: cases that left the study.
-  package static let absences = """
+  private static let absences = """
     ALTER TABLE cases ADD COLUMN IF NOT EXISTS in_study boolean NOT NULL DEFAULT true;
 
     CREATE OR REPLACE VIEW flagged_cases AS
@@ -74,7 +78,7 @@ package enum CentralSchema {
     """
 
   /// Version 5: scans and cases in which there is nothing to score; cases that were not examined have no verdict.
-  package static let nothingToScore = """
+  private static let nothingToScore = """
     ALTER TABLE cases DROP CONSTRAINT cases_status_check,
       ADD CONSTRAINT cases_status_check CHECK (status IN ('done', 'failed', 'empty')),
       ALTER flagged DROP NOT NULL, ALTER region_count DROP NOT NULL,
@@ -87,6 +91,19 @@ package enum CentralSchema {
     \(regionOverview(appending: ", cases.in_study, cases.empty_scan_count"))
 
     UPDATE schema_version SET version = 5;
+    """
+
+  /// Version 6: the two scores of a case.
+  private static let twoScores = """
+    ALTER TABLE cases ADD COLUMN IF NOT EXISTS worst_place_score double precision,
+      ADD COLUMN IF NOT EXISTS whole_score double precision;
+    ALTER TABLE scans ADD COLUMN IF NOT EXISTS whole_score double precision;
+
+    \(caseOverview(appending: ", cases.in_study, cases.empty_scan_count, cases.worst_place_score, cases.whole_score"))
+
+    \(regionOverview(appending: ", cases.in_study, cases.empty_scan_count, cases.worst_place_score, cases.whole_score"))
+
+    UPDATE schema_version SET version = 6;
     """
 
   // MARK: - Views that versions extend

@@ -66,14 +66,15 @@ extension CaseIndex {
     try database.cachedStatement(
       sql: """
         INSERT INTO cases (run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count,
-          report_path, model_sha256, scoring, domain_shift_p, domain_shift, appearance, empty_scan_count)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT model_sha256 FROM runs WHERE id = ?), ?, ?, ?, ?, ?)
+          report_path, model_sha256, scoring, domain_shift_p, domain_shift, appearance, empty_scan_count,
+          worst_place_score, whole_score)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT model_sha256 FROM runs WHERE id = ?), ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
-      run, result.name, result.status.rawValue, result.score, result.pValue,
+      run, result.name, result.status.rawValue, result.score?.value, result.pValue,
       result.score.map { _ in result.flagged }, result.scans.count, failed, result.score.map { _ in regions },
       reportPath, run, scoring, result.domainShiftP, result.domainShift,
-      try result.appearance.map(AppearanceText.text), empty,
+      try result.appearance.map(AppearanceText.text), empty, result.score?.worstPlace, result.score?.whole,
     ])
     let id = database.lastInsertedRowID
     for scan in result.scans {
@@ -91,14 +92,14 @@ extension CaseIndex {
       sql: """
         INSERT INTO scans (case_id, name, path, page, sha256, width, height, channels, micrometers_per_pixel,
           micrometers_per_pixel_y, status, error, score, p_value, heatmap_path, missing_share,
-          downsample, downsample_y, heatmap_sha256)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          downsample, downsample_y, heatmap_sha256, whole_score)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       id, scan.name, scan.path, scan.page, scan.sha256, found?.width, found?.height, found?.channels,
       found?.pixelSize?.x, found?.pixelSize?.y, scan.status.rawValue, scan.reason,
       found?.score, found?.pValue, found == nil ? nil : heatmapPath, found?.missingShare,
-      found?.downsample, found?.downsampleY, found == nil ? nil : heatmapSHA256,
+      found?.downsample, found?.downsampleY, found == nil ? nil : heatmapSHA256, found?.wholeScore,
     ])
     let scanID = database.lastInsertedRowID
     for (name, value) in scan.metadata {

@@ -10,7 +10,12 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   /// `done` if a scan of the case was scored. Otherwise the case was not examined: `failed` if a scan failed, `empty`
   /// if there is nothing to score in any scan.
   package var status: Status
+  /// `worstPlaceScore` and `wholeScore` together.
   package var score: Double?
+  /// How abnormal the most abnormal place is.
+  package var worstPlaceScore: Double?
+  /// How unusual the scans are as a whole; `nil` where the model cannot say.
+  package var wholeScore: Double?
   package var pValue: Double?
   /// `false`, and no verdict, if the case was not examined.
   package var flagged: Bool
@@ -33,7 +38,7 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
   /// The columns, in the order in which `init(row:)` reads them.
   static let columns = """
     id, run_id, name, status, score, p_value, flagged, scan_count, failed_scan_count, region_count, report_path,
-    domain_shift_p, domain_shift, in_study, empty_scan_count
+    domain_shift_p, domain_shift, in_study, empty_scan_count, worst_place_score, whole_score
     """
 
   // Decodes by position: decoding by name takes three times as long, and listing ten thousand cases must feel instant.
@@ -53,6 +58,8 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
     domainShift = try row.decode(atIndex: 12)
     isInStudy = try row.decode(atIndex: 13)
     emptyScanCount = try row.decode(atIndex: 14)
+    worstPlaceScore = try row.decode(atIndex: 15)
+    wholeScore = try row.decode(atIndex: 16)
     try IndexFault.check(
       ReportFolder.holds(reportPath) && FilePath.name(of: reportPath) == ReportFolder.studyPage,
       "case \(id) has a page that lies elsewhere than in the report's cases")

@@ -142,6 +142,16 @@ package enum IndexSchema {
     migrator.registerMigration("12: pixels of peaks") { database in try database.execute(sql: peaks) }
     migrator.registerMigration("13: cases that left the study") { database in try database.execute(sql: absences) }
     registerNothingToScore(in: &migrator)
+    migrator.registerMigration("15: the two scores of a case") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE cases ADD COLUMN worst_place_score REAL;
+          ALTER TABLE cases ADD COLUMN whole_score REAL;
+          ALTER TABLE scans ADD COLUMN whole_score REAL;
+          UPDATE cases SET worst_place_score = score;
+          """)
+      try rewrite(in: database) { try append(", cases.worst_place_score, cases.whole_score", in: database) }
+    }
     return migrator
   }
 
@@ -182,24 +192,40 @@ package enum IndexSchema {
       try database.execute(
         sql: """
           ALTER TABLE cases ADD COLUMN empty_scan_count INTEGER NOT NULL DEFAULT 0;
-          PRAGMA writable_schema = ON;
-          UPDATE sqlite_master SET sql = replace(replace(replace(sql,
-              'IN (''done'', ''failed'')', 'IN (''done'', ''failed'', ''empty'')'),
-              'flagged INTEGER NOT NULL', 'flagged INTEGER'), 'region_count INTEGER NOT NULL', 'region_count INTEGER')
-            WHERE type = 'table' AND name IN ('cases', 'scans');
-          UPDATE sqlite_master SET sql = replace(replace(sql,
-              'FROM cases LEFT JOIN reviews', ', cases.empty_scan_count FROM cases LEFT JOIN reviews'),
-              'FROM regions JOIN scans', ', cases.empty_scan_count FROM regions JOIN scans')
-            WHERE type = 'view' AND name IN ('case_overview', 'region_overview');
           """)
-      let version = try Int.fetchOne(database, sql: "PRAGMA schema_version") ?? 0
-      try database.execute(
-        sql: """
-          PRAGMA schema_version = \(version + 1);
-          PRAGMA writable_schema = OFF;
-          UPDATE cases SET flagged = NULL, region_count = NULL WHERE score IS NULL;
-          """)
+      try rewrite(in: database) {
+        try database.execute(
+          sql: """
+            UPDATE sqlite_master SET sql = replace(replace(replace(sql,
+                'IN (''done'', ''failed'')', 'IN (''done'', ''failed'', ''empty'')'),
+                'flagged INTEGER NOT NULL', 'flagged INTEGER'), 'region_count INTEGER NOT NULL', 'region_count INTEGER')
+              WHERE type = 'table' AND name IN ('cases', 'scans');
+            """)
+        try append(", cases.empty_scan_count", in: database)
+      }
+      try database.execute(sql: "UPDATE cases SET flagged = NULL, region_count = NULL WHERE score IS NULL")
     }
+  }
+
+  /// Changes the text of tables and views, while the rows stay where they are.
+  private static func rewrite(in database: Database, _ change: () throws -> Void) throws {
+    try database.execute(sql: "PRAGMA writable_schema = ON")
+    try change()
+    let version = try Int.fetchOne(database, sql: "PRAGMA schema_version") ?? 0
+    try database.execute(sql: "PRAGMA schema_version = \(version + 1); PRAGMA writable_schema = OFF")
+  }
+
+  /// Appends columns of cases to the overviews; to be called within `rewrite`.
+  ///
+  /// - Parameter columns: the columns, each after a comma.
+  private static func append(_ columns: String, in database: Database) throws {
+    try database.execute(
+      sql: """
+        UPDATE sqlite_master SET sql = replace(replace(sql,
+            'FROM cases LEFT JOIN reviews', ? || ' FROM cases LEFT JOIN reviews'),
+            'FROM regions JOIN scans', ? || ' FROM regions JOIN scans')
+          WHERE type = 'view' AND name IN ('case_overview', 'region_overview');
+        """, arguments: [columns, columns])
   }
 
   /// The identity of a report. An empty index gets a random one. An index of an older version of norma gets one

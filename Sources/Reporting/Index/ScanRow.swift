@@ -19,6 +19,8 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
   package var error: String?
   package var score: Double?
   package var pValue: Double?
+  /// How unusual the scan is as a whole, in the units of `score`; `nil` where the model cannot say.
+  package var wholeScore: Double?
   /// Path of the heatmap, relative to the report folder; `nil` if the scan was not scored.
   package var heatmapPath: String?
   /// SHA-256 of the heatmap file, hexadecimal; `nil` if the scan was not scored or an older version of norma recorded
@@ -40,6 +42,7 @@ package struct ScanRow: Sendable, Equatable, Codable, FetchableRecord {
     case micrometersPerPixel = "micrometers_per_pixel"
     case micrometersPerPixelY = "micrometers_per_pixel_y"
     case pValue = "p_value"
+    case wholeScore = "whole_score"
     case heatmapPath = "heatmap_path"
     case heatmapSHA256 = "heatmap_sha256"
     case missingShare = "missing_share"

@@ -76,13 +76,24 @@ package enum VerdictText {
   static func difference(onCase row: CaseRow, context: StudyContext) -> String? {
     guard row.status == .done else { return nil }
     if row.flagged, row.regionCount == 0 {
-      return "It is flagged by its score, the mean of its most abnormal pixels; no group of pixels large enough for a "
+      guard !isFlaggedAsAWhole(row, context: context) else {
+        return "It is flagged for the texture of its scans as a whole, which no single place needs to show."
+      }
+      let texture = row.wholeScore == nil ? "" : " and the texture of its scans"
+      return
+        "It is flagged by its score, the mean of its most abnormal pixels\(texture); no group of pixels large enough for a "
         + "region reaches z \(PageText.number(context.threshold))."
     }
     guard !row.flagged, row.regionCount > 0 else { return nil }
     let regions = row.regionCount == 1 ? "Its region does" : "Its \(Count.of(row.regionCount, "region")) do"
     return "\(regions) not flag it: about one healthy scan in \(oneIn(context)) shows a region too, and a case is "
       + "judged by its score."
+  }
+
+  /// Whether a case is flagged, and would be without what its worst place adds.
+  private static func isFlaggedAsAWhole(_ row: CaseRow, context: StudyContext) -> Bool {
+    guard row.flagged, let threshold = context.scoreThreshold, let whole = row.wholeScore else { return false }
+    return whole > threshold
   }
 
   // MARK: - A scan
@@ -100,9 +111,15 @@ package enum VerdictText {
     let isFlagged = rule.flagsScan(pValue: p, isHighest: isHighest, caseIsFlagged: row.flagged)
     let words = "\(isFlagged ? "Flagged" : "Not flagged"): p \(PageText.pValue(p)) among healthy scans"
     var reasons: [String] = []
-    if isFlagged, !rule.isHigh(pValue: p) { reasons.append("it has the highest score of a flagged case") }
+    if isFlagged, !rule.isHigh(pValue: p) {
+      reasons.append(
+        isFlaggedAsAWhole(row, context: context)
+          ? "it has the most abnormal place of a case that is flagged as a whole"
+          : "it has the highest score of a flagged case")
+    }
     if !row.flagged, rule.isHigh(pValue: p), row.scanCount > 1 {
-      reasons.append("few healthy scans score as high, but its case is judged by the highest of its scans")
+      let judges = row.wholeScore == nil ? "the highest" : "all"
+      reasons.append("few healthy scans score as high, but its case is judged by \(judges) of its scans")
     }
     if isFlagged, regions == 0 {
       reasons.append(

@@ -51,6 +51,7 @@ package struct IndexField: Sendable, Equatable {
   ]
 
   private static let otherCaseFields = [
+    IndexField("worst_place_score", .number), IndexField("whole_score", .number),
     IndexField("failed_scan_count", .count), IndexField("empty_scan_count", .count),
     IndexField("region_area_px", .count, isOfRegions: true), IndexField("region_area_mm2", .measure, isOfRegions: true),
     IndexField("peak", .number, isOfRegions: true), IndexField("domain_shift_p", .probability),

@@ -45,7 +45,9 @@ extension IndexField {
     switch name {
     case "area_mm2", "region_area_mm2", "micrometers_per_pixel": "their scans do not say how large a pixel is"
     case "p_value" where isOfRegion, "q_value": "their model is of an older norma, or their run has not ended"
-    case "score", "p_value", "flagged", "region_count", "peak", "region_area_px", "appearance": "not examined"
+    case "whole_score": "not examined, or their model cannot say"
+    case "score", "worst_place_score", "p_value", "flagged", "region_count", "peak", "region_area_px", "appearance":
+      "not examined"
     case "scan_score", "scan_p_value", "scan_width", "scan_height", "channels", "missing_share", "downsample",
       "heatmap_path":
       "a scan was not examined"

@@ -19,7 +19,7 @@ struct CasePage {
     let flagged: Bool
     /// Why the regions and the verdict differ.
     let difference: String?
-    let ignorance: [String]
+    let ignorance: Ignorance?
     let domainShift: String?
     let isAbsent: Bool
     let facts: [StudyContext.Fact]
@@ -82,7 +82,7 @@ struct CasePage {
       name: row.name, study: context.title, home: Self.link(row, to: ReportFolder.studyPage),
       model: context.modelSHA256 ?? "", score: row.score.map { "\($0)" } ?? "",
       verdict: VerdictText.verdict(onCase: row, healthy: context.calibrationScores), flagged: row.flagged,
-      difference: VerdictText.difference(onCase: row, context: context), ignorance: context.ignorance,
+      difference: VerdictText.difference(onCase: row, context: context), ignorance: Ignorance(context.ignorance),
       domainShift: row.domainShift, isAbsent: !row.isInStudy,
       facts: Self.facts(row, highest: scored.compactMap(\.scan.score).max()),
       review: record.review.map(ReviewWords.init),
@@ -125,11 +125,19 @@ struct CasePage {
   private static func facts(_ row: CaseRow, highest: Double?) -> [StudyContext.Fact] {
     let scored = row.scanCount - row.failedScanCount - row.emptyScanCount
     var reason = ""
-    if let score = row.score, let highest, score < highest - 0.005 {
+    if let score = row.worstPlaceScore, let highest, score < highest - 0.005 {
       reason = " (\(PageText.number(highest)) less what the highest of \(Count.of(scored, "scan")) has by chance)"
     }
-    return [
-      .init("Score", row.score.map { PageText.number($0) + reason } ?? "–"),
+    let score = row.score.map { PageText.number($0) }
+    let scores: [StudyContext.Fact] =
+      row.wholeScore.map { whole in
+        [
+          .init("Score", score ?? "–"),
+          .init("Worst place", row.worstPlaceScore.map { PageText.number($0) + reason } ?? "–"),
+          .init("Scans as a whole", PageText.number(whole)),
+        ]
+      } ?? [.init("Score", score.map { $0 + reason } ?? "–")]
+    return scores + [
       .init("p-value", row.pValue.map(PageText.pValue) ?? "–"),
       .init("Regions", row.status == .done ? "\(row.regionCount)" : "–"), .init("Scans", VerdictText.scans(of: row)),
     ]

@@ -7,6 +7,8 @@ struct ScanSection: Sendable {
   let anchor: String
   let name: String
   let score: String
+  /// How unusual the scan is as a whole; `nil` where the model cannot say.
+  let whole: String?
   let verdict: String
   let flagged: Bool
   /// Why the scan was not scored; `nil` if it was.
@@ -92,6 +94,7 @@ struct ScanSection: Sendable {
     anchor = "scan-\(number)"
     name = scan.name
     score = scan.score.map { PageText.number($0) } ?? "–"
+    whole = scan.wholeScore.map { PageText.number($0) }
     let found = scan.pValue.map {
       VerdictText.verdict(onScan: $0, isHighest: isHighest, regions: regions.count, of: row, context: context)
     }

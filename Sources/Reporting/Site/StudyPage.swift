@@ -13,7 +13,7 @@ struct StudyPage {
     let verdict: String
     let chance: String
     let calibration: String
-    let ignorance: [String]
+    let ignorance: Ignorance?
     let domainShift: String?
     let warnings: [String]
     let failures: [Failure]
@@ -82,7 +82,7 @@ struct StudyPage {
       verdict: VerdictText.headline(counts, rate: context.falsePositiveRate),
       chance: Self.chance(context.falsePositiveRate),
       calibration: [Self.calibration(context.calibrationScores.count), context.rateNote].joined(separator: " "),
-      ignorance: context.ignorance, domainShift: context.domainShift,
+      ignorance: Ignorance(context.ignorance), domainShift: context.domainShift,
       warnings: context.warnings + Self.omissions(counts),
       failures: failures.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
       failureTitle: "\(Count.of(counts.failedScans, "scan")) could not be scored",

@@ -61,6 +61,8 @@ package struct Evaluate {
   private var selection: StudySelection
   private let model: Model
   private let threshold: Double
+  /// What the report's model has not learned, as sentences.
+  private let ignorance: [String]
   /// Computes the maps of every score of the model; `nil` where only the report's score is compared.
   private let scorer: Scorer?
 
@@ -74,6 +76,7 @@ package struct Evaluate {
     }
     let context = try run.context
     threshold = context.threshold
+    ignorance = context.ignorance
     let inputs = RecordedInputs(report: settings.report, run: run, record: context.record)
     study = try inputs.study(given: settings.study)
     selection = context.record?.selection ?? StudySelection()
@@ -96,9 +99,13 @@ package struct Evaluate {
     let caseName: String
     let truth: [Bool]
     let maps: [(method: Method, heat: [Float], score: Double)]
+    /// The case's score in the report.
+    let caseScore: Double?
 
     func scan(_ map: (method: Method, heat: [Float], score: Double)) -> Evaluation.Scan {
-      Evaluation.Scan(caseName: caseName, heat: map.heat, truth: truth, score: map.score)
+      Evaluation.Scan(
+        caseName: caseName, heat: map.heat, truth: truth, score: map.score,
+        caseScore: map.method == .report ? caseScore : nil)
     }
   }
 
@@ -146,6 +153,7 @@ package struct Evaluate {
       result.notes.append(
         "\(Count.of(tally.unexamined, "scan")) failed or had nothing to score in the analysis: no figure counts them.")
     }
+    result.notes += ignorance
     result.cases = tally.cases
     func add(_ name: String, _ method: Method) {
       guard let evaluation = evaluations[method] else { return }
@@ -205,7 +213,7 @@ package struct Evaluate {
           Compared(
             caseName: row.name, truth: item.truth,
             maps: [(.report, item.heat.samples, item.score)]
-              + fitting.map { ($0.method, $0.map.heatmap.values, $0.map.score) }))
+              + fitting.map { ($0.method, $0.map.heatmap.values, $0.map.score) }, caseScore: row.score))
       }
     }
     return tally

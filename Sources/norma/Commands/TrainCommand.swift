@@ -65,6 +65,7 @@ extension Train.Outcome {
         "patches         \(model.architecture.patchSize) pixels, \(Count.of(model.architecture.channels, "channel")), "
           + "scans \(model.preparation.gridDescription)",
         "planted lesions " + model.book.plantedSummary,
+        "whole scans     \(model.textureSummary ?? "texture is not measured")",
         "knowledge       \(r.knowledge.summary)",
         String(format: "latents         %.0f nats a patch", r.divergences.joined().reduce(0, +)),
         "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(Count.of(r.threads, "thread"))"

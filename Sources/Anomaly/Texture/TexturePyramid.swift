@@ -1,0 +1,176 @@
+import Imaging
+
+/// What one channel of a scan looks like at several scales: means over small cells of its intensity, its derivatives and
+/// their energies. Nothing is learned, and no network is needed.
+///
+/// Every level is half the size of the one before. A level has ten maps: the blurred channel, its two first derivatives
+/// and its Laplacian, which have a sign; and the energies of the gradient, the Laplacian, the orientation (difference of
+/// the Hessian's eigenvalues, squared), of what the blur took away, and of the two first derivatives. To these come, for
+/// every finer level, the energy of the gradient of that level's gradient magnitude: texture of texture.
+///
+/// Sources: Burt & Adelson 1983, doi:10.1109/TCOM.1983.1095851 (pyramid); Mallat 2012, arXiv:1101.2286 (modulus of a
+/// modulus, as in the second layer of a scattering transform).
+package struct TexturePyramid {
+  static let levels = 6
+  /// Edge of a cell in pixels of the finest level.
+  private static let cell = 8
+  /// Levels with a shorter edge are left out.
+  private static let leastEdge = 6
+
+  /// Which maps are energies, in the order of `cells`.
+  package static let areEnergies: [Bool] = (0..<levels).flatMap { level in
+    [Bool](repeating: false, count: 4) + [Bool](repeating: true, count: 6 + level)
+  }
+
+  /// The cells of each map; none for a level that the scan is too small for.
+  package let cells: [Plane<Float>]
+
+  /// - Parameter channel: intensities in units of their spread, without NaN.
+  package init(of channel: Plane<Float>) {
+    var found: [Plane<Float>] = []
+    var picture = channel
+    // Gradient magnitudes of the finer levels, each brought to the size of the present one.
+    var magnitudes: [Plane<Float>] = []
+    for level in 0..<Self.levels {
+      guard min(picture.width, picture.height) >= Self.leastEdge else {
+        found += [Plane<Float>](repeating: Plane(width: 0, height: 0, values: []), count: 10 + level)
+        continue
+      }
+      let edge = max(1, Self.cell >> level)
+      let smooth = picture.smoothed()
+      let maps = Self.maps(of: smooth, from: picture)
+      found += maps.maps.map { $0.means(ofCells: edge) }
+      magnitudes = magnitudes.map { $0.smoothed().halved() }
+      found += magnitudes.map { $0.smoothed().gradientEnergy().means(ofCells: edge) }
+      magnitudes.append(maps.magnitude)
+      picture = smooth.halved()
+    }
+    cells = found
+  }
+
+  /// Kept out of square roots, whose slope has no bound at 0.
+  private static let leastEnergy: Float = 1e-4
+
+  private static func maps(
+    of smooth: Plane<Float>, from picture: Plane<Float>
+  ) -> (maps: [Plane<Float>], magnitude: Plane<Float>) {
+    let (width, height) = (smooth.width, smooth.height)
+    var maps = [[Float]](repeating: [Float](repeating: 0, count: width * height), count: 9)
+    var magnitude = [Float](repeating: 0, count: width * height)
+    smooth.values.withUnsafeBufferPointer { g in
+      picture.values.withUnsafeBufferPointer { fine in
+        for y in 0..<height {
+          let (up, here, down) = (max(y - 1, 0) * width, y * width, min(y + 1, height - 1) * width)
+          for x in 0..<width {
+            let (left, right) = (max(x - 1, 0), min(x + 1, width - 1))
+            let center = g[here + x]
+            let dx = (g[here + right] - g[here + left]) / 2
+            let dy = (g[down + x] - g[up + x]) / 2
+            let xx = g[here + right] + g[here + left] - 2 * center
+            let yy = g[down + x] + g[up + x] - 2 * center
+            let xy = (g[down + right] + g[up + left] - g[up + right] - g[down + left]) / 4
+            let (laplacian, lost) = (xx + yy, fine[here + x] - center)
+            let gradient = dx * dx + dy * dy
+            let i = here + x
+            maps[0][i] = dx
+            maps[1][i] = dy
+            maps[2][i] = laplacian
+            maps[3][i] = gradient
+            maps[4][i] = laplacian * laplacian
+            maps[5][i] = (xx - yy) * (xx - yy) + 4 * xy * xy
+            maps[6][i] = lost * lost
+            maps[7][i] = dx * dx
+            maps[8][i] = dy * dy
+            magnitude[i] = (gradient + leastEnergy).squareRoot()
+          }
+        }
+      }
+    }
+    func plane(_ values: [Float]) -> Plane<Float> { Plane(width: width, height: height, values: values) }
+    return ([smooth] + maps.map(plane), plane(magnitude))
+  }
+}
+
+extension Plane where Value == Float {
+  /// Blurred by the binomial kernel [1 4 6 4 1] / 16 along both axes, mirrored at the edges.
+  fileprivate func smoothed() -> Plane {
+    func mirrored(_ place: Int, _ count: Int) -> Int {
+      let place = place < 0 ? -place : place >= count ? 2 * (count - 1) - place : place
+      return min(max(place, 0), count - 1)
+    }
+    var rows = self
+    var result = self
+    values.withUnsafeBufferPointer { source in
+      rows.values.withUnsafeMutableBufferPointer { target in
+        let columns = (-2..<width + 2).map { mirrored($0, width) }
+        for y in 0..<height {
+          let row = y * width
+          for x in 0..<width {
+            let (a, b) = (source[row + columns[x]], source[row + columns[x + 4]])
+            let (c, d) = (source[row + columns[x + 1]], source[row + columns[x + 3]])
+            target[row + x] = (a + b + 4 * (c + d) + 6 * source[row + x]) / 16
+          }
+        }
+      }
+    }
+    rows.values.withUnsafeBufferPointer { source in
+      result.values.withUnsafeMutableBufferPointer { target in
+        for y in 0..<height {
+          let lines = (-2...2).map { mirrored(y + $0, height) * width }
+          let (first, second, third, fourth, fifth) = (lines[0], lines[1], lines[2], lines[3], lines[4])
+          for x in 0..<width {
+            let outer = source[first + x] + source[fifth + x]
+            let inner = source[second + x] + source[fourth + x]
+            target[third + x] = (outer + 4 * inner + 6 * source[third + x]) / 16
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// Means of blocks of 2 x 2 pixels; an odd last row or column is left out.
+  fileprivate func halved() -> Plane {
+    var result = Plane(width: width / 2, height: height / 2, filledWith: 0)
+    for y in 0..<result.height {
+      for x in 0..<result.width {
+        let i = 2 * y * width + 2 * x
+        let (upper, lower) = (values[i] + values[i + 1], values[i + width] + values[i + width + 1])
+        result.values[y * result.width + x] = (upper + lower) / 4
+      }
+    }
+    return result
+  }
+
+  fileprivate func gradientEnergy() -> Plane {
+    var result = self
+    values.withUnsafeBufferPointer { source in
+      for y in 0..<height {
+        let (up, here, down) = (max(y - 1, 0) * width, y * width, min(y + 1, height - 1) * width)
+        for x in 0..<width {
+          let dx = (source[here + min(x + 1, width - 1)] - source[here + max(x - 1, 0)]) / 2
+          let dy = (source[down + x] - source[up + x]) / 2
+          result.values[here + x] = dx * dx + dy * dy
+        }
+      }
+    }
+    return result
+  }
+
+  /// Means over square cells. The last cell of a row or column also takes the pixels that fill no cell.
+  fileprivate func means(ofCells edge: Int) -> Plane {
+    guard edge > 1 else { return self }
+    let (columns, rows) = (max(width / edge, 1), max(height / edge, 1))
+    var sums = [Float](repeating: 0, count: columns * rows)
+    var counts = sums
+    for y in 0..<height {
+      let row = min(y / edge, rows - 1) * columns
+      for x in 0..<width {
+        let place = row + min(x / edge, columns - 1)
+        sums[place] += values[y * width + x]
+        counts[place] += 1
+      }
+    }
+    return Plane(width: columns, height: rows, values: zip(sums, counts).map(/))
+  }
+}

@@ -1,0 +1,124 @@
+import Files
+import Foundation
+import Numerics
+
+/// The texture of healthy scans. The distance of another scan from them says how unusual it is as a whole, where no
+/// single place needs to stand out. It is the geometric mean of the distances on the grids of `TextureScale`.
+package struct TextureReference: Sendable, Equatable {
+  let grids: [TextureCovariance]
+
+  /// The most scans that are learned from; more cost time and change little.
+  private static let mostScans = 256
+  /// With fewer, a covariance says nothing.
+  static let fewestScans = 8
+
+  init(grids: [TextureCovariance]) { self.grids = grids }
+
+  /// - Parameter cases: descriptors of healthy scans, case by case.
+  /// - Returns: `nil` where there are too few.
+  package init?(of cases: [[TextureDescriptor]], seed: UInt64) {
+    var random = RandomGenerator(seed: seed ^ 0x7E47)
+    let all = cases.joined().shuffled(using: &random).prefix(Self.mostScans)
+    guard all.count >= Self.fewestScans, let count = all.first?.grids.count else { return nil }
+    grids = (0..<count).map { grid in TextureCovariance(of: all.map { $0.grids[grid] }) }
+  }
+
+  /// What the texture of whole scans is measured by, in a line.
+  package func summary(in scale: TextureScale) -> String {
+    let numbers = Count.of(grids.reduce(0) { $0 + $1.mean.count }, "number")
+    let units = scale.study == nil ? "each case, because their medians scatter" : "the study's tissue"
+    return "\(numbers) from \(Count.of(grids[0].rows.count, "scan")), in the intensities of \(units)"
+  }
+
+  /// - Returns: `nil` where the scan is too small for any number.
+  package func distance(of descriptor: TextureDescriptor) -> Double? {
+    let logarithms = zip(grids, descriptor.grids).compactMap { $0.distance(of: $1) }.map { log(max($0, 1e-9)) }
+    return logarithms.isEmpty ? nil : exp(logarithms.reduce(0, +) / Double(logarithms.count))
+  }
+}
+
+/// Mean and covariance of what healthy scans are described by on one grid.
+///
+/// There are more numbers in a descriptor than scans to learn from, so the covariance `C` of the standardized numbers is
+/// used as `C + r I`: directions in which healthy scans hardly differ count, but no more than `1 / r` times. Source of
+/// the distance: Mahalanobis 1936; of its ridge: Ledoit & Wolf 2004, doi:10.1016/S0047-259X(03)00096-4.
+struct TextureCovariance: Sendable, Equatable {
+  let mean: [Float]
+  let deviation: [Float]
+  /// `[scans, numbers]`: the standardized numbers `Z` of the `n` healthy scans, multiplied by the inverse of the Cholesky
+  /// factor of `Z Zᵀ + r n I`.
+  let rows: [[Float]]
+
+  private static let ridge = 0.5
+  /// In standard deviations. One number shall not rule the distance.
+  private static let largestDeviation: Float = 5
+
+  init(mean: [Float], deviation: [Float], rows: [[Float]]) {
+    (self.mean, self.deviation, self.rows) = (mean, deviation, rows)
+  }
+
+  /// - Parameter scans: the numbers of healthy scans, at least one; NaN where a scan is too small for a number.
+  init(of scans: [[Float]]) {
+    let count = scans[0].count
+    var mean = [Float](repeating: 0, count: count)
+    var deviation = mean
+    for k in 0..<count {
+      let known = scans.map { Double($0[k]) }.filter(\.isFinite)
+      let center = known.reduce(0, +) / Double(max(known.count, 1))
+      let variance = known.reduce(0) { $0 + ($1 - center) * ($1 - center) } / Double(max(known.count, 1))
+      mean[k] = Float(center)
+      deviation[k] = max(Float(variance.squareRoot()), 1e-6 * max(abs(mean[k]), 1))
+    }
+    let standard = scans.map { Self.standardized($0, mean, deviation) }
+    let n = scans.count
+    var gram = [[Double]](repeating: [Double](repeating: 0, count: n), count: n)
+    for i in 0..<n {
+      for j in 0...i {
+        gram[i][j] = Self.product(standard[i], standard[j])
+        gram[j][i] = gram[i][j]
+      }
+      gram[i][i] += Self.ridge * Double(n)
+    }
+    let factor = SquareMatrix.cholesky(gram)
+    var rows: [[Double]] = []
+    for i in 0..<n {
+      var row = standard[i].map(Double.init)
+      for j in 0..<i where factor[i][j] != 0 {
+        let share = factor[i][j]
+        for k in row.indices { row[k] -= share * rows[j][k] }
+      }
+      rows.append(row.map { $0 / factor[i][i] })
+    }
+    self.init(mean: mean, deviation: deviation, rows: rows.map { $0.map(Float.init) })
+  }
+
+  /// The Mahalanobis distance of a scan from the healthy ones. That of a scan which lacks some of the numbers is enlarged
+  /// by their share, or the scan would seem nearer than it is.
+  ///
+  /// - Returns: `nil` where it lacks all of them.
+  func distance(of values: [Float]) -> Double? {
+    let known = values.count(where: \.isFinite)
+    guard known > 0 else { return nil }
+    // (ZᵀZ / n + r I)⁻¹ = (I - Zᵀ (Z Zᵀ + r n I)⁻¹ Z) / r, so that no matrix of numbers by numbers is needed.
+    let z = Self.standardized(values, mean, deviation)
+    let explained = rows.reduce(0.0) { sum, row in
+      let along = Self.product(row, z)
+      return sum + along * along
+    }
+    let share = Double(known) / Double(values.count)
+    return (max(Self.product(z, z) - explained, 0) / Self.ridge / share).squareRoot()
+  }
+
+  private static func standardized(_ values: [Float], _ mean: [Float], _ deviation: [Float]) -> [Float] {
+    values.indices.map { k in
+      let z = (values[k] - mean[k]) / deviation[k]
+      return z.isFinite ? min(max(z, -largestDeviation), largestDeviation) : 0
+    }
+  }
+
+  private static func product(_ a: [Float], _ b: [Float]) -> Double {
+    var sum = 0.0
+    for k in a.indices { sum += Double(a[k]) * Double(b[k]) }
+    return sum
+  }
+}
