@@ -215,3 +215,102 @@ struct PhantomFalsePositiveTests {
     #expect(count > binomialInterval(Self.splits, rate).upperBound, "\(count) of \(Self.splits)")
   }
 }
+
+/// Healthy patients, scored by what a blur cannot reproduce and by their texture: no network, but real scans, of unlike
+/// number and from several scanners.
+private enum HealthyPatients {
+  struct Scan {
+    var extremes: ScanExtremes
+    var distance: Double
+  }
+
+  private static let data =
+    ProcessInfo.processInfo.environment["NORMA_DATA"]
+    ?? URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../shared/data").standardized.path
+  private static let path = data + "/lgg/train"
+  static let isThere = FileManager.default.fileExists(atPath: path)
+  static let reason = "skipped: no healthy brain MR slices in \(path); set NORMA_DATA"
+  /// Patients whose texture the others are compared with; they are neither calibrated on nor judged.
+  private static let known = 15
+
+  static let cases: Result<[[Scan]], any Error> = Result {
+    let study = try Study(path: path)
+    var random = RandomGenerator(seed: 21)
+    let images = study.cases.shuffled(using: &random).map { item in
+      study.scans(of: item, reading: ScanReading(channels: 3)).compactMap(\.image)
+    }
+    var preparation = Preparation(
+      normalization: Normalization(method: .robust, scope: .scan), reduction: 2, channels: 3)
+    let samples = images.prefix(known).map { images in
+      let reduced = images.map { $0.reduced(by: 2) }
+      return zip(images, zip(reduced, Normalization.tissue(of: reduced))).map {
+        TextureScale.Sample(original: $0, image: $1.0, tissue: $1.1)
+      }
+    }
+    preparation.texture = TextureScale(of: samples) { _ in 2 }
+    let prepared = images.map { preparation.prepare($0).filter { $0.nothingToScore == nil }.map(\.scan) }
+    let reference = TextureReference(of: prepared.prefix(known).map { $0.compactMap(\.texture) }, seed: 1)!
+    return prepared.dropFirst(known).map { scans in
+      scans.map { Scan(extremes: extremes(of: $0), distance: reference.distance(of: $0.texture!)!) }
+    }
+  }
+
+  private static func extremes(of scan: PreparedScan) -> ScanExtremes {
+    let image = scan.image
+    let blurred = image.blurred(sigma: 6)
+    var heat = Heatmap(width: image.width, height: image.height, filledWith: 0)
+    let depth = scan.tissue.depth.values
+    for i in depth.indices where depth[i] > 6 {
+      for c in 0..<3 { heat.values[i] += 10 * abs(image.samples[3 * i + c] - blurred.samples[3 * i + c]) }
+    }
+    return ScanExtremes(of: heat.blurred(sigma: 2), in: scan)
+  }
+
+  static func verdict(on item: [Scan], among healthy: [[Scan]], rate: Double) -> CaseResult {
+    let calibration = Calibration(
+      extremes: healthy.map { $0.map(\.extremes) }, textures: healthy.map { $0.map(\.distance) })
+    let scans = item.enumerated().map { k, scan in
+      let region = Region(
+        rank: 1, x: 0, y: 0, width: 4, height: 4, areaPixels: 16, areaSquareMillimeters: nil, peak: 5, mean: 4)
+      var findings = ScanResult.Findings(
+        width: 8, height: 8, channels: 3, pixelSize: nil, score: scan.extremes.score,
+        pValue: calibration.scanPValue(scan.extremes.score), regions: [region])
+      findings.regionMasses = [scan.extremes.regionMass]
+      findings.textureDistance = scan.distance
+      return ScanResult(name: "\(k)", path: "\(k).tif", page: nil, sha256: nil, outcome: .done(findings))
+    }
+    return CaseJudge(calibration, rate: rate, shift: nil).verdict(on: "case", scans: scans)
+  }
+}
+
+@Suite(.enabled(if: HealthyPatients.isThere, "\(HealthyPatients.reason)"))
+struct PatientFalsePositiveTests {
+  private static let splits = 400
+
+  private func count(rate: Double, seed: UInt64, isPositive: (CaseResult) -> Bool) throws -> Int {
+    try countFlags(of: HealthyPatients.cases.get(), splits: Self.splits, healthy: 20, seed: seed) {
+      isPositive(HealthyPatients.verdict(on: $0, among: Array($1), rate: rate))
+    }
+  }
+
+  @Test(arguments: [0.05, 0.1, 0.2]) func `healthy patients are flagged no more often than stated`(rate: Double) throws
+  {
+    let flagged = try count(rate: rate, seed: 1) { $0.flagged }
+    #expect(flagged <= binomialInterval(Self.splits, rate).upperBound, "\(flagged) of \(Self.splits)")
+    // The rule is not bought with never flagging anything.
+    #expect(flagged >= binomialInterval(Self.splits, rate / 3).lowerBound, "\(flagged) of \(Self.splits)")
+  }
+
+  @Test(arguments: [0.05, 0.2])
+  func `healthy patients show regions and scans of a small p-value no more often than it says`(rate: Double) throws {
+    let regions = try count(rate: rate, seed: 2) { result in
+      result.findings.contains { $0.regions[0].pValue! <= rate + 1e-12 }
+    }
+    #expect(regions <= binomialInterval(Self.splits, rate).upperBound, "regions: \(regions) of \(Self.splits)")
+    var random = RandomGenerator(seed: 4)
+    let scans = try count(rate: rate, seed: 3) { result in
+      result.findings[random.integer(below: result.findings.count)].pValue <= rate + 1e-12
+    }
+    #expect(scans <= binomialInterval(Self.splits, rate).upperBound, "scans: \(scans) of \(Self.splits)")
+  }
+}

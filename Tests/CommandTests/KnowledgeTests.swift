@@ -30,7 +30,7 @@ private final class Learners: Sendable {
   private static let few = "The network was trained for only 5 steps; it needs 300 or more."
   private static let fewOfScore = "The learned score was trained for only 5 steps; it needs 100 or more."
   private static let blind = "On held-out healthy tissue the reconstruction has an R² of -"
-  private static let banner = "<strong>The model has not learned enough.</strong> "
+  private static let banner = "<strong>The model has not learned enough.</strong>\n<ul>\n"
   private static let pages = ["index.html", "cases/well/index.html", "cases/ill/index.html"]
 
   init() throws { learners = try Learners.shared.get() }
@@ -38,8 +38,9 @@ private final class Learners: Sendable {
   private func check(pagesOf report: String) throws {
     for page in Self.pages {
       let text = try learners.text("\(report)/\(page)")
+      #expect(text.components(separatedBy: Self.banner).count == 2, "one box in \(report)/\(page)")
       for sentence in [Self.few, Self.fewOfScore, Self.blind] {
-        #expect(text.contains(Self.banner + sentence), "\(report)/\(page): \(sentence)")
+        #expect(text.contains("<li>" + sentence), "\(report)/\(page): \(sentence)")
       }
     }
   }
@@ -71,6 +72,8 @@ private final class Learners: Sendable {
       analyze.output.contains(
         "model    has not learned enough, so the results may mean nothing; the report says why"), "\(analyze.output)")
     try check(pagesOf: "report")
+    let sample = try learners.run("sample", "few", "--count", "2", "--output", "drawn")
+    #expect(sample.status == 0 && sample.errors.contains("warning: few: \(Self.few)"), "\(sample.errors)")
 
     // The report made again from its index, and made from shards, says the same.
     for page in Self.pages { try FileManager.default.removeItem(atPath: learners.folder.file("report/\(page)")) }

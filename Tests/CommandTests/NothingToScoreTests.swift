@@ -110,7 +110,7 @@ extension TemporaryFolder {
   let lines = try #require(try JSONSerialization.jsonObject(with: Data(status.output.utf8)) as? [[String: Any]])
   #expect(lines.reduce(0) { $0 + ($1["empty_scans"] as? Int ?? 0) } == 6)
   let merged = try batch.run("merge", "parts")
-  #expect(merged.output.contains("cases    7, 5 not examined; "))
+  #expect(merged.output.contains("cases    7, 5 not examined; ") && merged.status == 1)
 }
 
 @Test func `where all scans failed nothing is said to be unflagged`() throws {

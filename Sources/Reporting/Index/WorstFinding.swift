@@ -34,6 +34,8 @@ package struct StudyCounts: Sendable, Equatable {
     self.emptyScans = emptyScans
   }
 
+  /// Whether every case was examined, and no scan failed.
+  package var isComplete: Bool { failedScans == 0 && unexaminedCases == 0 }
   package var unexaminedCases: Int { cases - examinedCases }
   var examinedScans: Int { scans - failedScans - emptyScans }
 }

@@ -36,7 +36,7 @@ package struct Analyze {
     package var hasLearned = true
 
     /// Whether every case was examined, and no scan failed.
-    package var isComplete: Bool { counts.map { $0.failedScans == 0 && $0.unexaminedCases == 0 } ?? false }
+    package var isComplete: Bool { counts?.isComplete ?? false }
   }
 
   private let settings: Settings

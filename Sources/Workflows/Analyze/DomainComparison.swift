@@ -16,9 +16,11 @@ struct DomainComparison {
 
   private let shift: DomainShift?
   private let hasReference: Bool
+  private let hasLearned: Bool
 
   init(model: Model) {
     hasReference = model.domain != nil
+    hasLearned = model.record.knowledge.warnings.isEmpty
     shift = model.domain.flatMap { DomainShift($0) }
   }
 
@@ -44,7 +46,8 @@ struct DomainComparison {
         warning: DomainShift.warning(outcome))
     case .alike:
       return Result(
-        summary: "like the training study (two-sample tests of \(Count.of(appearances.count, "case")), level 1 %)",
+        summary: "like the training study (two-sample tests of \(Count.of(appearances.count, "case")), level 1 %)"
+          + (hasLearned ? "" : ", of which the model has not learned enough"),
         strangeCases: Self.sentence(strange, of: appearances.count))
     }
   }

@@ -20,6 +20,9 @@ package struct GenerativeModel {
     generator = try PatchGenerator(model, path: path, engine: try Engine(precision: model.precision))
   }
 
+  /// What its user has to know before trusting its pictures, as sentences.
+  package var warnings: [String] { model.record.knowledge.warnings.map { "\(path): \($0)" } }
+
   /// Text for a picture's description tag that marks it as generated, not a scan.
   func label(_ command: String, _ words: String) -> String {
     SyntheticLabel.prefix + details(command) + ", " + words

@@ -9,7 +9,8 @@ struct MergeCommand: LoggedCommand {
     discussion: """
       Shards are what norma analyze --shard writes. Their indexes become cases.sqlite, which then equals that of one run \
       over the whole study, and the study's page is made. Run again it gives the same; shards of other models or settings \
-      are refused by name. Cases that no shard has are named, and the exit status is 1.
+      are refused by name. Cases that no shard has are named. The exit status is 1 if there are such cases, if a scan failed \
+      or if a case was not examined.
       """)
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
@@ -31,6 +32,6 @@ struct MergeCommand: LoggedCommand {
       "report   \(report)/index.html", "index    \(report)/cases.sqlite",
       "shards   \(merged.shards) of \(merged.count)", "cases    \(merged.counts.map(VerdictText.cases) ?? "none")")
     if let rate = merged.rate { console.print("rate     \(rate)") }
-    if !merged.isComplete { throw ExitCode(ExitStatus.failed) }
+    if !merged.isComplete || merged.counts?.isComplete == false { throw ExitCode(ExitStatus.failed) }
   }
 }

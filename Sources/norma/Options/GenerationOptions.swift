@@ -11,8 +11,13 @@ struct GenerationOptions: ParsableArguments {
 
   @OptionGroup var log: LogOptions
 
-  /// Opens the model with its generator.
-  func open() throws -> GenerativeModel { try GenerativeModel(path: model, seed: seed) }
+  /// Opens the model with its generator, and warns of what it has not learned.
+  func open() throws -> GenerativeModel {
+    let opened = try GenerativeModel(path: model, seed: seed)
+    let console = Console()
+    for text in opened.warnings { console.show(.warning(text)) }
+    return opened
+  }
 }
 
 /// The upper left corner of a patch, `X,Y` in pixels of the model's grid.
