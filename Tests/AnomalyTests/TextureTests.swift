@@ -156,9 +156,9 @@ struct TextureTests {
     #expect(score.score(of: []) == 2)
   }
 
-  @Test(arguments: [(0.3, 1.0), (0.5, 1.0), (0.75, 1.5), (1, 2.0)])
-  func `the worst place adds as much as its score finds planted lesions, and takes nothing away`(
-    detection: Double, expected: Double
+  @Test(arguments: [(0.3, 1.0, 1.0), (0.5, 1.0, 1.0), (0.7, 1.4, 2.6), (0.75, 1.5, 4.0), (1, 2.0, 5.0)])
+  func `the worst place adds as much as its score finds planted lesions, takes nothing away, and may judge alone`(
+    detection: Double, expected: Double, high: Double
   ) {
     // Held-out scores of mean 0 and standard deviation 1, texture of no spread.
     let values = [-1.0, 0, 1]
@@ -173,6 +173,7 @@ struct TextureTests {
       return CaseJudge(calibration, rate: 0.5, shift: nil).verdict(on: "c", scans: [scan]).score?.value
     }
     #expect(abs(score(1)! - expected) < 1e-6)
+    #expect(abs(score(4)! - high) < 1e-6)
     #expect(abs(score(-5)! - 1) < 1e-6)
   }
 

@@ -20,6 +20,9 @@ package struct TextureScore: Codable, Sendable, Equatable {
   private let trust: Double
 
   private static let leastVariance = 1e-6
+  /// Least trust with which the other score judges alone: three quarters of the pairs of patches with and without planted
+  /// lesions are told apart.
+  private static let leastTrustAlone = 0.5
 
   /// - Parameters:
   ///   - cases: texture distances of the scans of each held-out healthy case; one or more cases have some.
@@ -56,8 +59,12 @@ package struct TextureScore: Codable, Sendable, Equatable {
 
   /// Both scores of a case together: how unusual it is as a whole, plus by how much its worst place is more abnormal than
   /// that of an average healthy case, as far as that is trusted. A place that is not adds nothing, and takes nothing
-  /// away.
-  func combined(_ whole: Double, with worstPlace: Double) -> Double { whole + trust * max(worstPlace - middle, 0) }
+  /// away. Where it is trusted much, the worst place also judges alone, so that a lesion is not lost beside scans that
+  /// are usual otherwise.
+  func combined(_ whole: Double, with worstPlace: Double) -> Double {
+    let both = whole + trust * max(worstPlace - middle, 0)
+    return trust >= Self.leastTrustAlone ? max(both, worstPlace) : both
+  }
 
   /// 0 for a score that finds planted lesions no better than chance, 1 for one that finds them all: twice the AUROC less
   /// one (Somers' D).
