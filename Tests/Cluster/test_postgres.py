@@ -299,13 +299,29 @@ class Postgres(unittest.TestCase):
         self.compare(self.report)
         self.assertEqual(sql("SELECT version FROM norma.schema_version"), "6")
 
+    def test_tables_of_an_older_norma_take_the_two_scores_of_a_case(self):
+        self.load(self.report)
+        views = {name: sql(f"SELECT pg_get_viewdef('norma.{name}'::regclass)")
+                 for name in ("case_overview", "region_overview", "reviewed_cases")}
+        sql("DROP VIEW norma.region_overview, norma.reviewed_cases, norma.case_overview; "
+            "ALTER TABLE norma.cases DROP COLUMN worst_place_score, DROP COLUMN whole_score; "
+            "ALTER TABLE norma.scans DROP COLUMN whole_score; "
+            + "".join(f"CREATE VIEW norma.{name} AS "
+                      + re.sub(r",\s*cases\.(worst_place_score|whole_score)", "", text).rstrip(";") + "; "
+                      for name, text in views.items())
+            + "UPDATE norma.schema_version SET version = 5")
+        self.load(self.report)
+        self.compare(self.report)
+        self.assertEqual(sql("SELECT version FROM norma.schema_version"), "6")
+
     def test_tables_of_an_older_norma_take_scans_with_nothing_to_score(self):
         self.load(self.report)
+        self.forget_absent_and_empty()
         status = "CHECK (status IN ('done', 'failed'))"
         sql(f"ALTER TABLE norma.cases DROP CONSTRAINT cases_status_check, ADD CONSTRAINT cases_status_check {status}, "
             "ALTER flagged SET NOT NULL, ALTER region_count SET NOT NULL; "
             f"ALTER TABLE norma.scans DROP CONSTRAINT scans_status_check, ADD CONSTRAINT scans_status_check {status}; "
-            "UPDATE norma.schema_version SET version = 4")
+            "UPDATE norma.schema_version SET version = 3")
         self.change(
             self.report, "UPDATE cases SET status = 'empty', flagged = NULL, region_count = NULL WHERE id = 1")
         self.change(self.report, "UPDATE scans SET status = 'empty' WHERE case_id = 1")

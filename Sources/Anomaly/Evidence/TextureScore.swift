@@ -20,9 +20,9 @@ package struct TextureScore: Codable, Sendable, Equatable {
   private let trust: Double
 
   private static let leastVariance = 1e-6
-  /// Least trust with which the other score judges alone: three quarters of the pairs of patches with and without planted
-  /// lesions are told apart.
-  private static let leastTrustAlone = 0.5
+  /// Least trust with which the other score judges alone: 70 % of the pairs of patches with and without planted lesions
+  /// are told apart.
+  private static let leastTrustAlone = 0.4
 
   /// - Parameters:
   ///   - cases: texture distances of the scans of each held-out healthy case; one or more cases have some.
