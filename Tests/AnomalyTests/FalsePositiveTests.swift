@@ -224,17 +224,11 @@ private enum HealthyPatients {
     var distance: Double
   }
 
-  private static let data =
-    ProcessInfo.processInfo.environment["NORMA_DATA"]
-    ?? URL(fileURLWithPath: #filePath).appendingPathComponent("../../../../shared/data").standardized.path
-  private static let path = data + "/lgg/train"
-  static let isThere = FileManager.default.fileExists(atPath: path)
-  static let reason = "skipped: no healthy brain MR slices in \(path); set NORMA_DATA"
   /// Patients whose texture the others are compared with; they are neither calibrated on nor judged.
   private static let known = 15
 
   static let cases: Result<[[Scan]], any Error> = Result {
-    let study = try Study(path: path)
+    let study = try Study(path: RealScans.path + "/lgg/train")
     var random = RandomGenerator(seed: 21)
     let images = study.cases.shuffled(using: &random).map { item in
       study.scans(of: item, reading: ScanReading(channels: 3)).compactMap(\.image)
@@ -283,7 +277,7 @@ private enum HealthyPatients {
   }
 }
 
-@Suite(.enabled(if: HealthyPatients.isThere, "\(HealthyPatients.reason)"))
+@Suite(.enabled(if: RealScans.hasBrains, "skipped: no brain MR slices in \(RealScans.path); set NORMA_DATA"))
 struct PatientFalsePositiveTests {
   private static let splits = 400
 

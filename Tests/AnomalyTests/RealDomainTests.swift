@@ -5,7 +5,7 @@ import Imaging
 import Numerics
 import Testing
 
-private enum RealScans {
+enum RealScans {
   /// Beside the checkout, or where NORMA_DATA says.
   static let path: String =
     ProcessInfo.processInfo.environment["NORMA_DATA"]

@@ -86,8 +86,7 @@ package struct CasePictures {
       }
       readable = []
     }
-    let all =
-      held.map { preparation.prepare($0) } ?? preparation.prepare(reduced)
+    let all = held.map { preparation.prepare($0) } ?? preparation.prepare(reduced)
     for (index, image) in zip(readable, all) {
       if let reason = image.nothingToScore { sources[index].content = .empty(reason) }
     }

@@ -102,7 +102,7 @@ package final class Scorer {
         score: shown.score, regions: regions, of: (image.width, image.height, image.channels, image.pixelSize))
       findings.regionMasses = regions.isEmpty ? [] : RegionMasses(of: heat).masses(of: regions, factor: factor)
       findings.appearance = prepared[i].scan.appearance(maps: maps[i], latents: latents)
-      findings.textureDistance = prepared[i].scan.texture.flatMap { texture?.distance(of: $0) ?? nil }
+      findings.textureDistance = prepared[i].scan.texture.flatMap { texture?.distance(of: $0) }
       findings.missingShare = images[i].missingShare
       return (layers, findings)
     }

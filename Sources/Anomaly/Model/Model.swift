@@ -184,7 +184,7 @@ package struct Model: Sendable {
     (record.precision ?? (record.compute.hasSuffix(", bf16") ? .bfloat16 : .float32)).available
   }
 
-  /// What the texture of whole scans is measured by, in a line; `nil` where it is not measured.
+  /// The line that says what the texture of whole scans is measured by; `nil` where it is not measured.
   package var textureSummary: String? {
     texture.flatMap { texture in preparation.texture.map { texture.summary(in: $0) } }
   }

@@ -21,9 +21,9 @@ package struct ModelKnowledge: Codable, Sendable, Equatable {
 
   /// Average precision on lesions planted in held-out healthy scans.
   package struct Planted: Codable, Sendable, Equatable {
-    /// Of the model's own score, the ensemble.
+    /// The figure of the model's own score, the ensemble.
     package let ensemble: Double
-    /// Of the scan itself, without any network: `Score.intensity`.
+    /// The figure of the scan itself, without any network: `Score.intensity`.
     package let intensity: Double
 
     package init(ensemble: Double, intensity: Double) {
@@ -81,7 +81,7 @@ package struct ModelKnowledge: Codable, Sendable, Equatable {
       && [steps, scoreSteps].compactMap { $0 }.allSatisfy { $0.taken >= 0 && $0.needed >= 0 }
   }
 
-  /// What was measured, in one line.
+  /// The line that says what was measured.
   package var summary: String {
     func text(_ share: Double?) -> String { share.map { String(format: "%.2f", $0) } ?? "not defined" }
     let channels = explained.channels.count > 1 ? " (\(explained.channels.map(text).joined(separator: ", ")))" : ""

@@ -55,39 +55,44 @@ package struct TexturePyramid {
     of smooth: Plane<Float>, from picture: Plane<Float>
   ) -> (maps: [Plane<Float>], magnitude: Plane<Float>) {
     let (width, height) = (smooth.width, smooth.height)
-    var maps = [[Float]](repeating: [Float](repeating: 0, count: width * height), count: 9)
-    var magnitude = [Float](repeating: 0, count: width * height)
-    smooth.values.withUnsafeBufferPointer { g in
-      picture.values.withUnsafeBufferPointer { fine in
-        for y in 0..<height {
-          let (up, here, down) = (max(y - 1, 0) * width, y * width, min(y + 1, height - 1) * width)
-          for x in 0..<width {
-            let (left, right) = (max(x - 1, 0), min(x + 1, width - 1))
-            let center = g[here + x]
-            let dx = (g[here + right] - g[here + left]) / 2
-            let dy = (g[down + x] - g[up + x]) / 2
-            let xx = g[here + right] + g[here + left] - 2 * center
-            let yy = g[down + x] + g[up + x] - 2 * center
-            let xy = (g[down + right] + g[up + left] - g[up + right] - g[down + left]) / 4
-            let (laplacian, lost) = (xx + yy, fine[here + x] - center)
-            let gradient = dx * dx + dy * dy
-            let i = here + x
-            maps[0][i] = dx
-            maps[1][i] = dy
-            maps[2][i] = laplacian
-            maps[3][i] = gradient
-            maps[4][i] = laplacian * laplacian
-            maps[5][i] = (xx - yy) * (xx - yy) + 4 * xy * xy
-            maps[6][i] = lost * lost
-            maps[7][i] = dx * dx
-            maps[8][i] = dy * dy
-            magnitude[i] = (gradient + leastEnergy).squareRoot()
+    let count = width * height
+    // The maps lie one after the other: writing to an array of arrays takes five times as long.
+    var maps = [Float](repeating: 0, count: 10 * count)
+    maps.withUnsafeMutableBufferPointer { maps in
+      smooth.values.withUnsafeBufferPointer { g in
+        picture.values.withUnsafeBufferPointer { fine in
+          for y in 0..<height {
+            let (up, here, down) = (max(y - 1, 0) * width, y * width, min(y + 1, height - 1) * width)
+            for x in 0..<width {
+              let (left, right) = (max(x - 1, 0), min(x + 1, width - 1))
+              let center = g[here + x]
+              let dx = (g[here + right] - g[here + left]) / 2
+              let dy = (g[down + x] - g[up + x]) / 2
+              let xx = g[here + right] + g[here + left] - 2 * center
+              let yy = g[down + x] + g[up + x] - 2 * center
+              let xy = (g[down + right] + g[up + left] - g[up + right] - g[down + left]) / 4
+              let (laplacian, lost) = (xx + yy, fine[here + x] - center)
+              let gradient = dx * dx + dy * dy
+              let i = here + x
+              maps[i] = dx
+              maps[count + i] = dy
+              maps[2 * count + i] = laplacian
+              maps[3 * count + i] = gradient
+              maps[4 * count + i] = laplacian * laplacian
+              maps[5 * count + i] = (xx - yy) * (xx - yy) + 4 * xy * xy
+              maps[6 * count + i] = lost * lost
+              maps[7 * count + i] = dx * dx
+              maps[8 * count + i] = dy * dy
+              maps[9 * count + i] = (gradient + leastEnergy).squareRoot()
+            }
           }
         }
       }
     }
-    func plane(_ values: [Float]) -> Plane<Float> { Plane(width: width, height: height, values: values) }
-    return ([smooth] + maps.map(plane), plane(magnitude))
+    let planes = (0..<10).map { k in
+      Plane(width: width, height: height, values: Array(maps[k * count..<(k + 1) * count]))
+    }
+    return ([smooth] + planes.dropLast(), planes[9])
   }
 }
 
@@ -132,11 +137,15 @@ extension Plane where Value == Float {
   /// Means of blocks of 2 x 2 pixels; an odd last row or column is left out.
   fileprivate func halved() -> Plane {
     var result = Plane(width: width / 2, height: height / 2, filledWith: 0)
-    for y in 0..<result.height {
-      for x in 0..<result.width {
-        let i = 2 * y * width + 2 * x
-        let (upper, lower) = (values[i] + values[i + 1], values[i + width] + values[i + width + 1])
-        result.values[y * result.width + x] = (upper + lower) / 4
+    let (columns, rows) = (result.width, result.height)
+    values.withUnsafeBufferPointer { source in
+      result.values.withUnsafeMutableBufferPointer { target in
+        for y in 0..<rows {
+          for x in 0..<columns {
+            let i = 2 * y * width + 2 * x
+            target[y * columns + x] = (source[i] + source[i + 1] + (source[i + width] + source[i + width + 1])) / 4
+          }
+        }
       }
     }
     return result
@@ -145,12 +154,14 @@ extension Plane where Value == Float {
   fileprivate func gradientEnergy() -> Plane {
     var result = self
     values.withUnsafeBufferPointer { source in
-      for y in 0..<height {
-        let (up, here, down) = (max(y - 1, 0) * width, y * width, min(y + 1, height - 1) * width)
-        for x in 0..<width {
-          let dx = (source[here + min(x + 1, width - 1)] - source[here + max(x - 1, 0)]) / 2
-          let dy = (source[down + x] - source[up + x]) / 2
-          result.values[here + x] = dx * dx + dy * dy
+      result.values.withUnsafeMutableBufferPointer { target in
+        for y in 0..<height {
+          let (up, here, down) = (max(y - 1, 0) * width, y * width, min(y + 1, height - 1) * width)
+          for x in 0..<width {
+            let dx = (source[here + min(x + 1, width - 1)] - source[here + max(x - 1, 0)]) / 2
+            let dy = (source[down + x] - source[up + x]) / 2
+            target[here + x] = dx * dx + dy * dy
+          }
         }
       }
     }
@@ -163,12 +174,16 @@ extension Plane where Value == Float {
     let (columns, rows) = (max(width / edge, 1), max(height / edge, 1))
     var sums = [Float](repeating: 0, count: columns * rows)
     var counts = sums
-    for y in 0..<height {
-      let row = min(y / edge, rows - 1) * columns
-      for x in 0..<width {
-        let place = row + min(x / edge, columns - 1)
-        sums[place] += values[y * width + x]
-        counts[place] += 1
+    values.withUnsafeBufferPointer { source in
+      for y in 0..<height {
+        let row = min(y / edge, rows - 1) * columns
+        for column in 0..<columns {
+          let last = column == columns - 1 ? width : (column + 1) * edge
+          var sum = sums[row + column]
+          for x in column * edge..<last { sum += source[y * width + x] }
+          sums[row + column] = sum
+          counts[row + column] += Float(last - column * edge)
+        }
       }
     }
     return Plane(width: columns, height: rows, values: zip(sums, counts).map(/))

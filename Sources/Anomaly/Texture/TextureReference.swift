@@ -23,7 +23,7 @@ package struct TextureReference: Sendable, Equatable {
     grids = (0..<count).map { grid in TextureCovariance(of: all.map { $0.grids[grid] }) }
   }
 
-  /// What the texture of whole scans is measured by, in a line.
+  /// The line that says what the texture of whole scans is measured by.
   package func summary(in scale: TextureScale) -> String {
     let numbers = Count.of(grids.reduce(0) { $0 + $1.mean.count }, "number")
     let units = scale.study == nil ? "each case, because their medians scatter" : "the study's tissue"

@@ -148,7 +148,7 @@ package struct TextureScale: Codable, Sendable, Equatable {
         return value.isFinite ? value : 0
       }
     }
-    guard (2...3).contains(scan.channels) else { return own.map { TexturePyramid(of: $0) } }
+    guard hasContrasts(scan.channels) else { return own.map { TexturePyramid(of: $0) } }
     func combined(_ weights: [Float]) -> Plane<Float> {
       var sum = Plane<Float>(width: scan.width, height: scan.height, filledWith: 0)
       for (weight, plane) in zip(weights, own) where weight != 0 {
@@ -161,13 +161,16 @@ package struct TextureScale: Codable, Sendable, Equatable {
     return (own + [mean] + contrasts).map { TexturePyramid(of: $0) }
   }
 
+  /// Whether scans of this number of channels are also described by their mean and contrasts.
+  private static func hasContrasts(_ channels: Int) -> Bool { (2...3).contains(channels) }
+
   /// Whether it fits scans of this number of channels; checked after it was read from a file.
   func fits(channels: Int) -> Bool {
     study.map { $0.count == channels && $0.allSatisfy { $0.spread > 0 } } ?? true
       && (1...2).contains(grids.count)
       && grids.allSatisfy { grid in
         grid.refinement >= 1 && grid.refinement.isFinite
-          && grid.floors.count == ((2...3).contains(channels) ? 2 * channels : channels)
+          && grid.floors.count == (Self.hasContrasts(channels) ? 2 * channels : channels)
           && grid.floors.allSatisfy { $0.count == TexturePyramid.areEnergies.count }
       }
   }
