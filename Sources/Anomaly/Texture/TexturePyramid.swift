@@ -56,7 +56,7 @@ package struct TexturePyramid {
   ) -> (maps: [Plane<Float>], magnitude: Plane<Float>) {
     let (width, height) = (smooth.width, smooth.height)
     let count = width * height
-    // The maps lie one after the other: writing to an array of arrays takes five times as long.
+    // The maps lie one after the other, so that the loop writes through one pointer.
     var maps = [Float](repeating: 0, count: 10 * count)
     maps.withUnsafeMutableBufferPointer { maps in
       smooth.values.withUnsafeBufferPointer { g in
