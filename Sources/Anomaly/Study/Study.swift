@@ -10,7 +10,7 @@ package struct Study: Sendable {
   package struct Case: Sendable, Equatable {
     /// Path of the folder relative to the study, or the file's name without its ending.
     package var name: String
-    /// Paths of the scan files relative to the study, sorted.
+    /// Paths of the scan files relative to the study, in natural order.
     package var files: [String]
 
     package init(name: String, files: [String]) {
@@ -150,7 +150,8 @@ package struct Study: Sendable {
           cases.append(Case(name: taken || folders[Array(stem.utf8)] != nil ? file : stem, files: [file]))
         }
       } else {
-        cases.append(Case(name: String(decoding: folder, as: UTF8.self), files: files))
+        cases.append(
+          Case(name: String(decoding: folder, as: UTF8.self), files: files.sorted(by: NaturalOrder.precedes)))
       }
     }
     cases.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
