@@ -23,7 +23,8 @@ struct ModelTests {
       for x in 20..<26 { images[0][x, y] = 40 }
     }
     let scorer = try Scorer(model, path: path, engine: Engine())
-    return try scorer.analyze(images, prepared: model.preparation.prepare(images), rate: 0.3)
+    return try scorer.analyze(
+      CasePictures.Group(images, prepared: model.preparation.prepare(images)), rate: 0.3)
   }
 
   @Test func `a saved model gives the same heatmaps bit for bit`() throws {

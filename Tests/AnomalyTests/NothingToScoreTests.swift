@@ -86,10 +86,10 @@ struct NothingToScoreTests {
     let blank = pictures.sources.map { source in if case .empty(.constant) = source.content { true } else { false } }
     #expect(blank == [true, false, true, false])
     var passed: [Int] = []
-    try pictures.forEachGroup { members, images, prepared in
-      passed += members
-      #expect(images.allSatisfy { $0.samples == scan.samples })
-      #expect(prepared.allSatisfy { $0.nothingToScore == nil } && prepared.count == images.count)
+    try pictures.forEachGroup { group in
+      passed += group.members
+      #expect(group.images.allSatisfy { $0.samples == scan.samples })
+      #expect(group.prepared.allSatisfy { $0.nothingToScore == nil } && group.prepared.count == group.images.count)
     }
     #expect(passed == [1, 3])
   }

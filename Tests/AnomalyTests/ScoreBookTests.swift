@@ -6,9 +6,26 @@ import Imaging
 import Testing
 
 struct ScoreBookTests {
+  /// The average precision of a mean of scores, if that were the mean of theirs.
+  private static func weights(_ figures: [Score: Double], isTold: Bool) -> [Score: Float] {
+    ScoreBook.select(from: figures, isTold: isTold) { weights in
+      weights.reduce(0) { $0 + Double($1.value) * figures[$1.key]! } / Double(weights.values.reduce(0, +))
+    }
+  }
+
+  @Test func `told nothing, what channels say of each other counts as much as what planted lesions taught`() {
+    let figures: [Score: Double] = [.learned: 0.9, .crossChannel: 0.1, .intensity: 0.3, .restoration: 0.95]
+    #expect(Self.weights(figures, isTold: false) == [.learned: 0.5, .crossChannel: 0.5])
+    #expect(Self.weights(figures, isTold: true) == [.learned: 1])
+    let single = figures.filter { $0.key != .crossChannel }
+    #expect(Self.weights(single, isTold: false) == [.learned: 1])
+    let unlearned = figures.merging([.learned: 0.2]) { $1 }
+    #expect(Self.weights(unlearned, isTold: false) == [.intensity: 1])
+  }
+
   private let model: Model
-  /// All but the one that needs a spread a pixel, which the model does not predict.
-  private static let scores = Score.allCases.filter { $0 != .variance }
+  /// All but those that need a spread a pixel, which the model does not predict, or several channels.
+  private static let scores = Score.allCases.filter { $0 != .variance && $0 != .crossChannel }
 
   init() throws { model = try TinyStudy.model.get() }
 
@@ -35,7 +52,8 @@ struct ScoreBookTests {
     let scorer = try Scorer(model, path: "", score: score, engine: Engine())
     let images = (0..<6).map { TinyStudy.scan(seed: 500 + UInt64($0)) }
     var (far, all) = (0, 0)
-    for (layers, findings) in try scorer.analyze(images, prepared: model.preparation.prepare(images), rate: 0.3) {
+    let group = CasePictures.Group(images, prepared: model.preparation.prepare(images))
+    for (layers, findings) in try scorer.analyze(group, rate: 0.3) {
       far += layers.heatmap.values.count { $0 > 2.26 }
       all += layers.tissue.values.count { $0 }
       #expect(layers.heatmap.values.allSatisfy { $0.isFinite && $0 >= 0 })
@@ -59,7 +77,7 @@ struct ScoreBookTests {
       changed.book = try JSONDecoder().decode(ScoreBook.self, from: JSONSerialization.data(withJSONObject: book))
       let images = [TinyStudy.scan(seed: 77)]
       return try Scorer(changed, path: "", score: .learned, engine: Engine()).analyze(
-        images, prepared: model.preparation.prepare(images), rate: 0.3)[0].layers.heatmap
+        CasePictures.Group(images, prepared: model.preparation.prepare(images)), rate: 0.3)[0].layers.heatmap
     }
     #expect(try heat(smoothing: nil) == heat(smoothing: Score.learned.rule(model.book.rule).smoothing))
     #expect(try heat(smoothing: nil) != heat(smoothing: 9))
@@ -75,9 +93,9 @@ struct ScoreBookTests {
     let images = [TinyStudy.scan(seed: 77)]
     let prepared = model.preparation.prepare(images)
     let both = try Scorer(model, path: "", score: .ensemble, engine: Engine()).analyze(
-      images, prepared: prepared, rate: 0.3)
+      CasePictures.Group(images, prepared: prepared), rate: 0.3)
     let alone = try Scorer(model, path: "", score: .residual, engine: Engine()).analyze(
-      images, prepared: prepared, rate: 0.3)
+      CasePictures.Group(images, prepared: prepared), rate: 0.3)
     #expect(both[0].layers.residual == alone[0].layers.heatmap)
     #expect(alone[0].layers.residual == alone[0].layers.heatmap)
   }

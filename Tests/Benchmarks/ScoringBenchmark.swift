@@ -78,6 +78,9 @@ private final class ScoringBench {
     guard let scoreNetwork = try model.scoreNetwork(engine: engine, path: path) else {
       throw Peer.Failure(description: "\(path) has no learned score; train with --score-share above 0")
     }
+    guard model.preparation.expectation == nil else {
+      throw Peer.Failure(description: "\(path) has several channels; the peers score models of one channel")
+    }
     inference = Inference(
       network: try model.network(engine: engine, path: path), scoreNetwork: scoreNetwork,
       preparation: model.preparation)
@@ -101,7 +104,7 @@ private final class ScoringBench {
   private func score() throws -> (reconstruction: Tensor, logits: Tensor?) {
     var none: RandomGenerator?
     return try depth.withUnsafeBufferPointer {
-      try inference.run(scan, depth: $0, input: input, sampling: &none)
+      try inference.run(scan, depth: $0, input: input, deviations: nil, sampling: &none)
     }
   }
 

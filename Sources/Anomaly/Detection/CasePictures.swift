@@ -86,7 +86,9 @@ package struct CasePictures {
       }
       readable = []
     }
-    let all = held.map { preparation.prepare($0) } ?? preparation.prepare(reduced)
+    let places = SlicePlace.places(of: sources.map { ($0.path, $0.page) })
+    let all = (held.map { preparation.prepare($0) } ?? preparation.prepare(reduced))
+      .at(readable.map { places[$0] })
     for (index, image) in zip(readable, all) {
       if let reason = image.nothingToScore { sources[index].content = .empty(reason) }
     }
@@ -100,21 +102,50 @@ package struct CasePictures {
     studyPath = study.path
   }
 
-  /// Calls `body` with one group of scans after another. Its arguments are the scans' indices in `sources`, their
-  /// pictures as read, and the prepared scans.
+  /// Scans of the case that are scored at once.
+  package struct Group {
+    /// Indices of the scans in `sources`.
+    package let members: [Int]
+    /// The scans as read.
+    package let images: [Image]
+    package let prepared: [PreparedImage]
+    /// The scans before and after the group; `nil` at the ends of the case.
+    package let before: PreparedImage?
+    package let after: PreparedImage?
+
+    /// All scans of a case at once.
+    package init(_ images: [Image], prepared: [PreparedImage]) {
+      self.init(members: Array(images.indices), images: images, prepared: prepared, before: nil, after: nil)
+    }
+
+    fileprivate init(
+      members: [Int], images: [Image], prepared: [PreparedImage], before: PreparedImage?, after: PreparedImage?
+    ) {
+      (self.members, self.images, self.prepared) = (members, images, prepared)
+      (self.before, self.after) = (before, after)
+    }
+  }
+
+  /// Calls `body` with one group of scans after another.
   ///
   /// - Throws: the errors of `body`, and `ScanFault` where a file has changed since it was first read.
-  package func forEachGroup(_ body: ([Int], [Image], [PreparedImage]) throws -> Void) throws {
+  package func forEachGroup(_ body: (Group) throws -> Void) throws {
     var group: [Image] = []
     var (first, bytes) = (0, 0)
     func flush() throws {
       guard !group.isEmpty else { return }
       let members = first..<first + group.count
-      try body(Array(readable[members]), group, Array(prepared[members]))
+      try body(
+        Group(
+          members: Array(readable[members]), images: group, prepared: Array(prepared[members]),
+          before: first > 0 ? prepared[first - 1] : nil,
+          after: members.upperBound < prepared.count ? prepared[members.upperBound] : nil))
       (first, bytes, group) = (members.upperBound, 0, [])
     }
     func add(_ image: Image) throws {
-      let more = image.width * image.height * scorer.bytesPerPixel(reducedBy: prepared[first + group.count].factor)
+      let own = image.width * image.height * scorer.bytesPerPixel(reducedBy: prepared[first + group.count].factor)
+      // The neighbours of a group are scored with it.
+      let more = group.isEmpty && scorer.needsNeighbours ? 3 * own : own
       if group.count == Self.largestGroup || !budget.canScore(bytes + more) { try flush() }
       group.append(image)
       bytes += more

@@ -42,11 +42,15 @@ package final class Scorer {
       network: try model.network(engine: engine, path: path),
       scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
       preparation: model.preparation, settings: model.inference,
-      takesDivergence: needed.contains(.divergence), takesGradient: needed.contains(.divergenceGradient),
+      takesDivergence: needed.contains(.divergence), takesDeviations: needed.contains(.crossChannel),
+      takesGradient: needed.contains(.divergenceGradient),
       restoration: needed.contains(.restoration) ? model.restoration : nil)
   }
 
   var preparation: Preparation { inference.preparation }
+
+  /// Whether the heatmap of a scan depends on the scans beside it.
+  var needsNeighbours: Bool { book.needsNeighbours(for: score) }
 
   /// How many numbers the networks give for each pixel of the model's grid.
   var mapsPerPixel: Int { inference.layout.count }
@@ -60,32 +64,38 @@ package final class Scorer {
   package func heatmaps(
     by scores: [Score], of images: [Image], prepared: [PreparedImage]
   ) throws -> [[Score: ScoredHeatmap]] {
-    let maps = try inference.maps(of: prepared.map(\.scan))
-    return Parallel.map(prepared.count) { [book] i in
-      book.heatmaps(scores, of: prepared[i].scan, maps: maps[i]).mapValues {
-        ScoredHeatmap($0, of: prepared[i], over: images[i])
-      }
+    let scans = prepared.map(\.scan)
+    let heats = book.heatmaps(scores, of: scans, maps: try inference.maps(of: scans))
+    return Parallel.map(prepared.count) { i in
+      heats[i].mapValues { ScoredHeatmap($0, of: prepared[i], over: images[i]) }
     }
   }
 
   /// Layers and findings of some scans of one case.
   ///
   /// - Parameters:
-  ///   - images: the scans as read, at their own size.
-  ///   - prepared: the same scans from `Preparation.prepare`.
+  ///   - group: the scans, and their neighbours in the case.
   ///   - rate: the false-positive rate that sets the threshold of regions.
   ///   - minimumArea: smaller regions are left out. Regions below the calibration's own minimum are always left out.
   /// - Returns: one pair per scan, with all layers at the scan's own size.
   package func analyze(
-    _ images: [Image], prepared: [PreparedImage], rate: Double, minimumArea: RegionArea? = nil
+    _ group: CasePictures.Group, rate: Double, minimumArea: RegionArea? = nil
   ) throws -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
     let preparation = inference.preparation
-    let maps = try inference.maps(of: prepared.map(\.scan))
+    let (images, prepared) = (group.images, group.prepared)
     let threshold = calibration.regionThreshold(rate: rate)
-    return Parallel.map(prepared.count) { [book, calibration, latents, texture, score, shownScores] i in
+    // Neighbours are scored too where they count, once more than in their own group.
+    let before = needsNeighbours ? [group.before?.scan].compactMap { $0 } : []
+    let after = needsNeighbours ? [group.after?.scan].compactMap { $0 } : []
+    let scans = before + prepared.map(\.scan) + after
+    let allMaps = try inference.maps(of: scans)
+    let own = before.count..<before.count + prepared.count
+    let maps = Array(allMaps[own])
+    let allHeats = Array(book.heatmaps(shownScores, of: scans, maps: allMaps)[own])
+    return Parallel.map(prepared.count) { [book, calibration, latents, texture, score] i in
       let factor = prepared[i].factor
       let image = preparation.normalized(images[i], as: prepared[i])
-      let heats = book.heatmaps(shownScores, of: prepared[i].scan, maps: maps[i])
+      let heats = allHeats[i]
       let heat = heats[score]!
       let shown = ScoredHeatmap(heat, of: prepared[i], over: image)
       let residual = score == .residual ? shown.heatmap : heats[.residual]!.enlarged(by: factor, over: image)

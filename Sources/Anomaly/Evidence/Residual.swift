@@ -14,17 +14,23 @@ struct Residual: Sendable {
   ///   - scan: the scan on the model's grid.
   ///   - reconstruction: same size; `nil` uses the scan itself as evidence, as an untrained baseline does.
   init(of scan: PreparedScan, reconstruction: Image?, rule: EvidenceRule) {
-    width = scan.image.width
-    height = scan.image.height
-    channels = scan.image.channels
     var difference = scan.image
     difference.samples.withUnsafeMutableBufferPointer { values in
       if let reconstruction {
         reconstruction.samples.withUnsafeBufferPointer { for i in values.indices { values[i] -= $0[i] } }
       }
-      for i in values.indices where values[i].isNaN { values[i] = 0 }
     }
-    values = rule.smoothing > 0 ? difference.blurred(sigma: rule.smoothing).samples : difference.samples
+    self.init(of: scan, signed: difference, rule: rule)
+  }
+
+  /// - Parameter signed: a signed number for every channel of every pixel of the scan.
+  init(of scan: PreparedScan, signed: Image, rule: EvidenceRule) {
+    width = signed.width
+    height = signed.height
+    channels = signed.channels
+    var finite = signed
+    finite.samples.withUnsafeMutableBufferPointer { for i in $0.indices where $0[i].isNaN { $0[i] = 0 } }
+    values = rule.smoothing > 0 ? finite.blurred(sigma: rule.smoothing).samples : finite.samples
     depth = scan.depth
   }
 

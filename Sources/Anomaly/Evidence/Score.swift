@@ -3,12 +3,15 @@ import Imaging
 
 /// The named methods that turn the networks' outputs for a scan into evidence.
 package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Sendable {
-  /// Weighted mean of other scores, with the weights that best find lesions planted in held-out healthy scans.
+  /// Weighted mean of other scores, see `ScoreBook.select`.
   case ensemble
   /// The score network's log-odds.
   case learned
   /// Signed difference of scan and reconstruction, channels combined by `EvidenceRule`.
   case residual
+  /// Signed deviation of each channel from what the other channels predict (see `ChannelExpectation`), channels
+  /// combined by `EvidenceRule`; for models of several channels.
+  case crossChannel = "cross-channel"
   /// The scan itself in place of the residual: abnormality that can be seen without a reconstruction.
   case intensity
   /// Absolute difference of scan and reconstruction.
@@ -31,7 +34,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
 
   /// Whether the score's map has a signed value for every channel of the scan, which the rule combines. Other maps have
   /// one value per pixel.
-  var keepsChannels: Bool { self == .residual || self == .intensity || self == .restoration }
+  var keepsChannels: Bool { [.residual, .crossChannel, .intensity, .restoration].contains(self) }
 
   /// The rule that converts this score's map to `z`, derived from the model's rule.
   package func rule(_ rule: EvidenceRule) -> EvidenceRule {
@@ -53,6 +56,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     switch self {
     case .ensemble: return nil
     case .residual: return Residual(of: scan, reconstruction: maps.reconstruction, rule: own)
+    case .crossChannel: return maps.deviations.map { Residual(of: scan, signed: $0, rule: own) }
     case .intensity: return Residual(of: scan, reconstruction: nil, rule: own)
     case .restoration: return maps.restored.map { Residual(of: scan, reconstruction: $0, rule: own) }
     case .learned: return maps.logit.map { Residual(of: scan, map: Plane($0), rule: own) }

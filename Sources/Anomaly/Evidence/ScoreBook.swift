@@ -15,6 +15,10 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// Average precision of every score on lesions planted in held-out healthy scans.
   package let planted: [Score: Double]
 
+  /// The ensemble averaged along neighbouring slices, see `NeighbouringSlices`; `nil` where the scans of the study are
+  /// no slices, and in models of an older norma. Scans without neighbours are judged by `combined`.
+  private let alongSlices: ResidualStatistics?
+
   /// The `z` that one in a hundred pixels of lesions planted in held-out healthy scans exceeds, by score.
   package let reach: [Score: Double]
 
@@ -22,7 +26,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   package var available: [Score] { Score.allCases.filter { $0 == .ensemble || members[$0] != nil } }
 
   /// Learns the distribution of scores from held-out healthy scans, and the weights of the ensemble from lesions
-  /// planted in them.
+  /// planted in them, see `select`.
   ///
   /// - Parameters:
   ///   - groups: healthy scans; each group is a whole scan or the fields of one scan.
@@ -30,9 +34,10 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ///   - planted: held-out healthy scans in which lesions were planted.
   ///   - plantedMaps: maps of the planted scans, in the same order.
   ///   - lesions: for each planted scan which pixels are lesion.
+  ///   - followsSlices: whether scans of a series are taken as neighbouring slices.
   init(
     healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: [PreparedScan], plantedMaps: [Inference.Maps],
-    lesions: [Plane<Bool>], rule: EvidenceRule
+    lesions: [Plane<Bool>], rule: EvidenceRule, followsSlices: Bool
   ) throws {
     let healthy = Array(groups.joined())
     let counts = groups.map(\.count)
@@ -61,12 +66,18 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     }
     var figures: [Score: Double] = [:]
     for score in members.keys { figures[score] = precision([score: 1]) }
-    let weights = Self.select(from: figures, precision: precision)
+    let weights = Self.select(from: figures, isTold: rule.channelWeights != nil, precision: precision)
     let plain = Self.plain(rule)
-    combined = ResidualStatistics(
-      healthy: healthy.indices.map {
-        [Residual(of: healthy[$0], map: Self.mean(of: healthyHeat, weights, scan: $0), rule: plain)]
-      }, channels: 1, rule: plain)
+    let means = healthy.indices.map { Self.mean(of: healthyHeat, weights, scan: $0) }
+    func statistics(_ maps: [Plane<Float>], of chosen: [Int]) -> ResidualStatistics {
+      ResidualStatistics(
+        healthy: chosen.map { [Residual(of: healthy[$0], map: maps[$0], rule: plain)] }, channels: 1, rule: plain)
+    }
+    combined = statistics(means, of: Array(healthy.indices))
+    let slices = healthy.indices.filter { !NeighbouringSlices.neighbours(of: $0, in: healthy).isEmpty }
+    alongSlices =
+      followsSlices && slices.count >= Self.fewestSlices
+      ? statistics(NeighbouringSlices.smoothed(means, of: healthy), of: slices) : nil
     figures[.ensemble] = precision(weights)
     var reach = plantedHeat.mapValues { Self.reach(of: $0, in: lesions) }
     reach[.ensemble] = Self.reach(
@@ -110,12 +121,51 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     return result
   }
 
-  /// Heatmaps of one scan on the model's grid. Negative values (less abnormal than half of healthy tissue) become 0.
+  /// The line that says whether the scans of a series count as slices.
+  package var slicesSummary: String {
+    alongSlices != nil
+      ? "scans of a series are neighbours, the ensemble is averaged along them" : "each scan is judged by itself"
+  }
+
+  /// Whether the heatmap of a scan by this score depends on the scans beside it in its series.
+  func needsNeighbours(for score: Score) -> Bool { score == .ensemble && alongSlices != nil }
+
+  /// Heatmaps of scans on the model's grid. Negative values (less abnormal than half of healthy tissue) become 0.
+  ///
+  /// - Parameter scans: scans of one case, in order.
+  package func heatmaps(
+    _ scores: [Score], of scans: [PreparedScan], maps: [Inference.Maps]
+  ) -> [[Score: Heatmap]] {
+    let found = Parallel.map(scans.count) { i in heats(scores, of: scans[i], maps: maps[i]) }
+    let means = found.compactMap { $0[.ensemble] }
+    let evidence =
+      scores.contains(where: needsNeighbours) ? NeighbouringSlices.smoothed(means, of: scans) : means
+    return Parallel.map(scans.count) { i in
+      var heats = found[i]
+      if !evidence.isEmpty {
+        let hasNeighbours = !NeighbouringSlices.neighbours(of: i, in: scans).isEmpty
+        heats[.ensemble] = Self.heat(
+          evidence[i], of: scans[i], by: hasNeighbours ? alongSlices ?? combined : combined)
+      }
+      return heats.mapValues(Self.heatmap)
+    }
+  }
+
+  /// Heatmaps of a part of a scan, or of a scan that has no neighbours, on the model's grid.
   ///
   /// - Parameter centers: centers of the scan that `scan` is a part of; empty for a whole scan.
   package func heatmaps(
     _ scores: [Score], of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
   ) -> [Score: Heatmap] {
+    var heats = heats(scores, of: scan, maps: maps, centers: centers)
+    if let mean = heats[.ensemble] { heats[.ensemble] = Self.heat(mean, of: scan, by: combined) }
+    return heats.mapValues(Self.heatmap)
+  }
+
+  /// Heat of one scan by each of the scores, with the mean of the ensemble's members in place of the ensemble.
+  private func heats(
+    _ scores: [Score], of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
+  ) -> [Score: Plane<Float>] {
     var heats: [Score: [Plane<Float>]] = [:]
     for member in scores.reduce(Set(), { $0.union(needed(for: $1)) }) {
       guard let statistics = members[member],
@@ -124,11 +174,17 @@ package struct ScoreBook: Codable, Sendable, Equatable {
       heats[member] = [statistics.heat(of: evidence, center: centers[member])]
     }
     return scores.reduce(into: [:]) { result, score in
-      result[score] = Self.heatmap(
-        score == .ensemble
-          ? combined.heat(of: Residual(of: scan, map: Self.mean(of: heats, weights, scan: 0), rule: combined.rule))
-          : heats[score]![0])
+      result[score] = score == .ensemble ? Self.mean(of: heats, weights, scan: 0) : heats[score]![0]
     }
+  }
+
+  /// Heat by the ensemble.
+  ///
+  /// - Parameter evidence: the mean of its members, along the slices where these are followed.
+  private static func heat(
+    _ evidence: Plane<Float>, of scan: PreparedScan, by statistics: ResidualStatistics
+  ) -> Plane<Float> {
+    statistics.heat(of: Residual(of: scan, map: evidence, rule: statistics.rule))
   }
 
   /// Heatmap of one scan on the model's grid.
@@ -148,25 +204,43 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   func fits(channels: Int) -> Bool {
     members.allSatisfy { score, statistics in
       statistics.fits(channels: score.keepsChannels ? channels : 1)
-    } && combined.fits(channels: 1) && !weights.isEmpty && weights.keys.allSatisfy { members[$0] != nil }
+    } && combined.fits(channels: 1) && alongSlices?.fits(channels: 1) ?? true && !weights.isEmpty
+      && weights.keys.allSatisfy { members[$0] != nil }
       && members[.intensity] != nil
       && weights.values.allSatisfy { $0 > 0 && $0 <= 1 } && reach.values.allSatisfy(\.isFinite)
       && rule.channelWeights.map { $0.count == channels } ?? true
   }
 
   /// The tail over healthy pixels of a score that the model offers.
-  package func tail(of score: Score) -> PixelTail { score == .ensemble ? combined.tail : members[score]!.tail }
+  package func tail(of score: Score) -> PixelTail {
+    score == .ensemble ? (alongSlices ?? combined).tail : members[score]!.tail
+  }
 
   private static let mostPicks = 6
   private static let leastGain = 0.002
 
-  /// Greedy selection with replacement: takes the best score first, then repeatedly adds the score that improves the
-  /// mean most. Restoration is left out, because it costs as much as twenty other scores; it is computed only on
-  /// request.
-  /// Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
-  private static func select(
-    from figures: [Score: Double], precision: ([Score: Float]) -> Double
+  /// The ensemble is averaged along slices where so many held-out scans have neighbours.
+  private static let fewestSlices = 20
+
+  /// The weights of the ensemble. Restoration is left out, because it costs as much as twenty other scores; it is
+  /// computed only on request.
+  ///
+  /// Planted lesions are no fair judge between `learned`, which was trained on their like, and `crossChannel`, which
+  /// cannot see those that shift the channels together, as healthy tissue does. So where no direction is told, each has
+  /// half of the weight, unless the learned score finds fewer planted lesions than the intensities alone. Otherwise a
+  /// greedy selection with replacement takes the best score first, then repeatedly adds the score that improves the mean
+  /// most. Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
+  ///
+  /// - Parameters:
+  ///   - figures: average precision of each score on planted lesions.
+  ///   - isTold: whether the user gave the direction of a lesion.
+  ///   - precision: average precision of a mean of scores, by their weights.
+  package static func select(
+    from figures: [Score: Double], isTold: Bool, precision: ([Score: Float]) -> Double
   ) -> [Score: Float] {
+    if !isTold, figures[.crossChannel] != nil, let learned = figures[.learned], learned >= figures[.intensity] ?? 0 {
+      return [.learned: 0.5, .crossChannel: 0.5]
+    }
     // The order is fixed, because that of a dictionary changes from run to run.
     let scores = Score.members.filter { figures[$0] != nil && $0 != .restoration }
     guard let first = scores.max(by: { figures[$0]! < figures[$1]! }) else { return [:] }

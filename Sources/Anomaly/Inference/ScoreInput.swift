@@ -2,41 +2,51 @@ import Compute
 import Foundation
 import Threads
 
-/// The input of the score network for a patch: the scan, the residual of the VAE's reconstruction, the divergence of
-/// each of its latents, and the depth of each pixel below the tissue's surface.
+/// The input of the score network for a patch: the scan, the residual of the VAE's reconstruction, the depth of each
+/// pixel below the tissue's surface, the divergence of each of the VAE's latents, and, where there are several channels,
+/// the deviation of each from what the others let expect.
 struct ScoreInput: Sendable {
   let channels: Int
   /// Number of stages of the VAE that have a latent.
   let stages: Int
+  let hasDeviations: Bool
 
-  init(_ architecture: VAE.Architecture) {
+  init(_ architecture: VAE.Architecture, expectation: ChannelExpectation?) {
     channels = architecture.channels
+    hasDeviations = expectation != nil
     stages = architecture.latents.count { $0 > 0 }
   }
 
-  /// Number of input channels: scan, residual, depth, and one divergence per stage.
-  var count: Int { 2 * channels + 1 + stages }
+  /// Number of input channels: scan, residual, depth, one divergence per stage, and deviations.
+  var count: Int { 2 * channels + 1 + stages + (hasDeviations ? channels : 0) }
 
   /// Factor that brings residuals, which are smaller than intensities, to the same scale.
   private static let residualScale: Float = 4
   /// Depth in pixels that counts as 1; depths of twice that and more count as 2.
   private static let depthScale: Float = 20
+  /// Factor that brings deviations, in spreads, to the scale of intensities.
+  private static let deviationScale: Float = 0.25
 
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - reconstruction: same shape.
   ///   - divergences: one tensor for each stage that has a latent, `[n, h / 2^k, w / 2^k, 1]`, in nats per cell.
   ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue, where all input is 0.
+  ///   - deviations: see `ChannelExpectation.fill`, `[n, h, w, c]`; `nil` where there is no expectation.
   ///   - result: `[n, h, w, count]`.
   func fill(
-    scan: Tensor, reconstruction: Tensor, divergences: [Tensor], depth: UnsafeBufferPointer<Float>, into result: Tensor
+    scan: Tensor, reconstruction: Tensor, divergences: [Tensor], depth: UnsafeBufferPointer<Float>,
+    deviations: Tensor?, into result: Tensor
   ) {
-    precondition(divergences.count == stages && depth.count == scan.shape.pixels, "a score input of other sizes")
+    precondition(
+      divergences.count == stages && depth.count == scan.shape.pixels && (deviations != nil) == hasDeviations,
+      "a score input of other sizes")
     let shape = scan.shape
     let (c, k) = (channels, count)
     let (scan, reconstruction, result) = (scan.split, reconstruction.split, result.split)
     let depth = ReadBuffer(depth)
     let maps = divergences.map { (values: $0.split, shape: $0.shape) }
+    let deviations = deviations?.split
     Parallel.run(chunks: shape.n) { n in
       let pixels = shape.h * shape.w
       let (values, expected, target) = (scan.start, reconstruction.start, result.start)
@@ -52,6 +62,11 @@ struct ScoreInput: Sendable {
           output[c + channel] = Self.residualScale * (value - expected[pixel * c + channel])
         }
         output[2 * c] = min(depth[pixel] / Self.depthScale, 2)
+        if let deviations {
+          for channel in 0..<c {
+            output[2 * c + 1 + stages + channel] = Self.deviationScale * deviations.start[pixel * c + channel]
+          }
+        }
       }
       for (stage, map) in maps.enumerated() {
         let (rows, columns) = (shape.h / map.shape.h, shape.w / map.shape.w)

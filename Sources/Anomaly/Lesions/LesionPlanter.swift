@@ -25,11 +25,15 @@ package struct LesionPlanter: Sendable {
   package let healthy: ChannelCovariance?
   /// See `LesionShape.borders`.
   package let borders: ClosedRange<Float>?
+  /// Share of the lesions without a given direction that shift channels as healthy tissue varies, and so have no
+  /// unusual color.
+  private let healthyShare: Float
 
   package init(
     radii: ClosedRange<Float>, contrast: ClosedRange<Float>, rule: EvidenceRule, edge: Int, channels: Int,
-    kinds: Int = 1, healthy: ChannelCovariance? = nil, borders: ClosedRange<Float>? = nil
+    kinds: Int = 1, healthy: ChannelCovariance? = nil, borders: ClosedRange<Float>? = nil, healthyShare: Float? = nil
   ) {
+    self.healthyShare = healthyShare ?? Self.usualHealthyShare
     self.borders = borders
     self.kinds = kinds
     self.healthy = healthy
@@ -42,9 +46,8 @@ package struct LesionPlanter: Sendable {
 
   /// Share of the patches that get a lesion.
   private static let share: Float = 0.75
-  /// Share of the lesions without a given direction that shift channels as healthy tissue varies, and so have no
-  /// unusual color.
-  private static let healthyShare: Float = 0.8
+  /// `healthyShare` where it is not known how closely healthy tissue ties the channels.
+  private static let usualHealthyShare: Float = 0.8
   /// A smaller change is not marked as a lesion; in normalized intensity, a sixth of the spread of tissue.
   private static let leastChange: Float = 0.02
 
@@ -123,7 +126,7 @@ package struct LesionPlanter: Sendable {
       return weights.map { $0 == 0 ? 0.5 * random.normal() : sign * $0 / largest }
     }
     var offsets =
-      if let healthy, random.chance(Self.healthyShare) {
+      if let healthy, random.chance(healthyShare) {
         healthy.direction(using: &random)
       } else {
         (0..<channels).map { _ in random.chance(0.75) ? random.normal() : 0 }

@@ -158,8 +158,11 @@ package struct Model: Sendable {
       (1...ScanReading.largestReduction).contains(preparation.reduction), preparation.normalization.fits(channels: c),
       book.fits(channels: c), book.available.contains(.learned) == (scoreArchitecture != nil),
       scoreArchitecture.map({
-        $0.inputs == ScoreInput(architecture).count && architecture.patchSize % $0.granularity == 0
-      }) ?? true, book.available.allSatisfy({ calibrations[$0] != nil }),
+        $0.inputs == ScoreInput(architecture, expectation: preparation.expectation).count
+          && architecture.patchSize % $0.granularity == 0
+      }) ?? true, preparation.expectation?.fits(channels: c) ?? true,
+      preparation.expectation != nil || !book.available.contains(.crossChannel),
+      book.available.allSatisfy({ calibrations[$0] != nil }),
       calibrations.values.allSatisfy(\.isSound), preparation.texture?.fits(channels: c) ?? true,
       (texture == nil) == (preparation.texture == nil),
       calibrations.values.allSatisfy({ $0.texture == nil || texture != nil }), domain?.fits(channels: c) ?? true,
@@ -187,6 +190,14 @@ package struct Model: Sendable {
   /// The line that says what the texture of whole scans is measured by; `nil` where it is not measured.
   package var textureSummary: String? {
     texture.flatMap { texture in preparation.texture.map { texture.summary(in: $0) } }
+  }
+
+  /// The line that says how much the channels say about each other; `nil` where nothing is expected of them.
+  package var expectationSummary: String? {
+    preparation.expectation.map { expectation in
+      expectation.explained.map { "\(Int((100 * max($0, 0)).rounded())) %" }.joined(separator: ", ")
+        + " of each channel's variance explained by the others"
+    }
   }
 
   /// The procedure that restores scans with this model.

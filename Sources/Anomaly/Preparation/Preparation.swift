@@ -23,6 +23,9 @@ package struct Preparation: Codable, Sendable, Equatable {
   package var tissueAppearance: TissueLook?
   /// Units of the texture of whole scans; `nil` where it is not measured.
   package var texture: TextureScale?
+  /// What channels of healthy tissue show given each other; `nil` where `ChannelExpectation` has none, where channels
+  /// are not predicted, and in models of an older norma.
+  package var expectation: ChannelExpectation?
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
@@ -84,6 +87,17 @@ package struct PreparedImage: Sendable {
   package func undone(_ grid: Image, over scan: Image) -> Image? {
     guard parameters.canBeUndone, background == nil else { return nil }
     return parameters.undo(grid.enlarged(by: factor, over: scan))
+  }
+}
+
+extension [PreparedImage] {
+  /// The scans with their places in series of slices.
+  package func at(_ places: [SlicePlace?]) -> [PreparedImage] {
+    zip(self, places).map { image, place in
+      var image = image
+      image.scan.place = place
+      return image
+    }
   }
 }
 

@@ -6,11 +6,13 @@ package struct PreparedScan: Sendable {
   package let image: Image
   package let tissue: TissueMask
   /// Distance to the tissue's edge in pixels; 0 outside tissue and where there is no data.
-  let depth: Plane<Float>
+  package let depth: Plane<Float>
   /// Appearance before normalization; `nil` where the image is not a whole scan.
   package let appearance: Appearance?
   /// Texture before normalization; `nil` where the image is not a whole scan, or the preparation measures none.
   package let texture: TextureDescriptor?
+  /// `nil` for a scan that is in no series.
+  package var place: SlicePlace?
 
   /// - Parameter depth: depth measured within a larger scan; by default it is computed from the tissue.
   package init(

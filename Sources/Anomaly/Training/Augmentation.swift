@@ -25,7 +25,7 @@ package enum Augmentation: String, Codable, Sendable, CaseIterable {
   }
 
   /// Whether `PatchLight` varies how a patch was lit. If so, only its gains apply.
-  var variesLight: Bool { self == .photograph }
+  package var variesLight: Bool { self == .photograph }
 
   /// Factor of every channel.
   func gains(channels: Int, using random: inout RandomGenerator) -> [Float] {

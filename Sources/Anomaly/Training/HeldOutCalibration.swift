@@ -41,7 +41,7 @@ struct HeldOutCalibration {
     let maps = try inference.maps(of: Array(groups.joined()))
     book = try ScoreBook(
       healthy: groups, maps: maps, planted: planted.scans, plantedMaps: try inference.maps(of: planted.scans),
-      lesions: planted.lesions, rule: settings.rule)
+      lesions: planted.lesions, rule: settings.rule, followsSlices: set.hasNeighbours)
     texture = set.texture(seed: settings.seed)
     calibrations = try Self.calibrations(
       of: set.heldOut, by: book, texture: texture,
@@ -72,12 +72,11 @@ struct HeldOutCalibration {
     let slideScorer = SlideScorer(book: book, scores: book.available)
     var next = 0
     for (k, member) in heldOut.enumerated() {
-      for scan in member.scans {
-        try Interruption.check()
-        for (score, heat) in book.heatmaps(book.available, of: scan, maps: maps[next]) {
-          extremes[score]![k].append(ScanExtremes(of: heat, in: scan))
-        }
-        next += 1
+      try Interruption.check()
+      let own = Array(maps[next..<next + member.scans.count])
+      next += member.scans.count
+      for (scan, heats) in zip(member.scans, book.heatmaps(book.available, of: member.scans, maps: own)) {
+        for (score, heat) in heats { extremes[score]![k].append(ScanExtremes(of: heat, in: scan)) }
       }
       for slide in member.slides {
         let found = try slideScorer.extremes(

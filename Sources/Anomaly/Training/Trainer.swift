@@ -311,7 +311,8 @@ package final class Trainer {
   /// An untrained score network, and its trainer, which uses the VAE with its present weights.
   private func scoreTraining(_ scoring: ScoreTrainer.Settings) -> (network: ScoreNetwork, trainer: ScoreTrainer) {
     let judge = ScoreNetwork(
-      ScoreNetwork.Architecture(inputs: ScoreInput(architecture).count), seed: settings.seed, engine: engine)
+      ScoreNetwork.Architecture(inputs: ScoreInput(architecture, expectation: set.preparation.expectation).count),
+      seed: settings.seed, engine: engine)
     return (
       judge,
       ScoreTrainer(

@@ -33,6 +33,8 @@ package struct TrainingSet: Sendable {
   package let preparation: Preparation
   package let training: [Member]
   package let heldOut: [Member]
+  /// Whether scans that follow each other in a case are neighbouring slices, see `NeighbouringSlices.areFound`.
+  let hasNeighbours: Bool
   /// SHA-256 of the names and contents of the files that were read.
   package let digest: String
   /// Files that could not be used, each with its reason.
@@ -64,6 +66,8 @@ package struct TrainingSet: Sendable {
     /// See `ScanReading`.
     package var takesSynthetic = false
     package var memory = MemoryBudget.unlimited
+    /// Whether channels are predicted from each other, see `ChannelExpectation`.
+    package var predictsChannels = true
 
     package init() {}
   }
@@ -100,7 +104,8 @@ package struct TrainingSet: Sendable {
             + "the same command again.")
       }
       var source = Source(name: item.name)
-      for scan in study.scans(of: item, reading: reading) {
+      let scans = study.scans(of: item, reading: reading)
+      for (scan, place) in zip(scans, scans.slicePlaces) {
         hash.update(data: Data("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}".utf8))
         switch scan.content {
         case .success(let content):
@@ -120,6 +125,7 @@ package struct TrainingSet: Sendable {
           case .image(let image):
             source.images.append(image)
             source.paths.append(scan.name(in: study))
+            source.places.append(place)
             bytes += 4 * image.samples.count
           case .slide(let slide): source.slides.append(slide)
           }
@@ -205,7 +211,7 @@ package struct TrainingSet: Sendable {
     var members: [Member] = []
     var empty: [String: [String]] = [:]
     for (k, slides) in slides.enumerated() {
-      let prepared = preparation.prepare(sources[k].images)
+      let prepared = preparation.prepare(sources[k].images).at(sources[k].places)
       for (image, path) in zip(prepared, sources[k].paths) {
         if let reason = image.nothingToLearn { empty[reason, default: []].append(path) }
       }
@@ -246,8 +252,11 @@ package struct TrainingSet: Sendable {
     let hidden = Set(heldOut.map(\.name))
     training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
       .filter { member in member.origins.map { !$0.isEmpty && hidden.isDisjoint(with: $0) } ?? true }
+    hasNeighbours = NeighbouringSlices.areFound(in: real.map { members[$0].scans })
     digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
     if training.reduce(0, { $0 + $1.scans.count }) < TextureReference.fewestScans { preparation.texture = nil }
+    preparation.expectation =
+      settings.predictsChannels ? ChannelExpectation(of: training.flatMap(\.views)) : nil
     self.preparation = preparation
     self.faults = faults
     self.incomplete = incomplete
@@ -276,6 +285,7 @@ package struct TrainingSet: Sendable {
     var images: [Image] = []
     /// Where the images come from, for messages.
     var paths: [String] = []
+    var places: [SlicePlace?] = []
     var slides: [Slide] = []
     var origins: Set<String>?
 

@@ -212,6 +212,8 @@ package struct ModelPage {
         model.book.weights.sorted { ($0.value, $1.key.rawValue) > ($1.value, $0.key.rawValue) }
           .map { "\(PageText.percent(Double($0.value))) \($0.key.rawValue)" }.joined(separator: ", ")
       },
+      row("Neighbouring slices") { $0.book.slicesSummary },
+      row("Channels given each other") { $0.expectationSummary ?? "not predicted" },
       row("Texture of whole scans") { $0.textureSummary ?? "not measured" },
       row("Tail of healthy pixels") { tail($0.book.tail(of: .ensemble)) },
       row("Tail of healthy regions") { $0.calibrations[.ensemble].map(regionTail) ?? "–" },

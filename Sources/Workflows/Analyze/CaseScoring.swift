@@ -58,14 +58,14 @@ struct CaseScoring {
       }
     }
     do {
-      try pictures.forEachGroup { members, images, prepared in
+      try pictures.forEachGroup { group in
         try Interruption.check()
         let results = try scorer.analyze(
-          images, prepared: prepared, rate: settings.falsePositiveRate, minimumArea: settings.minimumRegionArea)
+          group, rate: settings.falsePositiveRate, minimumArea: settings.minimumRegionArea)
         _ = try Parallel.map(results.count) { [report] k in
-          try report.writeScan(results[k].layers, name: sources[members[k]].name, inCase: item.name)
+          try report.writeScan(results[k].layers, name: sources[group.members[k]].name, inCase: item.name)
         }
-        for (member, result) in zip(members, results) {
+        for (member, result) in zip(group.members, results) {
           outcomes[member] = .done(sources[member].base.map { result.findings.scaled(to: $0) } ?? result.findings)
         }
       }

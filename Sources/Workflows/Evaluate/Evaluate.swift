@@ -224,11 +224,14 @@ package struct Evaluate {
     of item: Study.Case?, in study: Study
   ) throws -> [String: [(method: Method, map: ScoredHeatmap)]] {
     guard let item else { return [:] }
-    let sources = study.scans(of: item, reading: model.preparation.reading(limits: settings.limits))
-      .filter { $0.image != nil }
+    let all = study.scans(of: item, reading: model.preparation.reading(limits: settings.limits))
+    let readable = zip(all, all.slicePlaces).filter { $0.0.image != nil }
+    let sources = readable.map(\.0)
     let images = sources.compactMap(\.image)
     let scores =
-      try scorer?.heatmaps(by: model.book.available, of: images, prepared: model.preparation.prepare(images)) ?? []
+      try scorer?.heatmaps(
+        by: model.book.available, of: images,
+        prepared: model.preparation.prepare(images).at(readable.map(\.1))) ?? []
     let baseline = BaselineScores(model: model, weights: settings.baselineWeights).scores(of: images)
     return sources.indices.reduce(into: [:]) { result, k in
       result["\(sources[k].path) \(sources[k].page ?? 0)"] =

@@ -226,7 +226,7 @@ extension MemoryBudget {
     }
     let bytes =
       128_000_000 + pixels(set.training + set.heldOut) * (8 * set.preparation.channels + 20)
-      + batchSize * patchSize * patchSize * 2900 + pixels(set.heldOut) * 100
+      + batchSize * patchSize * patchSize * 2900 + pixels(set.heldOut) * 140
     guard bytes > limit else { return }
     throw NormaError(
       subject: study,

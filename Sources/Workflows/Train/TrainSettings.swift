@@ -99,6 +99,8 @@ package struct TrainSettings: Sendable {
     settings.memory = memory
     settings.seed = seed
     settings.channelWeights = preset.rule.channelWeights
+    // The colors of a photograph vary with its light more than with its tissue.
+    settings.predictsChannels = !preset.augmentation.variesLight
     return settings
   }
 }

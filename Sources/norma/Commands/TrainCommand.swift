@@ -65,6 +65,8 @@ extension Train.Outcome {
         "patches         \(model.architecture.patchSize) pixels, \(Count.of(model.architecture.channels, "channel")), "
           + "scans \(model.preparation.gridDescription)",
         "planted lesions " + model.book.plantedSummary,
+        "slices          \(model.book.slicesSummary)",
+        "channels        \(model.expectationSummary ?? "not predicted from each other")",
         "whole scans     \(model.textureSummary ?? "texture is not measured")",
         "knowledge       \(r.knowledge.summary)",
         String(format: "latents         %.0f nats a patch", r.divergences.joined().reduce(0, +)),
