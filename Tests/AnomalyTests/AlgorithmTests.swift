@@ -32,7 +32,7 @@ struct AlgorithmTests {
     let found = try model.book.available.sorted { $0.rawValue < $1.rawValue }.map { score in
       let scorer = try Scorer(model, path: "", score: score, engine: engine)
       let prepared = model.preparation.prepare([scan])
-      return try scorer.analyze(CasePictures.Group([scan], prepared: prepared), rate: 0.3)[0].findings.score
+      return try scorer.analyze(ScanGroup([scan], prepared: prepared), rate: 0.3)[0].findings.score
     }
     let expected = try #require(
       Self.known[Scorer.algorithm], "no scores are known for algorithm \(Scorer.algorithm); these were found: \(found)")

@@ -29,7 +29,7 @@ struct HostileModelTests {
       let engine = try Engine()
       let image = TinyStudy.scan(seed: 101)
       _ = try Scorer(model, path: path, engine: engine).analyze(
-        CasePictures.Group([image], prepared: model.preparation.prepare([image])), rate: 0.3)
+        ScanGroup([image], prepared: model.preparation.prepare([image])), rate: 0.3)
       return nil
     } catch let error as NormaError {
       #expect(error.subject == path)

@@ -65,7 +65,7 @@ struct LatentReferenceTests {
     #expect(model.domain?.training.allSatisfy { $0.values[place] == nil } == true, "the model knows these cases")
     let image = TinyStudy.scan(seed: 63)
     let findings = try Scorer(model, path: "", engine: Engine())
-      .analyze(CasePictures.Group([image], prepared: model.preparation.prepare([image])), rate: 0.3)[0].findings
+      .analyze(ScanGroup([image], prepared: model.preparation.prepare([image])), rate: 0.3)[0].findings
     #expect(findings.appearance?.values[place]?.isFinite == true)
   }
 }

@@ -24,7 +24,7 @@ struct ModelTests {
     }
     let scorer = try Scorer(model, path: path, engine: Engine())
     return try scorer.analyze(
-      CasePictures.Group(images, prepared: model.preparation.prepare(images)), rate: 0.3)
+      ScanGroup(images, prepared: model.preparation.prepare(images)), rate: 0.3)
   }
 
   @Test func `a saved model gives the same heatmaps bit for bit`() throws {

@@ -107,7 +107,7 @@ struct RegionTests {
     var scan = TinyStudy.scan(seed: 9, edge: 203)
     for y in 81..<101 { for x in 90..<112 { scan[x, y] += 80 } }
     let (layers, findings) = try Scorer(model, path: "", engine: Engine()).analyze(
-      CasePictures.Group([scan], prepared: model.preparation.prepare([scan])), rate: 0.3)[0]
+      ScanGroup([scan], prepared: model.preparation.prepare([scan])), rate: 0.3)[0]
     #expect(findings.downsample == 1 && findings.downsampleY == 1)
     #expect(!findings.regions.isEmpty)
     for region in findings.regions {

@@ -52,7 +52,7 @@ struct ScoreBookTests {
     let scorer = try Scorer(model, path: "", score: score, engine: Engine())
     let images = (0..<6).map { TinyStudy.scan(seed: 500 + UInt64($0)) }
     var (far, all) = (0, 0)
-    let group = CasePictures.Group(images, prepared: model.preparation.prepare(images))
+    let group = ScanGroup(images, prepared: model.preparation.prepare(images))
     for (layers, findings) in try scorer.analyze(group, rate: 0.3) {
       far += layers.heatmap.values.count { $0 > 2.26 }
       all += layers.tissue.values.count { $0 }
@@ -77,7 +77,7 @@ struct ScoreBookTests {
       changed.book = try JSONDecoder().decode(ScoreBook.self, from: JSONSerialization.data(withJSONObject: book))
       let images = [TinyStudy.scan(seed: 77)]
       return try Scorer(changed, path: "", score: .learned, engine: Engine()).analyze(
-        CasePictures.Group(images, prepared: model.preparation.prepare(images)), rate: 0.3)[0].layers.heatmap
+        ScanGroup(images, prepared: model.preparation.prepare(images)), rate: 0.3)[0].layers.heatmap
     }
     #expect(try heat(smoothing: nil) == heat(smoothing: Score.learned.rule(model.book.rule).smoothing))
     #expect(try heat(smoothing: nil) != heat(smoothing: 9))
@@ -93,9 +93,9 @@ struct ScoreBookTests {
     let images = [TinyStudy.scan(seed: 77)]
     let prepared = model.preparation.prepare(images)
     let both = try Scorer(model, path: "", score: .ensemble, engine: Engine()).analyze(
-      CasePictures.Group(images, prepared: prepared), rate: 0.3)
+      ScanGroup(images, prepared: prepared), rate: 0.3)
     let alone = try Scorer(model, path: "", score: .residual, engine: Engine()).analyze(
-      CasePictures.Group(images, prepared: prepared), rate: 0.3)
+      ScanGroup(images, prepared: prepared), rate: 0.3)
     #expect(both[0].layers.residual == alone[0].layers.heatmap)
     #expect(alone[0].layers.residual == alone[0].layers.heatmap)
   }

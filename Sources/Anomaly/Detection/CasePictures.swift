@@ -102,41 +102,17 @@ package struct CasePictures {
     studyPath = study.path
   }
 
-  /// Scans of the case that are scored at once.
-  package struct Group {
-    /// Indices of the scans in `sources`.
-    package let members: [Int]
-    /// The scans as read.
-    package let images: [Image]
-    package let prepared: [PreparedImage]
-    /// The scans before and after the group; `nil` at the ends of the case.
-    package let before: PreparedImage?
-    package let after: PreparedImage?
-
-    /// All scans of a case at once.
-    package init(_ images: [Image], prepared: [PreparedImage]) {
-      self.init(members: Array(images.indices), images: images, prepared: prepared, before: nil, after: nil)
-    }
-
-    fileprivate init(
-      members: [Int], images: [Image], prepared: [PreparedImage], before: PreparedImage?, after: PreparedImage?
-    ) {
-      (self.members, self.images, self.prepared) = (members, images, prepared)
-      (self.before, self.after) = (before, after)
-    }
-  }
-
   /// Calls `body` with one group of scans after another.
   ///
   /// - Throws: the errors of `body`, and `ScanFault` where a file has changed since it was first read.
-  package func forEachGroup(_ body: (Group) throws -> Void) throws {
+  package func forEachGroup(_ body: (ScanGroup) throws -> Void) throws {
     var group: [Image] = []
     var (first, bytes) = (0, 0)
     func flush() throws {
       guard !group.isEmpty else { return }
       let members = first..<first + group.count
       try body(
-        Group(
+        ScanGroup(
           members: Array(readable[members]), images: group, prepared: Array(prepared[members]),
           before: first > 0 ? prepared[first - 1] : nil,
           after: members.upperBound < prepared.count ? prepared[members.upperBound] : nil))

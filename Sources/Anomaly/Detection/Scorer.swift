@@ -79,7 +79,7 @@ package final class Scorer {
   ///   - minimumArea: smaller regions are left out. Regions below the calibration's own minimum are always left out.
   /// - Returns: one pair per scan, with all layers at the scan's own size.
   package func analyze(
-    _ group: CasePictures.Group, rate: Double, minimumArea: RegionArea? = nil
+    _ group: ScanGroup, rate: Double, minimumArea: RegionArea? = nil
   ) throws -> [(layers: ScanLayers, findings: ScanResult.Findings)] {
     let preparation = inference.preparation
     let (images, prepared) = (group.images, group.prepared)
