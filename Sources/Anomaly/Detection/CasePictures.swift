@@ -119,12 +119,11 @@ package struct CasePictures {
       (first, bytes, group) = (members.upperBound, 0, [])
     }
     func add(_ image: Image) throws {
-      let own = image.width * image.height * scorer.bytesPerPixel(reducedBy: prepared[first + group.count].factor)
-      // The neighbours of a group are scored with it.
-      let more = group.isEmpty && scorer.needsNeighbours ? 3 * own : own
+      let more = image.width * image.height * scorer.bytesPerPixel(reducedBy: prepared[first + group.count].factor)
       if group.count == Self.largestGroup || !budget.canScore(bytes + more) { try flush() }
+      // The neighbours of a group are scored with it.
+      bytes += group.isEmpty && scorer.needsNeighbours ? 3 * more : more
       group.append(image)
-      bytes += more
     }
     if let held {
       for image in held { try add(image) }

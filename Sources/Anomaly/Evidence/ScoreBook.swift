@@ -74,16 +74,16 @@ package struct ScoreBook: Codable, Sendable, Equatable {
         healthy: chosen.map { [Residual(of: healthy[$0], map: maps[$0], rule: plain)] }, channels: 1, rule: plain)
     }
     combined = statistics(means, of: Array(healthy.indices))
-    let slices = healthy.indices.filter { !NeighbouringSlices.neighbours(of: $0, in: healthy).isEmpty }
+    let slices =
+      followsSlices ? healthy.indices.filter { !NeighbouringSlices.neighbours(of: $0, in: healthy).isEmpty } : []
     alongSlices =
-      followsSlices && slices.count >= Self.fewestSlices
+      slices.count >= Self.fewestSlices
       ? statistics(NeighbouringSlices.smoothed(means, of: healthy), of: slices) : nil
     figures[.ensemble] = precision(weights)
     var reach = plantedHeat.mapValues { Self.reach(of: $0, in: lesions) }
     reach[.ensemble] = Self.reach(
       of: planted.indices.map { [combined] in
-        combined.heat(
-          of: Residual(of: planted[$0], map: Self.mean(of: plantedHeat, weights, scan: $0), rule: plain))
+        Self.heat(Self.mean(of: plantedHeat, weights, scan: $0), of: planted[$0], by: combined)
       }, in: lesions)
     self.reach = reach
     self.rule = rule
@@ -138,8 +138,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ) -> [[Score: Heatmap]] {
     let found = Parallel.map(scans.count) { i in heats(scores, of: scans[i], maps: maps[i]) }
     let means = found.compactMap { $0[.ensemble] }
-    let evidence =
-      scores.contains(where: needsNeighbours) ? NeighbouringSlices.smoothed(means, of: scans) : means
+    let evidence = alongSlices == nil ? means : NeighbouringSlices.smoothed(means, of: scans)
     return Parallel.map(scans.count) { i in
       var heats = found[i]
       if !evidence.isEmpty {

@@ -4,7 +4,7 @@ import Threads
 
 /// The input of the score network for a patch: the scan, the residual of the VAE's reconstruction, the depth of each
 /// pixel below the tissue's surface, the divergence of each of the VAE's latents, and, where there are several channels,
-/// the deviation of each from what the others let expect.
+/// the deviation of each from the value that the others predict.
 struct ScoreInput: Sendable {
   let channels: Int
   /// Number of stages of the VAE that have a latent.

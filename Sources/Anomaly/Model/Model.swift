@@ -192,7 +192,7 @@ package struct Model: Sendable {
     texture.flatMap { texture in preparation.texture.map { texture.summary(in: $0) } }
   }
 
-  /// The line that says how much the channels say about each other; `nil` where nothing is expected of them.
+  /// The line that says how much of each channel the others explain; `nil` where channels are not predicted.
   package var expectationSummary: String? {
     preparation.expectation.map { expectation in
       expectation.explained.map { "\(Int((100 * max($0, 0)).rounded())) %" }.joined(separator: ", ")

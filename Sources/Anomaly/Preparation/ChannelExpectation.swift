@@ -4,7 +4,7 @@ import Imaging
 import Numerics
 import Threads
 
-/// What healthy tissue shows in each channel where the other channels are known: a value and a spread.
+/// The value and the spread that healthy tissue has in each channel where the other channels are known.
 ///
 /// Both are predicted for a pixel from the other channels, from their means around the pixel, and from its depth below
 /// the tissue's surface. A lesion that changes one channel, or several in another way than healthy tissue varies, lies
@@ -44,9 +44,9 @@ package struct ChannelExpectation: Codable, Sendable, Equatable {
   private static let ridge = 1e-4
   /// Added to a deviation from the value before its logarithm is taken, in deviations of the channel.
   private static let leastSpread: Float = 0.05
-  /// Inputs beyond so many deviations count as this many.
-  private static let largestInput: Float = 4
-  private static let largestResult: Float = 12
+  /// Range of inputs, in deviations; inputs beyond it count as its ends.
+  private static let inputRange: ClosedRange<Float> = -4...4
+  private static let resultRange: ClosedRange<Float> = -12...12
   /// Channels of which the others explain a greater share are copies of each other, but for noise.
   private static let copied = 0.98
   /// A column with a smaller standard deviation counts as constant.
@@ -92,7 +92,7 @@ package struct ChannelExpectation: Codable, Sendable, Equatable {
     self.means = ownMeans + means
     self.deviations = ownDeviations + deviations
     let inputs = raw.map { row in
-      row.indices.map { i in Self.clipped(i < c ? row[i] : (row[i] - means[i - c]) / deviations[i - c]) }
+      row.indices.map { i in Self.inputRange.clip(i < c ? row[i] : (row[i] - means[i - c]) / deviations[i - c]) }
     }
 
     var random = RandomGenerator(seed: 0xC0DE)
@@ -113,11 +113,10 @@ package struct ChannelExpectation: Codable, Sendable, Equatable {
       let value = Self.solve(gram, rows, target)
       let rest = zip(rows, target).map { row, target in target - zip(row, value).reduce(0) { $0 + $1.0 * $1.1 } }
       let spread = Self.solve(gram, rows, rest.map { log(abs($0) + Self.leastSpread) })
-      let variance = Double(Self.moments(target.map { [$0] }).deviations[0])
-      let left = rest.reduce(0.0) { $0 + Double($1 * $1) } / Double(rest.count)
-      // Where a channel does not vary there is nothing to explain.
+      // The variance of the target is 1, unless the channel does not vary: then there is nothing to explain.
       let varies = zip(target, target.dropFirst()).contains { $0 != $1 }
-      return (value, spread, varies ? max(1 - left / (variance * variance), -1e3) : 0)
+      let left = rest.reduce(0.0) { $0 + Double($1 * $1) } / Double(rest.count)
+      return (value, spread, varies ? 1 - left : 0)
     }
     values = solved.map(\.value)
     spreads = solved.map(\.spread)
@@ -181,19 +180,19 @@ package struct ChannelExpectation: Codable, Sendable, Equatable {
       for lane in 0..<lanes {
         let pixel = first + lane
         for channel in 0..<c {
-          inputs[channel][lane] = Self.clipped(image.samples[pixel * c + channel])
-          inputs[c + channel][lane] = Self.clipped(
+          inputs[channel][lane] = Self.inputRange.clip(image.samples[pixel * c + channel])
+          inputs[c + channel][lane] = Self.inputRange.clip(
             (local.samples[pixel * c + channel] - means[c + channel]) / deviations[c + channel])
         }
-        inputs[2 * c][lane] = Self.clipped((min(depth[pixel], Self.greatestDepth) - means[2 * c]) / deviations[2 * c])
+        inputs[2 * c][lane] = Self.inputRange.clip(
+          (min(depth[pixel], Self.greatestDepth) - means[2 * c]) / deviations[2 * c])
       }
       for channel in 0..<c {
         let (value, spread) = predict(chosen[channel].map { inputs[$0] }, values[channel], spreads[channel])
         for lane in 0..<lanes {
           let pixel = first + lane
           let deviation = (image.samples[pixel * c + channel] - value[lane]) / exp(spread[lane])
-          result[pixel * c + channel] =
-            depth[pixel] > 0 ? min(max(deviation, -Self.largestResult), Self.largestResult) : 0
+          result[pixel * c + channel] = depth[pixel] > 0 ? Self.resultRange.clip(deviation) : 0
         }
       }
     }
@@ -253,8 +252,6 @@ package struct ChannelExpectation: Codable, Sendable, Equatable {
     }
     return result
   }
-
-  private static func clipped(_ value: Float) -> Float { min(max(value, -largestInput), largestInput) }
 
   /// Mean and standard deviation of each column; a column that does not vary has a deviation of 1.
   private static func moments(_ rows: [[Float]]) -> (means: [Float], deviations: [Float]) {

@@ -23,8 +23,8 @@ package struct Preparation: Codable, Sendable, Equatable {
   package var tissueAppearance: TissueLook?
   /// Units of the texture of whole scans; `nil` where it is not measured.
   package var texture: TextureScale?
-  /// What channels of healthy tissue show given each other; `nil` where `ChannelExpectation` has none, where channels
-  /// are not predicted, and in models of an older norma.
+  /// The prediction of channels from each other; `nil` where `ChannelExpectation` has none, for photographs, and in
+  /// models of an older norma.
   package var expectation: ChannelExpectation?
 
   package init(

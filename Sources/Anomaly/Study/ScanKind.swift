@@ -1,8 +1,8 @@
 import Files
 import Imaging
 
-/// What the header of a file says of its first scan, by which masks and other pictures differ from the scans of a
-/// study.
+/// The properties of a file's first scan, as its header states them, by which masks and other pictures differ from the
+/// scans of a study.
 struct ScanKind: Sendable, Hashable, CustomStringConvertible {
   let channels: Int
   let bits: Int

@@ -1,6 +1,6 @@
 import Imaging
 
-/// What one channel of a scan looks like at several scales: means over small cells of its intensity, its derivatives and
+/// A description of one channel of a scan at several scales: means over small cells of its intensity, its derivatives and
 /// their energies. Nothing is learned, and no network is needed.
 ///
 /// Every level is half the size of the one before. A level has ten maps: the blurred channel, its two first derivatives
