@@ -135,11 +135,12 @@ func `training options that contradict each other are named`(options: [String], 
 
 @Test(
   arguments: [
-    ["--objective", "elbo"], ["--objective", "beta", "--beta", "0.5", "--free-nats", "0"],
-    ["--variance", "pixel", "--augmentation", "mild", "--warm-up", "2"],
+    ["--objective", "elbo", "--preset", "mri"],
+    ["--objective", "beta", "--beta", "0.5", "--free-nats", "0", "--normalization", "histogram"],
+    ["--variance", "pixel", "--augmentation", "mild", "--warm-up", "2", "--window", "0,150"],
     ["--likelihood", "bernoulli", "--beta", "0.01", "--latents", "0,0,0,16"],
-    ["--normalization", "histogram"], ["--window", "0,150"], ["--preset", "mri"], ["--preset", "xray"],
-    ["--normalization", "zscore", "--normalization-scope", "training-set"], ["--preset", "ct", "--window", "0,200"],
+    ["--normalization", "zscore", "--normalization-scope", "training-set", "--preset", "xray"],
+    ["--preset", "ct", "--window", "0,200"],
   ])
 func `a model of every objective can be trained and applied`(options: [String]) throws {
   let folder = try TemporaryFolder()
