@@ -47,6 +47,11 @@ struct RegionTests {
     #expect(regions.map(\.rank) == Array(1...4).prefix(peaks.count).map { $0 })
   }
 
+  /// Numbers of that size lie further apart than the level is found to.
+  @Test func `the highest level of a map without measure is found too`() {
+    #expect(map("11", "11").map { $0 * 3e7 }.highestLevel(withRegionOf: 4) > 2.9e7)
+  }
+
   @Test func `a pixel at the threshold belongs to a region, one below does not`() {
     #expect(three.regions(above: 5, minimumArea: 1, pixelSize: nil).map(\.areaPixels) == [2, 1, 4])
     #expect(three.regions(above: 5.5, minimumArea: 1, pixelSize: nil).map(\.areaPixels) == [2, 1, 1])

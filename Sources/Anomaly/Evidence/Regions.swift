@@ -21,7 +21,7 @@ extension Heatmap {
 
   /// Highest level at which some connected group still has `minimumArea` pixels; 0 if there is none above 0.
   ///
-  /// The level is found by bisection to within 0.01.
+  /// The level is found by bisection to within 0.01, or to the next `Float` where these lie further apart.
   package func highestLevel(withRegionOf minimumArea: Int) -> Double {
     var low: Float = 0
     var high = values.max() ?? 0
@@ -34,6 +34,7 @@ extension Heatmap {
     guard high > 0, shows(Float.leastNonzeroMagnitude) else { return 0 }
     while high - low > 0.01 {
       let middle = (low + high) / 2
+      guard middle > low, middle < high else { break }
       if shows(middle) { low = middle } else { high = middle }
     }
     return Double(low)
