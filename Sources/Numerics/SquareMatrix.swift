@@ -64,6 +64,13 @@ package enum SquareMatrix {
     return result
   }
 
+  /// The largest eigenvalues of a symmetric matrix, in descending order, and their eigenvectors.
+  package static func principal(_ a: [[Double]], count: Int) -> (values: [Double], vectors: [[Double]]) {
+    let (values, vectors) = eigen(a)
+    let order = values.indices.sorted { values[$0] > values[$1] }.prefix(count)
+    return (order.map { values[$0] }, order.map { k in vectors.map { $0[k] } })
+  }
+
   package static func eigenvalues(_ a: [[Double]]) -> [Double] { eigen(a).values }
 
   /// The symmetric square root of a positive semidefinite matrix.

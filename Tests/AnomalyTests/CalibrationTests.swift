@@ -22,6 +22,21 @@ extension Calibration {
 }
 
 struct CalibrationTests {
+  @Test func `a held-out case that hides all others is named, with what to do`() throws {
+    func warning(_ scores: [Double], textures: [[Double]]? = nil) -> String? {
+      Calibration(
+        extremes: scores.map { [ScanExtremes(score: $0, regionLevel: 1, regionMass: 1)] }, textures: textures
+      ).outlier(among: scores.indices.map { "case \($0)" })
+    }
+    let usual = (0..<20).map { 1.5 + 0.02 * Double($0 * 7 % 20) }
+    let sentence = try #require(warning(usual + [4.05]))
+    #expect(sentence.hasPrefix("The held-out case case 20 has a score of 4.05, the next 1.88:"), "\(sentence)")
+    #expect(sentence.hasSuffix("train again with --exclude 'case 20'."), "\(sentence)")
+    #expect(warning(usual) == nil && warning(usual + [2]) == nil && warning([1, 9]) == nil)
+    #expect(warning(usual + usual + [4.05]) == nil)
+    #expect(warning(usual + [4.05], textures: (usual + [0]).map { [$0 + 1] }) == nil)
+  }
+
   @Test(arguments: [(0.5, 1.0), (1, 1), (1.5, 0.75), (2, 0.75), (2.5, 0.25), (3, 0.25)])
   func `a p-value counts the healthy scores that are at least as high, and one more`(score: Double, expected: Double) {
     #expect(Calibration.pValue(score, among: [1, 2, 2]) == expected)

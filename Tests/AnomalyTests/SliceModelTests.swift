@@ -49,6 +49,9 @@ struct SliceModelTests {
     #expect(model.book.slicesSummary.contains("neighbours"), "\(model.book.slicesSummary)")
     #expect(model.book.available.contains(.crossChannel) && model.calibrations[.crossChannel] != nil)
     #expect(model.expectationSummary != nil)
+    #expect(model.book.available.contains(.texture) && model.calibrations[.texture] != nil)
+    // Slices are judged by their worst place alone.
+    #expect(model.texture == nil && model.preparation.texture == nil)
     let folder = try TemporaryFolder()
     try model.save(to: folder.path + "/model.safetensors")
     let read = try Model(path: folder.path + "/model.safetensors")

@@ -29,13 +29,14 @@ struct TextureTests {
 
   private func pyramid(_ width: Int, _ height: Int, _ value: (Int, Int) -> Float) -> [[Float]] {
     let values = (0..<width * height).map { value($0 % width, $0 / width) }
-    return TexturePyramid(of: Plane(width: width, height: height, values: values)).cells.map(\.values)
+    let plane = Plane(width: width, height: height, values: values)
+    return TexturePyramid(of: plane, levels: 6, cell: 8).cells.map(\.values)
   }
 
   @Test func `a uniform scan has its mean, and no energy at any scale`() {
     let cells = pyramid(64, 48) { _, _ in 3 }
-    #expect(cells.count == TexturePyramid.areEnergies.count)
-    for (map, isEnergy) in TexturePyramid.areEnergies.enumerated() where isEnergy {
+    #expect(cells.count == TexturePyramid.areEnergies(levels: 6).count)
+    for (map, isEnergy) in TexturePyramid.areEnergies(levels: 6).enumerated() where isEnergy {
       #expect(cells[map].allSatisfy { $0 == 0 })
     }
     #expect(cells[0].allSatisfy { abs($0 - 3) < 1e-5 })
@@ -156,25 +157,51 @@ struct TextureTests {
     #expect(score.score(of: []) == 2)
   }
 
-  @Test(arguments: [(0.3, 1.0, 1.0), (0.5, 1.0, 1.0), (0.65, 1.3, 2.2), (0.75, 1.5, 4.0), (1, 2.0, 5.0)])
-  func `the worst place adds as much as its score finds planted lesions, takes nothing away, and may judge alone`(
-    detection: Double, expected: Double, high: Double
-  ) {
-    // Held-out scores of mean 0 and standard deviation 1, texture of no spread.
-    let values = [-1.0, 0, 1]
+  /// The score of a case whose whole lies one standard deviation above the healthy mean.
+  private func score(_ worstPlace: Double, among places: [Double], detection: Double) throws -> Double {
+    let distances = places.indices.map { [exp(Double($0 % 3 - 1))] }
     let calibration = Calibration(
-      extremes: values.map { [ScanExtremes(score: $0, regionLevel: 1, regionMass: 1)] },
-      textures: [[exp(-1)], [1], [exp(1)]], detection: detection)
-    func score(_ worstPlace: Double) -> Double? {
-      var findings = ScanResult.Findings(
-        width: 8, height: 8, channels: 1, pixelSize: nil, score: worstPlace, pValue: 1, regions: [])
-      findings.textureDistance = exp(1)
-      let scan = ScanResult(name: "s", path: "s", page: nil, sha256: nil, outcome: .done(findings))
-      return CaseJudge(calibration, rate: 0.5, shift: nil).verdict(on: "c", scans: [scan]).score?.value
+      extremes: places.map { [ScanExtremes(score: $0, regionLevel: 1, regionMass: 1)] },
+      textures: distances, detection: detection)
+    var findings = ScanResult.Findings(
+      width: 8, height: 8, channels: 1, pixelSize: nil, score: worstPlace, pValue: 1, regions: [])
+    findings.textureDistance = exp(1)
+    let scan = ScanResult(name: "s", path: "s", page: nil, sha256: nil, outcome: .done(findings))
+    return try #require(
+      CaseJudge(calibration, rate: 0.5, shift: nil).verdict(on: "c", scans: [scan]).score?.value)
+  }
+
+  private static let places = (0..<12).map { 2 + 0.1 * Double($0) }
+
+  @Test func `the worst place adds as much as its score finds planted lesions, and takes nothing away`() throws {
+    func score(_ worstPlace: Double, _ detection: Double) throws -> Double {
+      try self.score(worstPlace, among: Self.places, detection: detection)
     }
-    #expect(abs(score(1)! - expected) < 1e-6)
-    #expect(abs(score(4)! - high) < 1e-6)
-    #expect(abs(score(-5)! - 1) < 1e-6)
+    let whole = try score(-5, 1)
+    for detection in [0.3, 0.5] { #expect(try abs(score(9, detection) - whole) < 1e-9) }
+    #expect(try abs(score(2.5, 1) - whole) < 1e-9)
+    let (little, much) = (try score(4, 0.6), try score(4, 0.9))
+    #expect(little > whole && much > little)
+    #expect(try score(5, 0.9) > much && score(1e6, 0.9).isFinite)
+  }
+
+  /// Product of the probabilities: a normal one, and that of an exponential tail with an estimated scale.
+  @Test func `the score is the normal quantile of both probabilities together`() throws {
+    let found = try score(3.6, among: Self.places, detection: 1)
+    let mean = Self.places.reduce(0, +) / 12
+    let unit = (Self.places.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 11).squareRoot()
+    // The four highest lie 0.1 to 0.4 above the next; 12 wholes of -1, 0 and 1, four each.
+    let z = 1 / (8.0 / 11).squareRoot()
+    let product = 0.5 * erfc(z / 2.0.squareRoot()) * pow(1 + (3.6 - 2.7) / 1.0, -4)
+    #expect(abs(found - (mean - unit * NormalDistribution.quantile(product))) < 1e-6)
+  }
+
+  @Test func `one healthy case with an extreme place does not hide what is abnormal as a whole`() throws {
+    let extreme = Self.places.dropLast() + [9]
+    let place = try score(9, among: Array(extreme), detection: 0.75)
+    let whole = try score(2, among: Array(extreme), detection: 0.75)
+    let unit = Self.places.max()! - Self.places.min()!
+    #expect(place - whole < 3 * unit, "\(place), \(whole)")
   }
 
   @Test func `a model keeps its texture, and a damaged one is refused`() throws {

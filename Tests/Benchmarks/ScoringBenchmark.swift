@@ -70,6 +70,7 @@ private final class ScoringBench {
   private let inference: Inference
   private let scan: Tensor
   private let input: Tensor
+  private let statistics: TissueStatistics
   private let depth: [Float]
   let yardstick: Yardstick
 
@@ -87,6 +88,7 @@ private final class ScoringBench {
     let a = model.architecture
     let shape = Shape(batch, a.patchSize, a.patchSize, a.channels)
     scan = try Tensor(shape, engine: engine)
+    statistics = try TissueStatistics(model.preparation, of: shape, engine: engine)
     input = try Tensor(Shape(shape.n, shape.h, shape.w, scoreNetwork.architecture.inputs), engine: engine)
     var random = RandomGenerator(seed: 3)
     for patch in 0..<batch {
@@ -104,7 +106,7 @@ private final class ScoringBench {
   private func score() throws -> (reconstruction: Tensor, logits: Tensor?) {
     var none: RandomGenerator?
     return try depth.withUnsafeBufferPointer {
-      try inference.run(scan, depth: $0, input: input, deviations: nil, sampling: &none)
+      try inference.run(scan, depth: $0, input: input, statistics: statistics, sampling: &none)
     }
   }
 
@@ -117,7 +119,9 @@ private final class ScoringBench {
         "depth": .init(shape: shape, values: depth),
         "reconstruction": .init(shape: shape + [scan.shape.c], values: Array(reconstruction.values)),
         "logit": .init(shape: shape, values: Array(logits!.values)),
-      ], metadata: [:])
+      ].merging(
+        statistics.texture.map { ["texture": .init(shape: shape + [$0.shape.c], values: Array($0.values))] } ?? [:]
+      ) { $1 }, metadata: [:])
   }
 
   func run(_ steps: Int) throws -> Double { try yardstick.measure(steps) { _ = try score() } }

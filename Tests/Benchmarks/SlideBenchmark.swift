@@ -52,7 +52,7 @@ private final class NetworkBench {
   private let inference: Inference
   private let scan: Tensor
   private let input: Tensor?
-  private let deviations: Tensor?
+  private let statistics: TissueStatistics
   private let depth: [Float]
 
   init(_ model: Model, path: String, batch: Int) throws {
@@ -65,7 +65,7 @@ private final class NetworkBench {
     let edge = model.architecture.patchSize
     scan = try Tensor(Shape(batch, edge, edge, model.architecture.channels), engine: engine)
     input = try score.map { try Tensor(Shape(batch, edge, edge, $0.architecture.inputs), engine: engine) }
-    deviations = try model.preparation.expectation.map { [scan] _ in try Tensor(scan.shape, engine: engine) }
+    statistics = try TissueStatistics(model.preparation, of: scan.shape, engine: engine)
     var random = RandomGenerator(seed: 3)
     for i in scan.values.indices { scan.values[i] = 0.5 + 0.1 * random.normal() }
     depth = [Float](repeating: 9, count: batch * edge * edge)
@@ -89,7 +89,7 @@ private final class NetworkBench {
     var none: RandomGenerator?
     repeat {
       _ = try depth.withUnsafeBufferPointer {
-        try inference.run(scan, depth: $0, input: input, deviations: deviations, sampling: &none)
+        try inference.run(scan, depth: $0, input: input, statistics: statistics, sampling: &none)
       }
       count += scan.shape.n
       elapsed = (ContinuousClock.now - start) / .seconds(1)

@@ -9,7 +9,7 @@ package final class Scorer {
   /// Version number of norma's scoring. Raise it by hand whenever the same scan, model and settings give another score,
   /// heatmap or region than before, so that a new norma neither treats the results of an old one as current nor
   /// compares its scores with a calibration that an old one made.
-  package static let algorithm = 3
+  package static let algorithm = 4
 
   private let inference: Inference
   private let book: ScoreBook
@@ -43,6 +43,7 @@ package final class Scorer {
       scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
       preparation: model.preparation, settings: model.inference,
       takesDivergence: needed.contains(.divergence), takesDeviations: needed.contains(.crossChannel),
+      takesTexture: needed.contains(.texture),
       takesGradient: needed.contains(.divergenceGradient),
       restoration: needed.contains(.restoration) ? model.restoration : nil)
   }

@@ -24,16 +24,18 @@ package struct Calibration: Codable, Sendable, Equatable {
 
   /// - Parameters:
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
+  ///   - scores: scores of the same scans by what other cases show; `nil` takes those of `cases`.
   ///   - textures: texture distances of the same scans; `nil` where the model measures none.
   ///   - detection: AUROC of the scores for held-out patches with planted lesions beside the same without.
   ///   - slides: number of these scans that are slides.
   package init(
-    extremes cases: [[ScanExtremes]], textures: [[Double]]? = nil, detection: Double = 1, slides: Int = 0
+    extremes cases: [[ScanExtremes]], scores: [[Double]]? = nil, textures: [[Double]]? = nil, detection: Double = 1,
+    slides: Int = 0
   ) {
     self.slides = slides
     minimumRegionArea = ScanExtremes.smallestRegion
-    scanScores = cases.map { $0.map(\.score).sorted() }
-    let worst = CaseMaxima.fitted(to: cases.map { $0.map(\.score) })
+    scanScores = (scores ?? cases.map { $0.map(\.score) }).map { $0.sorted() }
+    let worst = CaseMaxima.fitted(to: cases.map { $0.map(\.score) }, valued: scores)
     // A case without scans has no score of either kind.
     let distances = zip(cases, textures ?? []).filter { !$0.0.isEmpty }.map(\.1)
     let texture =
@@ -43,7 +45,15 @@ package struct Calibration: Codable, Sendable, Equatable {
     self.texture = texture
     caseScores =
       texture.map { texture in
-        zip(distances, worst.values).map { texture.combined(texture.score(of: $0), with: $1) }.sorted()
+        distances.indices.map { k in
+          // A case is judged by what the others show, as a new case is.
+          var (others, places) = (distances, worst.values)
+          others.remove(at: k)
+          places.remove(at: k)
+          let judge =
+            others.contains { !$0.isEmpty } ? TextureScore(of: others, others: places, detection: detection) : texture
+          return judge.combined(judge.score(of: distances[k]), with: worst.values[k])
+        }.sorted()
       } ?? worst.maxima.values
     masses = CaseMaxima(of: cases.map { $0.map { log1p($0.regionMass) } })
     massTail = HealthyTail(of: masses.values)
@@ -149,5 +159,29 @@ extension Calibration {
     cases.isSound && texture?.isSound ?? true && caseScores.count == cases.values.count
       && caseScores.allSatisfy(\.isFinite) && masses.isSound && massTail.isSound
       && (0...1 << 30).contains(minimumRegionArea)
+  }
+}
+
+extension Calibration {
+  /// With so many held-out cases, more than one of them may lie above the threshold of 5 %.
+  private static let fewestForTwo = 39
+
+  /// The warning about a held-out case that sets the threshold alone, as a sentence; `nil` where there is none, and
+  /// where cases are also judged as a whole.
+  ///
+  /// Of few cases the highest is the threshold. One that stands out by more than three times what lies between the next
+  /// and the median hides everything less abnormal.
+  ///
+  /// - Parameter names: names of the held-out cases, in the order of `scanScores`.
+  package func outlier(among names: [String]) -> String? {
+    let found = zip(names, scanScores).compactMap { name, scores in scores.last.map { (name: name, score: $0) } }
+      .sorted { $0.score > $1.score }
+    guard texture == nil, (3..<Self.fewestForTwo).contains(found.count) else { return nil }
+    let (highest, next, median) = (found[0], found[1].score, found[found.count / 2].score)
+    guard highest.score - next > 3 * (next - median) else { return nil }
+    return String(
+      format: "The held-out case %@ has a score of %.2f, the next %.2f: at 5 %%, no case below it can be flagged. Look "
+        + "at it. If it is not healthy, or was made in another way than the others, train again with --exclude '%@'.",
+      highest.name, highest.score, next, highest.name)
   }
 }

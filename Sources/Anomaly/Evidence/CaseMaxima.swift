@@ -31,10 +31,13 @@ package struct CaseMaxima: Codable, Sendable, Equatable {
   /// - Parameter cases: the values of the scans of each case, finite; a case without scans is left out.
   package init(of cases: [[Double]]) { self = Self.fitted(to: cases).maxima }
 
-  /// - Parameter cases: as for `init(of:)`.
+  /// - Parameters:
+  ///   - cases: as for `init(of:)`; the growth is estimated from them.
+  ///   - others: other values of the same scans, whose maxima are taken; `nil` takes those of `cases`.
   /// - Returns: the maxima, and `values` in the order of the cases that have scans.
-  static func fitted(to cases: [[Double]]) -> (maxima: CaseMaxima, values: [Double]) {
+  static func fitted(to cases: [[Double]], valued others: [[Double]]? = nil) -> (maxima: CaseMaxima, values: [Double]) {
     let cases = cases.filter { !$0.isEmpty }
+    let others = others?.filter { !$0.isEmpty } ?? cases
     let counts = cases.map(\.count).sorted()
     let scans = counts.isEmpty ? 1 : counts[(counts.count - 1) / 2]
     let within = cases.map(excesses)
@@ -47,7 +50,7 @@ package struct CaseMaxima: Codable, Sendable, Equatable {
     let tail = GeneralizedPareto(shape: shape, scale: mean * (1 - shape))
     let largestExcess = all.max() ?? 0
     var random = RandomGenerator(seed: 0xCA5E)
-    let values = cases.map { values in
+    let values = others.map { values in
       let chosen = values.count > scans ? Array(values.shuffled(using: &random).prefix(scans)) : values
       return chosen.max()! + growth(tail, largestExcess, Double(scans) / Double(chosen.count))
     }

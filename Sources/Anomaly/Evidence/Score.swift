@@ -12,6 +12,9 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   /// Signed deviation of each channel from what the other channels predict (see `ChannelExpectation`), channels
   /// combined by `EvidenceRule`; for models of several channels.
   case crossChannel = "cross-channel"
+  /// How unusual the texture around each pixel is among healthy tissue, see `LocalTexture`; for models of up to four
+  /// channels, except of photographs.
+  case texture
   /// The scan itself in place of the residual: abnormality that can be seen without a reconstruction.
   case intensity
   /// Absolute difference of scan and reconstruction.
@@ -57,6 +60,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     case .ensemble: return nil
     case .residual: return Residual(of: scan, reconstruction: maps.reconstruction, rule: own)
     case .crossChannel: return maps.deviations.map { Residual(of: scan, signed: $0, rule: own) }
+    case .texture: return maps.texture.map { Residual(of: scan, map: Plane($0), rule: own) }
     case .intensity: return Residual(of: scan, reconstruction: nil, rule: own)
     case .restoration: return maps.restored.map { Residual(of: scan, reconstruction: $0, rule: own) }
     case .learned: return maps.logit.map { Residual(of: scan, map: Plane($0), rule: own) }

@@ -40,23 +40,11 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     lesions: [Plane<Bool>], rule: EvidenceRule, followsSlices: Bool
   ) throws {
     let healthy = Array(groups.joined())
-    let counts = groups.map(\.count)
-    var members: [Score: ResidualStatistics] = [:]
-    var healthyHeat: [Score: [Plane<Float>]] = [:]
-    var plantedHeat: [Score: [Plane<Float>]] = [:]
-    for score in Score.members {
-      try Interruption.check()
-      let own = score.rule(rule)
-      let evidence = zip(healthy, maps).compactMap { score.evidence(of: $0, maps: $1, rule: rule, own: own) }
-      guard let channels = evidence.first?.channels else { continue }
-      let statistics = ResidualStatistics(healthy: evidence.divided(into: counts), channels: channels, rule: own)
-      members[score] = statistics
-      healthyHeat[score] = evidence.divided(into: counts).flatMap { group in
-        let center = statistics.center(of: group)
-        return group.map { statistics.heat(of: $0, center: center) }
-      }
-      plantedHeat[score] = zip(planted, plantedMaps).compactMap { scan, maps in
-        score.evidence(of: scan, maps: maps, rule: rule, own: own).map { statistics.heat(of: $0) }
+    let (members, healthyHeat) = try Self.fitted(to: groups, maps: maps, rule: rule)
+    let plantedHeat = members.reduce(into: [Score: [Plane<Float>]]()) { heats, member in
+      let (score, statistics) = member
+      heats[score] = zip(planted, plantedMaps).compactMap { scan, maps in
+        score.evidence(of: scan, maps: maps, rule: rule, own: statistics.rule).map { statistics.heat(of: $0) }
       }
     }
     let truth = lesions.flatMap(\.values)
@@ -67,18 +55,8 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     var figures: [Score: Double] = [:]
     for score in members.keys { figures[score] = precision([score: 1]) }
     let weights = Self.select(from: figures, isTold: rule.channelWeights != nil, precision: precision)
-    let plain = Self.plain(rule)
-    let means = healthy.indices.map { Self.mean(of: healthyHeat, weights, scan: $0) }
-    func statistics(_ maps: [Plane<Float>], of chosen: [Int]) -> ResidualStatistics {
-      ResidualStatistics(
-        healthy: chosen.map { [Residual(of: healthy[$0], map: maps[$0], rule: plain)] }, channels: 1, rule: plain)
-    }
-    combined = statistics(means, of: Array(healthy.indices))
-    let slices =
-      followsSlices ? healthy.indices.filter { !NeighbouringSlices.neighbours(of: $0, in: healthy).isEmpty } : []
-    alongSlices =
-      slices.count >= Self.fewestSlices
-      ? statistics(NeighbouringSlices.smoothed(means, of: healthy), of: slices) : nil
+    (combined, alongSlices) = Self.combined(
+      healthyHeat, weights: weights, of: healthy, rule: rule, followsSlices: followsSlices)
     figures[.ensemble] = precision(weights)
     var reach = plantedHeat.mapValues { Self.reach(of: $0, in: lesions) }
     reach[.ensemble] = Self.reach(
@@ -90,6 +68,72 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     self.members = members
     self.weights = weights
     self.planted = figures
+  }
+
+  private init(
+    members: [Score: ResidualStatistics], combined: ResidualStatistics, alongSlices: ResidualStatistics?,
+    like other: ScoreBook
+  ) {
+    self.members = members
+    self.combined = combined
+    self.alongSlices = alongSlices
+    (rule, weights, planted, reach) = (other.rule, other.weights, other.planted, other.reach)
+  }
+
+  /// The same scores, weights and following of slices, with the distributions of other healthy scans. Slices keep theirs
+  /// where few of these scans have neighbours.
+  ///
+  /// - Parameters:
+  ///   - groups: healthy scans; each group is a whole scan or the fields of one scan.
+  ///   - maps: maps of the scans of all groups, in the same order; of all scores that the ensemble has.
+  package func refitted(to groups: [[PreparedScan]], maps: [Inference.Maps]) throws -> ScoreBook {
+    let (members, heat) = try Self.fitted(to: groups, maps: maps, rule: rule)
+    let (combined, slices) = Self.combined(
+      heat, weights: weights, of: Array(groups.joined()), rule: rule, followsSlices: alongSlices != nil)
+    return ScoreBook(members: members, combined: combined, alongSlices: slices ?? alongSlices, like: self)
+  }
+
+  /// The distribution of each score over healthy scans, and the heat that it gives them.
+  private static func fitted(
+    to groups: [[PreparedScan]], maps: [Inference.Maps], rule: EvidenceRule
+  ) throws -> (members: [Score: ResidualStatistics], heat: [Score: [Plane<Float>]]) {
+    let healthy = Array(groups.joined())
+    let counts = groups.map(\.count)
+    var members: [Score: ResidualStatistics] = [:]
+    var heat: [Score: [Plane<Float>]] = [:]
+    for score in Score.members {
+      try Interruption.check()
+      let own = score.rule(rule)
+      let evidence = zip(healthy, maps).compactMap { score.evidence(of: $0, maps: $1, rule: rule, own: own) }
+      guard let channels = evidence.first?.channels else { continue }
+      let statistics = ResidualStatistics(healthy: evidence.divided(into: counts), channels: channels, rule: own)
+      members[score] = statistics
+      heat[score] = evidence.divided(into: counts).flatMap { group in
+        let center = statistics.center(of: group)
+        return group.map { statistics.heat(of: $0, center: center) }
+      }
+    }
+    return (members, heat)
+  }
+
+  /// The distribution of the ensemble over healthy scans: of scans by themselves, and of scans averaged with their
+  /// neighbours, where slices are followed and enough scans have neighbours.
+  private static func combined(
+    _ heat: [Score: [Plane<Float>]], weights: [Score: Float], of healthy: [PreparedScan], rule: EvidenceRule,
+    followsSlices: Bool
+  ) -> (alone: ResidualStatistics, alongSlices: ResidualStatistics?) {
+    let plain = plain(rule)
+    let means = healthy.indices.map { mean(of: heat, weights, scan: $0) }
+    func statistics(_ maps: [Plane<Float>], of chosen: [Int]) -> ResidualStatistics {
+      ResidualStatistics(
+        healthy: chosen.map { [Residual(of: healthy[$0], map: maps[$0], rule: plain)] }, channels: 1, rule: plain)
+    }
+    let slices =
+      followsSlices ? healthy.indices.filter { !NeighbouringSlices.neighbours(of: $0, in: healthy).isEmpty } : []
+    return (
+      statistics(means, of: Array(healthy.indices)),
+      slices.count >= fewestSlices ? statistics(NeighbouringSlices.smoothed(means, of: healthy), of: slices) : nil
+    )
   }
 
   private static func reach(of heats: [Plane<Float>], in lesions: [Plane<Bool>]) -> Double {

@@ -1,4 +1,5 @@
 import Foundation
+import Numerics
 
 /// Brings the texture distances of a case's scans to the units of its other score, that of its most abnormal place, and
 /// combines the two.
@@ -16,13 +17,17 @@ package struct TextureScore: Codable, Sendable, Equatable {
   /// Mean and standard deviation of the other score over the held-out cases.
   private let middle: Double
   private let unit: Double
+  /// The highest third of the other score's values over the held-out cases: how many, the next lower value, and the sum
+  /// of how far they lie above it.
+  private let excesses: Int
+  private let threshold: Double
+  private let sum: Double
   /// How far the other score is trusted, in 0...1, see `trust`.
   private let trust: Double
 
   private static let leastVariance = 1e-6
-  /// Least trust with which the other score judges alone: 70 % of the pairs of patches with and without planted lesions
-  /// are told apart.
-  private static let leastTrustAlone = 0.4
+  /// Beyond so many standard deviations, the tail of the normal distribution is too small a number.
+  private static let largest = 37.0
 
   /// - Parameters:
   ///   - cases: texture distances of the scans of each held-out healthy case; one or more cases have some.
@@ -45,6 +50,11 @@ package struct TextureScore: Codable, Sendable, Equatable {
     between = max(all - within * mean(logs.map { 1 / Double($0.count) }), Self.leastVariance)
     middle = mean(others)
     unit = max((squares(others) / Double(max(others.count - 1, 1))).squareRoot(), 1e-3)
+    let sorted = others.sorted(by: >)
+    excesses = max(others.count / 3, 1)
+    let next = sorted[min(excesses, sorted.count - 1)]
+    threshold = next
+    sum = max(sorted.prefix(excesses).reduce(0) { $0 + $1 - next }, 1e-3 * unit)
   }
 
   /// The score of a case, or of a scan by itself. Where no distance is known, it is that of the average healthy case.
@@ -57,13 +67,22 @@ package struct TextureScore: Codable, Sendable, Equatable {
     return middle + unit * (mean - center) / (between + within / count).squareRoot()
   }
 
-  /// Both scores of a case together: how unusual it is as a whole, plus by how much its worst place is more abnormal than
-  /// that of an average healthy case, as far as that is trusted. A place that is not adds nothing, and takes nothing
-  /// away. Where it is trusted much, the worst place also judges alone, so that a lesion is not lost beside scans that
-  /// are usual otherwise.
+  /// Both scores of a case together: how improbable it is as a whole, times how improbable its worst place is, as far as
+  /// that is trusted. A worst place below the highest third of the healthy ones adds nothing, and takes nothing away.
+  ///
+  /// The whole is taken to be normally distributed over healthy cases, and the highest third of the worst places to
+  /// exceed the next lower one exponentially: `k` excesses with the sum `S` are exceeded by `x` with probability
+  /// `(1 + x / S)^-k`, see `HealthyTail`. So one healthy case with an extreme place weakens the places of all, and not
+  /// the whole. Source of the product of probabilities: Fisher 1932, "Statistical Methods for Research Workers",
+  /// section 21.1.
+  ///
+  /// - Returns: the product as a normal quantile, in the units of the other score.
   func combined(_ whole: Double, with worstPlace: Double) -> Double {
-    let both = whole + trust * max(worstPlace - middle, 0)
-    return trust >= Self.leastTrustAlone ? max(both, worstPlace) : both
+    let place = Double(excesses) * log1p(max(worstPlace - threshold, 0) / sum)
+    guard place > 0, trust > 0 else { return whole }
+    let z = min((whole - middle) / unit, Self.largest)
+    let surprise = -log(0.5 * erfc(z / 2.0.squareRoot())) + trust * place
+    return max(whole, middle - unit * NormalDistribution.quantile(min(max(exp(-surprise), 1e-300), 1 - 1e-9)))
   }
 
   /// 0 for a score that finds planted lesions no better than chance, 1 for one that finds them all: twice the AUROC less
@@ -74,7 +93,7 @@ package struct TextureScore: Codable, Sendable, Equatable {
 
   /// Whether all parts, read from a file, are in their ranges.
   var isSound: Bool {
-    [center, between, within, middle, unit].allSatisfy(\.isFinite) && between > 0 && within >= 0 && unit > 0
-      && (0...1).contains(trust)
+    [center, between, within, middle, unit, threshold, sum].allSatisfy(\.isFinite) && between > 0 && within >= 0
+      && unit > 0 && sum > 0 && (1...1 << 30).contains(excesses) && (0...1).contains(trust)
   }
 }

@@ -43,6 +43,8 @@ package final class Inference {
     /// Deviation of each channel from what is expected of it, see `ChannelExpectation`; `nil` if there is no
     /// expectation or the deviations were not requested.
     package var deviations: Image?
+    /// How unusual texture is, see `LocalTexture`; `nil` if it was not learned or not requested.
+    package var texture: Image?
     /// Mean of each latent channel over the patches with tissue, see `LatentReference`; empty if there is no tissue.
     package var encoding: [Float] = []
   }
@@ -70,10 +72,11 @@ package final class Inference {
     let restored: Range<Int>
     let logit: Range<Int>
     let deviations: Range<Int>
+    let texture: Range<Int>
 
     init(
       channels c: Int, stages: Int, hasScales: Bool, takesGradient: Bool, restores: Bool, hasScore: Bool,
-      takesDeviations: Bool
+      takesDeviations: Bool, takesTexture: Bool
     ) {
       reconstruction = 0..<c
       divergence = c..<c + stages
@@ -82,9 +85,10 @@ package final class Inference {
       restored = gradient.upperBound..<gradient.upperBound + (restores ? c : 0)
       logit = restored.upperBound..<restored.upperBound + (hasScore ? 1 : 0)
       deviations = logit.upperBound..<logit.upperBound + (takesDeviations ? c : 0)
+      texture = deviations.upperBound..<deviations.upperBound + (takesTexture ? 1 : 0)
     }
 
-    var count: Int { deviations.upperBound }
+    var count: Int { texture.upperBound }
 
     /// Splits a stitched image into maps.
     func maps(in all: Image) -> Maps {
@@ -114,7 +118,8 @@ package final class Inference {
       }
       return Maps(
         reconstruction: map(reconstruction)!, divergence: map(divergence), scales: map(scales),
-        divergenceGradient: map(gradient), restored: map(restored), logit: map(logit), deviations: map(deviations))
+        divergenceGradient: map(gradient), restored: map(restored), logit: map(logit), deviations: map(deviations),
+        texture: map(texture))
     }
   }
 
@@ -122,7 +127,7 @@ package final class Inference {
     let scan: Tensor
     let zero: Tensor
     let score: Tensor?
-    let deviations: Tensor?
+    let statistics: TissueStatistics
     let workspace: Restoration.Workspace?
     /// Patches as they were cut; `depth` holds their last channel separately.
     let patches: UnsafeMutableBufferPointer<Float>
@@ -137,25 +142,27 @@ package final class Inference {
   /// - Parameters:
   ///   - takesDivergence: whether maps of the divergence are kept.
   ///   - takesDeviations: whether maps of the deviations from `ChannelExpectation` are kept, if there is one.
+  ///   - takesTexture: whether maps of unusual texture are kept, if texture was learned.
   ///   - takesGradient: whether the gradient of the divergence is computed, which costs a backward pass.
   ///   - restoration: how scans are restored, which costs as much as eight backward passes; `nil` to restore none.
   package init(
     network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings(),
-    takesDivergence: Bool = true, takesDeviations: Bool = true, takesGradient: Bool = false,
-    restoration: Restoration? = nil
+    takesDivergence: Bool = true, takesDeviations: Bool = true, takesTexture: Bool = true,
+    takesGradient: Bool = false, restoration: Restoration? = nil
   ) {
     self.restoration = restoration
     self.network = network
     self.scoreNetwork = scoreNetwork
     self.preparation = preparation
     self.settings = settings
-    scoreInput = ScoreInput(network.architecture, expectation: preparation.expectation)
+    scoreInput = ScoreInput(network.architecture, preparation: preparation)
     self.takesGradient = takesGradient
     layout = Layout(
       channels: preparation.channels, stages: takesDivergence ? scoreInput.stages : 0,
       hasScales: network.architecture.predictsScales,
       takesGradient: takesGradient, restores: restoration != nil, hasScore: scoreNetwork != nil,
-      takesDeviations: takesDeviations && preparation.expectation != nil)
+      takesDeviations: takesDeviations && preparation.expectation != nil,
+      takesTexture: takesTexture && preparation.localTexture != nil)
   }
 
   deinit { for batch in batches.values { batch.deallocate() } }
@@ -205,7 +212,7 @@ package final class Inference {
   func encodings(of scans: [PreparedScan]) throws -> [[Float]] {
     let plain = Inference(
       network: network, scoreNetwork: nil, preparation: preparation, settings: settings, takesDivergence: false,
-      takesDeviations: false)
+      takesDeviations: false, takesTexture: false)
     var result: [[Float]] = []
     // Run a few scans at a time, because only the encodings are kept and the maps can be freed.
     for first in stride(from: 0, to: scans.count, by: 32) {
@@ -272,19 +279,18 @@ package final class Inference {
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue.
   ///   - input: buffer for the score network's input, `[n, h, w, inputs]`; `nil` without a score network.
-  ///   - deviations: receives the deviations from `ChannelExpectation`, `[n, h, w, c]`; `nil` where there is no
-  ///     expectation, and where they are neither kept nor the score network's input.
+  ///   - statistics: receives those of the scan; with a score network it holds all that was learned.
   /// - Returns: the reconstruction and the log-odds of a lesion, valid until the networks run again.
   package func run(
-    _ scan: Tensor, depth: UnsafeBufferPointer<Float>, input: Tensor?, deviations: Tensor?,
+    _ scan: Tensor, depth: UnsafeBufferPointer<Float>, input: Tensor?, statistics: TissueStatistics,
     sampling generator: inout RandomGenerator?
   ) throws -> (reconstruction: Tensor, logits: Tensor?) {
     let y = try network.forward(scan, sampling: &generator)
-    if let deviations { preparation.expectation?.fill(deviations, of: scan, depth: depth) }
+    statistics.fill(of: scan, depth: depth)
     guard let scoreNetwork, let input else { return (y, nil) }
     scoreInput.fill(
-      scan: scan, reconstruction: y, divergences: network.divergenceMaps, depth: depth, deviations: deviations,
-      into: input)
+      scan: scan, reconstruction: y, divergences: network.divergenceMaps, depth: depth,
+      statistics: statistics, into: input)
     return (y, try scoreNetwork.forward(input))
   }
 
@@ -296,7 +302,7 @@ package final class Inference {
     _ batch: Batch, isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
   ) throws {
     let (y, logits) = try run(
-      batch.scan, depth: UnsafeBufferPointer(batch.depth), input: batch.score, deviations: batch.deviations,
+      batch.scan, depth: UnsafeBufferPointer(batch.depth), input: batch.score, statistics: batch.statistics,
       sampling: &generator)
     keepEncodings(in: batch)
     let maps = network.divergenceMaps
@@ -308,7 +314,8 @@ package final class Inference {
         divergenceWeights: [Float](repeating: 1, count: network.architecture.widths.count), freeNats: 0) : nil
     let (shape, layout, output) = (batch.scan.shape, layout, SplitBuffer(batch.output))
     let (reconstructed, spreads, logOdds, slopes) = (y.split, scales?.split, logits?.split, gradient?.split)
-    let deviations = layout.deviations.isEmpty ? nil : batch.deviations?.split
+    let deviations = layout.deviations.isEmpty ? nil : batch.statistics.deviations?.split
+    let texture = layout.texture.isEmpty ? nil : batch.statistics.texture?.split
     let cells = maps.map { (values: $0.split, shape: $0.shape) }
     Parallel.run(chunks: shape.n) { n in
       for row in n * shape.h..<(n + 1) * shape.h {
@@ -326,6 +333,13 @@ package final class Inference {
         if let spreads { put(shape.c, of: spreads, to: layout.scales.lowerBound) }
         if let logOdds { put(1, of: logOdds, to: layout.logit.lowerBound) }
         if let deviations { put(shape.c, of: deviations, to: layout.deviations.lowerBound) }
+        if let texture {
+          let source = texture.start + row * shape.w * LocalTexture.count
+          for column in 0..<shape.w {
+            let x = isMirrored ? shape.w &- 1 &- column : column
+            target[column &* layout.count &+ layout.texture.lowerBound] = source[x &* LocalTexture.count]
+          }
+        }
         if let slopes {
           put(shape.c, of: slopes, to: layout.gradient.lowerBound)
           for column in 0..<shape.w {
@@ -389,8 +403,10 @@ package final class Inference {
       zero: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
       score: scoreNetwork == nil
         ? nil : try Tensor(Shape(n, size, size, scoreInput.count), engine: network.engine),
-      deviations: preparation.expectation == nil || scoreNetwork == nil && layout.deviations.isEmpty
-        ? nil : try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
+      statistics: try TissueStatistics(
+        preparation, of: Shape(n, size, size, preparation.channels),
+        takesDeviations: scoreNetwork != nil || !layout.deviations.isEmpty,
+        takesTexture: scoreNetwork != nil || !layout.texture.isEmpty, engine: network.engine),
       workspace: restoration == nil
         ? nil
         : try Restoration.Workspace(Shape(n, size, size, preparation.channels), network: network),

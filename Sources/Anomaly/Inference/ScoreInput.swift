@@ -3,22 +3,27 @@ import Foundation
 import Threads
 
 /// The input of the score network for a patch: the scan, the residual of the VAE's reconstruction, the depth of each
-/// pixel below the tissue's surface, the divergence of each of the VAE's latents, and, where there are several channels,
-/// the deviation of each from the value that the others predict.
+/// pixel below the tissue's surface, the divergence of each of the VAE's latents, and what is known from healthy tissue
+/// alone, see `TissueStatistics`: the deviation of each channel from the value that the others predict, and texture.
 struct ScoreInput: Sendable {
   let channels: Int
   /// Number of stages of the VAE that have a latent.
   let stages: Int
-  let hasDeviations: Bool
+  private let hasDeviations: Bool
+  private let hasTexture: Bool
 
-  init(_ architecture: VAE.Architecture, expectation: ChannelExpectation?) {
+  init(_ architecture: VAE.Architecture, preparation: Preparation) {
     channels = architecture.channels
-    hasDeviations = expectation != nil
+    hasDeviations = preparation.expectation != nil
+    hasTexture = preparation.localTexture != nil
     stages = architecture.latents.count { $0 > 0 }
   }
 
-  /// Number of input channels: scan, residual, depth, one divergence per stage, and deviations.
-  var count: Int { 2 * channels + 1 + stages + (hasDeviations ? channels : 0) }
+  /// Number of input channels: scan, residual, depth, one divergence per stage, deviations, and texture.
+  var count: Int { textureStart + (hasTexture ? LocalTexture.count : 0) }
+
+  private var deviationStart: Int { 2 * channels + 1 + stages }
+  private var textureStart: Int { deviationStart + (hasDeviations ? channels : 0) }
 
   /// Factor that brings residuals, which are smaller than intensities, to the same scale.
   private static let residualScale: Float = 4
@@ -26,27 +31,31 @@ struct ScoreInput: Sendable {
   private static let depthScale: Float = 20
   /// Factor that brings deviations, in spreads, to the scale of intensities.
   private static let deviationScale: Float = 0.25
+  /// The same for texture, in standard deviations.
+  private static let textureScale: Float = 0.25
 
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - reconstruction: same shape.
   ///   - divergences: one tensor for each stage that has a latent, `[n, h / 2^k, w / 2^k, 1]`, in nats per cell.
   ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue, where all input is 0.
-  ///   - deviations: see `ChannelExpectation.fill`, `[n, h, w, c]`; `nil` where there is no expectation.
+  ///   - statistics: of the same scans.
   ///   - result: `[n, h, w, count]`.
   func fill(
     scan: Tensor, reconstruction: Tensor, divergences: [Tensor], depth: UnsafeBufferPointer<Float>,
-    deviations: Tensor?, into result: Tensor
+    statistics: TissueStatistics, into result: Tensor
   ) {
     precondition(
-      divergences.count == stages && depth.count == scan.shape.pixels && (deviations != nil) == hasDeviations,
+      divergences.count == stages && depth.count == scan.shape.pixels
+        && (statistics.deviations != nil) == hasDeviations && (statistics.texture != nil) == hasTexture,
       "a score input of other sizes")
     let shape = scan.shape
     let (c, k) = (channels, count)
     let (scan, reconstruction, result) = (scan.split, reconstruction.split, result.split)
     let depth = ReadBuffer(depth)
     let maps = divergences.map { (values: $0.split, shape: $0.shape) }
-    let deviations = deviations?.split
+    let (deviations, texture) = (statistics.deviations?.split, statistics.texture?.split)
+    let (deviationStart, textureStart) = (deviationStart, textureStart)
     Parallel.run(chunks: shape.n) { n in
       let pixels = shape.h * shape.w
       let (values, expected, target) = (scan.start, reconstruction.start, result.start)
@@ -64,7 +73,12 @@ struct ScoreInput: Sendable {
         output[2 * c] = min(depth[pixel] / Self.depthScale, 2)
         if let deviations {
           for channel in 0..<c {
-            output[2 * c + 1 + stages + channel] = Self.deviationScale * deviations.start[pixel * c + channel]
+            output[deviationStart + channel] = Self.deviationScale * deviations.start[pixel * c + channel]
+          }
+        }
+        if let texture {
+          for i in 0..<LocalTexture.count {
+            output[textureStart + i] = Self.textureScale * texture.start[pixel * LocalTexture.count + i]
           }
         }
       }

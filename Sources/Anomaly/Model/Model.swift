@@ -91,7 +91,7 @@ package struct Model: Sendable {
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
-  package static let formatVersion = "4"
+  package static let formatVersion = "5"
 
   package func save(to path: String) throws {
     let encoder = JSONEncoder()
@@ -158,10 +158,11 @@ package struct Model: Sendable {
       (1...ScanReading.largestReduction).contains(preparation.reduction), preparation.normalization.fits(channels: c),
       book.fits(channels: c), book.available.contains(.learned) == (scoreArchitecture != nil),
       scoreArchitecture.map({
-        $0.inputs == ScoreInput(architecture, expectation: preparation.expectation).count
+        $0.inputs == ScoreInput(architecture, preparation: preparation).count
           && architecture.patchSize % $0.granularity == 0
       }) ?? true, preparation.expectation?.fits(channels: c) ?? true,
       preparation.expectation != nil || !book.available.contains(.crossChannel),
+      preparation.localTexture?.fits(channels: c) ?? !book.available.contains(.texture),
       book.available.allSatisfy({ calibrations[$0] != nil }),
       calibrations.values.allSatisfy(\.isSound), preparation.texture?.fits(channels: c) ?? true,
       (texture == nil) == (preparation.texture == nil),

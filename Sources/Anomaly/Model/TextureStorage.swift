@@ -18,8 +18,8 @@ extension TextureReference {
   init?(_ arrays: [String: Safetensors.Array], scale: TextureScale) {
     var found: [TextureCovariance] = []
     for (number, grid) in scale.grids.enumerated() {
-      let energies = TexturePyramid.areEnergies.count { $0 }
-      let count = grid.floors.count * 2 * (TexturePyramid.areEnergies.count + energies)
+      let energies = TextureScale.areEnergies.count { $0 }
+      let count = grid.floors.count * 2 * (TextureScale.areEnergies.count + energies)
       guard let mean = arrays[Self.name(number, "mean")], let deviation = arrays[Self.name(number, "deviation")],
         let rows = arrays[Self.name(number, "rows")], mean.shape == [count], deviation.shape == [count],
         rows.shape.count == 2, rows.shape[1] == count, deviation.values.allSatisfy({ $0 > 0 }),

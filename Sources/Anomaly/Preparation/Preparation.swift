@@ -26,6 +26,8 @@ package struct Preparation: Codable, Sendable, Equatable {
   /// The prediction of channels from each other; `nil` where `ChannelExpectation` has none, for photographs, and in
   /// models of an older norma.
   package var expectation: ChannelExpectation?
+  /// Texture around the pixels of healthy tissue; `nil` where `LocalTexture` has none, and for photographs.
+  package var localTexture: LocalTexture?
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,

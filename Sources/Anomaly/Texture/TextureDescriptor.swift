@@ -18,7 +18,7 @@ package struct TextureDescriptor: Sendable, Equatable {
       zip(TextureScale.pyramids(of: scan, in: units), grid.floors).flatMap { pyramid, floors in
         pyramid.cells.indices.flatMap { map -> [Float] in
           let cells = pyramid.cells[map].values
-          guard TexturePyramid.areEnergies[map] else { return Self.moments(cells) }
+          guard TextureScale.areEnergies[map] else { return Self.moments(cells) }
           let floor = floors[map]
           return Self.moments(cells) + Self.moments(cells.map { log($0 + floor) })
         }

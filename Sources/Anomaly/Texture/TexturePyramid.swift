@@ -11,32 +11,34 @@ import Imaging
 /// Sources: Burt & Adelson 1983, doi:10.1109/TCOM.1983.1095851 (pyramid); Mallat 2012, arXiv:1101.2286 (modulus of a
 /// modulus, as in the second layer of a scattering transform).
 package struct TexturePyramid {
-  static let levels = 6
-  /// Edge of a cell in pixels of the finest level.
-  private static let cell = 8
   /// Levels with a shorter edge are left out.
   private static let leastEdge = 6
 
   /// Which maps are energies, in the order of `cells`.
-  package static let areEnergies: [Bool] = (0..<levels).flatMap { level in
-    [Bool](repeating: false, count: 4) + [Bool](repeating: true, count: 6 + level)
+  package static func areEnergies(levels: Int) -> [Bool] {
+    (0..<levels).flatMap { level in
+      [Bool](repeating: false, count: 4) + [Bool](repeating: true, count: 6 + level)
+    }
   }
 
   /// The cells of each map; none for a level that the scan is too small for.
   package let cells: [Plane<Float>]
 
-  /// - Parameter channel: intensities in units of their spread, without NaN.
-  package init(of channel: Plane<Float>) {
+  /// - Parameters:
+  ///   - channel: intensities in units of their spread, without NaN.
+  ///   - levels: number of levels.
+  ///   - cell: edge of a cell in pixels of the finest level.
+  package init(of channel: Plane<Float>, levels: Int, cell: Int) {
     var found: [Plane<Float>] = []
     var picture = channel
     // Gradient magnitudes of the finer levels, each brought to the size of the present one.
     var magnitudes: [Plane<Float>] = []
-    for level in 0..<Self.levels {
+    for level in 0..<levels {
       guard min(picture.width, picture.height) >= Self.leastEdge else {
         found += [Plane<Float>](repeating: Plane(width: 0, height: 0, values: []), count: 10 + level)
         continue
       }
-      let edge = max(1, Self.cell >> level)
+      let edge = max(1, cell >> level)
       let smooth = picture.smoothed()
       let maps = Self.maps(of: smooth, from: picture)
       found += maps.maps.map { $0.means(ofCells: edge) }

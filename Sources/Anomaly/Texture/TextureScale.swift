@@ -31,6 +31,11 @@ package struct TextureScale: Codable, Sendable, Equatable {
     func factor(beside factor: Int) -> Int { TextureScale.factor(beside: factor, refinement) }
   }
 
+  private static let levels = 6
+  /// Edge of a cell in pixels.
+  private static let cell = 8
+  /// Which maps of a pyramid are energies.
+  static let areEnergies = TexturePyramid.areEnergies(levels: levels)
   /// Texture is not measured of scans with more channels: the numbers would be far more than any study has scans.
   package static let mostChannels = 16
   /// Longest edge of most scans on the finest grid, in pixels.
@@ -88,7 +93,7 @@ package struct TextureScale: Codable, Sendable, Equatable {
     }
     grids = refinements.enumerated().map { grid, refinement in
       let floors = medians[0][grid].indices.map { channel in
-        TexturePyramid.areEnergies.enumerated().map { map, isEnergy in
+        Self.areEnergies.enumerated().map { map, isEnergy in
           let known = medians.map { $0[grid][channel][map] }.filter { !$0.isNaN }
           return isEnergy ? Self.floorShare * (known.isEmpty ? 0 : known.median()) + 1e-6 : 0
         }
@@ -148,7 +153,7 @@ package struct TextureScale: Codable, Sendable, Equatable {
         return value.isFinite ? value : 0
       }
     }
-    guard hasContrasts(scan.channels) else { return own.map { TexturePyramid(of: $0) } }
+    guard hasContrasts(scan.channels) else { return own.map { TexturePyramid(of: $0, levels: levels, cell: cell) } }
     func combined(_ weights: [Float]) -> Plane<Float> {
       var sum = Plane<Float>(width: scan.width, height: scan.height, filledWith: 0)
       for (weight, plane) in zip(weights, own) where weight != 0 {
@@ -158,7 +163,7 @@ package struct TextureScale: Codable, Sendable, Equatable {
     }
     let mean = combined([Float](repeating: 1 / Float(own.count), count: own.count))
     let contrasts = (1..<own.count).map { c in combined([Float](repeating: -1 / Float(c), count: c) + [1]) }
-    return (own + [mean] + contrasts).map { TexturePyramid(of: $0) }
+    return (own + [mean] + contrasts).map { TexturePyramid(of: $0, levels: levels, cell: cell) }
   }
 
   /// Whether scans of this number of channels are also described by their mean and contrasts.
@@ -171,7 +176,7 @@ package struct TextureScale: Codable, Sendable, Equatable {
       && grids.allSatisfy { grid in
         grid.refinement >= 1 && grid.refinement.isFinite
           && grid.floors.count == (Self.hasContrasts(channels) ? 2 * channels : channels)
-          && grid.floors.allSatisfy { $0.count == TexturePyramid.areEnergies.count }
+          && grid.floors.allSatisfy { $0.count == Self.areEnergies.count }
       }
   }
 }

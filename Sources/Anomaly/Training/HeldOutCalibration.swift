@@ -14,7 +14,8 @@ struct HeldOutCalibration {
   let domain: DomainReference
   /// `nil` where no texture was measured.
   let texture: TextureReference?
-  private let cases: Int
+  /// Names of the held-out cases.
+  private let cases: [String]
 
   /// With fewer held-out cases, no case can be flagged at a false-positive rate of 5 %.
   private static let fewestCases = 19
@@ -44,31 +45,61 @@ struct HeldOutCalibration {
       lesions: planted.lesions, rule: settings.rule, followsSlices: set.hasNeighbours)
     texture = set.texture(seed: settings.seed)
     calibrations = try Self.calibrations(
-      of: set.heldOut, by: book, texture: texture,
+      of: set.heldOut, by: book, books: Self.crossFitted(book, to: set.heldOut, maps: maps), texture: texture,
       detection: texture == nil ? [:] : Self.detection(of: planted, by: book, inference: inference),
       inference: inference, maps: maps, progress: progress)
     latents = LatentReference(
       training: try inference.encodings(of: set.training.flatMap(\.views)),
       heldOut: maps.map(\.encoding).divided(into: set.heldOut.map(\.views.count)).map { $0.filter { !$0.isEmpty } })
     domain = DomainReference(of: set, heldOutMaps: maps, latents: latents)
-    cases = set.heldOut.count
+    cases = set.heldOut.map(\.name)
   }
 
-  /// The warning for the user, as a sentence; `nil` where enough cases are held out.
-  var warning: String? {
-    guard cases < Self.fewestCases else { return nil }
-    let smallest = (100 / Double(cases + 1)).rounded()
-    return "Calibrated on \(Count.of(cases, "held-out case")): no case can be flagged at a false-positive rate below "
-      + "\(Int(smallest)) %. \(Count.of(Self.fewestCases, "held-out case")) are needed for 5 %."
+  /// Warnings for the user, as sentences.
+  var warnings: [String] {
+    guard cases.count >= Self.fewestCases else {
+      let smallest = (100 / Double(cases.count + 1)).rounded()
+      return [
+        "Calibrated on \(Count.of(cases.count, "held-out case")): no case can be flagged at a false-positive rate below "
+          + "\(Int(smallest)) %. \(Count.of(Self.fewestCases, "held-out case")) are needed for 5 %."
+      ]
+    }
+    return [calibrations[.ensemble]?.outlier(among: cases)].compactMap { $0 }
   }
 
-  /// - Parameter maps: the network's maps of all views of the held-out cases, in order.
+  /// The held-out cases are divided among so many books, where there are enough of them to fit a book to the rest.
+  private static let folds = 5
+  private static let fewestCrossFitted = 10
+
+  /// For each held-out case a book that was fitted to other held-out cases. A case would lie within the tails that its
+  /// own pixels shape; a new case does not shape them, and scores higher on average.
+  private static func crossFitted(
+    _ book: ScoreBook, to heldOut: [TrainingSet.Member], maps: [Inference.Maps]
+  ) throws -> [ScoreBook] {
+    guard heldOut.count >= Self.fewestCrossFitted else { return heldOut.map { _ in book } }
+    let maps = maps.divided(into: heldOut.map(\.views.count))
+    let books = try (0..<folds).map { fold in
+      let others = heldOut.indices.filter { $0 % folds != fold }
+      return try book.refitted(
+        to: others.flatMap { heldOut[$0].groups }, maps: others.flatMap { maps[$0] })
+    }
+    return heldOut.indices.map { books[$0 % folds] }
+  }
+
+  /// - Parameters:
+  ///   - books: the book by which the scans of each case get their scores. Levels and masses of regions, and the growth
+  ///     of scores with the number of scans, are those by `book`.
+  ///   - maps: the network's maps of all views of the held-out cases, in order.
   private static func calibrations(
-    of heldOut: [TrainingSet.Member], by book: ScoreBook, texture: TextureReference?,
+    of heldOut: [TrainingSet.Member], by book: ScoreBook, books: [ScoreBook], texture: TextureReference?,
     detection: [Score: Double], inference: Inference, maps: [Inference.Maps], progress: (Int, Int) throws -> Void
   ) throws -> [Score: Calibration] {
     var extremes: [Score: [[ScanExtremes]]] = [:]
-    for score in book.available { extremes[score] = heldOut.map { _ in [] } }
+    var scores: [Score: [[Double]]] = [:]
+    for score in book.available {
+      extremes[score] = heldOut.map { _ in [] }
+      scores[score] = heldOut.map { _ in [] }
+    }
     let slideScorer = SlideScorer(book: book, scores: book.available)
     var next = 0
     for (k, member) in heldOut.enumerated() {
@@ -78,10 +109,17 @@ struct HeldOutCalibration {
       for (scan, heats) in zip(member.scans, book.heatmaps(book.available, of: member.scans, maps: own)) {
         for (score, heat) in heats { extremes[score]![k].append(ScanExtremes(of: heat, in: scan)) }
       }
+      for (scan, heats) in zip(member.scans, books[k].heatmaps(book.available, of: member.scans, maps: own)) {
+        for (score, heat) in heats { scores[score]![k].append(ScanScore(of: heat, in: scan).value) }
+      }
       for slide in member.slides {
         let found = try slideScorer.extremes(
           of: slide, fieldMaps: Array(maps[next..<next + slide.fields.count]), by: inference)
-        for score in book.available { extremes[score]![k].append(found[score]!) }
+        for score in book.available {
+          extremes[score]![k].append(found[score]!)
+          // To stream a slide again would take as long as the networks took.
+          scores[score]![k].append(found[score]!.score)
+        }
         next += slide.fields.count
         try progress(k + 1, heldOut.count)
       }
@@ -92,7 +130,8 @@ struct HeldOutCalibration {
     }
     return extremes.reduce(into: [:]) { result, item in
       result[item.key] = Calibration(
-        extremes: item.value, textures: textures, detection: detection[item.key] ?? 1, slides: slides)
+        extremes: item.value, scores: scores[item.key], textures: textures,
+        detection: detection[item.key] ?? 1, slides: slides)
     }
   }
 

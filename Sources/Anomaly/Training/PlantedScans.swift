@@ -76,7 +76,9 @@ struct PlantedScans: Sendable {
 extension PlantedScans {
   /// Average precision of a network's residuals on the planted lesions.
   func averagePrecision(of network: VAE, preparation: Preparation, rule: EvidenceRule) throws -> Double {
-    let inference = Inference(network: network, scoreNetwork: nil, preparation: preparation)
+    let inference = Inference(
+      network: network, scoreNetwork: nil, preparation: preparation, takesDivergence: false, takesDeviations: false,
+      takesTexture: false)
     func residuals(_ scans: [PreparedScan]) throws -> [Residual] {
       zip(scans, try inference.maps(of: scans)).map {
         Residual(of: $0, reconstruction: $1.reconstruction, rule: rule)

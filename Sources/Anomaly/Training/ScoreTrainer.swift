@@ -38,7 +38,7 @@ package final class ScoreTrainer {
   private let adam: Adam
   private let planter: LesionPlanter
   private let input: ScoreInput
-  private let expectation: ChannelExpectation?
+  private let preparation: Preparation
   /// `ranks` are the processes that share a batch, `share` the patches that belong to this process.
   private let ranks: Ranks?
   private let share: BatchShare
@@ -56,7 +56,7 @@ package final class ScoreTrainer {
     share = BatchShare(of: settings.batchSize, in: ranks)
     gradientSum = ranks.map { GradientSum(scoreNetwork.parameters, over: $0) }
     let architecture = network.architecture
-    expectation = set.preparation.expectation
+    preparation = set.preparation
     source = PatchSource(
       set.training.flatMap(\.views), edge: architecture.patchSize, channels: architecture.channels,
       range: set.preparation.normalization.range, augmentation: augmentation)
@@ -69,8 +69,8 @@ package final class ScoreTrainer {
       radii: settings.radii, contrast: settings.contrast, rule: rule, edge: architecture.patchSize,
       channels: architecture.channels, kinds: settings.kinds,
       healthy: ChannelCovariance(of: set.training.flatMap(\.views)), borders: settings.borders,
-      healthyShare: expectation?.tie)
-    input = ScoreInput(architecture, expectation: expectation)
+      healthyShare: preparation.expectation?.tie)
+    input = ScoreInput(architecture, preparation: preparation)
   }
 
   /// Steps over which the learning rate grows from 0; the score network needs as many.
@@ -146,7 +146,7 @@ package final class ScoreTrainer {
     let clean: Tensor
     let shown: Tensor
     let gradient: Tensor
-    let deviations: Tensor?
+    let statistics: TissueStatistics
     var lesions: [Float]
     var depth: [Float]
     var random: RandomGenerator
@@ -157,7 +157,7 @@ package final class ScoreTrainer {
       clean = try Tensor(Shape(n, edge, edge, architecture.channels), engine: engine)
       shown = try Tensor(Shape(n, edge, edge, trainer.input.count), engine: engine)
       gradient = try Tensor(Shape(n, edge, edge, 1), engine: engine)
-      deviations = trainer.expectation == nil ? nil : try Tensor(clean.shape, engine: engine)
+      statistics = try TissueStatistics(trainer.preparation, of: clean.shape, engine: engine)
       lesions = [Float](repeating: 0, count: n * edge * edge)
       depth = lesions
       random = RandomGenerator(seed: trainer.seed ^ 0x5C0E)
@@ -177,10 +177,10 @@ package final class ScoreTrainer {
     var none: RandomGenerator?
     let reconstruction = try network.forward(batch.clean, sampling: &none)
     batch.depth.withUnsafeBufferPointer { depth in
-      if let deviations = batch.deviations { expectation?.fill(deviations, of: batch.clean, depth: depth) }
+      batch.statistics.fill(of: batch.clean, depth: depth)
       input.fill(
         scan: batch.clean, reconstruction: reconstruction, divergences: network.divergenceMaps, depth: depth,
-        deviations: batch.deviations, into: batch.shown)
+        statistics: batch.statistics, into: batch.shown)
     }
     let logits = try scoreNetwork.forward(batch.shown)
     let gradient = batch.gradient

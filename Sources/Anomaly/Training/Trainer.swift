@@ -301,7 +301,7 @@ package final class Trainer {
         scoreSteps: scoreSteps, plantedAveragePrecision: state.chosen?.plantedAveragePrecision ?? state.bestPlanted,
         divergences: learned.divergences, activity: learned.activity, history: state.history, spread: state.spread,
         knowledge: knowledge,
-        warnings: state.finalWarnings(kept: learned) + [calibration.warning].compactMap { $0 }),
+        warnings: state.finalWarnings(kept: learned) + calibration.warnings),
       weights: Dictionary(
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))
@@ -311,7 +311,7 @@ package final class Trainer {
   /// An untrained score network, and its trainer, which uses the VAE with its present weights.
   private func scoreTraining(_ scoring: ScoreTrainer.Settings) -> (network: ScoreNetwork, trainer: ScoreTrainer) {
     let judge = ScoreNetwork(
-      ScoreNetwork.Architecture(inputs: ScoreInput(architecture, expectation: set.preparation.expectation).count),
+      ScoreNetwork.Architecture(inputs: ScoreInput(architecture, preparation: set.preparation).count),
       seed: settings.seed, engine: engine)
     return (
       judge,

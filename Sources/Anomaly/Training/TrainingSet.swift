@@ -66,8 +66,9 @@ package struct TrainingSet: Sendable {
     /// See `ScanReading`.
     package var takesSynthetic = false
     package var memory = MemoryBudget.unlimited
-    /// Whether channels are predicted from each other, see `ChannelExpectation`.
-    package var predictsChannels = true
+    /// Whether the scans are photographs, whose light varies: then channels are not predicted from each other, and
+    /// texture around pixels is not described, see `ChannelExpectation` and `LocalTexture`.
+    package var variesLight = false
 
     package init() {}
   }
@@ -254,9 +255,13 @@ package struct TrainingSet: Sendable {
       .filter { member in member.origins.map { !$0.isEmpty && hidden.isDisjoint(with: $0) } ?? true }
     hasNeighbours = NeighbouringSlices.areFound(in: real.map { members[$0].scans })
     digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
-    if training.reduce(0, { $0 + $1.scans.count }) < TextureReference.fewestScans { preparation.texture = nil }
+    // Slices at different heights differ more than healthy ones do from abnormal ones, and a lesion is in few of them.
+    if hasNeighbours || training.reduce(0, { $0 + $1.scans.count }) < TextureReference.fewestScans {
+      preparation.texture = nil
+    }
     preparation.expectation =
-      settings.predictsChannels ? ChannelExpectation(of: training.flatMap(\.views)) : nil
+      settings.variesLight ? nil : ChannelExpectation(of: training.flatMap(\.views))
+    preparation.localTexture = settings.variesLight ? nil : LocalTexture(of: training.flatMap(\.views))
     self.preparation = preparation
     self.faults = faults
     self.incomplete = incomplete

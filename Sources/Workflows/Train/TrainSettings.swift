@@ -100,7 +100,7 @@ package struct TrainSettings: Sendable {
     settings.seed = seed
     settings.channelWeights = preset.rule.channelWeights
     // The colors of a photograph vary with its light more than with its tissue.
-    settings.predictsChannels = !preset.augmentation.variesLight
+    settings.variesLight = preset.augmentation.variesLight
     return settings
   }
 }

@@ -3,7 +3,7 @@
     python check.py MODEL EXCHANGE
 
 EXCHANGE is a safetensors file by norma, computed in float32: `input` and `reconstruction` [n, h, w, c], `depth` and
-`logit` [n, h, w]. A variant agrees where the reconstruction differs by no more than `bound`, and the logit by no more
+`logit` [n, h, w], and where the model has it `texture` [n, h, w, t]. A variant agrees where the reconstruction differs by no more than `bound`, and the logit by no more
 than `bound` times the larger of 1 and norma's logit. The bound is 1e-3; variants in bfloat16 have a looser one of 5e-2,
 and say so. Exit status 1 where a float32 variant disagrees.
 """
@@ -24,7 +24,10 @@ LOOSER_BOUND = 5e-2
 
 def largest_difference(networks: Networks, variant: str, exchange: dict[str, np.ndarray]) -> float:
     x = np.ascontiguousarray(exchange["input"].transpose(0, 3, 1, 2))  # [n, c, h, w]
-    depth = exchange["depth"][:, None]  # [n, 1, h, w]
+    beside = [exchange["depth"][:, None]]  # [n, 1, h, w]
+    if "texture" in exchange:
+        beside.append(exchange["texture"].transpose(0, 3, 1, 2))
+    depth = np.concatenate(beside, 1)
     scorer = make_scorer(networks, variant, batch=len(x), threads=1)
     reconstruction, logit = (np.asarray(result) for result in scorer.run(*scorer.prepare(x, depth)))
     expected = exchange["logit"]

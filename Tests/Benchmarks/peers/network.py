@@ -112,10 +112,10 @@ class VAE(nn.Module):
         self.block_size: int = architecture["blockSize"]
         self.widths: list[int] = architecture["widths"]
         self.is_probability = architecture.get("output", "intensity") == "probability"
-        latents: list[int] = architecture["latents"]
+        self.latents: list[int] = architecture["latents"]
         values = self.channels * self.block_size**2
         add_encoders(self, values, self.widths)
-        for stage, (width, latent) in enumerate(zip(self.widths, latents)):
+        for stage, (width, latent) in enumerate(zip(self.widths, self.latents)):
             coarser = self.widths[stage + 1] if stage + 1 < len(self.widths) else None
             self.add_module(f"decode{stage}", Decoder(width, latent, coarser))
         self.output = convolution(self.widths[0], values, kernel=1, gain=0.1)
@@ -148,7 +148,8 @@ class ScoreNetwork(nn.Module):
         super().__init__()
         self.block_size: int = architecture["blockSize"]
         self.widths: list[int] = architecture["widths"]
-        add_encoders(self, architecture["inputs"] * self.block_size**2, self.widths)
+        self.inputs: int = architecture["inputs"]
+        add_encoders(self, self.inputs * self.block_size**2, self.widths)
         for stage, (width, coarser) in enumerate(zip(self.widths, self.widths[1:])):
             blocks = {"enter": Block(coarser, width), "leave": Block(width, width)}
             self.add_module(f"decode{stage}", nn.ModuleDict(blocks))
@@ -173,18 +174,23 @@ class Scoring(nn.Module):
         super().__init__()
         self.vae = vae
         self.score = score
+        divergences = sum(latent > 0 for latent in vae.latents)
+        # Channels of `beside`: depth, and where the model has it texture, which is computed elsewhere.
+        self.beside = 1 + score.inputs - (2 * vae.channels + 1 + divergences)
 
-    def forward(self, x: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, beside: Tensor) -> tuple[Tensor, Tensor]:
         """
-        x: normalized intensities without NaN, [n, c, h, w]; depth: below the tissue's surface in pixels, [n, 1, h, w],
-        0 outside. Returns the reconstruction [n, c, h, w] and the logit [n, 1, h, w].
+        x: normalized intensities without NaN, [n, c, h, w]; beside: depth below the tissue's surface in pixels, 0
+        outside, then texture, [n, 1 + t, h, w]. Returns the reconstruction [n, c, h, w] and the logit [n, 1, h, w].
         """
+        depth, texture = beside[:, :1], beside[:, 1:]
         reconstruction, _, divergences = self.vae(x, sampling=False)
         shown = [x, 4 * (x - reconstruction), (depth / 20).clamp(max=2)]
         for divergence in divergences:
             if divergence is not None:
                 surprise = 0.25 * divergence.sum(1, keepdim=True).clamp(min=0).log1p()
                 shown.append(F.interpolate(surprise, size=x.shape[2:], mode="nearest"))
+        shown.append(0.25 * texture)
         return reconstruction, self.score(torch.where(depth > 0, torch.cat(shown, 1), 0.0))
 
 

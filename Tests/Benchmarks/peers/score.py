@@ -10,7 +10,7 @@ from itertools import cycle
 
 import numpy as np
 
-from network import load
+from network import Scoring, load
 from protocol import arguments, serve
 from scorers import VARIANTS, make_scorer, packages
 
@@ -23,11 +23,13 @@ def main() -> None:
     scorer = make_scorer(networks, options.variant, options.batch, options.threads)
     random = np.random.default_rng(0)
     edge = networks.vae.patch_size
+    beside = Scoring(networks.vae, networks.score).beside
 
     def batch() -> tuple[np.ndarray, np.ndarray]:
         x = random.random((options.batch, networks.vae.channels, edge, edge), np.float32)
-        depth = random.uniform(-10, 50, (options.batch, 1, edge, edge)).astype(np.float32)
-        return scorer.prepare(x, depth.clip(min=0))
+        depth = random.uniform(-10, 50, (options.batch, 1, edge, edge)).astype(np.float32).clip(min=0)
+        texture = random.normal(0, 1, (options.batch, beside - 1, edge, edge)).astype(np.float32)
+        return scorer.prepare(x, np.concatenate([depth, texture], 1))
 
     batches = cycle([batch() for _ in range(BATCHES)])
     serve(options.variant, packages(options.variant), options.batch, lambda: scorer.run(*next(batches)))

@@ -27,7 +27,7 @@ VARIANTS = [
 
 
 class Scorer(NamedTuple):
-    # Lays out a batch: intensities [n, c, h, w] and depth [n, 1, h, w], float32.
+    # Lays out a batch: intensities [n, c, h, w] and what lies beside them, see `Scoring.forward`, float32.
     prepare: Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]
     # Reconstruction [n, c, h, w] and logit [n, 1, h, w] of such a batch, valid until the next call.
     run: Callable[[Any, Any], tuple[Any, Any]]
@@ -79,7 +79,7 @@ def torch_scorer(scoring: Scoring, variant: str) -> Scorer:
 def export(scoring: Scoring, batch: int) -> bytes:
     """The networks as an ONNX model of one batch size: inputs x and depth, outputs reconstruction and logit."""
     edge = scoring.vae.patch_size
-    example = (torch.rand(batch, scoring.vae.channels, edge, edge), torch.rand(batch, 1, edge, edge))
+    example = (torch.rand(batch, scoring.vae.channels, edge, edge), torch.rand(batch, scoring.beside, edge, edge))
     program = torch.onnx.export(
         scoring, example, dynamo=True, verbose=False,
         input_names=["x", "depth"], output_names=["reconstruction", "logit"],
