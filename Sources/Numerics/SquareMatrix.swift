@@ -14,6 +14,23 @@ package enum SquareMatrix {
     return result
   }
 
+  /// Sums over rows of the products of their numbers, `[n, n]` for rows of `n` numbers; at least one row.
+  package static func products(of rows: [[Float]]) -> [[Double]] {
+    let n = rows[0].count
+    var sums = [Double](repeating: 0, count: n * n)
+    sums.withUnsafeMutableBufferPointer { sums in
+      for row in rows {
+        row.withUnsafeBufferPointer { row in
+          for i in 0..<n where row[i] != 0 {
+            let factor = Double(row[i])
+            for j in 0...i { sums[i &* n &+ j] += factor * Double(row[j]) }
+          }
+        }
+      }
+    }
+    return (0..<n).map { i in (0..<n).map { j in sums[max(i, j) * n + min(i, j)] } }
+  }
+
   /// The lower triangular matrix `l` with `l lᵀ = a`, for a symmetric positive definite matrix.
   package static func cholesky(_ a: [[Double]]) -> [[Double]] {
     let n = a.count

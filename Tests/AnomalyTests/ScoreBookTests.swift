@@ -109,7 +109,7 @@ struct ScoreBookTests {
       settings: model.inference, takesGradient: true)
   }
 
-  private func score(_ scan: PreparedScan, _ maps: Inference.Maps, by book: ScoreBook) -> Double {
+  private func score(_ scan: PreparedScan, _ maps: InferenceMaps, by book: ScoreBook) -> Double {
     ScanScore(of: book.heatmap(.ensemble, of: scan, maps: maps), in: scan).value
   }
 
@@ -162,7 +162,7 @@ struct InferenceTests {
   @Test func `draws of the latent change no restored scan`() throws {
     let model = try TinyStudy.model.get()
     let network = try model.network(engine: Engine(), path: "")
-    func maps(samples: Int) throws -> Inference.Maps {
+    func maps(samples: Int) throws -> InferenceMaps {
       var settings = Inference.Settings()
       settings.samples = samples
       let inference = Inference(

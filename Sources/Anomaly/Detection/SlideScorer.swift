@@ -9,7 +9,7 @@ struct SlideScorer: Sendable {
   ///
   /// - Parameter fieldMaps: the networks' maps of the slide's fields.
   func extremes(
-    of slide: PreparedSlide, fieldMaps: [Inference.Maps], by inference: Inference
+    of slide: PreparedSlide, fieldMaps: [InferenceMaps], by inference: Inference
   ) throws -> [Score: ScanExtremes] {
     var found = scores.reduce(into: [Score: RunningExtremes]()) { $0[$1] = RunningExtremes() }
     let centers = centers(of: slide, fieldMaps)
@@ -33,7 +33,7 @@ struct SlideScorer: Sendable {
     return found.mapValues(\.extremes)
   }
 
-  func centers(of slide: PreparedSlide, _ fieldMaps: [Inference.Maps]) -> [Score: ResidualStatistics.Center] {
+  func centers(of slide: PreparedSlide, _ fieldMaps: [InferenceMaps]) -> [Score: ResidualStatistics.Center] {
     book.centers(of: slide.fields, maps: fieldMaps, for: scores)
   }
 

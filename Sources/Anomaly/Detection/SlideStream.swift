@@ -10,7 +10,7 @@ package struct SlideBlock: Sendable {
   /// Offset of `area` within `scan` and `maps`, which include the margin.
   package let margin: (x: Int, y: Int)
   package let scan: PreparedScan
-  package let maps: Inference.Maps
+  package let maps: InferenceMaps
 
   /// The block's area within `scan` and `maps`.
   private var inner: PixelRectangle {
@@ -229,7 +229,7 @@ extension SlideStream {
   private struct Window: Sendable {
     let prepared: PreparedSlide
     let grid: PatchGrid
-    let layout: Inference.Layout
+    let layout: InferenceMaps.Layout
     /// Margin of a block in pixels: `reach` and the room that was asked for.
     let margin: Int
     /// Normalized rows from `firstRow` on.

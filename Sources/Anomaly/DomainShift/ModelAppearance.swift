@@ -8,7 +8,7 @@ extension PreparedScan {
   /// - Parameters:
   ///   - maps: maps of this scan.
   ///   - latents: reference that the scan's encoding is compared with; `nil` in models made before it was stored.
-  package func appearance(maps: Inference.Maps, latents: LatentReference?) -> Appearance? {
+  package func appearance(maps: InferenceMaps, latents: LatentReference?) -> Appearance? {
     guard var result = appearance else { return nil }
     let c = image.channels
     let reconstruction = maps.reconstruction

@@ -169,8 +169,8 @@ extension Calibration {
   /// The warning about a held-out case that sets the threshold alone, as a sentence; `nil` where there is none, and
   /// where cases are also judged as a whole.
   ///
-  /// Of few cases the highest is the threshold. One that stands out by more than three times what lies between the next
-  /// and the median hides everything less abnormal.
+  /// The highest of few cases is the threshold. It hides everything less abnormal where it stands out by more than three
+  /// times what lies between the next case and the median.
   ///
   /// - Parameter names: names of the held-out cases, in the order of `scanScores`.
   package func outlier(among names: [String]) -> String? {

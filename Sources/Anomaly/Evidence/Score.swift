@@ -55,7 +55,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   /// - Parameters:
   ///   - rule: the model's rule, which gives the channels' weights.
   ///   - own: the rule with which this score was calibrated.
-  func evidence(of scan: PreparedScan, maps: Inference.Maps, rule: EvidenceRule, own: EvidenceRule) -> Residual? {
+  func evidence(of scan: PreparedScan, maps: InferenceMaps, rule: EvidenceRule, own: EvidenceRule) -> Residual? {
     switch self {
     case .ensemble: return nil
     case .residual: return Residual(of: scan, reconstruction: maps.reconstruction, rule: own)

@@ -36,7 +36,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ///   - lesions: for each planted scan which pixels are lesion.
   ///   - followsSlices: whether scans of a series are taken as neighbouring slices.
   init(
-    healthy groups: [[PreparedScan]], maps: [Inference.Maps], planted: [PreparedScan], plantedMaps: [Inference.Maps],
+    healthy groups: [[PreparedScan]], maps: [InferenceMaps], planted: [PreparedScan], plantedMaps: [InferenceMaps],
     lesions: [Plane<Bool>], rule: EvidenceRule, followsSlices: Bool
   ) throws {
     let healthy = Array(groups.joined())
@@ -86,7 +86,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// - Parameters:
   ///   - groups: healthy scans; each group is a whole scan or the fields of one scan.
   ///   - maps: maps of the scans of all groups, in the same order; of all scores that the ensemble has.
-  package func refitted(to groups: [[PreparedScan]], maps: [Inference.Maps]) throws -> ScoreBook {
+  package func refitted(to groups: [[PreparedScan]], maps: [InferenceMaps]) throws -> ScoreBook {
     let (members, heat) = try Self.fitted(to: groups, maps: maps, rule: rule)
     let (combined, slices) = Self.combined(
       heat, weights: weights, of: Array(groups.joined()), rule: rule, followsSlices: alongSlices != nil)
@@ -95,7 +95,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
 
   /// The distribution of each score over healthy scans, and the heat that it gives them.
   private static func fitted(
-    to groups: [[PreparedScan]], maps: [Inference.Maps], rule: EvidenceRule
+    to groups: [[PreparedScan]], maps: [InferenceMaps], rule: EvidenceRule
   ) throws -> (members: [Score: ResidualStatistics], heat: [Score: [Plane<Float>]]) {
     let healthy = Array(groups.joined())
     let counts = groups.map(\.count)
@@ -154,7 +154,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
 
   /// Centers of a scan's residuals, estimated from fields of it, one for each score that the heatmaps of `scores` need.
   func centers(
-    of fields: [PreparedScan], maps: [Inference.Maps], for scores: [Score]
+    of fields: [PreparedScan], maps: [InferenceMaps], for scores: [Score]
   ) -> [Score: ResidualStatistics.Center] {
     var result: [Score: ResidualStatistics.Center] = [:]
     for member in scores.reduce(Set(), { $0.union(needed(for: $1)) }) {
@@ -178,7 +178,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ///
   /// - Parameter scans: scans of one case, in order.
   package func heatmaps(
-    _ scores: [Score], of scans: [PreparedScan], maps: [Inference.Maps]
+    _ scores: [Score], of scans: [PreparedScan], maps: [InferenceMaps]
   ) -> [[Score: Heatmap]] {
     let found = Parallel.map(scans.count) { i in heats(scores, of: scans[i], maps: maps[i]) }
     let means = found.compactMap { $0[.ensemble] }
@@ -198,7 +198,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ///
   /// - Parameter centers: centers of the scan that `scan` is a part of; empty for a whole scan.
   package func heatmaps(
-    _ scores: [Score], of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
+    _ scores: [Score], of scan: PreparedScan, maps: InferenceMaps, centers: [Score: ResidualStatistics.Center] = [:]
   ) -> [Score: Heatmap] {
     var heats = heats(scores, of: scan, maps: maps, centers: centers)
     if let mean = heats[.ensemble] { heats[.ensemble] = Self.heat(mean, of: scan, by: combined) }
@@ -207,7 +207,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
 
   /// Heat of one scan by each of the scores, with the mean of the ensemble's members in place of the ensemble.
   private func heats(
-    _ scores: [Score], of scan: PreparedScan, maps: Inference.Maps, centers: [Score: ResidualStatistics.Center] = [:]
+    _ scores: [Score], of scan: PreparedScan, maps: InferenceMaps, centers: [Score: ResidualStatistics.Center] = [:]
   ) -> [Score: Plane<Float>] {
     var heats: [Score: [Plane<Float>]] = [:]
     for member in scores.reduce(Set(), { $0.union(needed(for: $1)) }) {
@@ -231,7 +231,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   }
 
   /// Heatmap of one scan on the model's grid.
-  package func heatmap(_ score: Score, of scan: PreparedScan, maps: Inference.Maps) -> Heatmap {
+  package func heatmap(_ score: Score, of scan: PreparedScan, maps: InferenceMaps) -> Heatmap {
     heatmaps([score], of: scan, maps: maps)[score]!
   }
 

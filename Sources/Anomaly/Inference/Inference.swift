@@ -24,31 +24,6 @@ package final class Inference {
     }
   }
 
-  /// Outputs of the networks for one scan, on the model's grid, `[height, width, ...]`.
-  package struct Maps: Sendable {
-    /// Estimate of how healthy tissue would look here, in the scan's normalized units.
-    package var reconstruction: Image
-    /// Divergence of posterior from prior, in nats per pixel, one channel for each stage that has a latent; `nil` if it
-    /// was not requested.
-    package var divergence: Image?
-    /// Spread of each value that the network predicts, in the scan's normalized units; `nil` if it predicts none.
-    package var scales: Image?
-    /// Absolute gradient of the divergence by each value; `nil` if it was not requested.
-    package var divergenceGradient: Image?
-    /// The scan after being moved towards healthy tissue, see `Restoration`, in its normalized units; `nil` if it was
-    /// not requested.
-    package var restored: Image?
-    /// Log-odds of a lesion; `nil` without a score network.
-    package var logit: Image?
-    /// Deviation of each channel from what is expected of it, see `ChannelExpectation`; `nil` if there is no
-    /// expectation or the deviations were not requested.
-    package var deviations: Image?
-    /// How unusual texture is, see `LocalTexture`; `nil` if it was not learned or not requested.
-    package var texture: Image?
-    /// Mean of each latent channel over the patches with tissue, see `LatentReference`; empty if there is no tissue.
-    package var encoding: [Float] = []
-  }
-
   let network: VAE
   let scoreNetwork: ScoreNetwork?
   let preparation: Preparation
@@ -56,72 +31,12 @@ package final class Inference {
   private let scoreInput: ScoreInput
   private let takesGradient: Bool
   private let restoration: Restoration?
-  let layout: Layout
+  let layout: InferenceMaps.Layout
   private var batches: [Int: Batch] = [:]
 
   /// Numbers of patches per batch, the largest first, which keeps all threads busy. Every size that occurs keeps
   /// buffers of its own, and larger batches are hardly faster.
   private static let batchSizes = [8, 4, 2, 1].filter { $0 <= max(2, Parallel.threads) }
-
-  /// Position of each map among the channels of the stitched image.
-  struct Layout {
-    let reconstruction: Range<Int>
-    let divergence: Range<Int>
-    let scales: Range<Int>
-    let gradient: Range<Int>
-    let restored: Range<Int>
-    let logit: Range<Int>
-    let deviations: Range<Int>
-    let texture: Range<Int>
-
-    init(
-      channels c: Int, stages: Int, hasScales: Bool, takesGradient: Bool, restores: Bool, hasScore: Bool,
-      takesDeviations: Bool, takesTexture: Bool
-    ) {
-      reconstruction = 0..<c
-      divergence = c..<c + stages
-      scales = divergence.upperBound..<divergence.upperBound + (hasScales ? c : 0)
-      gradient = scales.upperBound..<scales.upperBound + (takesGradient ? c : 0)
-      restored = gradient.upperBound..<gradient.upperBound + (restores ? c : 0)
-      logit = restored.upperBound..<restored.upperBound + (hasScore ? 1 : 0)
-      deviations = logit.upperBound..<logit.upperBound + (takesDeviations ? c : 0)
-      texture = deviations.upperBound..<deviations.upperBound + (takesTexture ? 1 : 0)
-    }
-
-    var count: Int { texture.upperBound }
-
-    /// Splits a stitched image into maps.
-    func maps(in all: Image) -> Maps {
-      let whole = PixelRectangle(x: 0, y: 0, width: all.width, height: all.height)
-      return maps(of: whole, from: [(all, whole)], pixelSize: all.pixelSize)
-    }
-
-    /// Puts maps together from stitched parts of a picture; `NaN` where no part lies.
-    ///
-    /// - Parameters:
-    ///   - area: area of the maps, in pixels of the picture.
-    ///   - parts: stitched images, each with its area.
-    func maps(
-      of area: PixelRectangle, from parts: [(image: Image, area: PixelRectangle)], pixelSize: PixelSize? = nil
-    ) -> Maps {
-      func map(_ range: Range<Int>) -> Image? {
-        guard !range.isEmpty else { return nil }
-        var result = Image(
-          width: area.width, height: area.height, channels: range.count, filledWith: .nan, pixelSize: pixelSize)
-        for part in parts {
-          guard let common = part.area.intersection(area) else { continue }
-          result.paste(
-            channels: range, of: part.image, from: common.seen(from: part.area), atX: common.x - area.x,
-            y: common.y - area.y)
-        }
-        return result
-      }
-      return Maps(
-        reconstruction: map(reconstruction)!, divergence: map(divergence), scales: map(scales),
-        divergenceGradient: map(gradient), restored: map(restored), logit: map(logit), deviations: map(deviations),
-        texture: map(texture))
-    }
-  }
 
   private struct Batch {
     let scan: Tensor
@@ -157,7 +72,7 @@ package final class Inference {
     self.settings = settings
     scoreInput = ScoreInput(network.architecture, preparation: preparation)
     self.takesGradient = takesGradient
-    layout = Layout(
+    layout = InferenceMaps.Layout(
       channels: preparation.channels, stages: takesDivergence ? scoreInput.stages : 0,
       hasScales: network.architecture.predictsScales,
       takesGradient: takesGradient, restores: restoration != nil, hasScore: scoreNetwork != nil,
@@ -172,7 +87,7 @@ package final class Inference {
     let patch: Int
   }
 
-  package func maps(of scans: [PreparedScan]) throws -> [Maps] {
+  package func maps(of scans: [PreparedScan]) throws -> [InferenceMaps] {
     let size = network.architecture.patchSize
     let grids = scans.map {
       PatchGrid(
@@ -187,7 +102,7 @@ package final class Inference {
     var stitchers: [Int: PatchStitcher] = [:]
     var left = grids.map { $0.count * timesEachPatch }
     var encodings = scans.map { _ in MeanEncoding() }
-    var result = [Maps?](repeating: nil, count: scans.count)
+    var result = [InferenceMaps?](repeating: nil, count: scans.count)
     try run(count: jobs.count) { k, patch in
       let job = jobs[k]
       grids[job.scan].cut(sources[job.scan], into: patch, patches: job.patch..<job.patch + 1)
@@ -320,26 +235,22 @@ package final class Inference {
     Parallel.run(chunks: shape.n) { n in
       for row in n * shape.h..<(n + 1) * shape.h {
         let target = output.start + row * shape.w * layout.count
-        func put(_ samples: Int, from source: UnsafePointer<Float>, to first: Int) {
+        // The first `samples` of the `channels` that a map has.
+        func put(_ samples: Int, of map: SplitBuffer<Float>, with channels: Int, to first: Int) {
+          let source = map.start + row * shape.w * channels
           for column in 0..<shape.w {
             let x = isMirrored ? shape.w &- 1 &- column : column
-            for c in 0..<samples { target[column &* layout.count &+ first &+ c] = source[x &* samples &+ c] }
+            for c in 0..<samples { target[column &* layout.count &+ first &+ c] = source[x &* channels &+ c] }
           }
         }
         func put(_ samples: Int, of map: SplitBuffer<Float>, to first: Int) {
-          put(samples, from: map.start + row * shape.w * samples, to: first)
+          put(samples, of: map, with: samples, to: first)
         }
         put(shape.c, of: reconstructed, to: layout.reconstruction.lowerBound)
         if let spreads { put(shape.c, of: spreads, to: layout.scales.lowerBound) }
         if let logOdds { put(1, of: logOdds, to: layout.logit.lowerBound) }
         if let deviations { put(shape.c, of: deviations, to: layout.deviations.lowerBound) }
-        if let texture {
-          let source = texture.start + row * shape.w * LocalTexture.count
-          for column in 0..<shape.w {
-            let x = isMirrored ? shape.w &- 1 &- column : column
-            target[column &* layout.count &+ layout.texture.lowerBound] = source[x &* LocalTexture.count]
-          }
-        }
+        if let texture { put(1, of: texture, with: LocalTexture.count, to: layout.texture.lowerBound) }
         if let slopes {
           put(shape.c, of: slopes, to: layout.gradient.lowerBound)
           for column in 0..<shape.w {

@@ -1,6 +1,6 @@
 import Compute
 
-/// What is known of a batch's pixels from healthy tissue alone, without a network: the score network's further inputs.
+/// Numbers that compare a batch's pixels with healthy tissue without a network: the score network's further inputs.
 package struct TissueStatistics {
   /// See `ChannelExpectation.fill`.
   let deviations: Tensor?

@@ -270,23 +270,9 @@ package struct ChannelExpectation: Codable, Sendable, Equatable {
 
   /// Sums of products of the regressors, with the ridge on all but the constant.
   private static func gram(_ rows: [[Float]]) -> [[Double]] {
-    let n = rows[0].count
-    var sums = [Double](repeating: 0, count: n * n)
-    sums.withUnsafeMutableBufferPointer { sums in
-      for row in rows {
-        row.withUnsafeBufferPointer { row in
-          for i in 0..<n where row[i] != 0 {
-            let factor = Double(row[i])
-            for j in 0...i { sums[i &* n &+ j] += factor * Double(row[j]) }
-          }
-        }
-      }
-    }
-    return (0..<n).map { i in
-      (0..<n).map { j in
-        sums[max(i, j) * n + min(i, j)] + (i == j && i > 0 ? ridge * Double(rows.count) : 0)
-      }
-    }
+    var gram = SquareMatrix.products(of: rows)
+    for i in gram.indices.dropFirst() { gram[i][i] += ridge * Double(rows.count) }
+    return gram
   }
 
   private static func solve(_ gram: [[Double]], _ rows: [[Float]], _ target: [Float]) -> [Float] {

@@ -35,6 +35,8 @@ package struct LocalTexture: Codable, Sendable, Equatable {
   package static let count = 1 + components
   private static let levels = 5
   private static let cell = 8
+  /// Which maps of a pyramid are energies.
+  private static let areEnergies = TexturePyramid.areEnergies(levels: levels)
   /// Directions that the distance tells apart.
   private static let directionCount = 48
   private static let mostChannels = 4
@@ -64,8 +66,7 @@ package struct LocalTexture: Codable, Sendable, Equatable {
 
   /// Learns from healthy scans.
   ///
-  /// - Returns: `nil` where there are more than 4 channels, or fewer than 500 cells, or 8 for
-  ///   each map, to learn from.
+  /// - Returns: `nil` where there are more than 4 channels, or fewer than 500 cells, or 8 for each map, to learn from.
   package init?(of scans: [PreparedScan]) {
     let c = scans.first?.image.channels ?? 0
     guard (1...Self.mostChannels).contains(c) else { return nil }
@@ -89,12 +90,11 @@ package struct LocalTexture: Codable, Sendable, Equatable {
         return maps.map { $0.values[place] }
       }
     }.flatMap { $0 }
-    let areEnergies = TexturePyramid.areEnergies(levels: Self.levels)
-    let mapCount = areEnergies.count
+    let mapCount = Self.areEnergies.count
     guard found.count >= Self.fewestCells, found.count >= Self.cellsPerMap * c * mapCount else { return nil }
     let floors = (0..<c).map { channel in
       (0..<mapCount).map { map -> Float in
-        guard areEnergies[map] else { return 0 }
+        guard Self.areEnergies[map] else { return 0 }
         return Self.floorShare * found.map { $0[channel * mapCount + map] }.median() + 1e-6
       }
     }
@@ -111,7 +111,8 @@ package struct LocalTexture: Codable, Sendable, Equatable {
     let standard = numbers.map { row in
       row.indices.map { Self.numberRange.clip((row[$0] - means[$0]) / deviations[$0]) }
     }
-    let (variances, directions) = SquareMatrix.principal(Self.covariance(standard), count: Self.directionCount)
+    let (variances, directions) = SquareMatrix.principal(
+      SquareMatrix.products(of: standard).map { $0.map { $0 / Double(standard.count) } }, count: Self.directionCount)
     self.centers = centers
     self.spreads = spreads
     self.floors = floors
@@ -134,7 +135,7 @@ package struct LocalTexture: Codable, Sendable, Equatable {
 
   /// Whether all parts, read from a file, have the sizes and ranges that `fill` relies on.
   package func fits(channels c: Int) -> Bool {
-    let areEnergies = TexturePyramid.areEnergies(levels: Self.levels)
+    let areEnergies = Self.areEnergies
     let numbers = c * (areEnergies.count + areEnergies.count { $0 })
     // Standardized numbers are bounded, so that with bounded directions no sum can leave the range of numbers.
     func isBounded(_ values: some Sequence<Float>) -> Bool { values.allSatisfy { abs($0) <= 1e6 } }
@@ -167,57 +168,40 @@ package struct LocalTexture: Codable, Sendable, Equatable {
       let image = Image(
         width: shape.w, height: shape.h, channels: shape.c,
         samples: Array(UnsafeBufferPointer(start: patches.start + n * pixels * shape.c, count: pixels * shape.c)))
-      let cells = describe(image)
+      let described = describe(image).resized(width: shape.w, height: shape.h)
       let output = results.start + n * pixels * Self.count
-      let columns = Interpolation(from: cells.width, to: shape.w)
-      let rows = Interpolation(from: cells.height, to: shape.h)
-      cells.values.withUnsafeBufferPointer { values in
-        for y in 0..<shape.h {
-          let (above, below, down) = rows.places[y]
-          for x in 0..<shape.w {
-            let target = output + (y * shape.w + x) * Self.count
-            guard depth[n * pixels + y * shape.w + x] > 0 else {
-              for k in 0..<Self.count { target[k] = 0 }
-              continue
-            }
-            let (left, right, along) = columns.places[x]
-            let (a, b) = ((above * cells.width + left) * Self.count, (above * cells.width + right) * Self.count)
-            let (c, d) = ((below * cells.width + left) * Self.count, (below * cells.width + right) * Self.count)
-            for k in 0..<Self.count {
-              let upper = values[a + k] + along * (values[b + k] - values[a + k])
-              let lower = values[c + k] + along * (values[d + k] - values[c + k])
-              target[k] = upper + down * (lower - upper)
-            }
-          }
-        }
+      for pixel in 0..<pixels {
+        let isTissue = depth[n * pixels + pixel] > 0
+        for i in pixel * Self.count..<(pixel + 1) * Self.count { output[i] = isTissue ? described.samples[i] : 0 }
       }
     }
   }
 
-  /// `[height, width, count]` for the cells of a picture.
-  private func describe(_ image: Image) -> (values: [Float], width: Int, height: Int) {
+  /// The description of a picture's cells, one pixel a cell, in the order of `fill`.
+  private func describe(_ image: Image) -> Image {
     let (columns, rows) = (Self.cells(image.width), Self.cells(image.height))
     let numbers = standardized(Self.maps(of: image, centers: centers, spreads: spreads), cells: columns * rows)
-    var result = [Float](repeating: 0, count: columns * rows * Self.count)
+    var result = Image(width: columns, height: rows, channels: Self.count)
     var components = [Lanes](repeating: .zero, count: directions.count)
     for (group, first) in stride(from: 0, to: columns * rows, by: Lanes.scalarCount).enumerated() {
       let distance = self.distance(
         of: numbers[group * means.count..<(group + 1) * means.count], components: &components)
       for lane in 0..<min(Lanes.scalarCount, columns * rows - first) {
         let start = (first + lane) * Self.count
-        result[start] = Self.resultRange.clip((log(max(distance[lane], Self.leastDistance)) - middle) / scatter)
+        result.samples[start] = Self.resultRange.clip((log(max(distance[lane], Self.leastDistance)) - middle) / scatter)
         for k in 0..<Self.components {
-          result[start + 1 + k] = Self.resultRange.clip(components[k][lane] / (variances[k] + Self.ridge).squareRoot())
+          result.samples[start + 1 + k] = Self.resultRange.clip(
+            components[k][lane] / (variances[k] + Self.ridge).squareRoot())
         }
       }
     }
-    return (result, columns, rows)
+    return result
   }
 
   /// The standardized numbers of cells, sixteen cells at a time, `[groups, numbers]`.
   private func standardized(_ maps: [Plane<Float>], cells: Int) -> [Lanes] {
     let groups = (cells + Lanes.scalarCount - 1) / Lanes.scalarCount
-    let areEnergies = TexturePyramid.areEnergies(levels: Self.levels)
+    let areEnergies = Self.areEnergies
     let count = means.count
     let (low, high) = (Lanes(repeating: Self.numberRange.lowerBound), Lanes(repeating: Self.numberRange.upperBound))
     return [Lanes](unsafeUninitializedCapacity: groups * count) { result, size in
@@ -291,7 +275,7 @@ package struct LocalTexture: Codable, Sendable, Equatable {
         }
       }
       return TexturePyramid(of: plane, levels: levels, cell: cell).cells
-        .map { $0.resampled(cells(width), cells(height)).cropped(to: own) }
+        .map { Plane(Image($0).resized(width: cells(width), height: cells(height))).cropped(to: own) }
     }
   }
 
@@ -310,7 +294,6 @@ package struct LocalTexture: Codable, Sendable, Equatable {
 
   /// Everything that describes a cell: its maps, each energy followed by its logarithm.
   private static func numbers(_ maps: [Float], floors: [[Float]]) -> [Float] {
-    let areEnergies = TexturePyramid.areEnergies(levels: levels)
     let floors = Array(floors.joined())
     return maps.indices.flatMap { k in
       areEnergies[k % areEnergies.count] ? [maps[k], log(maps[k] + floors[k])] : [maps[k]]
@@ -331,53 +314,5 @@ package struct LocalTexture: Codable, Sendable, Equatable {
       return (center, spread > leastDeviation ? spread : 1)
     }
     return (found.map(\.0), found.map(\.1))
-  }
-
-  /// Mean products of standardized numbers.
-  private static func covariance(_ rows: [[Float]]) -> [[Double]] {
-    let n = rows[0].count
-    let parts = Parallel.map(n) { i in
-      var sums = [Double](repeating: 0, count: i + 1)
-      for row in rows {
-        let factor = Double(row[i])
-        for j in 0...i { sums[j] += factor * Double(row[j]) }
-      }
-      return sums
-    }
-    return (0..<n).map { i in (0..<n).map { j in parts[max(i, j)][min(i, j)] / Double(rows.count) } }
-  }
-}
-
-/// Linear interpolation between the middles of cells.
-private struct Interpolation {
-  /// For each place: the cells before and after it, and the share of the second.
-  let places: [(Int, Int, Float)]
-
-  init(from cells: Int, to places: Int) {
-    self.places = (0..<places).map { place in
-      let position = (Float(place) + 0.5) * Float(cells) / Float(places) - 0.5
-      let low = min(max(Int(position.rounded(.down)), 0), cells - 1)
-      return (low, min(low + 1, cells - 1), min(max(position - Float(low), 0), 1))
-    }
-  }
-}
-
-extension Plane where Value == Float {
-  /// Brought to another number of cells by linear interpolation; 0 where there are none.
-  fileprivate func resampled(_ columns: Int, _ rows: Int) -> Plane {
-    guard width != columns || height != rows else { return self }
-    var result = Plane(width: columns, height: rows, filledWith: 0)
-    guard !values.isEmpty else { return result }
-    let (across, down) = (Interpolation(from: width, to: columns), Interpolation(from: height, to: rows))
-    for y in 0..<rows {
-      let (above, below, share) = down.places[y]
-      for x in 0..<columns {
-        let (left, right, along) = across.places[x]
-        let upper = self[left, above] + along * (self[right, above] - self[left, above])
-        let lower = self[left, below] + along * (self[right, below] - self[left, below])
-        result[x, y] = upper + share * (lower - upper)
-      }
-    }
-    return result
   }
 }

@@ -71,12 +71,13 @@ struct HeldOutCalibration {
   private static let folds = 5
   private static let fewestCrossFitted = 10
 
-  /// For each held-out case a book that was fitted to other held-out cases. A case would lie within the tails that its
-  /// own pixels shape; a new case does not shape them, and scores higher on average.
+  /// For each held-out case a book that was fitted to other held-out cases; `nil` where these are too few, or all are
+  /// slides. A case would lie within the tails that its own pixels shape; a new case does not shape them, and scores
+  /// higher on average.
   private static func crossFitted(
-    _ book: ScoreBook, to heldOut: [TrainingSet.Member], maps: [Inference.Maps]
-  ) throws -> [ScoreBook] {
-    guard heldOut.count >= Self.fewestCrossFitted else { return heldOut.map { _ in book } }
+    _ book: ScoreBook, to heldOut: [TrainingSet.Member], maps: [InferenceMaps]
+  ) throws -> [ScoreBook]? {
+    guard heldOut.count >= Self.fewestCrossFitted, heldOut.contains(where: { !$0.scans.isEmpty }) else { return nil }
     let maps = maps.divided(into: heldOut.map(\.views.count))
     let books = try (0..<folds).map { fold in
       let others = heldOut.indices.filter { $0 % folds != fold }
@@ -87,12 +88,12 @@ struct HeldOutCalibration {
   }
 
   /// - Parameters:
-  ///   - books: the book by which the scans of each case get their scores. Levels and masses of regions, and the growth
-  ///     of scores with the number of scans, are those by `book`.
+  ///   - books: the book by which the scans of each case get their scores; `nil` takes `book`. Levels and masses of
+  ///     regions, and the growth of scores with the number of scans, are those by `book`.
   ///   - maps: the network's maps of all views of the held-out cases, in order.
   private static func calibrations(
-    of heldOut: [TrainingSet.Member], by book: ScoreBook, books: [ScoreBook], texture: TextureReference?,
-    detection: [Score: Double], inference: Inference, maps: [Inference.Maps], progress: (Int, Int) throws -> Void
+    of heldOut: [TrainingSet.Member], by book: ScoreBook, books: [ScoreBook]?, texture: TextureReference?,
+    detection: [Score: Double], inference: Inference, maps: [InferenceMaps], progress: (Int, Int) throws -> Void
   ) throws -> [Score: Calibration] {
     var extremes: [Score: [[ScanExtremes]]] = [:]
     var scores: [Score: [[Double]]] = [:]
@@ -109,8 +110,10 @@ struct HeldOutCalibration {
       for (scan, heats) in zip(member.scans, book.heatmaps(book.available, of: member.scans, maps: own)) {
         for (score, heat) in heats { extremes[score]![k].append(ScanExtremes(of: heat, in: scan)) }
       }
-      for (scan, heats) in zip(member.scans, books[k].heatmaps(book.available, of: member.scans, maps: own)) {
-        for (score, heat) in heats { scores[score]![k].append(ScanScore(of: heat, in: scan).value) }
+      if let books {
+        for (scan, heats) in zip(member.scans, books[k].heatmaps(book.available, of: member.scans, maps: own)) {
+          for (score, heat) in heats { scores[score]![k].append(ScanScore(of: heat, in: scan).value) }
+        }
       }
       for slide in member.slides {
         let found = try slideScorer.extremes(
@@ -130,7 +133,7 @@ struct HeldOutCalibration {
     }
     return extremes.reduce(into: [:]) { result, item in
       result[item.key] = Calibration(
-        extremes: item.value, scores: scores[item.key], textures: textures,
+        extremes: item.value, scores: books == nil ? nil : scores[item.key], textures: textures,
         detection: detection[item.key] ?? 1, slides: slides)
     }
   }
@@ -156,7 +159,7 @@ extension DomainReference {
   /// Measures how the cases of a training set look.
   ///
   /// - Parameter maps: the trained network's maps of the held-out cases' views, in order.
-  fileprivate init(of set: TrainingSet, heldOutMaps maps: [Inference.Maps], latents: LatentReference) {
+  fileprivate init(of set: TrainingSet, heldOutMaps maps: [InferenceMaps], latents: LatentReference) {
     var next = 0
     let heldOut = set.heldOut.map { member in
       let groups = member.groups.map { group in

@@ -15,7 +15,7 @@ struct TrainingState: Codable, Sendable, Equatable {
   /// The check whose weights are kept; `nil` before the first check, and in checkpoints of an older norma.
   var chosen: Model.Record.Check?
   var history: [Model.Record.Check] = []
-  /// What `HeldOutCheck` measured of the latents at the chosen check.
+  /// The result of `HeldOutCheck` at the chosen check.
   var bestLatents: HeldOutCheck.Result?
   var watch = DivergenceWatch()
   /// Factor of the learning rate, halved at every recovery.
@@ -23,7 +23,7 @@ struct TrainingState: Codable, Sendable, Equatable {
   var recoveries = 0
   var warnedOfCollapse = false
   var warnedOfReconstruction = false
-  /// What `HeldOutCheck` measured at the last check; `nil` before the first.
+  /// The result of `HeldOutCheck` at the last check; `nil` before the first.
   var lastHeldOut: HeldOutCheck.Result?
   /// Warnings for the model's record, as sentences.
   var warnings: [String] = []
