@@ -1,6 +1,7 @@
 import Anomaly
 import Compute
 import Foundation
+import Imaging
 import Numerics
 import Testing
 
@@ -28,6 +29,15 @@ private func study(seed: UInt64, cases: Int = 30) -> [Evaluation.Scan] {
         caseName: "case \(k)", heat: heat, truth: truth,
         score: Double(truth.contains(true) ? 1.5 + random.normal() : random.normal()))
     }
+  }
+}
+
+extension Evaluation.Scan {
+  /// A scan of one row of pixels.
+  fileprivate init(caseName: String, heat: [Float], truth: [Bool], score: Double) {
+    self.init(
+      caseName: caseName, heat: Plane(width: heat.count, height: 1, values: heat),
+      truth: Plane(width: truth.count, height: 1, values: truth), score: score)
   }
 }
 
@@ -60,7 +70,7 @@ struct EvaluationTests {
     #expect([none.value, none.low, none.high] == [0, 0, 0])
     let blind = good.map {
       Evaluation.Scan(
-        caseName: $0.caseName, heat: $0.heat.indices.map { Float($0 * 7919 % 200) }, truth: $0.truth, score: 0)
+        caseName: $0.caseName, heat: (0..<200).map { Float($0 * 7919 % 200) }, truth: $0.truth.values, score: 0)
     }
     let worse = try figure(blind)
     let gain = try #require(PairedDifference(own, minus: worse))
@@ -74,7 +84,8 @@ struct EvaluationTests {
   @Test func `a difference is surer than the figures it is taken of`() throws {
     let scans = study(seed: 1)
     let other = scans.map {
-      Evaluation.Scan(caseName: $0.caseName, heat: $0.heat.map { $0 + 0.2 * sin(9 * $0) }, truth: $0.truth, score: 0)
+      Evaluation.Scan(
+        caseName: $0.caseName, heat: $0.heat.values.map { $0 + 0.2 * sin(9 * $0) }, truth: $0.truth.values, score: 0)
     }
     let a = try #require(Evaluation.figures(of: scans, threshold: nil, resamples: 200).pixelAP)
     let b = try #require(Evaluation.figures(of: other, threshold: nil, resamples: 200).pixelAP)
@@ -112,7 +123,7 @@ struct EvaluationTests {
   }
 
   @Test func `a study without lesions has no figures`() {
-    let healthy = tiny.filter { !$0.truth.contains(true) }
+    let healthy = tiny.filter { !$0.truth.values.contains(true) }
     let figures = Evaluation.figures(of: healthy, threshold: 3)
     for key in Self.keys { #expect(figures[keyPath: key] == nil, "\(key)") }
   }
@@ -192,14 +203,14 @@ struct EvaluationTests {
       return Evaluation.Scan(caseName: "case \(k / 2)", heat: heat, truth: truth, score: Double(heat.max()!))
     }
     func ranking(_ scans: [Evaluation.Scan]) -> Metrics.Ranking {
-      Metrics.Ranking(scores: scans.flatMap(\.heat), truth: scans.flatMap(\.truth))
+      Metrics.Ranking(scores: scans.flatMap(\.heat.values), truth: scans.flatMap(\.truth.values))
     }
     let all = ranking(scans)
     let figures = Evaluation.figures(of: scans, threshold: 1, resamples: 0)
     #expect(close(figures.pixelAP, try #require(all.averagePrecision)))
     #expect(close(figures.pixelAUROC, try #require(all.auroc)))
     #expect(close(figures.bestDice, try #require(all.bestDice)))
-    let lesionScans = scans.filter { $0.truth.contains(true) }
+    let lesionScans = scans.filter { $0.truth.values.contains(true) }
     #expect(close(figures.lesionScanAP, try #require(ranking(lesionScans).averagePrecision)))
   }
 
@@ -241,7 +252,7 @@ struct EvaluationTests {
     var evaluation = Evaluation(lesions, threshold: 2)
     each { evaluation.add($0) }
     #expect(evaluation.isComplete)
-    // A tenth of the heat. By the account above it is 240 lesion pixels of 48 bytes and 100 cases of 24 KiB at most.
+    // A tenth of the heat. By the account above it is 240 lesion pixels of 92 bytes and 100 cases of 64 KiB at most.
     #expect(try largestResident() - before < 8_000)
   }
 

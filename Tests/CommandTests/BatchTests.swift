@@ -242,6 +242,102 @@ func `the report has its files`(name: String) throws {
   }
 }
 
+@Test func `a table of cases says what is abnormal, with masks and without`() throws {
+  let batch = try Batch.shared.get()
+  func evaluate(_ table: String, _ more: String...) throws -> (object: [String: Any], errors: String) {
+    try batch.folder.write(table, to: "labels.csv")
+    let result = try Program.run(
+      ["evaluate", "report", "--labels", "labels.csv", "--resamples", "0", "--json"] + more, in: batch.folder)
+    #expect(result.status == 0, "\(result.errors)")
+    return (
+      try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]), result.errors
+    )
+  }
+  func figures(_ object: [String: Any]) throws -> [String: Any] {
+    try #require((object["rows"] as? [[String: Any]])?.first?["figures"] as? [String: Any])
+  }
+  func flagged(_ figures: [String: Any], _ group: String) throws -> Int? {
+    (try #require(figures["verdicts"] as? [String: Any])[group] as? [String: Any])?["total"] as? Int
+  }
+  let table = "case,abnormal,sex,age\r\nill,1,f,61\r\nmixed,1,\"m\",40\r\nwell,0,m,\r\ngone,0,f,33\r\n"
+  let alone = try evaluate(table)
+  let verdicts = try figures(alone.object)
+  #expect(verdicts["pixel_ap"] == nil)
+  #expect((verdicts["case_auroc"] as? [String: Any])?["value"] as? Double == 1)
+  #expect(try flagged(verdicts, "flagged_abnormal") == 2)
+  #expect(try flagged(verdicts, "flagged_healthy") == 1)
+  #expect(alone.object["promised_rate"] as? Double == 0.2)
+  #expect(alone.errors.contains("Not scored: 1 case of labels.csv (gone)."), "\(alone.errors)")
+  #expect(verdicts["froc"] == nil && (verdicts["verdicts"] as? [String: Any])?["false_regions_per_scan"] == nil)
+  let groups = try #require(alone.object["groups"] as? [[String: Any]])
+  #expect(
+    groups.map { "\($0["covariate"]!) \($0["value"]!) \($0["cases"]!)" } == [
+      "sex f 1", "sex m 2", "age 40 1", "age 61 1",
+    ])
+
+  // A case that is abnormal without a mask of it.
+  let both = try evaluate("case;abnormal\nwell;1\nill;0\n", "--masks", "masks")
+  #expect(try flagged(figures(both.object), "flagged_abnormal") == 2)  // well by its label, mixed by its mask
+  #expect(try figures(both.object)["pixel_ap"] != nil && figures(both.object)["aupro"] != nil)
+  #expect(
+    both.errors.contains(
+      "Not in labels.csv: 1 case of the report (mixed); masks alone say what is abnormal in them.\n"
+        + "No figure of pixels or lesions counts 1 scan of abnormal cases without a mask: well/slice.tif.\n"
+        + "The table calls cases healthy whose masks show lesions, in 1 scan: ill/slice.TIF.\n"), "\(both.errors)")
+
+  let printed = try Program.run("evaluate", "report", "--masks", "masks", "--labels", "labels.csv", in: batch.folder)
+  #expect(printed.output.contains("AUPRO up to 30 %"))
+  #expect(printed.output.contains("abnormal cases flagged"))
+}
+
+@Test(arguments: [
+  ("case,abnormal\nill,perhaps\n", "\"abnormal\" of case ill is \"perhaps\"; 1 or 0 was expected."),
+  ("name,abnormal\nill,1\n", "it has the columns name, abnormal; a column \"case\" was expected."),
+  ("case,abnormal\nill,1,2\n", "line 2 has 3 fields, its first line 2."),
+  ("case,abnormal\n\"ill,1\n", "a quoted field does not end."),
+  ("case,abnormal\nill,1\nill,0\n", "case ill is abnormal in one row and not in another."),
+  ("case,case\nill,1\n", "it has two columns \"case\"."), ("", "its first line holds no column names."),
+  ("case,abnormal,sex\nill,1,f\nill,1,m\n", "\"sex\" of case ill is \"f\" in one row and \"m\" in another."),
+  ("case,sex\nill,f\n", "it has no column \"abnormal\", and there are no masks."),
+  ("case,abnormal\nother,1\n", "it says of no scored case whether it is abnormal."),
+])
+func `a table of cases that cannot be used is refused with its fault`(table: String, fault: String) throws {
+  let batch = try Batch.shared.get()
+  try batch.folder.write(table, to: "bad.csv")
+  let result = try Program.run("evaluate", "report", "--labels", "bad.csv", in: batch.folder)
+  #expect(result.status != 0)
+  #expect(result.errors.contains("bad.csv: \(fault)"), "\(result.errors)")
+}
+
+/// Where masks lie beside the scans, a scan without one must not be its own.
+@Test func `a scan is not taken for its own mask`() throws {
+  let result = try Program.run("evaluate", "report", "--masks", "patients", in: Batch.shared.get().folder)
+  #expect(result.status != 0 && result.errors.contains("no mask was found for 3 scans"), "\(result.errors)")
+}
+
+@Test func `masks without a lesion, of values below 0, and of several grays are told of`() throws {
+  let batch = try Batch.shared.get()
+  func evaluate(_ value: Float, inside: Float, at folder: String) throws -> Program.Result {
+    var mask = Image(width: 48, height: 48, channels: 1)
+    for i in mask.samples.indices { mask.samples[i] = i < 48 ? inside : value }
+    try FileManager.default.createDirectory(
+      atPath: batch.folder.file("\(folder)/ill"), withIntermediateDirectories: true)
+    try TIFFWriter.write(mask, as: .float32, to: batch.folder.file("\(folder)/ill/slice_mask.tif"))
+    return try Program.run("evaluate", "report", "--masks", folder, "--resamples", "0", in: batch.folder)
+  }
+  #expect(try evaluate(0, inside: 0, at: "empty").errors.contains("No mask shows a lesion."))
+  #expect(try evaluate(0, inside: -1, at: "negative").errors.contains("the mask has values below 0"))
+  let gray = try evaluate(0.3, inside: 1, at: "gray")
+  #expect(gray.status == 0 && gray.errors.contains("1 mask has some above 0"), "\(gray.errors)")
+  let other = try Program.run("evaluate", "report", "--masks", "masks", "--resamples=-1", in: batch.folder)
+  #expect(other.status == 2 && other.errors.contains("--resamples is -1; 0 to 100000 are supported."))
+}
+
+@Test func `without masks and table evaluate asks for them`() throws {
+  let result = try Program.run("evaluate", "report", in: Batch.shared.get().folder)
+  #expect(result.status != 0 && result.errors.contains("Give --masks, --labels, or both"), "\(result.errors)")
+}
+
 @Test func `a report is evaluated from another folder than it was made in`() throws {
   let batch = try Batch.shared.get()
   let arguments = ["--masks", batch.folder.file("masks"), "--resamples", "0"]

@@ -5,13 +5,16 @@ import Foundation
 import Imaging
 import Reporting
 
-/// Compares the heatmaps of a report, and untrained baselines, with masks of abnormal tissue.
-package struct Evaluate {
+/// Compares the heatmaps and verdicts of a report, and untrained baselines, with masks of abnormal tissue and with a
+/// table of abnormal cases.
+package final class Evaluate {
   package struct Settings: Sendable {
     /// Folder of the report.
     package var report: String
-    /// Folder of the masks.
-    package var masks: String
+    /// Folder of the masks; `nil` where only `labels` say what is abnormal.
+    package var masks: String?
+    /// Table of cases, see `CaseLabels`.
+    package var labels: String?
     /// Model and study, if they have moved since the analysis.
     package var model: String?
     package var study: String?
@@ -23,7 +26,7 @@ package struct Evaluate {
     package var resamples = 2000
     package var limits = TIFFLimits.default
 
-    package init(report: String, masks: String) {
+    package init(report: String, masks: String? = nil) {
       self.report = report
       self.masks = masks
     }
@@ -38,10 +41,23 @@ package struct Evaluate {
       package var difference: PairedDifference?
     }
 
+    /// Figures over the cases with one value of a covariate.
+    package struct Group: Encodable, Sendable {
+      package var covariate: String
+      package var value: String
+      package var cases: Int
+      package var figures: Evaluation.Figures
+    }
+
     package var scans = 0
+    /// Whether lesions were delineated at all.
+    package var hasMasks = true
     package var lesionScans = 0
     package var cases = 0
+    /// Share of healthy cases that were to be flagged, in 0...1.
+    package var promisedRate = 0.0
     package var rows: [Row] = []
+    package var groups: [Group] = []
     package var notes: [String] = []
 
     /// Compares the first row, the report's, with every other.
@@ -61,14 +77,31 @@ package struct Evaluate {
   private var selection: StudySelection
   private let model: Model
   private let threshold: Double
+  private let rate: Double
+  private let labels: CaseLabels?
   /// What the report's model has not learned, as sentences.
   private let ignorance: [String]
   /// Computes the maps of every score of the model; `nil` where only the report's score is compared.
   private let scorer: Scorer?
 
+  /// Masks with values between 0 and half of the largest, and masks without any lesion.
+  private var faintMasks: Set<String> = []
+  private var emptyMasks: Set<String> = []
+
   /// Opens the report and the model it was made with.
   package init(_ settings: Settings) throws {
     self.settings = settings
+    guard settings.masks != nil || settings.labels != nil else {
+      throw NormaError(
+        subject: settings.report, found: "nothing says which of its cases are abnormal",
+        remedy: "Give --masks, --labels, or both")
+    }
+    labels = try settings.labels.map { path throws(NormaError) in try CaseLabels(path: path) }
+    if let path = settings.labels, settings.masks == nil, labels?.hasLabels == false {
+      throw NormaError(
+        subject: path, found: "it has no column \"abnormal\", and there are no masks",
+        remedy: "Add the column, 1 for abnormal cases and 0 for healthy ones, or give --masks")
+    }
     folder = ReportFolder(settings.report)
     index = try CaseIndex(readingFrom: folder.index)
     guard let run = try index.latestRun() else {
@@ -77,6 +110,10 @@ package struct Evaluate {
     let context = try run.context
     threshold = context.threshold
     ignorance = context.ignorance
+    rate =
+      FalsePositiveRate(
+        asked: context.results?.falsePositiveRate ?? context.falsePositiveRate, cases: context.calibrationScores.count
+      ).reached
     let inputs = RecordedInputs(report: settings.report, run: run, record: context.record)
     study = try inputs.study(given: settings.study)
     selection = context.record?.selection ?? StudySelection()
@@ -97,15 +134,19 @@ package struct Evaluate {
   /// One scan with its mask and all maps that there are of it.
   private struct Compared {
     let caseName: String
-    let truth: [Bool]
-    let maps: [(method: Method, heat: [Float], score: Double)]
-    /// The case's score in the report.
-    let caseScore: Double?
+    /// `nil` where nobody delineated the lesions.
+    let truth: Plane<Bool>?
+    let maps: [(method: Method, heat: Plane<Float>, score: Double)]
+    let label: Evaluation.Label?
+    let verdict: Evaluation.Verdict
 
-    func scan(_ map: (method: Method, heat: [Float], score: Double)) -> Evaluation.Scan {
-      Evaluation.Scan(
-        caseName: caseName, heat: map.heat, truth: truth, score: map.score,
-        caseScore: map.method == .report ? caseScore : nil)
+    var hasLesion: Bool { truth?.values.contains(true) == true }
+
+    func scan(_ map: (method: Method, heat: Plane<Float>, score: Double)) -> Evaluation.Scan {
+      let none = Plane<Float>(width: 0, height: 0, values: [])
+      return Evaluation.Scan(
+        caseName: caseName, heat: truth == nil ? none : map.heat, truth: truth ?? none.map { _ in false },
+        score: map.score, label: label, verdict: map.method == .report ? verdict : nil)
     }
   }
 
@@ -115,36 +156,53 @@ package struct Evaluate {
   /// lesion pixels before it counts.
   package func run() throws -> Outcome {
     let study = try Study(path: self.study, taking: selection)
-    var lesions: [Method: Evaluation.LesionHeat] = [:]
-    try visit(study, onlyLesions: true) { compared in
-      for map in compared.maps { lesions[map.method, default: .init()].add(compared.scan(map)) }
-    }
-    var result = Outcome()
-    var evaluations: [Method: Evaluation] = [:]
-    var counts: [Method: Int] = [:]
-    let tally = try visit(study, onlyLesions: false) { compared in
-      result.scans += 1
-      result.lesionScans += compared.truth.contains(true) ? 1 : 0
-      for map in compared.maps {
-        counts[map.method, default: 0] += 1
-        evaluations[
-          map.method,
-          default: Evaluation(lesions[map.method] ?? .init(), threshold: map.method == .report ? threshold : nil)
-        ].add(compared.scan(map))
+    var lesions: [Table: Evaluation.LesionHeat] = [:]
+    if settings.masks != nil {
+      try visit(study, onlyLesions: true) { compared in
+        for map in compared.maps {
+          for table in tables(of: map.method, in: compared.caseName) {
+            lesions[table, default: .init()].add(compared.scan(map))
+          }
+        }
       }
     }
-    guard tally.masked > 0 else {
+    var result = Outcome(promisedRate: rate)
+    var evaluations: [Table: Evaluation] = [:]
+    var counts: [Method: Int] = [:]
+    var names: [String] = []
+    let tally = try visit(study, onlyLesions: false) { compared in
+      result.scans += 1
+      result.lesionScans += compared.hasLesion ? 1 : 0
+      if names.last != compared.caseName { names.append(compared.caseName) }
+      for map in compared.maps {
+        counts[map.method, default: 0] += 1
+        for table in tables(of: map.method, in: compared.caseName) {
+          evaluations[
+            table,
+            default: Evaluation(lesions[table] ?? .init(), threshold: map.method == .report ? threshold : nil)
+          ].add(compared.scan(map))
+        }
+      }
+    }
+    if let masks = settings.masks, tally.masked == 0 {
       throw NormaError(
-        subject: settings.masks,
+        subject: masks,
         found: "no mask was found for \(Count.of(result.scans, "scan")); MASKS/CASE/SCAN_mask.tif was expected",
         remedy: "Give the folder that holds the masks of this study")
+    }
+    guard !names.isEmpty else {
+      throw NormaError(
+        subject: settings.labels ?? settings.report, found: "it says of no scored case whether it is abnormal",
+        remedy: "Give a table whose column \"case\" holds the names of the study's cases")
     }
     guard evaluations.values.allSatisfy(\.isComplete) else {
       throw NormaError(
         .system, subject: settings.report, found: "its heatmaps, or scans or masks, changed while they were read",
         remedy: "Run again when nothing writes to them")
     }
-    if let first = tally.unmasked.first {
+    result.notes += notes(on: tally)
+    result.hasMasks = settings.masks != nil
+    if settings.masks != nil, let first = tally.unmasked.first {
       result.notes.append(
         Count.of(tally.unmasked.count, "scan has no mask and is taken", "scans have no mask and are taken")
           + " as free of lesions: \(first)" + (tally.unmasked.count == 1 ? "." : " first."))
@@ -154,9 +212,17 @@ package struct Evaluate {
         "\(Count.of(tally.unexamined, "scan")) failed or had nothing to score in the analysis: no figure counts them.")
     }
     result.notes += ignorance
-    result.cases = tally.cases
+    result.cases = names.count
+    for group in labels?.allGroups ?? [] {
+      guard let evaluation = evaluations[Table(method: .report, group: group)] else { continue }
+      result.groups.append(
+        .init(
+          covariate: group.covariate, value: group.value,
+          cases: names.count { labels?.groups(of: $0).contains(group) == true },
+          figures: evaluation.figures(resamples: settings.resamples)))
+    }
     func add(_ name: String, _ method: Method) {
-      guard let evaluation = evaluations[method] else { return }
+      guard let evaluation = evaluations[Table(method: method)] else { return }
       result.rows.append(.init(name: name, figures: evaluation.figures(resamples: settings.resamples)))
     }
     add("norma", .report)
@@ -178,51 +244,174 @@ package struct Evaluate {
     return result
   }
 
-  /// Compares the scans of the report one case after the other.
+  /// What was met on the way through the report.
+  private struct Tally {
+    /// Number of scans with a mask.
+    var masked = 0
+    /// Paths of scans without a mask that are taken as free of lesions.
+    var unmasked: [String] = []
+    /// Paths of scans of abnormal cases without a mask.
+    var undelineated: [String] = []
+    /// Paths of scans with a lesion in cases that the table calls healthy.
+    var contradicted: [String] = []
+    /// Names of the cases that have a score.
+    var names: [String] = []
+    /// Scans that the table names and the report does not have.
+    var unknownScans: [String] = []
+    /// Number of scans that the analysis did not score.
+    var unexamined = 0
+    /// Number of scans whose regions have no place.
+    var unplaced = 0
+  }
+
+  /// Where the table of cases, the masks and the report do not say the same, as sentences.
+  private func notes(on tally: Tally) -> [String] {
+    var result = labels?.notes ?? []
+    result += labels?.gaps(to: tally.names, scans: tally.unknownScans, hasMasks: settings.masks != nil) ?? []
+    if tally.masked > 0, emptyMasks.count == tally.masked { result.append("No mask shows a lesion.") }
+    if !faintMasks.isEmpty {
+      result.append(
+        "Pixels up to half of a mask's largest value count as healthy, and \(Count.of(faintMasks.count, "mask has", "masks have")) "
+          + "some above 0: \(NameList.text(faintMasks.sorted())).")
+    }
+    if tally.unplaced > 0 {
+      result.append(
+        "No figure says which lesions are found: the regions of \(Count.of(tally.unplaced, "scan")) have no place, or one "
+          + "outside the scan.")
+    }
+    if settings.masks != nil, !tally.undelineated.isEmpty {
+      result.append(
+        "No figure of pixels or lesions counts \(Count.of(tally.undelineated.count, "scan")) of abnormal cases without "
+          + "a mask: \(NameList.text(tally.undelineated)).")
+    }
+    if !tally.contradicted.isEmpty {
+      result.append(
+        "The table calls cases healthy whose masks show lesions, in \(Count.of(tally.contradicted.count, "scan")): "
+          + "\(NameList.text(tally.contradicted)).")
+    }
+    return result
+  }
+
+  /// What figures are made of: a method, over all cases or over one group of them.
+  private struct Table: Hashable {
+    var method: Method
+    var group: CaseLabels.Group?
+  }
+
+  private func tables(of method: Method, in name: String) -> [Table] {
+    [Table(method: method)]
+      + (method == .report ? (labels?.groups(of: name) ?? []).map { Table(method: method, group: $0) } : [])
+  }
+
+  /// Compares the scans of the report one case after the other. Cases of which nothing says whether they are abnormal
+  /// are left out.
   ///
   /// - Parameter onlyLesions: whether scans without a lesion are left out.
-  /// - Returns: how many scans have a mask, the paths of those that have none, the number of cases, and
-  ///   the number of scans that the analysis did not score.
   @discardableResult
   private func visit(
     _ study: Study, onlyLesions: Bool, each: (Compared) throws -> Void
-  ) throws -> (masked: Int, unmasked: [String], cases: Int, unexamined: Int) {
+  ) throws -> Tally {
     let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
-    var tally = (masked: 0, unmasked: [String](), cases: 0, unexamined: 0)
+    var tally = Tally()
     for row in try index.cases(sort: .name) {
       let recorded = try index.scans(of: row.id)
       if !onlyLesions { tally.unexamined += recorded.count { $0.status != .done } }
-      var found: [(scan: ScanRow, heat: Image, score: Double, truth: [Bool])] = []
+      guard row.score != nil else { continue }
+      tally.names.append(row.name)
+      tally.unknownScans += labels?.unknownScans(of: row.name, among: recorded) ?? []
+      guard settings.masks != nil || recorded.first.flatMap({ labels?.label(of: $0, in: row.name) }) != nil else {
+        continue
+      }
+      var found: [(scan: ScanRow, heat: Plane<Float>, score: Double, truth: Plane<Bool>?, label: Evaluation.Label?)] =
+        []
       for scan in recorded {
-        guard let heatmapPath = scan.heatmapPath, let score = scan.score else { continue }
-        let heat = try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1)
+        guard scan.status == .done else { continue }
+        guard let heatmapPath = scan.heatmapPath, let score = scan.score,
+          let digest = Study.digest(ofFile: folder.file(heatmapPath)), digest == scan.heatmapSHA256 ?? digest
+        else {
+          throw NormaError(
+            .malformed, subject: settings.report, found: "the heatmap of \(scan.path) is missing, or is another file",
+            remedy: "`norma verify` says what else is; analyze again")
+        }
+        let heat = Plane(try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1))
         let truth = try truth(of: scan, among: recorded, width: heat.width, height: heat.height)
-        if truth == nil { tally.unmasked.append(scan.path) } else { tally.masked += 1 }
-        guard !onlyLesions || truth?.contains(true) == true else { continue }
-        found.append((scan, heat, score, truth ?? [Bool](repeating: false, count: heat.samples.count)))
+        let hasLesion = truth.map { $0.values.contains(true) }
+        let label = label(of: scan, in: row, hasLesion: hasLesion, scans: recorded)
+        let isDelineated = settings.masks != nil && (truth != nil || label?.wholeCase != true)
+        if truth != nil {
+          tally.masked += 1
+        } else if isDelineated {
+          tally.unmasked.append(scan.path)
+        } else {
+          tally.undelineated.append(scan.path)
+        }
+        if hasLesion == true, label?.wholeCase == false { tally.contradicted.append(scan.path) }
+        guard !onlyLesions || hasLesion == true else { continue }
+        let healthy = isDelineated ? Plane(width: heat.width, height: heat.height, filledWith: false) : nil
+        found.append((scan, heat, score, truth ?? healthy, label))
       }
       guard !found.isEmpty else { continue }
-      tally.cases += 1
       let others = try otherMaps(of: files[row.name], in: study)
       for item in found {
+        let verdict = try verdict(on: item.scan, in: row, heat: item.heat)
+        if verdict.peaks == nil { tally.unplaced += 1 }
         let key = "\(item.scan.path) \(item.scan.page ?? 0)"
         let fitting = (others[key] ?? []).filter {
           $0.map.heatmap.width == item.heat.width && $0.map.heatmap.height == item.heat.height
+            && $0.sha256 == item.scan.sha256
         }
         try each(
           Compared(
             caseName: row.name, truth: item.truth,
-            maps: [(.report, item.heat.samples, item.score)]
-              + fitting.map { ($0.method, $0.map.heatmap.values, $0.map.score) }, caseScore: row.score))
+            maps: [(.report, item.heat, item.score)] + fitting.map { ($0.method, $0.map.heatmap, $0.map.score) },
+            label: item.label, verdict: verdict))
       }
     }
     return tally
   }
 
+  /// Where the table does not say which scans of a case are abnormal, their masks do. The only scan of a case is as
+  /// abnormal as the case.
+  ///
+  /// - Parameter hasLesion: whether the scan's mask has a lesion; `nil` without a mask.
+  private func label(of scan: ScanRow, in row: CaseRow, hasLesion: Bool?, scans: [ScanRow]) -> Evaluation.Label? {
+    guard var label = labels?.label(of: scan, in: row.name) else { return nil }
+    label.scan = label.scan ?? (scans.count == 1 ? label.wholeCase : hasLesion)
+    return label
+  }
+
+  private func verdict(on scan: ScanRow, in row: CaseRow, heat: Plane<Float>) throws -> Evaluation.Verdict {
+    func step(_ recorded: Double?, _ full: Int?, _ size: Int) throws -> Double {
+      let whole = Double(full ?? size) / Double(size)
+      guard let recorded else { return whole }
+      // The last pixel of a heatmap may reach past the scan.
+      guard recorded > 0, abs(Double(full ?? size) / recorded - Double(size)) <= 1 else {
+        throw NormaError(
+          .malformed, subject: folder.index,
+          found: "a heatmap pixel of \(scan.path) covers \(recorded) of the scan's; \(whole) were expected",
+          remedy: "Run norma analyze on this folder again")
+      }
+      return recorded
+    }
+    let wide = try step(scan.downsample, scan.width, heat.width)
+    let high = try step(scan.downsampleY, scan.height, heat.height)
+    let regions = try index.regions(of: scan.id)
+    let peaks = regions.compactMap { region -> LesionFindings.Peak? in
+      guard let x = region.peakX, let y = region.peakY else { return nil }
+      let peak = LesionFindings.Peak(
+        x: Region.heatmapPixel(of: x, downsample: wide), y: Region.heatmapPixel(of: y, downsample: high),
+        heat: region.peak)
+      return (0..<heat.width).contains(peak.x) && (0..<heat.height).contains(peak.y) ? peak : nil
+    }
+    return Evaluation.Verdict(
+      caseScore: row.score, isFlagged: row.flagged, peaks: peaks.count == regions.count ? peaks : nil,
+      pixelArea: wide * high)
+  }
+
   /// The maps of the baselines, and of the model's scores where they are asked for, by path and page of the scan.
   private func otherMaps(
     of item: Study.Case?, in study: Study
-  ) throws -> [String: [(method: Method, map: ScoredHeatmap)]] {
+  ) throws -> [String: [(method: Method, map: ScoredHeatmap, sha256: String?)]] {
     guard let item else { return [:] }
     let all = study.scans(of: item, reading: model.preparation.reading(limits: settings.limits))
     let readable = zip(all, all.slicePlaces).filter { $0.0.image != nil }
@@ -234,28 +423,31 @@ package struct Evaluate {
         prepared: model.preparation.prepare(images).at(readable.map(\.1))) ?? []
     let baseline = BaselineScores(model: model, weights: settings.baselineWeights).scores(of: images)
     return sources.indices.reduce(into: [:]) { result, k in
-      result["\(sources[k].path) \(sources[k].page ?? 0)"] =
+      let maps: [(method: Method, map: ScoredHeatmap)] =
         [(.plain, baseline.plain[k]), (.standardized, baseline.standardized[k])]
         + (scores.indices.contains(k) ? scores[k].map { (.score($0.key), $0.value) } : [])
+      result["\(sources[k].path) \(sources[k].page ?? 0)"] = maps.map { ($0.method, $0.map, sources[k].sha256) }
     }
   }
 
   /// Which pixels of a scan's heatmap are lesion; `nil` if the scan has no mask.
-  private func truth(of scan: ScanRow, among recorded: [ScanRow], width: Int, height: Int) throws -> [Bool]? {
-    guard let path = maskPath(of: scan.path, page: scan.page) else { return nil }
+  private func truth(of scan: ScanRow, among recorded: [ScanRow], width: Int, height: Int) throws -> Plane<Bool>? {
+    guard let masks = settings.masks, let path = maskPath(of: scan.path, in: masks) else { return nil }
+    // Where masks lie beside scans, a scan without one would be taken for its own.
+    guard Study.digest(ofFile: path) != scan.sha256 else { return nil }
+    let stack = recorded.filter { $0.path == scan.path }
     return try lesionPixels(
-      in: path, page: scan.page,
-      ordinal: recorded.filter { $0.path == scan.path }.firstIndex { $0.page == scan.page }, width: width,
+      in: path, ordinal: stack.count == 1 ? 0 : stack.firstIndex { $0.page == scan.page } ?? 0, width: width,
       height: height, full: (scan.width ?? width, scan.height ?? height))
   }
 
-  private func maskPath(of scan: String, page: Int?) -> String? {
+  private func maskPath(of scan: String, in masks: String) -> String? {
     let folder = FilePath.folder(of: scan)
     let stem = FilePath.withoutEnding(FilePath.name(of: scan))
     for name in ["\(stem)_mask", "\(stem).mask", "\(stem)-mask", stem] {
       for ending in ["tif", "tiff", "TIF", "TIFF"] {
         for base in [folder, stem] {
-          let path = [settings.masks, base, "\(name).\(ending)"].filter { !$0.isEmpty }.joined(separator: "/")
+          let path = [masks, base, "\(name).\(ending)"].filter { !$0.isEmpty }.joined(separator: "/")
           if FileManager.default.fileExists(atPath: path) { return path }
         }
       }
@@ -265,11 +457,11 @@ package struct Evaluate {
 
   /// - Parameter ordinal: zero-based position of the scan among the scans of its file.
   private func lesionPixels(
-    in path: String, page: Int?, ordinal: Int?, width: Int, height: Int, full: (width: Int, height: Int)
-  ) throws -> [Bool] {
+    in path: String, ordinal: Int, width: Int, height: Int, full: (width: Int, height: Int)
+  ) throws -> Plane<Bool> {
     let file = try TIFFFile(path: path, limits: settings.limits)
-    // A stack has a stack of masks, one page per scan. A single mask belongs to a single scan.
-    let number = page == nil || file.pages.count == 1 ? 1 : (ordinal ?? 0) + 1
+    // A stack has a stack of masks, one page for each scan.
+    let number = ordinal + 1
     guard file.pages.indices.contains(number - 1) else {
       throw NormaError(
         subject: path,
@@ -284,12 +476,27 @@ package struct Evaluate {
         found: "the mask is \(image.width) x \(image.height) pixels, its scan \(full.width) x \(full.height)\(other)",
         remedy: "Export the mask at the scan's size" + (other.isEmpty ? "" : " or the heatmap's"))
     }
-    let largest = (0..<image.width * image.height).reduce(Float(0)) { max($0, image.samples[$1 * image.channels]) }
-    // A heatmap smaller than its scan is compared with the mask at the centers of its pixels.
-    return (0..<width * height).map { pixel in
-      let x = (2 * (pixel % width) + 1) * image.width / (2 * width)
-      let y = (2 * (pixel / width) + 1) * image.height / (2 * height)
-      return largest > 0 && image.samples[(y * image.width + x) * image.channels] > largest / 2
+    // The last of two or four channels is how opaque a pixel is.
+    let channels = [2, 4].contains(image.channels) ? image.channels - 1 : image.channels
+    func value(_ pixel: Int) -> Float {
+      (0..<channels).reduce(-Float.infinity) { max($0, image.samples[pixel * image.channels + $1]) }
     }
+    let values = (0..<image.width * image.height).map(value)
+    let largest = values.reduce(0, max)
+    guard values.allSatisfy({ $0 >= 0 }) else {
+      throw NormaError(
+        subject: path, found: "the mask has values below 0, or none at all; 0 was expected outside lesions",
+        remedy: "Export it with 0 outside lesions and one larger value inside")
+    }
+    if values.contains(where: { $0 > 0 && $0 <= largest / 2 }) { faintMasks.insert(path) }
+    if largest == 0 { emptyMasks.insert(path) }
+    // A heatmap smaller than its scan is compared with the mask at the centers of its pixels.
+    return Plane(
+      width: width, height: height,
+      values: (0..<width * height).map { pixel in
+        let x = (2 * (pixel % width) + 1) * image.width / (2 * width)
+        let y = (2 * (pixel / width) + 1) * image.height / (2 * height)
+        return largest > 0 && values[y * image.width + x] > largest / 2
+      })
   }
 }
