@@ -138,6 +138,28 @@ struct StudyLayoutTests {
     #expect(taken.scans(of: taken.cases[0]).allSatisfy { $0.image != nil })
   }
 
+  @Test func `an unnamed label image is no scan by its flat areas, a scan of few values is one`() throws {
+    let batch = try TinyBatch()
+    try batch.study("s", cases: 2)
+    var labels = TinyBatch.mask()
+    for y in 0..<labels.height {
+      for x in 0..<labels.width {
+        let part: Float = y < 25 ? 1 : x < 25 ? 2 : 4
+        labels[x, y, 0] = labels[x, y, 0] > 0 ? part : 0
+      }
+    }
+    try batch.write(labels, as: "s/P1/tumour.tif", .uint8)
+    var coarse = TinyBatch.scan(seed: 5)
+    for i in coarse.samples.indices { coarse.samples[i] = min(max((0.6 * (coarse.samples[i] - 90)).rounded(), 0), 12) }
+    try batch.write(coarse, as: "s/P2/coarse.tif", .uint8)
+    let outcome = try batch.analyze("s").outcome
+    #expect(outcome.counts?.failedScans == 1)
+    let reason = try #require(try batch.index().scans(.failed, limit: 1).first?.scan.error)
+    #expect(
+      reason.contains("tumour.tif: its pixels have 4 values in flat areas, as those of a label image")
+        && reason.contains("--include"), "\(reason)")
+  }
+
   @Test func `as many scans of one kind as of another are not told apart by their order`() throws {
     let batch = try TinyBatch()
     for k in 1...4 {

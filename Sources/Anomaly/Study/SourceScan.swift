@@ -283,11 +283,12 @@ extension Study {
       var base: ScanLevel?
       do throws(ScanFault) {
         let read = try reading.content(of: scan, in: tiff)
-        if case .image(let image) = read.content, isDoubted(file), image.hasAtMost(2, andVaries: true) {
+        if case .image(let image) = read.content, isDoubted(file),
+          let found = image.labelling(bits: tiff.pages[scan.pages[0] - 1].bitsPerSample)
+        {
           throw ScanFault(
             NormaError(
-              subject: full, page: stacked ? scan.pages[0] : nil,
-              found: "its pixels have two values, as those of a mask",
+              subject: full, page: stacked ? scan.pages[0] : nil, found: found,
               remedy: "Leave it out with --exclude, or give --include if it is a scan all the same"))
         }
         (content, base) = (.success(read.content), read.base)

@@ -11,8 +11,6 @@ struct StudyLayout {
   private static let filesJudged = 16
   /// An edge of the part of a file that is looked at, in pixels.
   private static let edge = 1024
-  /// A label image has few values; a scan has more in a part of that size.
-  private static let mostLabels = 16
 
   /// - Parameter files: paths relative to the study.
   /// - Returns: the files to leave out, and a sentence for each group of files that was judged.
@@ -56,7 +54,7 @@ struct StudyLayout {
     let center = PixelRectangle(
       x: (level.width - width) / 2, y: (level.height - height) / 2, width: width, height: height)
     guard let part = try? tiff.region(of: level, center) else { return true }
-    return part.hasAtMost(Self.mostLabels)
+    return part.hasAtMost(Image.mostLabels)
   }
 
   private func most(_ files: [String]) -> ScanKind? {
