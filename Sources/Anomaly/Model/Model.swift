@@ -59,10 +59,12 @@ package struct Model: Sendable {
       package var reconstruction: Double?
       package var divergence: Double?
       package var learningRate: Float?
+      /// R² of the reconstruction on held-out tissue; `nil` where there is none, and in models of an older norma.
+      package var explained: Double?
 
       package init(
         step: Int, heldOutLoss: Double, plantedAveragePrecision: Double, reconstruction: Double? = nil,
-        divergence: Double? = nil, learningRate: Float? = nil
+        divergence: Double? = nil, learningRate: Float? = nil, explained: Double? = nil
       ) {
         self.step = step
         self.heldOutLoss = heldOutLoss
@@ -70,6 +72,7 @@ package struct Model: Sendable {
         self.reconstruction = reconstruction
         self.divergence = divergence
         self.learningRate = learningRate
+        self.explained = explained
       }
     }
   }

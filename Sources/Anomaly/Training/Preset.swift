@@ -47,7 +47,6 @@ package enum Preset: String, CaseIterable, Sendable {
     case .histology:
       values.normalization = Normalization(method: .macenko, scope: .wholeCase)
       values.tissueAppearance = .stained
-      values.augmentation = .photograph
       values.kinds = 2
     case .flair:
       values.rule = EvidenceRule(channelWeights: [0, 1, 0], polarity: .bright)

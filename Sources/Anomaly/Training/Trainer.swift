@@ -246,7 +246,7 @@ package final class Trainer {
       plantedAveragePrecision: try planted.averagePrecision(
         of: network, preparation: set.preparation, rule: settings.rule),
       reconstruction: heldOut.reconstruction, divergence: heldOut.divergences.joined().reduce(0, +),
-      learningRate: rate(at: min(fraction, 1)))
+      learningRate: rate(at: min(fraction, 1)), explained: heldOut.explained.overall)
     if state.add(found, heldOut: heldOut) { best = adam.averages }
     return .checked(found, warnings: state.newWarnings(neededSteps: settings.neededSteps))
   }

@@ -52,7 +52,7 @@ extension TrainingState {
     let lowest = history.map(\.heldOutLoss).min() ?? .infinity
     idleChecks = planted > bestPlanted || check.heldOutLoss < lowest ? 0 : idleChecks + 1
     history.append(check)
-    let isPreferred = check.isPreferred(to: chosen, highest: bestPlanted)
+    let isPreferred = Model.Record.Check.chosen(of: history) == history.count - 1
     if isPreferred {
       chosen = check
       bestLatents = heldOut
@@ -131,20 +131,34 @@ extension TrainingState {
 }
 
 extension Model.Record.Check {
-  /// Whether this check's weights should replace those kept so far.
+  /// The check whose weights are kept.
   ///
-  /// Among checks that find planted lesions nearly as well as the best, the one that reconstructs healthy patches best
-  /// is kept. Early weights reconstruct nothing and may still find bright lesions just as well, but their
-  /// reconstructions show nothing of healthy tissue.
+  /// Early weights reconstruct nothing, and may find planted lesions all the same, by their intensities alone. So
+  /// weights that know tissue are kept before others. Among these, weights that find planted lesions nearly as well as
+  /// the best are kept, and of those the weights that reconstruct healthy patches best. Where none know tissue, the
+  /// weights that reconstruct best are kept.
   ///
-  /// - Parameters:
-  ///   - chosen: the check whose weights are kept; `nil` where it is not known.
-  ///   - highest: planted average precision of the best check before this one.
-  package func isPreferred(to chosen: Self?, highest: Double) -> Bool {
-    guard let chosen else { return plantedAveragePrecision > highest }
+  /// - Parameter checks: in the order of training.
+  /// - Returns: the place of a check; `nil` without any.
+  package static func chosen(of checks: [Self]) -> Int? {
+    var highest = -1.0
+    return checks.indices.reduce(nil) { chosen, k in
+      let isPreferred = chosen.map { checks[k].isPreferred(to: checks[$0], highest: highest) } ?? true
+      if checks[k].knowsTissue { highest = max(highest, checks[k].plantedAveragePrecision) }
+      return isPreferred ? k : chosen
+    }
+  }
+
+  /// - Parameter highest: planted average precision of the best check before this one that knows tissue.
+  private func isPreferred(to chosen: Self, highest: Double) -> Bool {
+    guard knowsTissue == chosen.knowsTissue else { return knowsTissue }
+    let reconstructsBetter = (reconstruction ?? heldOutLoss) < (chosen.reconstruction ?? chosen.heldOutLoss)
+    guard knowsTissue else { return reconstructsBetter }
     let least = 0.98 * max(highest, plantedAveragePrecision)
     guard plantedAveragePrecision >= least else { return false }
-    return chosen.plantedAveragePrecision < least
-      || (reconstruction ?? heldOutLoss) < (chosen.reconstruction ?? chosen.heldOutLoss)
+    return chosen.plantedAveragePrecision < least || reconstructsBetter
   }
+
+  /// Whether reconstructions say more of held-out tissue than `ModelKnowledge` warns of.
+  private var knowsTissue: Bool { explained.map { $0 >= ModelKnowledge.leastExplained } ?? true }
 }
