@@ -30,11 +30,15 @@ struct CalibrationTests {
     }
     let usual = (0..<20).map { 1.5 + 0.02 * Double($0 * 7 % 20) }
     let sentence = try #require(warning(usual + [4.05]))
-    #expect(sentence.hasPrefix("The held-out case case 20 has a score of 4.05, the next 1.88:"), "\(sentence)")
+    #expect(
+      sentence.hasPrefix(
+        "The held-out case case 20 has a score of 4.05 at its worst place, the next 1.88: at 5 %, no case below it"),
+      "\(sentence)")
     #expect(sentence.hasSuffix("train again with --exclude 'case 20'."), "\(sentence)")
     #expect(warning(usual) == nil && warning(usual + [2]) == nil && warning([1, 9]) == nil)
     #expect(warning(usual + usual + [4.05]) == nil)
-    #expect(warning(usual + [4.05], textures: (usual + [0]).map { [$0 + 1] }) == nil)
+    let withWholes = try #require(warning(usual + [4.05], textures: (usual + [0]).map { [$0 + 1] }))
+    #expect(withWholes.contains("at 5 %, hardly any case is flagged for its worst place alone."), "\(withWholes)")
   }
 
   @Test(arguments: [(0.5, 1.0), (1, 1), (1.5, 0.75), (2, 0.75), (2.5, 0.25), (3, 0.25)])

@@ -141,6 +141,32 @@ struct TextureTests {
     #expect(abs(both - (first * second).squareRoot()) < 1e-6)
   }
 
+  @Test func `each case is measured by what others show, and all are learned from`() throws {
+    var random = RandomGenerator(seed: 8)
+    let cases = (0..<30).map { k in
+      (0..<(k == 3 ? 2 : 1)).map { _ in TextureDescriptor(grids: [(0..<12).map { _ in random.normal() }]) }
+    }
+    let found = try #require(TextureReference.crossFitted(to: cases, seed: 1))
+    #expect(found.reference == TextureReference(of: cases, seed: 1))
+    #expect(found.distances.map(\.count) == cases.map(\.count))
+    let others = try #require(TextureReference(of: cases.indices.filter { $0 % 10 != 3 }.map { cases[$0] }, seed: 1))
+    #expect(found.distances[3] == cases[3].map { others.distance(of: $0)! })
+    #expect(found.distances[23] == cases[23].map { others.distance(of: $0)! })
+    // A case that was learned from seems nearer than it is.
+    func mean(_ values: [[Double]]) -> Double { values.joined().reduce(0, +) }
+    #expect(mean(cases.map { $0.map { found.reference.distance(of: $0)! } }) < 0.9 * mean(found.distances))
+  }
+
+  @Test func `where the rest of the cases has too few scans, texture is not measured`() {
+    func cases(_ counts: [Int]) -> [[TextureDescriptor]] {
+      counts.map { count in (0..<count).map { _ in TextureDescriptor(grids: [[1, 2]]) } }
+    }
+    #expect(TextureReference.crossFitted(to: cases([Int](repeating: 1, count: 8)), seed: 1) == nil)
+    #expect(TextureReference.crossFitted(to: cases([Int](repeating: 1, count: 9)), seed: 1) != nil)
+    #expect(TextureReference.crossFitted(to: cases([1, 12]), seed: 1) == nil)
+    #expect(TextureReference.crossFitted(to: cases([8, 8]), seed: 1) != nil)
+  }
+
   @Test func `too few scans say nothing`() {
     #expect(TextureReference(of: (0..<7).map { [TextureDescriptor(grids: [[Float($0)]])] }, seed: 1) == nil)
   }

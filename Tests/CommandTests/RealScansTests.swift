@@ -17,7 +17,7 @@ private enum LGG {
 func `on real brain slices the model beats the untrained baseline`() throws {
   let folder = try TemporaryFolder()
   let train = try Program.run(
-    "train", "\(LGG.path)/train", "--output", "lgg.safetensors", "--epochs", "20", "--channel-weights", "0,1,0",
+    "train", "\(LGG.path)/train", "--output", "lgg.safetensors", "--epochs", "14", "--channel-weights", "0,1,0",
     "--polarity", "bright", in: folder)
   #expect(train.status == 0, "\(train.errors)")
   let analyze = try Program.run(

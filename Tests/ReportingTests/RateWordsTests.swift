@@ -36,6 +36,21 @@ struct RateWordsTests {
     #expect(context(cases: 0, asked: 0.05).rateInWords == nil)
   }
 
+  @Test func `cases that were trained on are counted apart, and one model's own rate rests on those held out`() {
+    let mixed = FalsePositiveRate(asked: 0.05, cases: 50, heldOut: 20)
+    #expect(
+      mixed.inWords
+        == "5 % of healthy cases on average; this model below 11 % with probability 0.9 (50 healthy cases, 20 of them "
+        + "held out)")
+    #expect(mixed.note.contains("calibrated on 50 healthy cases each, 20 of them held out; the rate"))
+    let few = FalsePositiveRate(asked: 0.05, cases: 9, heldOut: 4)
+    #expect(
+      few.warning
+        == "The false-positive rate is 10 %, not 5 %: the model was calibrated on 9 healthy cases, 4 of them held out. "
+        + "Train on a study of 19 cases or more.")
+    #expect(mixed.warning == nil)
+  }
+
   @Test func `the study's page says it beside the verdict`() throws {
     let folder = try TemporaryFolder()
     var report = try SampleStudy.report(in: folder, context: context(cases: 20, asked: 0.05))

@@ -82,7 +82,7 @@ struct ReportTests {
     let order = [
       "<h1>Not examined: 1 of 4 scans (1 failed) and 1 of 3 cases. Of the others: 1 of 3 scans flagged in 1 of 2 cases at "
         + "a false-positive rate of 5 %</h1>",
-      "At this rate about one healthy case in 20 is flagged by chance. p-values come from 5 held-out healthy cases.",
+      "At this rate about one healthy case in 20 is flagged by chance. p-values of cases come from 5 healthy cases.",
       "The model collapsed.", "1 scan could not be scored", "scan.tif: no TIFF file. Export it again.",
       "Flagged: none of 5 healthy cases scores as high", "0.50 mm², peak z 7.2",
       "Not flagged: 3 of 5 healthy cases score as high", "Not examined: could not be scored",

@@ -116,7 +116,7 @@ package struct CaseResult: Sendable, Equatable {
   package var scans: [ScanResult]
   /// `nil` where no scan was scored: the case was not examined.
   package var score: CaseScore?
-  /// Share of held-out healthy cases that score at least as high (split conformal), in 0...1.
+  /// Share of healthy cases that score at least as high (conformal), in 0...1; see `Calibration.caseScores`.
   package var pValue: Double?
   /// Whether `pValue` is at most the stated false-positive rate; `false`, and no verdict, where it is `nil`.
   package var flagged: Bool

@@ -9,7 +9,8 @@ package struct Calibration: Codable, Sendable, Equatable {
   package let cases: CaseMaxima
   /// How unusual the texture of cases is as a whole; `nil` for models without `TextureReference`.
   package let texture: TextureScore?
-  /// Scores of the held-out healthy cases, ascending: of both kinds together, where there are both.
+  /// Scores of healthy cases, ascending. Where cases are also judged as a whole, these are the scores of both kinds
+  /// together, of the held-out cases and of those that were trained on.
   package let caseScores: [Double]
   /// For each held-out healthy scan the highest level at which it still shows a region, ascending.
   package let regionLevels: [Double]
@@ -26,38 +27,58 @@ package struct Calibration: Codable, Sendable, Equatable {
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
   ///   - scores: scores of the same scans by what other cases show; `nil` takes those of `cases`.
   ///   - textures: texture distances of the same scans; `nil` where the model measures none.
+  ///   - others: texture distances of the scans of further healthy cases. The network was trained on them, so that its
+  ///     scores of them say nothing. Each of these cases is given the worst place of the held-out case that is most like
+  ///     it as a whole, so that the two kinds of scores depend on each other as they do in the held-out cases.
   ///   - detection: AUROC of the scores for held-out patches with planted lesions beside the same without.
   ///   - slides: number of these scans that are slides.
   package init(
-    extremes cases: [[ScanExtremes]], scores: [[Double]]? = nil, textures: [[Double]]? = nil, detection: Double = 1,
-    slides: Int = 0
+    extremes cases: [[ScanExtremes]], scores: [[Double]]? = nil, textures: [[Double]]? = nil,
+    otherTextures others: [[Double]] = [], detection: Double = 1, slides: Int = 0
   ) {
     self.slides = slides
     minimumRegionArea = ScanExtremes.smallestRegion
     scanScores = (scores ?? cases.map { $0.map(\.score) }).map { $0.sorted() }
     let worst = CaseMaxima.fitted(to: cases.map { $0.map(\.score) }, valued: scores)
     // A case without scans has no score of either kind.
-    let distances = zip(cases, textures ?? []).filter { !$0.0.isEmpty }.map(\.1)
+    let heldOut = zip(cases, textures ?? []).filter { !$0.0.isEmpty }.map(\.1)
     let texture =
-      distances.contains { !$0.isEmpty }
-      ? TextureScore(of: distances, others: worst.values, detection: detection) : nil
+      heldOut.contains { !$0.isEmpty }
+      ? TextureScore(of: heldOut + others, others: worst.values, detection: detection) : nil
     self.cases = worst.maxima
     self.texture = texture
     caseScores =
       texture.map { texture in
-        distances.indices.map { k in
-          // A case is judged by what the others show, as a new case is.
-          var (others, places) = (distances, worst.values)
-          others.remove(at: k)
-          places.remove(at: k)
-          let judge =
-            others.contains { !$0.isEmpty } ? TextureScore(of: others, others: places, detection: detection) : texture
-          return judge.combined(judge.score(of: distances[k]), with: worst.values[k])
-        }.sorted()
+        Self.caseScores(
+          of: heldOut + others.filter { !$0.isEmpty }, places: worst.values, by: texture, detection: detection)
       } ?? worst.maxima.values
     masses = CaseMaxima(of: cases.map { $0.map { log1p($0.regionMass) } })
     massTail = HealthyTail(of: masses.values)
     regionLevels = cases.joined().map(\.regionLevel).sorted()
+  }
+
+  /// The scores of healthy cases, each judged by what the others show, as a new case is; ascending.
+  ///
+  /// - Parameters:
+  ///   - distances: texture distances of the scans of each case; those of the held-out cases come first.
+  ///   - places: how abnormal the worst place of each held-out case is.
+  ///   - texture: fitted to all of them.
+  private static func caseScores(
+    of distances: [[Double]], places: [Double], by texture: TextureScore, detection: Double
+  ) -> [Double] {
+    let wholes = distances.map(texture.score)
+    return distances.indices.map { k in
+      let like =
+        places.indices.contains(k)
+        ? k : places.indices.min { abs(wholes[$0] - wholes[k]) < abs(wholes[$1] - wholes[k]) } ?? 0
+      var (others, otherPlaces) = (distances, places)
+      others.remove(at: k)
+      otherPlaces.remove(at: like)
+      let judge =
+        others.contains { !$0.isEmpty } && !otherPlaces.isEmpty
+        ? TextureScore(of: others, others: otherPlaces, detection: detection) : texture
+      return judge.combined(judge.score(of: distances[k]), with: places[like])
+    }.sorted()
   }
 
   /// Split-conformal p-value `(1 + #{healthy >= score}) / (n + 1)`: if healthy scores are exchangeable with this one,
@@ -156,7 +177,7 @@ extension Calibration {
 
   /// Whether all parts, read from a file, are in their ranges.
   var isSound: Bool {
-    cases.isSound && texture?.isSound ?? true && caseScores.count == cases.values.count
+    cases.isSound && texture?.isSound ?? true && caseScores.count >= cases.values.count
       && caseScores.allSatisfy(\.isFinite) && masses.isSound && massTail.isSound
       && (0...1 << 30).contains(minimumRegionArea)
   }
@@ -166,22 +187,23 @@ extension Calibration {
   /// With so many held-out cases, more than one of them may lie above the threshold of 5 %.
   private static let fewestForTwo = 39
 
-  /// The warning about a held-out case that sets the threshold alone, as a sentence; `nil` where there is none, and
-  /// where cases are also judged as a whole.
+  /// The warning about a held-out case whose worst place sets the threshold, as a sentence; `nil` where there is none.
   ///
   /// The highest of few cases is the threshold. It hides everything less abnormal where it stands out by more than three
-  /// times what lies between the next case and the median.
+  /// times what lies between the next case and the median. Where cases are also judged as a whole, its place counts for
+  /// the cases like it too, so that it hides places as far as they are trusted, and no whole.
   ///
   /// - Parameter names: names of the held-out cases, in the order of `scanScores`.
   package func outlier(among names: [String]) -> String? {
     let found = zip(names, scanScores).compactMap { name, scores in scores.last.map { (name: name, score: $0) } }
       .sorted { $0.score > $1.score }
-    guard texture == nil, (3..<Self.fewestForTwo).contains(found.count) else { return nil }
+    guard (3..<Self.fewestForTwo).contains(found.count) else { return nil }
     let (highest, next, median) = (found[0], found[1].score, found[found.count / 2].score)
     guard highest.score - next > 3 * (next - median) else { return nil }
+    let effect = texture == nil ? "no case below it can be" : "hardly any case is"
     return String(
-      format: "The held-out case %@ has a score of %.2f, the next %.2f: at 5 %%, no case below it can be flagged. Look "
+      format: "The held-out case %@ has a score of %.2f at its worst place, the next %.2f: at 5 %%, %@ flagged%@. Look "
         + "at it. If it is not healthy, or was made in another way than the others, train again with --exclude '%@'.",
-      highest.name, highest.score, next, highest.name)
+      highest.name, highest.score, next, effect, texture == nil ? "" : " for its worst place alone", highest.name)
   }
 }

@@ -9,7 +9,7 @@ import Numerics
 /// `sqrt(between + within / n)`, before it is given the mean and the standard deviation that the other score has over
 /// the held-out cases.
 package struct TextureScore: Codable, Sendable, Equatable {
-  /// Mean of the held-out cases.
+  /// Mean of the healthy cases.
   private let center: Double
   /// Variance between cases, and between the scans of a case.
   private let between: Double
@@ -30,8 +30,8 @@ package struct TextureScore: Codable, Sendable, Equatable {
   private static let largest = 37.0
 
   /// - Parameters:
-  ///   - cases: texture distances of the scans of each held-out healthy case; one or more cases have some.
-  ///   - others: the other score of the same cases.
+  ///   - cases: texture distances of the scans of each healthy case; one or more cases have some.
+  ///   - others: the other score of those among them that were held out.
   ///   - detection: AUROC of the other score for held-out patches with planted lesions beside the same without.
   package init(of cases: [[Double]], others: [Double], detection: Double) {
     trust = Self.trust(detection)

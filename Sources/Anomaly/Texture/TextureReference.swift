@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Numerics
+import Threads
 
 /// The texture of healthy scans. The distance of another scan from them says how unusual it is as a whole, where no
 /// single place needs to stand out. It is the geometric mean of the distances on the grids of `TextureScale`.
@@ -11,6 +12,7 @@ package struct TextureReference: Sendable, Equatable {
   private static let mostScans = 256
   /// With fewer, a covariance says nothing.
   static let fewestScans = 8
+  private static let folds = 10
 
   init(grids: [TextureCovariance]) { self.grids = grids }
 
@@ -21,6 +23,35 @@ package struct TextureReference: Sendable, Equatable {
     let all = cases.joined().shuffled(using: &random).prefix(Self.mostScans)
     guard all.count >= Self.fewestScans, let count = all.first?.grids.count else { return nil }
     grids = (0..<count).map { grid in TextureCovariance(of: all.map { $0.grids[grid] }) }
+  }
+
+  /// Learns from all cases, and measures each by a reference that was learned from others: each tenth of them by the
+  /// nine others. So every healthy case says how far a new one lies from its like, and none is only learned from.
+  /// Source: Vovk 2015, "Cross-conformal predictors", doi:10.1007/s10472-013-9368-4.
+  ///
+  /// - Parameter cases: as for `init(of:seed:)`.
+  /// - Returns: the reference, and the distances of each case's scans; `nil` where there are too few, see `suffices`.
+  package static func crossFitted(
+    to cases: [[TextureDescriptor]], seed: UInt64
+  ) -> (reference: TextureReference, distances: [[Double]])? {
+    guard suffices(cases.map(\.count)), let whole = TextureReference(of: cases, seed: seed) else { return nil }
+    let references = Parallel.map(folds) { fold in
+      TextureReference(of: cases.indices.filter { $0 % folds != fold }.map { cases[$0] }, seed: seed)
+    }
+    let distances = cases.indices.map { k in
+      cases[k].compactMap { references[k % folds]?.distance(of: $0) }
+    }
+    return (whole, distances)
+  }
+
+  /// Whether all but any tenth of the cases have enough scans to learn from.
+  ///
+  /// - Parameter counts: number of scans of each case.
+  static func suffices(_ counts: [Int]) -> Bool {
+    let all = counts.reduce(0, +)
+    return (0..<folds).allSatisfy { fold in
+      all - stride(from: fold, to: counts.count, by: folds).reduce(0) { $0 + counts[$1] } >= fewestScans
+    }
   }
 
   /// The line that says what the texture of whole scans is measured by.

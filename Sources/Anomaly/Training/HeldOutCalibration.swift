@@ -17,7 +17,7 @@ struct HeldOutCalibration {
   /// Names of the held-out cases.
   private let cases: [String]
 
-  /// With fewer held-out cases, no case can be flagged at a false-positive rate of 5 %.
+  /// With fewer healthy cases, no case can be flagged at a false-positive rate of 5 %.
   private static let fewestCases = 19
 
   /// - Parameters:
@@ -43,7 +43,8 @@ struct HeldOutCalibration {
     book = try ScoreBook(
       healthy: groups, maps: maps, planted: planted.scans, plantedMaps: try inference.maps(of: planted.scans),
       lesions: planted.lesions, rule: settings.rule, followsSlices: set.hasNeighbours)
-    texture = set.texture(seed: settings.seed)
+    let texture = set.texture(seed: settings.seed)
+    self.texture = texture?.reference
     calibrations = try Self.calibrations(
       of: set.heldOut, by: book, books: Self.crossFitted(book, to: set.heldOut, maps: maps), texture: texture,
       detection: texture == nil ? [:] : Self.detection(of: planted, by: book, inference: inference),
@@ -57,11 +58,14 @@ struct HeldOutCalibration {
 
   /// Warnings for the user, as sentences.
   var warnings: [String] {
-    guard cases.count >= Self.fewestCases else {
-      let smallest = (100 / Double(cases.count + 1)).rounded()
+    let count = calibrations[.ensemble]?.caseScores.count ?? cases.count
+    guard count >= Self.fewestCases else {
+      let smallest = 100 / Double(count + 1)
+      let kind = texture == nil ? "held-out case" : "healthy case"
       return [
-        "Calibrated on \(Count.of(cases.count, "held-out case")): no case can be flagged at a false-positive rate below "
-          + "\(Int(smallest)) %. \(Count.of(Self.fewestCases, "held-out case")) are needed for 5 %."
+        "Calibrated on \(Count.of(count, kind)): no case can be flagged at a false-positive rate below "
+          + String(format: smallest < 10 ? "%.1f %%. " : "%.0f %%. ", smallest)
+          + "\(Count.of(Self.fewestCases, kind)) are needed for 5 %."
       ]
     }
     return [calibrations[.ensemble]?.outlier(among: cases)].compactMap { $0 }
@@ -92,7 +96,7 @@ struct HeldOutCalibration {
   ///     regions, and the growth of scores with the number of scans, are those by `book`.
   ///   - maps: the network's maps of all views of the held-out cases, in order.
   private static func calibrations(
-    of heldOut: [TrainingSet.Member], by book: ScoreBook, books: [ScoreBook]?, texture: TextureReference?,
+    of heldOut: [TrainingSet.Member], by book: ScoreBook, books: [ScoreBook]?, texture: TrainingSet.Texture?,
     detection: [Score: Double], inference: Inference, maps: [InferenceMaps], progress: (Int, Int) throws -> Void
   ) throws -> [Score: Calibration] {
     var extremes: [Score: [[ScanExtremes]]] = [:]
@@ -128,13 +132,10 @@ struct HeldOutCalibration {
       }
     }
     let slides = heldOut.reduce(0) { $0 + $1.slides.count }
-    let textures = texture.map { reference in
-      heldOut.map { $0.scans.compactMap { $0.texture.flatMap(reference.distance) } }
-    }
     return extremes.reduce(into: [:]) { result, item in
       result[item.key] = Calibration(
-        extremes: item.value, scores: books == nil ? nil : scores[item.key], textures: textures,
-        detection: detection[item.key] ?? 1, slides: slides)
+        extremes: item.value, scores: books == nil ? nil : scores[item.key], textures: texture?.heldOut,
+        otherTextures: texture?.training ?? [], detection: detection[item.key] ?? 1, slides: slides)
     }
   }
 

@@ -256,7 +256,7 @@ package struct TrainingSet: Sendable {
     hasNeighbours = NeighbouringSlices.areFound(in: real.map { members[$0].scans })
     digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
     // Slices at different heights differ more than healthy ones do from abnormal ones, and a lesion is in few of them.
-    if hasNeighbours || training.reduce(0, { $0 + $1.scans.count }) < TextureReference.fewestScans {
+    if hasNeighbours || !TextureReference.suffices(Self.real(heldOut + training).map(\.scans.count)) {
       preparation.texture = nil
     }
     preparation.expectation =
@@ -306,12 +306,28 @@ package struct TrainingSet: Sendable {
     return min(max(1, factors[factors.count / 2]), ScanReading.largestReduction)
   }
 
-  /// The texture of the cases that are trained on; `nil` where it was not measured.
-  func texture(seed: UInt64) -> TextureReference? {
-    preparation.texture.flatMap { _ in
-      TextureReference(of: training.map { $0.scans.compactMap(\.texture) }, seed: seed)
-    }
+  /// The texture of whole scans.
+  struct Texture {
+    var reference: TextureReference
+    /// Distances of the scans of each held-out case, and of each case that is trained on, from the others. Synthetic
+    /// cases have none.
+    var heldOut: [[Double]]
+    var training: [[Double]]
   }
+
+  /// - Returns: `nil` where texture was not measured.
+  func texture(seed: UInt64) -> Texture? {
+    guard preparation.texture != nil,
+      let found = TextureReference.crossFitted(
+        to: Self.real(heldOut + training).map { $0.scans.compactMap(\.texture) }, seed: seed)
+    else { return nil }
+    return Texture(
+      reference: found.reference, heldOut: Array(found.distances.prefix(heldOut.count)),
+      training: Array(found.distances.dropFirst(heldOut.count)))
+  }
+
+  /// The members that are no synthetic cases. Held-out members never are.
+  private static func real(_ members: [Member]) -> [Member] { members.filter { $0.origins == nil } }
 
   /// Patch edge for these scans: 128, or less where they are smaller.
   package func patchSize(granularity: Int) -> Int {

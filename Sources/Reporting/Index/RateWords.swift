@@ -2,37 +2,57 @@ import Anomaly
 import Files
 
 /// What is said of the false-positive rate beside a verdict.
-extension StudyContext {
-  private var rate: FalsePositiveRate? {
-    calibrationScores.isEmpty
-      ? nil : FalsePositiveRate(asked: results?.falsePositiveRate ?? falsePositiveRate, cases: calibrationScores.count)
+extension FalsePositiveRate {
+  /// Whether a case is also compared with healthy cases that were trained on.
+  private var countsTrainedOn: Bool { heldOut < cases }
+
+  /// The healthy cases that a case is compared with: "20 held-out cases each", "50 healthy cases each, 20 of them held
+  /// out".
+  private func calibrationCases(_ each: String = "") -> String {
+    guard countsTrainedOn else { return Count.of(cases, "held-out case") + each }
+    return "\(Count.of(cases, "healthy case"))\(each), \(heldOut) of them held out"
   }
 
   /// One line for the terminal: "5 % of healthy cases on average; this model below 11 % with probability 0.9 (20
   /// held-out cases)".
-  package var rateInWords: String? {
-    guard let rate else { return nil }
-    let raised = rate.reached > rate.asked ? ", not the \(PageText.percent(rate.asked)) asked for," : ""
-    return "\(PageText.percent(rate.reached))\(raised) of healthy cases on average; this model below "
-      + "\(PageText.percent(rate.highest)) with probability \(FalsePositiveRate.bound) "
-      + "(\(Count.of(rate.cases, "held-out case")))"
+  package var inWords: String {
+    let raised = reached > asked ? ", not the \(PageText.percent(asked)) asked for," : ""
+    return "\(PageText.percent(reached))\(raised) of healthy cases on average; this model below "
+      + "\(PageText.percent(highest)) with probability \(Self.bound) (\(calibrationCases()))"
   }
 
-  /// The same for the study's page, as a sentence; empty if the healthy cases are not known.
-  var rateNote: String {
-    guard let rate else { return "" }
-    return "\(PageText.percent(rate.reached)) is the average over models that are calibrated on "
-      + "\(Count.of(rate.cases, "held-out case")) each; the rate of this one is below "
-      + "\(PageText.percent(rate.highest)) with probability \(FalsePositiveRate.bound)."
+  /// The same for the study's page, as a sentence.
+  package var note: String {
+    "\(PageText.percent(reached)) is the average over models that are calibrated on \(calibrationCases(" each")); the "
+      + "rate of this one is below \(PageText.percent(highest)) with probability \(Self.bound)."
   }
 
   /// Why more healthy cases are flagged than was asked for; `nil` if they are not.
-  package var rateWarning: String? {
-    guard let rate, rate.reached > rate.asked else { return nil }
-    let needed = Int((1 / rate.asked - 1 - 1e-9).rounded(.up))
+  package var warning: String? {
+    guard reached > asked else { return nil }
+    let needed = Count.of(Int((1 / asked - 1 - 1e-9).rounded(.up)), "case")
     return
-      "The false-positive rate is \(PageText.percent(rate.reached)), not \(PageText.percent(rate.asked)): the model "
-      + "was calibrated on \(Count.of(rate.cases, "held-out case")). Train on a study of which \(Count.of(needed, "case")) can "
-      + "be held out."
+      "The false-positive rate is \(PageText.percent(reached)), not \(PageText.percent(asked)): the model was "
+      + "calibrated on \(calibrationCases()). Train on a study "
+      + (countsTrainedOn ? "of \(needed) or more." : "of which \(needed) can be held out.")
   }
+}
+
+extension StudyContext {
+  private var rate: FalsePositiveRate? {
+    calibrationScores.isEmpty
+      ? nil
+      : FalsePositiveRate(
+        asked: results?.falsePositiveRate ?? falsePositiveRate, cases: calibrationScores.count,
+        heldOut: record?.heldOutCases)
+  }
+
+  /// See `FalsePositiveRate.inWords`; `nil` if the healthy cases are not known.
+  package var rateInWords: String? { rate?.inWords }
+
+  /// See `FalsePositiveRate.note`; empty if the healthy cases are not known.
+  var rateNote: String { rate?.note ?? "" }
+
+  /// See `FalsePositiveRate.warning`.
+  package var rateWarning: String? { rate?.warning }
 }

@@ -20,7 +20,7 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var heatReach: Double?
   /// Share of healthy cases that may be flagged, in 0...1.
   package var falsePositiveRate: Double
-  /// Scores of the held-out healthy cases from which the p-values are computed.
+  /// Scores of the healthy cases from which the p-values of cases are computed, see `Calibration.caseScores`.
   package var calibrationScores: [Double]
   /// The lowest case score that is flagged; `nil` if no score would be flagged.
   package var scoreThreshold: Double?

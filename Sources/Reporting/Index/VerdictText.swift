@@ -44,7 +44,7 @@ package enum VerdictText {
 
   /// The verdict on a case.
   ///
-  /// - Parameter healthy: scores of the held-out healthy cases from which the p-value is computed.
+  /// - Parameter healthy: scores of the healthy cases from which the p-value is computed.
   static func verdict(onCase row: CaseRow, healthy: [Double]) -> String {
     guard row.status == .done, let p = row.pValue, let score = row.score else { return unexamined(row) }
     let words = "\(row.flagged ? "Flagged" : "Not flagged"): "

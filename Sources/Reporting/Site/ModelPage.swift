@@ -335,7 +335,7 @@ package struct ModelPage {
       + "color a case"
   }
 
-  /// The plot of the share of held-out healthy cases that score at most x, over the score x.
+  /// The plot of the share of healthy cases that score at most x, over the score x.
   private static func calibration(_ model: Model, rate: Double) -> Calibration? {
     guard let scores = model.calibrations[.ensemble]?.caseScores, let low = scores.first, let high = scores.last else {
       return nil
@@ -347,7 +347,7 @@ package struct ModelPage {
       points: scores.enumerated().map { k, score in
         Point(x: x(score), y: PageText.number(94 - 86 * Double(k + 1) / Double(scores.count), digits: 1))
       }, threshold: threshold <= high ? x(threshold) : nil,
-      label: "Scores of \(Count.of(scores.count, "held-out healthy case")), from \(PageText.number(low)) to "
+      label: "Scores of \(Count.of(scores.count, "healthy case")), from \(PageText.number(low)) to "
         + "\(PageText.number(high)); flagged above \(PageText.number(threshold)) at a rate of \(PageText.percent(rate))",
       low: PageText.number(low), high: PageText.number(high))
   }

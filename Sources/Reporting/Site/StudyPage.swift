@@ -168,6 +168,6 @@ struct StudyPage {
   }
 
   private static func calibration(_ count: Int) -> String {
-    count == 0 ? "" : "p-values come from \(Count.of(count, "held-out healthy case"))."
+    count == 0 ? "" : "p-values of cases come from \(Count.of(count, "healthy case"))."
   }
 }

@@ -199,12 +199,12 @@ package struct Analyze {
       scoreThreshold: calibration.caseThreshold(rate: settings.falsePositiveRate), display: display,
       warnings: model.record.warnings)
     context.results = results
-    context.warnings += [context.rateWarning].compactMap { $0 }
     context.record = RunRecord(
       toolVersion: ToolVersion.current, study: settings.study, model: settings.model, modelSHA256: digest,
       trained: model, score: settings.score, precision: precision, compute: Engine.description,
       threads: Parallel.threads, command: CommandLine.arguments, startedAt: Date().formatted(.iso8601))
     context.record?.selection = settings.selection
+    context.warnings += [context.rateWarning].compactMap { $0 }
     context.keepsResidual = settings.keepsResidual
     context.modelSHA256 = digest
     context.heatReach = model.book.reach[settings.score]
