@@ -21,7 +21,7 @@ package enum FilePath {
   package static func resolved(_ path: String) -> String {
     guard let real = realpath(path, nil) else {
       let plain = URL(fileURLWithPath: path).standardizedFileURL.path
-      // Of a path that does not exist yet, the folders that do may be links.
+      // Folders of a path may be links even where the path does not exist yet.
       return plain == "/" ? plain : (resolved(folder(of: plain)) + "/" + name(of: plain)).replacing("//", with: "/")
     }
     defer { free(real) }

@@ -22,7 +22,7 @@ package struct NormaError: Error, Sendable, Equatable, CustomStringConvertible {
   package let subject: String?
   /// One-based page, if the error concerns one.
   package let page: Int?
-  /// What was found and what was expected, without the subject.
+  /// The clause that says what was found and what was expected, without the subject.
   package let found: String
   /// What the user can do, without the full stop.
   package let remedy: String

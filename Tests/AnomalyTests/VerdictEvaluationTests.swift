@@ -110,11 +110,9 @@ struct VerdictEvaluationTests {
 
   @Test func `a scan whose lesions nobody delineated counts in figures of scans and cases alone`() throws {
     let scans = (0..<16).map(Self.scanWithRegions)
-    var extra = Self.scanWithRegions(2)
-    extra.caseName = "extra"
-    extra.heat = Plane(width: 0, height: 0, values: [])
-    extra.truth = Plane(width: 0, height: 0, values: [])
-    extra.label = Evaluation.Label(wholeCase: true, scan: true)
+    let extra = Evaluation.Scan(
+      caseName: "extra", heat: Plane(width: 0, height: 0, values: []), truth: Plane(width: 0, height: 0, values: []),
+      score: 0, label: Evaluation.Label(wholeCase: true, scan: true), verdict: Self.scanWithRegions(2).verdict)
     let (without, with) = (Self.figures(of: scans), Self.figures(of: scans + [extra]))
     #expect(with.froc == without.froc && with.pixelAP == without.pixelAP && with.aupro == without.aupro)
     #expect(with.verdicts?.lesionRecall == without.verdicts?.lesionRecall)

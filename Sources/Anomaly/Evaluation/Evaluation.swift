@@ -19,12 +19,14 @@ package struct Evaluation: Sendable {
     /// Without pixels where nobody delineated the lesions: the scan then counts in no figure of pixels or lesions.
     package var heat: Plane<Float>
     /// Whether each pixel is lesion; as large as `heat`.
-    package var truth: Plane<Bool>
+    package let truth: Plane<Bool>
+    /// The groups of lesion pixels; `nil` without any.
+    let lesions: ConnectedComponents?
     /// Score of the whole scan; higher is more abnormal.
     package var score: Double
-    /// What is known of the scan and its case; `nil` where the lesion pixels say it.
+    /// The truth about the scan and its case; `nil` where the lesion pixels say it.
     package var label: Label?
-    /// What the report says; `nil` for a baseline.
+    /// The report's verdict; `nil` for a baseline.
     package var verdict: Verdict?
 
     package init(
@@ -37,12 +39,13 @@ package struct Evaluation: Sendable {
       self.caseName = caseName
       self.heat = heat
       self.truth = truth
+      lesions = truth.values.contains(true) ? ConnectedComponents(of: truth) : nil
       self.score = score
       self.label = label
       self.verdict = verdict
     }
 
-    var hasLesion: Bool { truth.values.contains(true) }
+    package var hasLesion: Bool { lesions != nil }
   }
 
   package struct Label: Sendable, Equatable {
@@ -174,8 +177,7 @@ package struct Evaluation: Sendable {
     package init() {}
 
     package mutating func add(_ scan: Scan) {
-      guard scan.hasLesion else { return }
-      let lesions = ConnectedComponents(of: scan.truth)
+      guard let lesions = scan.lesions else { return }
       for (i, label) in lesions.labels.values.enumerated() where label > 0 {
         let share = 1 / Float(lesions.components[Int(label) - 1].pixels)
         pixels.append((scan.heat.values[i] + 0, share))  // -0 becomes 0
@@ -256,15 +258,16 @@ package struct Evaluation: Sendable {
   package var isComplete: Bool { !hasUnknownHeat && lesionPixels == expectedLesionPixels }
 
   package mutating func add(_ scan: Scan) {
-    let components = scan.hasLesion ? ConnectedComponents(of: scan.truth) : nil
+    let components = scan.lesions
     let sizes = components.map { $0.components.map(\.pixels) } ?? []
     var counts = cases[scan.caseName] ?? CaseCounts(pixels: PixelCounts(places: binCount))
     cases[scan.caseName] = nil
     for (i, value) in scan.heat.values.enumerated() {
       let place = place(of: value)
-      let isLesion = scan.truth.values[i]
-      if isLesion, let components {
-        let size = sizes[Int(components.labels.values[i]) - 1]
+      let label = components.map { Int($0.labels.values[i]) } ?? 0
+      let isLesion = label > 0
+      if isLesion {
+        let size = sizes[label - 1]
         pixels.addLesion(at: place, lesionSize: size)
         counts.pixels.addLesion(at: bins[place], lesionSize: size)
         lesionPixels += 1

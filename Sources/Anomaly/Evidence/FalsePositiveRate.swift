@@ -1,7 +1,7 @@
 import Numerics
 
-/// How often healthy cases are flagged: what was asked for, what the healthy cases it was calibrated on allow, and how far one model can be
-/// from it.
+/// How often healthy cases are flagged: what was asked for, what the healthy cases of the calibration allow, and how far
+/// one model can be from it.
 package struct FalsePositiveRate: Sendable, Equatable {
   /// Share of healthy cases that may be flagged, in 0...1.
   package let asked: Double

@@ -39,7 +39,8 @@ extension FalsePositiveRate {
 }
 
 extension StudyContext {
-  private var rate: FalsePositiveRate? {
+  /// `nil` if the healthy cases are not known.
+  package var rate: FalsePositiveRate? {
     calibrationScores.isEmpty
       ? nil
       : FalsePositiveRate(

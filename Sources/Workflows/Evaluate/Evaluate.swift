@@ -7,7 +7,7 @@ import Reporting
 
 /// Compares the heatmaps and verdicts of a report, and untrained baselines, with masks of abnormal tissue and with a
 /// table of abnormal cases.
-package final class Evaluate {
+package struct Evaluate {
   package struct Settings: Sendable {
     /// Folder of the report.
     package var report: String
@@ -79,14 +79,11 @@ package final class Evaluate {
   private let threshold: Double
   private let rate: Double
   private let labels: CaseLabels?
+  private let masks: LesionMasks?
   /// What the report's model has not learned, as sentences.
   private let ignorance: [String]
   /// Computes the maps of every score of the model; `nil` where only the report's score is compared.
   private let scorer: Scorer?
-
-  /// Masks with values between 0 and half of the largest, and masks without any lesion.
-  private var faintMasks: Set<String> = []
-  private var emptyMasks: Set<String> = []
 
   /// Opens the report and the model it was made with.
   package init(_ settings: Settings) throws {
@@ -96,6 +93,7 @@ package final class Evaluate {
         subject: settings.report, found: "nothing says which of its cases are abnormal",
         remedy: "Give --masks, --labels, or both")
     }
+    masks = settings.masks.map { LesionMasks(folder: $0, limits: settings.limits) }
     labels = try settings.labels.map { path throws(NormaError) in try CaseLabels(path: path) }
     if let path = settings.labels, settings.masks == nil, labels?.hasLabels == false {
       throw NormaError(
@@ -110,10 +108,7 @@ package final class Evaluate {
     let context = try run.context
     threshold = context.threshold
     ignorance = context.ignorance
-    rate =
-      FalsePositiveRate(
-        asked: context.results?.falsePositiveRate ?? context.falsePositiveRate, cases: context.calibrationScores.count
-      ).reached
+    rate = context.rate?.reached ?? 1
     let inputs = RecordedInputs(report: settings.report, run: run, record: context.record)
     study = try inputs.study(given: settings.study)
     selection = context.record?.selection ?? StudySelection()
@@ -133,20 +128,16 @@ package final class Evaluate {
 
   /// One scan with its mask and all maps that there are of it.
   private struct Compared {
-    let caseName: String
-    /// `nil` where nobody delineated the lesions.
-    let truth: Plane<Bool>?
+    /// The scan by the report. Its heat has no pixels where nobody delineated the lesions.
+    let own: Evaluation.Scan
     let maps: [(method: Method, heat: Plane<Float>, score: Double)]
-    let label: Evaluation.Label?
-    let verdict: Evaluation.Verdict
-
-    var hasLesion: Bool { truth?.values.contains(true) == true }
 
     func scan(_ map: (method: Method, heat: Plane<Float>, score: Double)) -> Evaluation.Scan {
-      let none = Plane<Float>(width: 0, height: 0, values: [])
-      return Evaluation.Scan(
-        caseName: caseName, heat: truth == nil ? none : map.heat, truth: truth ?? none.map { _ in false },
-        score: map.score, label: label, verdict: map.method == .report ? verdict : nil)
+      guard map.method != .report else { return own }
+      var scan = own
+      if !own.heat.values.isEmpty { scan.heat = map.heat }
+      (scan.score, scan.verdict) = (map.score, nil)
+      return scan
     }
   }
 
@@ -160,9 +151,8 @@ package final class Evaluate {
     if settings.masks != nil {
       try visit(study, onlyLesions: true) { compared in
         for map in compared.maps {
-          for table in tables(of: map.method, in: compared.caseName) {
-            lesions[table, default: .init()].add(compared.scan(map))
-          }
+          let scan = compared.scan(map)
+          for table in tables(of: map.method, in: scan.caseName) { lesions[table, default: .init()].add(scan) }
         }
       }
     }
@@ -172,15 +162,16 @@ package final class Evaluate {
     var names: [String] = []
     let tally = try visit(study, onlyLesions: false) { compared in
       result.scans += 1
-      result.lesionScans += compared.hasLesion ? 1 : 0
-      if names.last != compared.caseName { names.append(compared.caseName) }
+      result.lesionScans += compared.own.hasLesion ? 1 : 0
+      if names.last != compared.own.caseName { names.append(compared.own.caseName) }
       for map in compared.maps {
         counts[map.method, default: 0] += 1
-        for table in tables(of: map.method, in: compared.caseName) {
+        let scan = compared.scan(map)
+        for table in tables(of: map.method, in: scan.caseName) {
           evaluations[
             table,
             default: Evaluation(lesions[table] ?? .init(), threshold: map.method == .report ? threshold : nil)
-          ].add(compared.scan(map))
+          ].add(scan)
         }
       }
     }
@@ -246,8 +237,11 @@ package final class Evaluate {
 
   /// What was met on the way through the report.
   private struct Tally {
-    /// Number of scans with a mask.
+    /// Number of scans with a mask, and of those whose mask is 0 everywhere.
     var masked = 0
+    var emptyMasks = 0
+    /// Paths of masks with values between 0 and half of the largest.
+    var faintMasks: Set<String> = []
     /// Paths of scans without a mask that are taken as free of lesions.
     var unmasked: [String] = []
     /// Paths of scans of abnormal cases without a mask.
@@ -268,11 +262,12 @@ package final class Evaluate {
   private func notes(on tally: Tally) -> [String] {
     var result = labels?.notes ?? []
     result += labels?.gaps(to: tally.names, scans: tally.unknownScans, hasMasks: settings.masks != nil) ?? []
-    if tally.masked > 0, emptyMasks.count == tally.masked { result.append("No mask shows a lesion.") }
-    if !faintMasks.isEmpty {
+    if tally.masked > 0, tally.masked == tally.emptyMasks { result.append("No mask shows a lesion.") }
+    if !tally.faintMasks.isEmpty {
       result.append(
-        "Pixels up to half of a mask's largest value count as healthy, and \(Count.of(faintMasks.count, "mask has", "masks have")) "
-          + "some above 0: \(NameList.text(faintMasks.sorted())).")
+        "Pixels up to half of a mask's largest value count as healthy, and "
+          + Count.of(tally.faintMasks.count, "mask has", "masks have")
+          + " some above 0: \(NameList.text(tally.faintMasks.sorted())).")
     }
     if tally.unplaced > 0 {
       result.append(
@@ -334,12 +329,14 @@ package final class Evaluate {
             remedy: "`norma verify` says what else is; analyze again")
         }
         let heat = Plane(try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1))
-        let truth = try truth(of: scan, among: recorded, width: heat.width, height: heat.height)
-        let hasLesion = truth.map { $0.values.contains(true) }
+        let mask = try masks?.mask(of: scan, among: recorded, width: heat.width, height: heat.height)
+        let hasLesion = mask.map { $0.lesions.values.contains(true) }
         let label = label(of: scan, in: row, hasLesion: hasLesion, scans: recorded)
-        let isDelineated = settings.masks != nil && (truth != nil || label?.wholeCase != true)
-        if truth != nil {
+        let isDelineated = masks != nil && (mask != nil || label?.wholeCase != true)
+        if let mask {
           tally.masked += 1
+          tally.emptyMasks += mask.isEmpty ? 1 : 0
+          if mask.isFaint { tally.faintMasks.insert(mask.path) }
         } else if isDelineated {
           tally.unmasked.append(scan.path)
         } else {
@@ -348,7 +345,7 @@ package final class Evaluate {
         if hasLesion == true, label?.wholeCase == false { tally.contradicted.append(scan.path) }
         guard !onlyLesions || hasLesion == true else { continue }
         let healthy = isDelineated ? Plane(width: heat.width, height: heat.height, filledWith: false) : nil
-        found.append((scan, heat, score, truth ?? healthy, label))
+        found.append((scan, heat, score, mask?.lesions ?? healthy, label))
       }
       guard !found.isEmpty else { continue }
       let others = try otherMaps(of: files[row.name], in: study)
@@ -360,11 +357,13 @@ package final class Evaluate {
           $0.map.heatmap.width == item.heat.width && $0.map.heatmap.height == item.heat.height
             && $0.sha256 == item.scan.sha256
         }
+        let none = Plane<Float>(width: 0, height: 0, values: [])
         try each(
           Compared(
-            caseName: row.name, truth: item.truth,
-            maps: [(.report, item.heat, item.score)] + fitting.map { ($0.method, $0.map.heatmap, $0.map.score) },
-            label: item.label, verdict: verdict))
+            own: Evaluation.Scan(
+              caseName: row.name, heat: item.truth == nil ? none : item.heat,
+              truth: item.truth ?? none.map { _ in false }, score: item.score, label: item.label, verdict: verdict),
+            maps: [(.report, item.heat, item.score)] + fitting.map { ($0.method, $0.map.heatmap, $0.map.score) }))
       }
     }
     return tally
@@ -428,75 +427,5 @@ package final class Evaluate {
         + (scores.indices.contains(k) ? scores[k].map { (.score($0.key), $0.value) } : [])
       result["\(sources[k].path) \(sources[k].page ?? 0)"] = maps.map { ($0.method, $0.map, sources[k].sha256) }
     }
-  }
-
-  /// Which pixels of a scan's heatmap are lesion; `nil` if the scan has no mask.
-  private func truth(of scan: ScanRow, among recorded: [ScanRow], width: Int, height: Int) throws -> Plane<Bool>? {
-    guard let masks = settings.masks, let path = maskPath(of: scan.path, in: masks) else { return nil }
-    // Where masks lie beside scans, a scan without one would be taken for its own.
-    guard Study.digest(ofFile: path) != scan.sha256 else { return nil }
-    let stack = recorded.filter { $0.path == scan.path }
-    return try lesionPixels(
-      in: path, ordinal: stack.count == 1 ? 0 : stack.firstIndex { $0.page == scan.page } ?? 0, width: width,
-      height: height, full: (scan.width ?? width, scan.height ?? height))
-  }
-
-  private func maskPath(of scan: String, in masks: String) -> String? {
-    let folder = FilePath.folder(of: scan)
-    let stem = FilePath.withoutEnding(FilePath.name(of: scan))
-    for name in ["\(stem)_mask", "\(stem).mask", "\(stem)-mask", stem] {
-      for ending in ["tif", "tiff", "TIF", "TIFF"] {
-        for base in [folder, stem] {
-          let path = [masks, base, "\(name).\(ending)"].filter { !$0.isEmpty }.joined(separator: "/")
-          if FileManager.default.fileExists(atPath: path) { return path }
-        }
-      }
-    }
-    return nil
-  }
-
-  /// - Parameter ordinal: zero-based position of the scan among the scans of its file.
-  private func lesionPixels(
-    in path: String, ordinal: Int, width: Int, height: Int, full: (width: Int, height: Int)
-  ) throws -> Plane<Bool> {
-    let file = try TIFFFile(path: path, limits: settings.limits)
-    // A stack has a stack of masks, one page for each scan.
-    let number = ordinal + 1
-    guard file.pages.indices.contains(number - 1) else {
-      throw NormaError(
-        subject: path,
-        found: "the mask has \(Count.of(file.pages.count, "page")), scan \(number) of its stack has none",
-        remedy: "Export a mask a scan")
-    }
-    let image = try file.image(page: number)
-    guard (image.width, image.height) == (width, height) || (image.width, image.height) == full else {
-      let other = full == (width, height) ? "" : ", its heatmap \(width) x \(height)"
-      throw NormaError(
-        subject: path,
-        found: "the mask is \(image.width) x \(image.height) pixels, its scan \(full.width) x \(full.height)\(other)",
-        remedy: "Export the mask at the scan's size" + (other.isEmpty ? "" : " or the heatmap's"))
-    }
-    // The last of two or four channels is how opaque a pixel is.
-    let channels = [2, 4].contains(image.channels) ? image.channels - 1 : image.channels
-    func value(_ pixel: Int) -> Float {
-      (0..<channels).reduce(-Float.infinity) { max($0, image.samples[pixel * image.channels + $1]) }
-    }
-    let values = (0..<image.width * image.height).map(value)
-    let largest = values.reduce(0, max)
-    guard values.allSatisfy({ $0 >= 0 }) else {
-      throw NormaError(
-        subject: path, found: "the mask has values below 0, or none at all; 0 was expected outside lesions",
-        remedy: "Export it with 0 outside lesions and one larger value inside")
-    }
-    if values.contains(where: { $0 > 0 && $0 <= largest / 2 }) { faintMasks.insert(path) }
-    if largest == 0 { emptyMasks.insert(path) }
-    // A heatmap smaller than its scan is compared with the mask at the centers of its pixels.
-    return Plane(
-      width: width, height: height,
-      values: (0..<width * height).map { pixel in
-        let x = (2 * (pixel % width) + 1) * image.width / (2 * width)
-        let y = (2 * (pixel / width) + 1) * image.height / (2 * height)
-        return largest > 0 && values[y * image.width + x] > largest / 2
-      })
   }
 }
