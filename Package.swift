@@ -16,11 +16,10 @@ let package = Package(
   name: "norma",
   products: [.executable(name: "norma", targets: ["norma"])],
   dependencies: [
-    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
   ],
   targets: [
     .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
@@ -28,13 +27,15 @@ let package = Package(
     .systemLibrary(name: "COpenJPEG", pkgConfig: "libopenjp2", providers: [.apt(["libopenjp2-7-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
+    .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(name: "Threads", swiftSettings: strict + vectors),
     .target(name: "Numerics", dependencies: ["Threads"], swiftSettings: strict + vectors),
-    .target(name: "Files", dependencies: ["CSystem"], swiftSettings: strict + vectors),
+    .target(name: "Files", dependencies: ["COpenSSL", "CSystem"], swiftSettings: strict + vectors),
     .target(
       name: "Imaging",
-      dependencies: ["CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF", "Files", "Numerics", "Threads"],
+      dependencies: ["CExpat", "CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF", "Files", "Numerics", "Threads"],
       swiftSettings: strict + vectors),
     .target(
       name: "Compute", dependencies: ["COneDNN", "Files", "Numerics", "Threads"], swiftSettings: strict + vectors),
@@ -42,7 +43,6 @@ let package = Package(
       name: "Anomaly",
       dependencies: [
         "Compute", "Files", "Imaging", "Numerics", "Threads",
-        .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: strict + vectors),
     .target(
       name: "Generation", dependencies: ["Anomaly", "Compute", "Files", "Imaging", "Numerics", "Threads"],
@@ -51,7 +51,6 @@ let package = Package(
       name: "Reporting",
       dependencies: [
         "Anomaly", "Compute", "Files", "Generation", "Imaging", "Numerics", "Threads",
-        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Mustache", package: "swift-mustache"),
       ],
@@ -84,7 +83,7 @@ let package = Package(
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
       name: "ImagingTests",
-      dependencies: ["Files", "Imaging", "Numerics", "Threads", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: ["Files", "Imaging", "Numerics", "Threads"],
       exclude: ["Fixtures", "Peers"], swiftSettings: strict),
     .testTarget(
       name: "ComputeTests", dependencies: ["Compute", "Files", "Numerics", "Threads"], swiftSettings: strict),

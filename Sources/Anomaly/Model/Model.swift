@@ -1,5 +1,4 @@
 import Compute
-import Crypto
 import Files
 import Foundation
 import Imaging

@@ -1,4 +1,3 @@
-import Crypto
 import Files
 import Foundation
 import Imaging
@@ -321,10 +320,10 @@ extension Study {
   package static func digest(ofFile path: String) -> String? {
     guard FileState.isRegular(path), let handle = FileHandle(forReadingAtPath: path) else { return nil }
     defer { try? handle.close() }
-    var hash = SHA256()
+    var digest = Digest()
     do {
-      while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty { hash.update(data: chunk) }
+      while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty { chunk.withUnsafeBytes { digest.add($0) } }
     } catch { return nil }
-    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    return digest.finish().hexadecimal
   }
 }

@@ -1,4 +1,3 @@
-import Crypto
 import Files
 import Foundation
 
@@ -56,8 +55,7 @@ package struct StudySelection: Codable, Sendable, Equatable {
 extension StudySelection: CustomStringConvertible {
   /// The first digits of the SHA-256 of the names, one a line.
   private static func digest(of names: [String]) -> String {
-    let digest = SHA256.hash(data: Data(names.joined(separator: "\n").utf8))
-    return digest.prefix(6).map { String(format: "%02x", $0) }.joined()
+    Digest.of(names.joined(separator: "\n")).prefix(6).hexadecimal
   }
 
   /// The selection in words: `without *_mask.tif; 12 chosen cases (SHA-256 of the list 0123456789ab)`.

@@ -1,5 +1,4 @@
 import Compute
-import Crypto
 import Files
 import Foundation
 import Imaging
@@ -86,7 +85,7 @@ package struct TrainingSet: Sendable {
     _ study: Study, settings: Settings, progress: (Int, Int) -> Void = { _, _ in }
   ) throws {
     var sources: [Source] = []
-    var hash = SHA256()
+    var contents = Digest()
     var faults: [ScanFault] = []
     var incomplete: [String] = []
     var channels = try study.commonChannels(limits: settings.limits)
@@ -107,7 +106,7 @@ package struct TrainingSet: Sendable {
       var source = Source(name: item.name)
       let scans = study.scans(of: item, reading: reading)
       for (scan, place) in zip(scans, scans.slicePlaces) {
-        hash.update(data: Data("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}".utf8))
+        contents.add("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}")
         switch scan.content {
         case .success(let content):
           let expected = channels ?? content.channels
@@ -254,7 +253,7 @@ package struct TrainingSet: Sendable {
     training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
       .filter { member in member.origins.map { !$0.isEmpty && hidden.isDisjoint(with: $0) } ?? true }
     hasNeighbours = NeighbouringSlices.areFound(in: real.map { members[$0].scans })
-    digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
+    digest = contents.finish().hexadecimal
     // Slices at different heights differ more than healthy ones do from abnormal ones, and a lesion is in few of them.
     if hasNeighbours || !TextureReference.suffices(Self.real(heldOut + training).map(\.scans.count)) {
       preparation.texture = nil

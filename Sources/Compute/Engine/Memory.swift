@@ -6,23 +6,21 @@ final class Memory {
   private let owned: UnsafeMutableRawPointer?
 
   /// Describes memory that the caller owns and that must outlive this object.
-  init(_ layout: dnnl_memory_desc_t, at pointer: UnsafeMutableRawPointer?, engine: Engine) throws {
-    var layout = layout
+  init(_ layout: Layout, at pointer: UnsafeMutableRawPointer?, engine: Engine) throws {
     var result: dnnl_memory_t?
-    try OneDNNCall.check(dnnl_memory_create(&result, &layout, engine.handle, pointer), "dnnl_memory_create")
+    try OneDNNCall.check(dnnl_memory_create(&result, layout.handle, engine.handle, pointer), "dnnl_memory_create")
     handle = result!
     owned = nil
   }
 
   /// Allocates memory for a layout that oneDNN chose.
-  init(allocating layout: dnnl_memory_desc_t, engine: Engine) throws {
-    var layout = layout
-    let size = OneDNN.size(of: layout)
+  init(allocating layout: Layout, engine: Engine) throws {
+    let size = layout.size
     let storage = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
     // Padding that a layout adds has to be zero.
     storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
     var result: dnnl_memory_t?
-    let status = dnnl_memory_create(&result, &layout, engine.handle, storage)
+    let status = dnnl_memory_create(&result, layout.handle, engine.handle, storage)
     if status != dnnl_success { storage.deallocate() }
     try OneDNNCall.check(status, "dnnl_memory_create")
     handle = result!

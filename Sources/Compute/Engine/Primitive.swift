@@ -13,8 +13,8 @@ final class Primitive {
     try OneDNNCall.check(dnnl_primitive_create(&result, descriptor.handle), "dnnl_primitive_create")
     handle = result!
     self.engine = engine
-    let layout = descriptor.layout(dnnl_query_scratchpad_md)
-    scratchSize = OneDNN.size(of: layout)
+    let layout = try descriptor.layout(dnnl_query_scratchpad_md)
+    scratchSize = layout.size
     scratch = try Memory(layout, at: nil, engine: engine)
   }
 

@@ -46,7 +46,7 @@ package final class Tensor {
 
     fileprivate init(_ shape: Shape, engine: Engine) throws {
       bits = try Tensor.pages(shape.count)
-      let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc, .bfloat16)
+      let layout = try Layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc, .bfloat16)
       memory = try Memory(layout, at: bits.baseAddress, engine: engine)
     }
 
@@ -63,7 +63,7 @@ package final class Tensor {
     let isRounded = engine.precision == .bfloat16
     holdsValues = !isRounded || readers != .convolutions
     values = try Self.pages(shape.count, areTouched: holdsValues)
-    let layout = try OneDNN.layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc)
+    let layout = try Layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc)
     memory = try Memory(layout, at: values.baseAddress, engine: engine)
     rounded = isRounded && readers != .loops ? try Rounded(shape, engine: engine) : nil
   }

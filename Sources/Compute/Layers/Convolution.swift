@@ -101,10 +101,10 @@ package final class Convolution: Layer {
       private let reorder: Primitive?
       private var version = -1
 
-      init(_ layout: dnnl_memory_desc_t, plain: dnnl_memory_desc_t, at memory: Memory, engine: Engine)
+      init(_ layout: Layout, plain: Layout, at memory: Memory, engine: Engine)
         throws
       {
-        if OneDNN.same(layout, plain) {
+        if layout.equals(plain) {
           self.memory = memory
           reorder = nil
         } else {
@@ -139,8 +139,8 @@ package final class Convolution: Layer {
         guard precision != .float32 else { return x.memory }
         if let rounded = x.rounded { return rounded.memory }
         if own == nil {
-          let layout = try OneDNN.layout(sizes, dnnl_nhwc, precision)
-          let reorder = try OneDNN.reorder(from: OneDNN.layout(sizes, dnnl_nhwc), to: layout, engine: engine)
+          let layout = try Layout(sizes, dnnl_nhwc, precision)
+          let reorder = try OneDNN.reorder(from: Layout(sizes, dnnl_nhwc), to: layout, engine: engine)
           own = (try Memory(allocating: layout, engine: engine), try Primitive(reorder, engine: engine))
         }
         try own!.reorder.run([DNNL_ARG_SRC_0: x.memory, DNNL_ARG_DST_0: own!.memory])
@@ -173,8 +173,8 @@ package final class Convolution: Layer {
       let outputShape = Shape(input.n, size(input.h), size(input.w), layer.outputs)
       output = try Tensor(outputShape, engine: engine)
       let dimensions = layer.weights.shape
-      let plain = try OneDNN.layout(dimensions, dnnl_oihw)
-      let biasLayout = try OneDNN.layout([layer.outputs], dnnl_x)
+      let plain = try Layout(dimensions, dnnl_oihw)
+      let biasLayout = try Layout([layer.outputs], dnnl_x)
       geometry = OneDNN.ConvolutionGeometry(
         input: [input.n, input.c, input.h, input.w], weights: dimensions,
         output: [outputShape.n, outputShape.c, outputShape.h, outputShape.w], stride: layer.stride, padding: padding,
@@ -233,11 +233,11 @@ package final class Convolution: Layer {
     }
 
     private func makeBackward() throws -> Backward {
-      let plain = try OneDNN.layout(weights.shape, dnnl_oihw)
+      let plain = try Layout(weights.shape, dnnl_oihw)
       let data = try OneDNN.convolution(geometry, .backwardData, engine: engine, hint: forwardDescriptor)
       let gradient = try OneDNN.convolution(geometry, .backwardWeights, engine: engine, hint: forwardDescriptor)
-      let laid = gradient.layout(dnnl_query_diff_weights_md)
-      let isPlain = OneDNN.same(laid, plain)
+      let laid = try gradient.layout(dnnl_query_diff_weights_md)
+      let isPlain = laid.equals(plain)
       return Backward(
         gradient: Operand(geometry.output, geometry.precision, engine: engine),
         data: try Primitive(data, engine: engine),

@@ -1,9 +1,3 @@
-import Foundation
-
-#if canImport(FoundationXML)
-  internal import FoundationXML
-#endif
-
 /// The content of an OME-XML description: the pictures in its file. Source: the OME-TIFF specification and OME schema
 /// 2016-06, elements Image, Pixels, Channel and TiffData.
 struct OMEDescription {
@@ -43,30 +37,11 @@ struct OMEDescription {
 
   /// - Returns: `nil` if the text is not valid OME-XML with at least one series.
   init?(_ text: String) {
-    guard text.contains("<OME"), let document = Self.document(of: text) else { return nil }
-    let reader = Reader()
-    let parser = XMLParser(data: document)
-    parser.shouldResolveExternalEntities = false
-    parser.delegate = reader
-    guard parser.parse(), !reader.series.isEmpty else { return nil }
-    series = reader.series
-    fileNames = Set(reader.series.flatMap { $0.blocks.compactMap(\.file) })
-  }
-
-  /// The text as XML without processing instructions, or `nil` if it declares a document type.
-  ///
-  /// Processing instructions are blanked, because FoundationXML dereferences a null pointer for one that has only a
-  /// target, such as `<?a?>`. The XML declaration is blanked too: its encoding was that of the file, not of these
-  /// bytes.
-  private static func document(of text: String) -> Data? {
-    var bytes = Data(text.utf8)
-    guard bytes.range(of: Data("<!DOCTYPE".utf8)) == nil else { return nil }
-    var next = bytes.startIndex
-    while let start = bytes.range(of: Data("<?".utf8), in: next..<bytes.endIndex) {
-      next = bytes.range(of: Data("?>".utf8), in: start.upperBound..<bytes.endIndex)?.upperBound ?? bytes.endIndex
-      for i in start.lowerBound..<next { bytes[i] = UInt8(ascii: " ") }
-    }
-    return bytes
+    guard text.contains("<OME") else { return nil }
+    var found: [Series] = []
+    guard XMLElements.read(text, visit: { Self.add($0, $1, to: &found) }), !found.isEmpty else { return nil }
+    series = found
+    fileNames = Set(found.flatMap { $0.blocks.compactMap(\.file) })
   }
 
   /// The planes of a series that are in this file, at most as many as it has pages.
@@ -107,43 +82,37 @@ struct OMEDescription {
     named == file || (fileNames.count == 1 && !fileNames.contains(file))
   }
 
-  private final class Reader: NSObject, XMLParserDelegate {
-    var series: [Series] = []
-    func parser(
-      _ parser: XMLParser, didStartElement element: String, namespaceURI: String?, qualifiedName: String?,
-      attributes: [String: String]
-    ) {
-      // Larger numbers are meaningless, and their sums could overflow.
-      func number(_ key: String) -> Int? { attributes[key].flatMap { Int($0) }.map { min(max($0, -1), 1 << 24) } }
-      let name = element.split(separator: ":").last.map(String.init) ?? element
-      switch name {
-      case "Image": series.append(Series(name: attributes["Name"]))
-      case "Pixels" where !series.isEmpty:
-        let last = series.count - 1
-        series[last].order = String((attributes["DimensionOrder"] ?? "XYZCT").dropFirst(2))
-        series[last].sizeZ = number("SizeZ") ?? 1
-        series[last].sizeC = number("SizeC") ?? 1
-        series[last].sizeT = number("SizeT") ?? 1
-        func length(_ key: String) -> Double? {
-          guard let value = attributes[key].flatMap(Double.init), value > 0, value.isFinite,
-            let unit = LengthUnit(attributes[key + "Unit"] ?? "µm")
-          else { return nil }
-          return value * unit.micrometers
-        }
-        if let x = length("PhysicalSizeX"), let y = length("PhysicalSizeY") {
-          series[last].pixelSize = PixelSize(x: x, y: y)
-        }
-      case "Channel" where !series.isEmpty:
-        series[series.count - 1].channels.append((attributes["Name"], number("SamplesPerPixel") ?? 1))
-      case "TiffData" where !series.isEmpty:
-        var block = Block(page: number("IFD"), count: number("PlaneCount"))
-        for letter in "ZCT" { block.first[letter] = number("First\(letter)") }
-        series[series.count - 1].blocks.append(block)
-      case "UUID" where series.last?.blocks.isEmpty == false:
-        let last = series.count - 1
-        series[last].blocks[series[last].blocks.count - 1].file = attributes["FileName"]
-      default: break
+  /// Adds what one element says of the series.
+  private static func add(_ element: String, _ attributes: [String: String], to series: inout [Series]) {
+    // Larger numbers are meaningless, and their sums could overflow.
+    func number(_ key: String) -> Int? { attributes[key].flatMap { Int($0) }.map { min(max($0, -1), 1 << 24) } }
+    switch element {
+    case "Image": series.append(Series(name: attributes["Name"]))
+    case "Pixels" where !series.isEmpty:
+      let last = series.count - 1
+      series[last].order = String((attributes["DimensionOrder"] ?? "XYZCT").dropFirst(2))
+      series[last].sizeZ = number("SizeZ") ?? 1
+      series[last].sizeC = number("SizeC") ?? 1
+      series[last].sizeT = number("SizeT") ?? 1
+      func length(_ key: String) -> Double? {
+        guard let value = attributes[key].flatMap(Double.init), value > 0, value.isFinite,
+          let unit = LengthUnit(attributes[key + "Unit"] ?? "µm")
+        else { return nil }
+        return value * unit.micrometers
       }
+      if let x = length("PhysicalSizeX"), let y = length("PhysicalSizeY") {
+        series[last].pixelSize = PixelSize(x: x, y: y)
+      }
+    case "Channel" where !series.isEmpty:
+      series[series.count - 1].channels.append((attributes["Name"], number("SamplesPerPixel") ?? 1))
+    case "TiffData" where !series.isEmpty:
+      var block = Block(page: number("IFD"), count: number("PlaneCount"))
+      for letter in "ZCT" { block.first[letter] = number("First\(letter)") }
+      series[series.count - 1].blocks.append(block)
+    case "UUID" where series.last?.blocks.isEmpty == false:
+      let last = series.count - 1
+      series[last].blocks[series[last].blocks.count - 1].file = attributes["FileName"]
+    default: break
     }
   }
 }

@@ -1,5 +1,4 @@
 import Anomaly
-import Crypto
 import Foundation
 
 /// Writes regions as annotations that QuPath 0.4 and later import, with one feature collection per scan.
@@ -116,7 +115,7 @@ extension UUID {
     let space: [UInt8] = [
       0x6e, 0x6f, 0x72, 0x6d, 0x61, 0x20, 0x52, 0x65, 0x81, 0x67, 0x69, 0x6f, 0x6e, 0x20, 0x76, 0x31,
     ]
-    var bytes = Array(Insecure.SHA1.hash(data: space + Array(name.utf8)).prefix(16))
+    var bytes = Array(Digest.of(space + Array(name.utf8), .sha1).prefix(16))
     bytes[6] = bytes[6] & 0x0f | 0x50
     bytes[8] = bytes[8] & 0x3f | 0x80
     self.init(

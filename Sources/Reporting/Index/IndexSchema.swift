@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import GRDB
 
@@ -236,8 +235,7 @@ package enum IndexSchema {
       sql: "SELECT started_at, study_path, model_sha256, tool_version FROM runs ORDER BY id LIMIT 1")
     guard let first else { return UUID().uuidString.lowercased() }
     let text = first.databaseValues.map { String.fromDatabaseValue($0) ?? "" }.joined(separator: "\n")
-    let digest = Array(SHA256.hash(data: Data(text.utf8)))
-    return digest.withUnsafeBytes { UUID(uuid: $0.load(as: uuid_t.self)) }.uuidString.lowercased()
+    return Digest.of(text).withUnsafeBytes { UUID(uuid: $0.load(as: uuid_t.self)) }.uuidString.lowercased()
   }
 
   /// Marks the cases that are in the study, and keeps the others out of the lists of findings.

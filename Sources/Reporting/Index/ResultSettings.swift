@@ -1,6 +1,5 @@
 import Anomaly
 import Compute
-import Crypto
 import Foundation
 
 /// The settings that the scores and regions of a case depend on, in addition to its files and the model's file.
@@ -41,7 +40,7 @@ package struct ResultSettings: Codable, Sendable, Equatable {
     encoder.outputFormatting = .sortedKeys
     // Encoding cannot fail: the settings are numbers, words and booleans that JSON can hold.
     let json = try? encoder.encode(settings)
-    return SHA256.hash(data: json ?? Data()).map { String(format: "%02x", $0) }.joined()
+    return Digest.of(Array(json ?? Data())).hexadecimal
   }
 }
 

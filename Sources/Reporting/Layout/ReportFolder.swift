@@ -1,5 +1,4 @@
 import Anomaly
-import Crypto
 import Files
 import Foundation
 import Imaging
@@ -153,8 +152,7 @@ package struct ReportFolder: Sendable, Equatable {
     guard isTaken || !safe.utf8.elementsEqual(name.utf8) || safe.utf8.count > longest else { return safe }
     // The digest distinguishes names that differ only in characters that were replaced or removed.
     while safe.utf8.count > longest - 17 { safe.unicodeScalars.removeLast() }
-    let digest = SHA256.hash(data: Data(name.utf8)).prefix(8).map { String(format: "%02x", $0) }.joined()
-    return safe + "~" + digest
+    return safe + "~" + Digest.of(name).prefix(8).hexadecimal
   }
 
   /// Whether Windows treats a name as a device: `con`, `com1.tif`. It uses no regular expression, which would be

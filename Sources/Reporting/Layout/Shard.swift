@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 
 /// One of several parts of a study that are analyzed separately: on different machines or at different times.
@@ -28,7 +27,7 @@ package struct Shard: Sendable, Hashable, Codable {
   /// Whether a case belongs to this part. The first eight bytes of the SHA-256 of the case's name are read as a
   /// big-endian number. Its remainder modulo the number of parts is the part's number, counted from 0.
   package func contains(caseNamed name: String) -> Bool {
-    let digest = SHA256.hash(data: Data(name.utf8)).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let digest = Digest.of(name).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     return digest % UInt64(count) == UInt64(number - 1)
   }
 }

@@ -1,0 +1,68 @@
+internal import CExpat
+
+/// Reads the start tags of an XML text in their order. Source: XML 1.0, fifth edition; libexpat.
+///
+/// The text comes from a file that anybody may have written. Document types, which can define entities, are refused;
+/// depth, attributes and length have limits.
+struct XMLElements {
+  /// Elements within each other.
+  static let greatestDepth = 64
+  /// Attributes of one element.
+  static let mostAttributes = 256
+  /// Bytes of a text.
+  static let longestText = 1 << 26
+
+  private let parser: XML_Parser
+  private let visit: (String, [String: String]) -> Void
+  private var depth = 0
+
+  /// - Parameters:
+  ///   - text: an XML document. An encoding that it declares is ignored, since it was the encoding of the file.
+  ///   - visit: takes the name of an element, without its prefix, and its attributes.
+  /// - Returns: whether the whole text is well-formed, has no document type and is within the limits. `visit` may have
+  ///   been called before a fault is found.
+  static func read(_ text: String, visit: (String, [String: String]) -> Void) -> Bool {
+    let bytes = Array(text.utf8.drop { $0 != UInt8(ascii: "<") })
+    guard bytes.count <= longestText, let parser = XML_ParserCreate("UTF-8") else { return false }
+    defer { XML_ParserFree(parser) }
+    return withoutActuallyEscaping(visit) { visit in
+      var elements = XMLElements(parser: parser, visit: visit)
+      return withUnsafeMutablePointer(to: &elements) { elements in
+        XML_SetUserData(parser, elements)
+        XML_SetStartDoctypeDeclHandler(parser) { elements, _, _, _, _ in XMLElements.at(elements).pointee.stop() }
+        XML_SetElementHandler(
+          parser, { XMLElements.at($0).pointee.start($1, $2) },
+          { elements, _ in XMLElements.at(elements).pointee.end() })
+        return bytes.withUnsafeBytes {
+          let start = $0.baseAddress?.assumingMemoryBound(to: CChar.self)
+          return XML_Parse(parser, start, Int32($0.count), 1) == XML_STATUS_OK
+        }
+      }
+    }
+  }
+
+  /// The reader whose address expat hands to its callbacks.
+  private static func at(_ userData: UnsafeMutableRawPointer?) -> UnsafeMutablePointer<XMLElements> {
+    userData!.assumingMemoryBound(to: XMLElements.self)
+  }
+
+  private func stop() { XML_StopParser(parser, 0) }
+
+  private mutating func start(
+    _ name: UnsafePointer<CChar>?, _ attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+  ) {
+    depth += 1
+    guard depth <= Self.greatestDepth, let name else { return stop() }
+    var known: [String: String] = [:]
+    var next = attributes
+    while let pair = next, let key = pair[0], let value = pair[1] {
+      guard known.count < Self.mostAttributes else { return stop() }
+      known[String(cString: key)] = String(cString: value)
+      next = pair + 2
+    }
+    let name = String(cString: name)
+    visit(name.split(separator: ":").last.map(String.init) ?? name, known)
+  }
+
+  private mutating func end() { depth -= 1 }
+}
