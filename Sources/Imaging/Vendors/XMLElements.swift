@@ -60,8 +60,8 @@ struct XMLElements {
       known[String(cString: key)] = String(cString: value)
       next = pair + 2
     }
-    let name = String(cString: name)
-    visit(name.split(separator: ":").last.map(String.init) ?? name, known)
+    let qualified = String(cString: name)
+    visit(qualified.split(separator: ":").last.map(String.init) ?? qualified, known)
   }
 
   private mutating func end() { depth -= 1 }
