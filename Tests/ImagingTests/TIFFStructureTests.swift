@@ -193,6 +193,22 @@ struct TIFFStructureTests {
     for scan in file.scans { #expect(try file.image(of: scan).width == 3) }
   }
 
+  @Test func `a description within the limits of XML is understood, one beyond them is not`() throws {
+    func pages(_ pixels: String, data: String = "<TiffData/>") throws -> [[Int]] {
+      let text = Self.ome("DimensionOrder=\"XYCZT\" SizeC=\"2\" SizeZ=\"1\" SizeT=\"1\" \(pixels)", data: data)
+      return try open(TIFFBytes(Self.strips(3, 2, text), Self.strips(3, 2))).scans.map(\.pages)
+    }
+    // Pixels has eight attributes of its own here, and lies at depth 3.
+    func attributes(_ count: Int) -> String { (0..<count - 8).map { "a\($0)=\"\"" }.joined(separator: " ") }
+    func nested(_ depth: Int) -> String {
+      String(repeating: "<a>", count: depth - 3) + String(repeating: "</a>", count: depth - 3) + "<TiffData/>"
+    }
+    #expect(try pages(attributes(256)) == [[1, 2]])
+    #expect(try pages(attributes(257)) == [[1]])
+    #expect(try pages("", data: nested(64)) == [[1, 2]])
+    #expect(try pages("", data: nested(65)) == [[1]])
+  }
+
   @Test func `a renamed OME file is still understood`() throws {
     let data = "<TiffData IFD=\"0\" PlaneCount=\"2\"><UUID FileName=\"before.ome.tif\">urn:uuid:0</UUID></TiffData>"
     let text = Self.ome("DimensionOrder=\"XYCZT\" SizeC=\"2\" SizeZ=\"1\" SizeT=\"1\"", data: data)
