@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 
 /// Writes regions as annotations that QuPath 0.4 and later import, with one feature collection per scan.

@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Files
 import Foundation
 
 /// The settings that the scores and regions of a case depend on, in addition to its files and the model's file.
