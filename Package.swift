@@ -40,10 +40,8 @@ let package = Package(
     .target(
       name: "Compute", dependencies: ["COneDNN", "Files", "Numerics", "Threads"], swiftSettings: strict + vectors),
     .target(
-      name: "Anomaly",
-      dependencies: [
-        "Compute", "Files", "Imaging", "Numerics", "Threads",
-      ], swiftSettings: strict + vectors),
+      name: "Anomaly", dependencies: ["Compute", "Files", "Imaging", "Numerics", "Threads"],
+      swiftSettings: strict + vectors),
     .target(
       name: "Generation", dependencies: ["Anomaly", "Compute", "Files", "Imaging", "Numerics", "Threads"],
       swiftSettings: strict + vectors),
@@ -82,8 +80,7 @@ let package = Package(
     // Reads the sources as text, and so needs none of them.
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
-      name: "ImagingTests",
-      dependencies: ["Files", "Imaging", "Numerics", "Threads"],
+      name: "ImagingTests", dependencies: ["Files", "Imaging", "Numerics", "Threads"],
       exclude: ["Fixtures", "Peers"], swiftSettings: strict),
     .testTarget(
       name: "ComputeTests", dependencies: ["Compute", "Files", "Numerics", "Threads"], swiftSettings: strict),

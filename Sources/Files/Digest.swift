@@ -51,8 +51,3 @@ package struct Digest: ~Copyable {
   /// The SHA-256 of a text's UTF-8.
   package static func of(_ text: String) -> [UInt8] { of(Array(text.utf8)) }
 }
-
-extension Sequence<UInt8> {
-  /// Two lowercase hexadecimal digits for each byte.
-  package var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
-}

@@ -162,8 +162,7 @@ package struct FolderWalk: Sendable {
         result += scalar
         rest = rest.dropFirst(scalar.utf8.count)
       } else {
-        let digits = String(byte, radix: 16, uppercase: true)
-        result += "\\x" + (digits.count == 1 ? "0" : "") + digits
+        result += "\\x" + byte.hexadecimal.uppercased()
         rest = rest.dropFirst()
       }
     }

@@ -24,7 +24,7 @@ package struct NormaError: Error, Sendable, Equatable, CustomStringConvertible {
   package let page: Int?
   /// The clause that says what was found and what was expected, without the subject.
   package let found: String
-  /// What the user can do, without the full stop.
+  /// The sentence that says what the user can do, without the full stop.
   package let remedy: String
 
   package init(_ kind: Kind = .input, subject: String?, page: Int? = nil, found: String, remedy: String) {

@@ -57,7 +57,7 @@ struct HostileFileTests {
     #expect(pieces.samples == first.samples)
   }
 
-  /// FoundationXML ends the program on an instruction without a text.
+  /// Such an instruction has a target and no text; an XML parser has ended the program on one.
   @Test func `a description with a bare processing instruction is understood`() throws {
     let file = try file("ome-bare-instruction")
     #expect(file.scans.map(\.channelNames) == [["DAPI"]])

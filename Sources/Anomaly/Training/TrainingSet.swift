@@ -1,6 +1,5 @@
 import Compute
 import Files
-import Foundation
 import Imaging
 import Numerics
 import Threads

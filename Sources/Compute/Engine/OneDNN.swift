@@ -82,7 +82,7 @@ final class PrimitiveDescriptor {
 
   deinit { dnnl_primitive_desc_destroy(handle) }
 
-  func layout(_ query: dnnl_query_t, _ index: Int32 = 0) throws -> Layout {
-    try Layout(copying: dnnl_primitive_desc_query_md(handle, query, index))
+  func layout(_ query: dnnl_query_t) throws -> Layout {
+    try Layout(copying: dnnl_primitive_desc_query_md(handle, query, 0))
   }
 }

@@ -4,8 +4,8 @@ extension NormaError {
   /// An error for a failed call of oneDNN.
   ///
   /// - Parameters:
-  ///   - call: name of the function of the C API.
-  ///   - status: the status it returned, as oneDNN names it: `out_of_memory`, `invalid_arguments`, `unimplemented`,
+  ///   - call: name of the function of the C API, or what it was to make.
+  ///   - status: the status that the function returned, as oneDNN names it: `out_of_memory`, `invalid_arguments`, `unimplemented`,
   ///     `runtime_error`.
   static func oneDNN(_ call: String, answered status: String) -> NormaError {
     NormaError(

@@ -3,7 +3,7 @@ import Files
 
 /// Decodes JPEG 2000 tiles and strips, which libtiff does not decode. Source: ISO/IEC 15444-1, annexes A and I.
 enum JPEG2000 {
-  /// What a strip or tile holds, according to the page's tags.
+  /// The content of a strip or tile, according to the page's tags.
   struct Form {
     var width: Int
     var height: Int

@@ -1,3 +1,5 @@
+import Files
+
 /// The kind of a file that is not a TIFF, found from its first bytes, so that the error can say what to do.
 struct FileKind: Equatable {
   /// Name of the kind with its article: "a PNG picture".
@@ -37,10 +39,7 @@ struct FileKind: Equatable {
     case head.allSatisfy { (32..<127).contains($0) || (9...13).contains($0) }:
       self.init(name: "text", remedy: "Give the picture itself")
     default:
-      let shown = head.prefix(4).map { byte in
-        let digits = String(byte, radix: 16, uppercase: true)
-        return digits.count == 1 ? "0" + digits : digits
-      }
+      let shown = head.prefix(4).map { $0.hexadecimal.uppercased() }
       self.init(
         name: "of an unknown kind (it begins with \(shown.joined(separator: " ")))", remedy: "Export it again as TIFF")
     }

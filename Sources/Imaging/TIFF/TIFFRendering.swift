@@ -60,7 +60,7 @@ extension TIFFPage {
   /// Most samples per pixel; no scanner or microscope gives more, so a larger number means a damaged tag.
   static let mostSamples = 256
 
-  /// What was found and what is supported, for a page whose `rendering` is `nil`.
+  /// The clause that says what was found and what is supported, for a page whose `rendering` is `nil`.
   var unsupportedReason: String {
     if samplesPerPixel > Self.mostSamples {
       return "SamplesPerPixel is \(samplesPerPixel); up to \(Self.mostSamples) are supported"

@@ -32,7 +32,7 @@ struct XMLElements {
         XML_SetStartDoctypeDeclHandler(parser) { elements, _, _, _, _ in XMLElements.at(elements).pointee.stop() }
         XML_SetElementHandler(
           parser, { XMLElements.at($0).pointee.start($1, $2) },
-          { elements, _ in XMLElements.at(elements).pointee.end() })
+          { elements, _ in XMLElements.at(elements).pointee.depth -= 1 })
         return bytes.withUnsafeBytes {
           let start = $0.baseAddress?.assumingMemoryBound(to: CChar.self)
           return XML_Parse(parser, start, Int32($0.count), 1) == XML_STATUS_OK
@@ -63,6 +63,4 @@ struct XMLElements {
     let qualified = String(cString: name)
     visit(qualified.split(separator: ":").last.map(String.init) ?? qualified, known)
   }
-
-  private mutating func end() { depth -= 1 }
 }

@@ -1,7 +1,7 @@
 import Anomaly
 import Files
 
-/// What is said of the false-positive rate beside a verdict.
+/// Words for the false-positive rate, which stand beside a verdict.
 extension FalsePositiveRate {
   /// Whether a case is also compared with healthy cases that were trained on.
   private var countsTrainedOn: Bool { heldOut < cases }

@@ -130,7 +130,7 @@ package struct ReportFolder: Sendable, Equatable {
         UInt8(ascii: "~"):
         text.unicodeScalars.append(Unicode.Scalar(byte))
       default:
-        text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        text += "%" + byte.hexadecimal.uppercased()
       }
     }
   }

@@ -1,5 +1,4 @@
 import Files
-import Foundation
 
 /// One of several parts of a study that are analyzed separately: on different machines or at different times.
 ///
