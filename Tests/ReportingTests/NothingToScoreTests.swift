@@ -109,7 +109,7 @@ struct NothingToScoreTests {
     arguments: [
       (
         "UPDATE scans SET status = 'failed' WHERE name = '2'",
-        "case 'a' counts 1 scans with nothing to score and has 0"
+        "case 'a' gives 1 as its number of scans with nothing to score and has 0"
       ),
       ("UPDATE scans SET status = 'empty'", "case 'a' has a verdict and no scored scan"),
     ])

@@ -85,13 +85,13 @@ struct ReportCheckTests {
     arguments: [
       (
         "UPDATE cases SET scan_count = 5 WHERE name = 'a'",
-        "case 'a' counts 5 scans and has 2. Run norma analyze again."
+        "case 'a' gives 5 as its number of scans and has 2. Run norma analyze again."
       ),
       (
         "UPDATE cases SET failed_scan_count = 0 WHERE name = 'a'",
-        "case 'a' counts 0 failed scans and has 1. Run norma analyze again."
+        "case 'a' gives 0 as its number of failed scans and has 1. Run norma analyze again."
       ),
-      ("DELETE FROM regions WHERE scan_id = 3", "case 'b/c' counts 1 regions and has 0. Run norma analyze again."),
+      ("DELETE FROM regions WHERE scan_id = 3", "case 'b/c' gives 1 as its number of regions and has 0. Run norma analyze again."),
       (
         "UPDATE cases SET scoring = 'unfinished' WHERE name = 'b/c'",
         "the files of case 'b/c' were being replaced when a run was stopped. Run norma analyze again."
@@ -99,6 +99,26 @@ struct ReportCheckTests {
       (
         "UPDATE regions SET scan_id = 99 WHERE scan_id = 3",
         "row 2 of regions belongs to no row of scans. Move it away and run norma analyze again."
+      ),
+      (
+        "UPDATE cases SET flagged = 0 WHERE name = 'a'",
+        "case 'a' is not flagged, and its p-value of 0.01 says otherwise at a false-positive rate of 5 %. "
+          + "Run norma analyze again."
+      ),
+      (
+        "UPDATE cases SET p_value = 0.5 WHERE name = 'b/c'",
+        "case 'b/c' is flagged, and its p-value of 0.5 says otherwise at a false-positive rate of 5 %. "
+          + "Run norma analyze again."
+      ),
+      (
+        "UPDATE regions SET peak_x = 17 WHERE scan_id = 3",
+        "region 1 of scan '2' in case 'b/c' lies outside its scan, or its peak outside the region. "
+          + "Run norma analyze again."
+      ),
+      (
+        "UPDATE regions SET y = 21 WHERE scan_id = 3",
+        "region 1 of scan '2' in case 'b/c' lies outside its scan, or its peak outside the region. "
+          + "Run norma analyze again."
       ),
     ] as [(String, String)])
   func `what the index says against itself is named`(sql: String, sentence: String) throws {

@@ -9,6 +9,8 @@ struct IndexFault: Error {
   static let counts = 0...1 << 31
   /// Allowed areas, in pixels.
   static let areas = 0...1 << 40
+  /// Allowed widths and heights of a heatmap pixel, in pixels of the scan.
+  static let steps = 1e-3...Double(1 << 31)
 
   static func check(_ isSound: Bool, _ detail: @autoclosure () -> String) throws {
     guard isSound else { throw IndexFault(detail: detail()) }

@@ -39,7 +39,7 @@ extension CaseIndex {
           database, sql: "SELECT name, \(column), (\(sql)) AS found FROM cases WHERE \(column) <> found ORDER BY name"
         ).map { row in
           let values = (0..<3).map { TableCell(row[$0], .text).plain }
-          return "case '\(values[0])' counts \(values[1]) \(things) and has \(values[2])"
+          return "case '\(values[0])' gives \(values[1]) as its number of \(things) and has \(values[2])"
         }
       }
       result += try String.fetchAll(
@@ -49,6 +49,22 @@ extension CaseIndex {
             AND NOT EXISTS (SELECT 1 FROM scans WHERE case_id = cases.id AND status = 'done') ORDER BY name
           """
       ).map { "case '\(TableCell.text($0).plain)' has a verdict and no scored scan" }
+      // A region of a slide's heatmap is rounded up to whole pixels of the slide, so it may reach one beyond its edge.
+      result += try Row.fetchAll(
+        database,
+        sql: """
+          SELECT cases.name, scans.name, rank FROM regions
+            JOIN scans ON scans.id = scan_id JOIN cases ON cases.id = case_id
+          WHERE regions.x + regions.width > scans.width + 1 OR regions.y + regions.height > scans.height + 1
+            OR peak_x NOT BETWEEN regions.x AND regions.x + regions.width - 1
+            OR peak_y NOT BETWEEN regions.y AND regions.y + regions.height - 1
+          ORDER BY cases.name, scans.id, rank
+          """
+      ).map { row in
+        let values = (0..<3).map { TableCell(row[$0], .text).plain }
+        return "region \(values[2]) of scan '\(values[1])' in case '\(values[0])' lies outside its scan, or its peak "
+          + "outside the region"
+      }
       result += try String.fetchAll(
         database, sql: "SELECT name FROM cases WHERE scoring = ? ORDER BY name", arguments: [Self.unfinished]
       ).map { "the files of case '\($0)' were being replaced when a run was stopped" }

@@ -60,6 +60,12 @@ package struct ReportCheck: Sendable {
     if !exists(row.reportPath) {
       faults.append("\(folder.file(row.reportPath)): the page of the case is missing. Run norma report.")
     }
+    if let context, let p = row.pValue, row.flagged != VerdictRule(rate: context.falsePositiveRate).isHigh(pValue: p) {
+      faults.append(
+        "\(folder.index): case '\(row.name)' is \(row.flagged ? "" : "not ")flagged, and its p-value of \(p) says "
+          + "otherwise at a false-positive rate of \(PageText.percent(context.falsePositiveRate)). Run norma analyze "
+          + "again.")
+    }
     let all = try index.scans(of: row.id)
     scans += all.count
     let done = all.filter { $0.status == .done }
