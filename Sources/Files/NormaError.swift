@@ -35,8 +35,11 @@ package struct NormaError: Error, Sendable, Equatable, CustomStringConvertible {
     self.remedy = remedy
   }
 
-  package var description: String {
+  package var description: String { quoted + "." }
+
+  /// The sentences without the last full stop, to stand at the end of another error's.
+  package var quoted: String {
     let place = subject.map { $0 + (page.map { " page \($0)" } ?? "") + ": " } ?? ""
-    return "\(place)\(found). \(remedy)."
+    return "\(place)\(found). \(remedy)"
   }
 }

@@ -28,6 +28,17 @@ import Testing
   #expect(result.status == 1)
   #expect(
     result.errors.contains("norma: study: none of the scans in 1 case can be read; the first says: study/a.tif: "))
+  #expect(!result.errors.contains(".."))
+}
+
+@Test func `a study of one sound scan says what another one lacks`() throws {
+  let folder = try TemporaryFolder()
+  try folder.write("not a scan", to: "study/b.tif")
+  try folder.writeScan("study/a.tif")
+  let result = try Program.run("train", "study", "--output", "m.safetensors", in: folder)
+  #expect(result.status == 1)
+  #expect(result.errors.contains("Add healthy cases; the first that was left out says: study/b.tif: "))
+  #expect(!result.errors.contains(".."))
 }
 
 @Test(

@@ -148,7 +148,7 @@ package struct TrainingSet: Sendable {
         subject: study.path,
         found:
           "none of the scans in \(Count.of(study.cases.count, "case")) can be read; the first says: "
-          + (faults.first?.description ?? "nothing"),
+          + (faults.first?.error.quoted ?? "nothing"),
         remedy: "Give a study of readable TIFF scans")
     }
     if let weights = settings.channelWeights, weights.count != channels {
@@ -201,7 +201,7 @@ package struct TrainingSet: Sendable {
         throw NormaError(
           subject: study.path,
           found: "none of its scans shows tissue; the first that was left out says: "
-            + (faults.first?.description ?? "nothing"), remedy: "Give healthy scans, or another --tissue")
+            + (faults.first?.error.quoted ?? "nothing"), remedy: "Give healthy scans, or another --tissue")
       }
       preparation.normalization = settings.normalization.learned(from: images, appearing: settings.tissueAppearance)
       slides = surveys.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
@@ -230,7 +230,7 @@ package struct TrainingSet: Sendable {
         subject: study.path,
         found: "\(Count.of(real.count, "case")) with tissue in it; at least 2 are needed, "
           + "one to learn from and one to calibrate on, and 40 or more are recommended",
-        remedy: (faults.first.map { "\($0)" } ?? empty.first.map { "\($1[0]): \($0)" })
+        remedy: (faults.first?.error.quoted ?? empty.first.map { "\($1[0]): \($0)" })
           .map { "Add healthy cases; the first that was left out says: \($0)" } ?? "Add healthy cases")
     }
     let reach = members.flatMap(\.views).reduce(Float(0)) { $1.image.samples.reduce($0) { max($0, abs($1)) } }
