@@ -195,6 +195,61 @@ struct CaseFalsePositiveTests {
   }
 }
 
+/// Populations in which one healthy case in twenty looks unlike the others and has a far higher score.
+struct OddCaseTests {
+  private struct Case {
+    let isOdd: Bool
+    let appearance: Appearance
+    let score: Double
+
+    init(using random: inout RandomGenerator) {
+      isOdd = random.uniform() < 0.05
+      let shift = isOdd ? 15.0 : 0
+      appearance = Appearance(
+        values: AppearanceFeature.all(channels: 1).map { _ in Double(random.normal()) + shift })
+      score = Double(random.normal()) + (isOdd ? 4 : 0)
+    }
+  }
+
+  @Test func `an odd held-out case hides no lesions, and the rate holds for cases that look as most do`() {
+    let trials = 3000
+    let found = Parallel.map(trials) { trial in
+      var random = RandomGenerator(seed: UInt64(trial) &* 7919 &+ 5)
+      let heldOut = (0..<20).map { _ in Case(using: &random) }
+      let shift = DomainShift(DomainReference(channels: 1, training: [], heldOut: heldOut.map(\.appearance)))!
+      let extremes = heldOut.map { [ScanExtremes(score: $0.score, regionLevel: 1, regionMass: 1)] }
+      let calibration = Calibration(extremes: extremes, odd: shift.odd)
+      let pooled = Calibration(extremes: extremes)
+      let new = Case(using: &random)
+      let looksOdd = shift.outcome(ofCase: new.appearance)!.isFar
+      func isFlagged(_ score: Double, _ calibration: Calibration, _ looksOdd: Bool) -> Bool {
+        calibration.isFlagged(pValue: calibration.pValue(ofCase: score, looksOdd: looksOdd), rate: 0.05)
+      }
+      return (
+        isOdd: new.isOdd, looksOdd: looksOdd, odd: shift.odd == Set(heldOut.indices.filter { heldOut[$0].isOdd }),
+        healthy: isFlagged(new.score, calibration, looksOdd),
+        lesion: isFlagged(new.score + 3, calibration, looksOdd), pooled: isFlagged(new.score + 3, pooled, looksOdd)
+      )
+    }
+    // More than half of the held-out cases are never odd.
+    #expect(found.count { $0.odd } > trials * 99 / 100 && found.allSatisfy { $0.isOdd == $0.looksOdd })
+    let usual = found.filter { !$0.isOdd }
+    // With two odd cases, 18 are left, of which one in 19 is flagged.
+    #expect(usual.count { $0.healthy } <= binomialInterval(usual.count, 1.0 / 19).upperBound)
+    #expect(found.count { $0.healthy } <= binomialInterval(trials, 0.05 + 1.0 / 21).upperBound)
+    let (lesions, hidden) = (usual.count { $0.lesion }, usual.count { $0.pooled })
+    #expect(Double(lesions) > 1.5 * Double(hidden), "\(lesions) instead of \(hidden) of \(usual.count)")
+  }
+
+  @Test func `regions of an odd case are compared with odd cases too`() {
+    let extremes = (0..<20).map { [ScanExtremes(score: 1, regionLevel: 1, regionMass: $0 == 0 ? 1000 : Double($0))] }
+    let calibration = Calibration(extremes: extremes, odd: [0])
+    #expect(calibration.pValue(ofRegionWithMass: 500, caseOf: 1) <= 1.0 / 20)
+    #expect(calibration.pValue(ofRegionWithMass: 500, caseOf: 1, looksOdd: true) == 2.0 / 21)
+    #expect(calibration.regionLevels.count == 19 && calibration.scanScores.count == 19)
+  }
+}
+
 struct FalseDiscoveryTests {
   static let trials = 1000
 

@@ -122,6 +122,25 @@ struct DomainShiftTests {
     #expect(reason.hasPrefix("1 case is too few to say anything of the study: "), "\(reason)")
   }
 
+  @Test func `a held-out case of another make is odd, and hides no further ones`() {
+    let strange = Phantoms.study { $0.blurred(sigma: 2) }
+    func shift(heldOut: [Appearance]) -> DomainShift {
+      DomainShift(DomainReference(channels: 1, training: Array(Phantoms.healthy[..<29]), heldOut: heldOut))!
+    }
+    let usual = Array(Phantoms.healthy[29..<48])
+    #expect(shift(heldOut: usual).odd.isEmpty)
+    for count in 1...2 {
+      let mixed = shift(heldOut: strange.prefix(count) + usual)
+      #expect(mixed.odd == Set(0..<count))
+      #expect(mixed.outcome(ofCase: strange[5])!.isFar)
+      #expect(!mixed.outcome(ofCase: Phantoms.healthy[60])!.isFar)
+      let warning = mixed.warning(ofHeldOut: 0, named: "a/b")
+      #expect(warning.hasPrefix("The held-out case a/b does not look like the other healthy cases: in it the "))
+      #expect(warning.hasSuffix(" train again with --exclude 'a/b'."))
+    }
+    #expect(shift(heldOut: strange.prefix(1) + usual.prefix(8)).odd.isEmpty)
+  }
+
   /// From the least number on, and not before, a study in which every value lies beyond all known ones is told apart.
   @Test func `the least number of cases that the tests can tell apart is the one that is stated`() throws {
     let shift = Phantoms.shift

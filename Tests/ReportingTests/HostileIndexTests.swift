@@ -145,7 +145,9 @@ struct HostileIndexTests {
       ("UPDATE regions SET x = 9223372036854775807", "a region has a place or size that no scan has"),
       ("UPDATE scans SET width = 'wide' WHERE status = 'done'", "it holds values of other kinds than norma writes"),
       ("UPDATE scans SET downsample = 0 WHERE id = 1", "scan 1 has a heatmap with pixels of a size that none has"),
-      ("UPDATE scans SET downsample_y = 9e999 WHERE id = 1", "scan 1 has a heatmap with pixels of a size that none has"),
+      (
+        "UPDATE scans SET downsample_y = 9e999 WHERE id = 1", "scan 1 has a heatmap with pixels of a size that none has"
+      ),
       ("UPDATE scans SET missing_share = 1.5 WHERE id = 1", "scan 1 has a share that is not between 0 and 1"),
       ("UPDATE scans SET p_value = -0.1 WHERE id = 1", "scan 1 has a share that is not between 0 and 1"),
       ("UPDATE scans SET score = 9e999 WHERE id = 1", "scan 1 has no finite score"),

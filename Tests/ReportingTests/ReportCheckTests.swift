@@ -91,7 +91,10 @@ struct ReportCheckTests {
         "UPDATE cases SET failed_scan_count = 0 WHERE name = 'a'",
         "case 'a' gives 0 as its number of failed scans and has 1. Run norma analyze again."
       ),
-      ("DELETE FROM regions WHERE scan_id = 3", "case 'b/c' gives 1 as its number of regions and has 0. Run norma analyze again."),
+      (
+        "DELETE FROM regions WHERE scan_id = 3",
+        "case 'b/c' gives 1 as its number of regions and has 0. Run norma analyze again."
+      ),
       (
         "UPDATE cases SET scoring = 'unfinished' WHERE name = 'b/c'",
         "the files of case 'b/c' were being replaced when a run was stopped. Run norma analyze again."

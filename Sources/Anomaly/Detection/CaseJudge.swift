@@ -22,12 +22,14 @@ package struct CaseJudge: Sendable {
       if case .done(let findings) = scan.outcome { findings } else { nil }
     }
     let score = score(of: findings)
-    let pValue = score.map { Calibration.pValue($0.value, among: calibration.caseScores) }
     let appearances = findings.compactMap(\.appearance)
     let appearance = appearances.isEmpty ? nil : Appearance(of: appearances)
     let domain = appearance.flatMap { shift?.outcome(ofCase: $0) }
+    let looksOdd = domain?.isFar ?? false
+    let pValue = score.map { calibration.pValue(ofCase: $0.value, looksOdd: looksOdd) }
     return CaseResult(
-      name: name, scans: scans.map { withPValues($0, caseOf: findings.count) }, score: score, pValue: pValue,
+      name: name, scans: scans.map { withPValues($0, caseOf: findings.count, looksOdd: looksOdd) }, score: score,
+      pValue: pValue,
       flagged: pValue.map { calibration.isFlagged(pValue: $0, rate: rate) } ?? false,
       appearance: appearance, domainShiftP: domain?.pValue, domainShift: domain.flatMap { DomainShift.warning($0) })
   }
@@ -42,11 +44,13 @@ package struct CaseJudge: Sendable {
 
   /// Gives the regions of a scan their p-values, and the scan its score as a whole.
   ///
-  /// - Parameter count: number of scored scans of the case.
-  private func withPValues(_ scan: ScanResult, caseOf count: Int) -> ScanResult {
+  /// - Parameters:
+  ///   - count: number of scored scans of the case.
+  ///   - looksOdd: whether the case does not look like the training cases.
+  private func withPValues(_ scan: ScanResult, caseOf count: Int, looksOdd: Bool) -> ScanResult {
     guard case .done(var findings) = scan.outcome else { return scan }
     for (k, mass) in findings.regionMasses.enumerated() {
-      findings.regions[k].pValue = calibration.pValue(ofRegionWithMass: mass, caseOf: count)
+      findings.regions[k].pValue = calibration.pValue(ofRegionWithMass: mass, caseOf: count, looksOdd: looksOdd)
     }
     findings.regionMasses = []
     if let distance = findings.textureDistance { findings.wholeScore = calibration.texture?.score(of: [distance]) }

@@ -9,7 +9,7 @@ package final class Scorer {
   /// Version number of norma's scoring. Raise it by hand whenever the same scan, model and settings give another score,
   /// heatmap or region than before, so that a new norma neither treats the results of an old one as current nor
   /// compares its scores with a calibration that an old one made.
-  package static let algorithm = 4
+  package static let algorithm = 5
 
   private let inference: Inference
   private let book: ScoreBook

@@ -15,6 +15,9 @@ package struct DomainReference: Codable, Sendable, Equatable {
     self.heldOut = heldOut
   }
 
+  /// The values of a feature over all cases where it is defined.
+  func values(of feature: Int) -> [Double] { (training + heldOut).compactMap { $0.values[feature] } }
+
   /// Whether all parts, read from a file, fit each other.
   func fits(channels c: Int) -> Bool {
     channels == c && (training + heldOut).allSatisfy { $0.values.count == features.count }

@@ -21,12 +21,19 @@ import Numerics
 /// prediction). A case is far out if this p is at most `level`, or the smallest possible, *and* its distance is more
 /// than twice the held-out distance at that limit. The factor is needed because a lesion alone may make a case unusual.
 ///
+/// **Held-out case.** Held-out cases that are far out from the others by the same factor (`odd`) set no limit for new
+/// ones, and do not calibrate cases that look as most do, see `Calibration`.
+///
 /// Sources: Hodges 1958 (the exact test); Holm 1979; Vovk et al. 2005, "Algorithmic Learning in a Random World",
 /// section 2.2 (full conformal); Rabanser et al. 2019, arXiv:1810.11953 (univariate tests with a correction detect
 /// shifts).
 package struct DomainShift: Sendable {
   package let reference: DomainReference
   private let features: [AppearanceFeature]
+  /// Indices of the held-out cases that are far out: in the upper half of the held-out distances, all beyond the first
+  /// gap by a factor of two, if they deviate by three robust standard deviations in a feature. Empty where too few cases
+  /// are held out.
+  package let odd: Set<Int>
 
   /// Rate of false alarms of the study's test.
   package static let level = 0.01
@@ -44,6 +51,20 @@ package struct DomainShift: Sendable {
     guard reference.isCurrent, reference.fits(channels: reference.channels) else { return nil }
     self.reference = reference
     features = AppearanceFeature.all(channels: reference.channels)
+    let deviations = Self.deviations(in: reference, of: features, with: nil).heldOut
+    let distances = deviations.map(Self.rootMeanSquare)
+    let sorted = distances.sorted()
+    let upper = sorted.count / 2..<max(sorted.count - 1, sorted.count / 2)
+    guard sorted.count >= Self.fewestCases,
+      let gap = upper.first(where: { sorted[$0 + 1] > Self.leastExcess * sorted[$0] })
+    else {
+      odd = []
+      return
+    }
+    odd = Set(
+      distances.indices.filter { k in
+        distances[k] > sorted[gap] && deviations[k].contains { $0 >= Self.namedDeviation }
+      })
   }
 
   /// A feature in which a study or a case differs from the training study.
@@ -92,33 +113,52 @@ package struct DomainShift: Sendable {
 
   /// - Returns: `nil` if too few cases are held out.
   package func outcome(ofCase item: Appearance) -> CaseOutcome? {
-    let n = reference.heldOut.count
-    guard n >= Self.fewestCases, item.values.count == features.count else { return nil }
-    var deviations: [(feature: Int, value: Double)] = []
-    var healthy = [[Double]](repeating: [], count: n)
-    for f in features.indices {
-      let known = values(of: f)
-      guard let own = item.values[f], known.count >= Self.fewestCases else { continue }
-      let (center, spread) = Self.centerAndSpread(of: known + [own], least: features[f].leastDifference)
-      deviations.append((f, abs(own - center) / spread))
-      for (k, other) in reference.heldOut.enumerated() {
-        if let value = other.values[f] { healthy[k].append(abs(value - center) / spread) }
-      }
-    }
-    let distances = healthy.map(Self.rootMeanSquare).sorted()
-    let distance = Self.rootMeanSquare(deviations.map(\.value))
-    let pValue = Calibration.pValue(distance, among: distances)
-    let allowed = max(Int((Self.level * Double(n + 1)).rounded(.down)) - 1, 0)
-    guard distance > Self.leastExcess * distances[n - 1 - allowed] else {
+    guard reference.heldOut.count >= Self.fewestCases, item.values.count == features.count else { return nil }
+    let deviations = Self.deviations(in: reference, of: features, with: item)
+    let distances = deviations.heldOut.map(Self.rootMeanSquare)
+    let distance = Self.rootMeanSquare(deviations.own.map(\.value))
+    let pValue = Calibration.pValue(distance, among: distances.sorted())
+    let usual = distances.indices.filter { !odd.contains($0) }.map { distances[$0] }.sorted()
+    let allowed = max(Int((Self.level * Double(usual.count + 1)).rounded(.down)) - 1, 0)
+    guard distance > Self.leastExcess * usual[usual.count - 1 - allowed] else {
       return CaseOutcome(pValue: pValue, differences: [])
     }
+    return CaseOutcome(pValue: pValue, differences: named(deviations.own, of: item))
+  }
+
+  /// The features in which a held-out case differs most from the others, the largest deviation first.
+  package func differences(ofHeldOut index: Int) -> [Difference] {
+    let item = reference.heldOut[index]
+    return named(Self.deviations(in: reference, of: features, with: item).own, of: item)
+  }
+
+  private func named(_ deviations: [(feature: Int, value: Double)], of item: Appearance) -> [Difference] {
     let ranked = deviations.sorted { $0.value > $1.value }
-    let named = max(1, ranked.count { $0.value >= Self.namedDeviation })
-    return CaseOutcome(
-      pValue: pValue,
-      differences: ranked.prefix(named).map {
-        difference($0.feature, middle: item.values[$0.feature]!, distance: $0.value)
-      })
+    return ranked.prefix(max(1, ranked.count { $0.value >= Self.namedDeviation })).map {
+      difference($0.feature, middle: item.values[$0.feature]!, distance: $0.value)
+    }
+  }
+
+  /// Deviations from medians over the known cases and `item`, in robust standard deviations: by feature those of `item`,
+  /// and those of each held-out case.
+  private static func deviations(
+    in reference: DomainReference, of features: [AppearanceFeature], with item: Appearance?
+  ) -> (own: [(feature: Int, value: Double)], heldOut: [[Double]]) {
+    var own: [(feature: Int, value: Double)] = []
+    var heldOut = [[Double]](repeating: [], count: reference.heldOut.count)
+    for f in features.indices {
+      let known = reference.values(of: f)
+      guard known.count >= fewestCases else { continue }
+      let value = item?.values[f]
+      if item != nil, value == nil { continue }
+      let (center, spread) = centerAndSpread(
+        of: known + [value].compactMap { $0 }, least: features[f].leastDifference)
+      if let value { own.append((f, abs(value - center) / spread)) }
+      for (k, other) in reference.heldOut.enumerated() {
+        if let value = other.values[f] { heldOut[k].append(abs(value - center) / spread) }
+      }
+    }
+    return (own, heldOut)
   }
 
   private static func rootMeanSquare(_ values: [Double]) -> Double {
@@ -142,7 +182,7 @@ package struct DomainShift: Sendable {
     let cases = cases.filter { $0.values.count == features.count }
     var tested: [(feature: Int, known: [Double], own: [Double])] = []
     for f in features.indices {
-      let (known, own) = (values(of: f), cases.compactMap { $0.values[f] })
+      let (known, own) = (reference.values(of: f), cases.compactMap { $0.values[f] })
       if known.count >= Self.fewestCases, !own.isEmpty { tested.append((f, known, own)) }
     }
     let smallest = tested.map { KolmogorovSmirnov.smallestPValue($0.known.count, $0.own.count) }.min()
@@ -181,17 +221,13 @@ package struct DomainShift: Sendable {
   /// `level`, however far the study lies from the training study. The smallest p-value of `m` cases among `n` is
   /// `2 / binomial(n + m, m)`, times the number of features. `nil` if too few training cases are known for any test.
   package var fewestTestable: Int? {
-    let known = features.indices.map { values(of: $0).count }.filter { $0 >= Self.fewestCases }
+    let known = features.indices.map { reference.values(of: $0).count }.filter { $0 >= Self.fewestCases }
     guard let most = known.max() else { return nil }
     return (1...).first { KolmogorovSmirnov.smallestPValue(most, $0) * Double(known.count) <= Self.level }
   }
 
-  private func values(of feature: Int) -> [Double] {
-    (reference.training + reference.heldOut).compactMap { $0.values[feature] }
-  }
-
   private func difference(_ f: Int, middle: Double, distance: Double) -> Difference {
-    let known = values(of: f)
+    let known = reference.values(of: f)
     let count = Double(max(known.count, 1))
     return Difference(
       feature: features[f], distance: distance, shareBelow: Double(known.count { $0 < middle }) / count,
@@ -211,8 +247,15 @@ extension DomainShift {
   /// The warning for a case that is far out; `nil` for other cases.
   package static func warning(_ outcome: CaseOutcome) -> String? {
     guard outcome.isFar else { return nil }
-    return "This case does not look like those the model was trained on: its score and heatmaps may mean nothing. Here "
-      + "\(list(outcome.differences))."
+    return "This case does not look like those the model was trained on: its score and heatmaps may mean nothing, "
+      + "and the false-positive rate does not hold for it. Here \(list(outcome.differences))."
+  }
+
+  /// The warning for an odd held-out case.
+  package func warning(ofHeldOut index: Int, named name: String) -> String {
+    "The held-out case \(name) does not look like the other healthy cases: in it \(Self.list(differences(ofHeldOut: index))). "
+      + "It calibrates only cases that look odd too. Look at it. If it is not healthy, or was made in another way than the "
+      + "others, train again with --exclude '\(name)'."
   }
 
   private static func list(_ differences: [Difference]) -> String {

@@ -2,6 +2,12 @@ import Files
 import Foundation
 
 /// The distribution of one of a model's scores over held-out healthy scans and cases, which gives a score its meaning.
+///
+/// Held-out cases that look unlike all others, by `DomainShift`, are kept apart. A new case is tested in the same way. If
+/// it looks as most do, it is compared with the held-out cases that do, otherwise with all of them. So one case of
+/// another scanner does not set the threshold for all. Healthy cases that look as most do are flagged at most at the
+/// rate; all healthy cases together, with `n` held out, at most `1 / (n + 1)` above it. Source of comparing within kinds
+/// that are told apart without the score: Vovk et al. 2003, "Mondrian confidence machine".
 package struct Calibration: Codable, Sendable, Equatable {
   /// Scores of the scans of each held-out healthy case, ascending within the case.
   package let scanScores: [[Double]]
@@ -20,8 +26,17 @@ package struct Calibration: Codable, Sendable, Equatable {
   package let massTail: HealthyTail
   /// Groups with fewer pixels of the model's grid do not count as regions.
   package let minimumRegionArea: Int
+  /// Held-out cases that look unlike all others; they count in no other part.
+  package let odd: [OddCase]
   /// Number of held-out scans that were slides; `nil` in models of an older norma, which had none.
   package let slides: Int?
+
+  /// A held-out case that looks unlike all others.
+  package struct OddCase: Codable, Sendable, Equatable {
+    let score: Double
+    /// Logarithm of 1 + the mass of its most massive group.
+    let mass: Double
+  }
 
   /// - Parameters:
   ///   - cases: values of the scans of the held-out healthy cases, case by case.
@@ -32,16 +47,19 @@ package struct Calibration: Codable, Sendable, Equatable {
   ///     it as a whole, so that the two kinds of scores depend on each other as they do in the held-out cases.
   ///   - detection: AUROC of the scores for held-out patches with planted lesions beside the same without.
   ///   - slides: number of these scans that are slides.
+  ///   - odd: indices of the held-out cases that look unlike all others, not all of them.
   package init(
     extremes cases: [[ScanExtremes]], scores: [[Double]]? = nil, textures: [[Double]]? = nil,
-    otherTextures others: [[Double]] = [], detection: Double = 1, slides: Int = 0
+    otherTextures others: [[Double]] = [], detection: Double = 1, slides: Int = 0, odd: Set<Int> = []
   ) {
     self.slides = slides
     minimumRegionArea = ScanExtremes.smallestRegion
-    scanScores = (scores ?? cases.map { $0.map(\.score) }).map { $0.sorted() }
-    let worst = CaseMaxima.fitted(to: cases.map { $0.map(\.score) }, valued: scores)
+    let usual = cases.indices.filter { !odd.contains($0) }
+    let values = scores ?? cases.map { $0.map(\.score) }
+    scanScores = usual.map { values[$0].sorted() }
+    let worst = CaseMaxima.fitted(to: usual.map { cases[$0].map(\.score) }, valued: usual.map { values[$0] })
     // A case without scans has no score of either kind.
-    let heldOut = zip(cases, textures ?? []).filter { !$0.0.isEmpty }.map(\.1)
+    let heldOut = textures.map { textures in usual.filter { !cases[$0].isEmpty }.map { textures[$0] } } ?? []
     let texture =
       heldOut.contains { !$0.isEmpty }
       ? TextureScore(of: heldOut + others, others: worst.values, detection: detection) : nil
@@ -52,9 +70,24 @@ package struct Calibration: Codable, Sendable, Equatable {
         Self.caseScores(
           of: heldOut + others.filter { !$0.isEmpty }, places: worst.values, by: texture, detection: detection)
       } ?? worst.maxima.values
-    masses = CaseMaxima(of: cases.map { $0.map { log1p($0.regionMass) } })
+    let masses = CaseMaxima(of: usual.map { cases[$0].map { log1p($0.regionMass) } })
+    self.masses = masses
     massTail = HealthyTail(of: masses.values)
-    regionLevels = cases.joined().map(\.regionLevel).sorted()
+    regionLevels = usual.flatMap { cases[$0].map(\.regionLevel) }.sorted()
+    self.odd = odd.sorted().filter { !cases[$0].isEmpty }.map { k in
+      let count = cases[k].count
+      let place = worst.maxima.comparable(values[k].max()!, ofScans: count)
+      return OddCase(
+        score: texture.map { $0.combined($0.score(of: textures![k]), with: place) } ?? place,
+        mass: masses.comparable(log1p(cases[k].map(\.regionMass).max()!), ofScans: count))
+    }
+  }
+
+  /// p-value of a case, see `pValue(_:among:)`.
+  ///
+  /// - Parameter looksOdd: whether `DomainShift` finds the case far out; then it is compared with odd cases too.
+  package func pValue(ofCase score: Double, looksOdd: Bool) -> Double {
+    Self.pValue(score, among: looksOdd ? (caseScores + odd.map(\.score)).sorted() : caseScores)
   }
 
   /// The scores of healthy cases, each judged by what the others show, as a new case is; ascending.
@@ -167,8 +200,10 @@ extension Calibration {
   /// - Parameters:
   ///   - mass: mass of the region's group, see `RegionMasses`.
   ///   - count: number of scored scans in the region's case.
-  package func pValue(ofRegionWithMass mass: Double, caseOf count: Int) -> Double {
+  ///   - looksOdd: whether `DomainShift` finds the case far out; then it is compared with odd cases too, without the tail.
+  package func pValue(ofRegionWithMass mass: Double, caseOf count: Int, looksOdd: Bool = false) -> Double {
     let value = masses.comparable(log1p(mass), ofScans: count)
+    guard !looksOdd else { return Self.pValue(value, among: (masses.values + odd.map(\.mass)).sorted()) }
     return Self.pValue(value, among: masses.values) * massTail.share(above: value)
   }
 
@@ -179,6 +214,7 @@ extension Calibration {
   var isSound: Bool {
     cases.isSound && texture?.isSound ?? true && caseScores.count >= cases.values.count
       && caseScores.allSatisfy(\.isFinite) && masses.isSound && massTail.isSound
+      && odd.allSatisfy { $0.score.isFinite && $0.mass.isFinite }
       && (0...1 << 30).contains(minimumRegionArea)
   }
 }

@@ -14,8 +14,9 @@ struct HeldOutCalibration {
   let domain: DomainReference
   /// `nil` where no texture was measured.
   let texture: TextureReference?
-  /// Names of the held-out cases.
-  private let cases: [String]
+  /// Names of the held-out cases that look as most do, and warnings about the others.
+  private let usual: [String]
+  private let oddities: [String]
 
   /// With fewer healthy cases, no case can be flagged at a false-positive rate of 5 %.
   private static let fewestCases = 19
@@ -45,30 +46,34 @@ struct HeldOutCalibration {
       lesions: planted.lesions, rule: settings.rule, followsSlices: set.hasNeighbours)
     let texture = set.texture(seed: settings.seed)
     self.texture = texture?.reference
-    calibrations = try Self.calibrations(
-      of: set.heldOut, by: book, books: Self.crossFitted(book, to: set.heldOut, maps: maps), texture: texture,
-      detection: texture == nil ? [:] : Self.detection(of: planted, by: book, inference: inference),
-      inference: inference, maps: maps, progress: progress)
     latents = LatentReference(
       training: try inference.encodings(of: set.training.flatMap(\.views)),
       heldOut: maps.map(\.encoding).divided(into: set.heldOut.map(\.views.count)).map { $0.filter { !$0.isEmpty } })
     domain = DomainReference(of: set, heldOutMaps: maps, latents: latents)
-    cases = set.heldOut.map(\.name)
+    let shift = DomainShift(domain)
+    let odd = shift?.odd ?? []
+    calibrations = try Self.calibrations(
+      of: set.heldOut, by: book, books: Self.crossFitted(book, to: set.heldOut, maps: maps), texture: texture,
+      detection: texture == nil ? [:] : Self.detection(of: planted, by: book, inference: inference), odd: odd,
+      inference: inference, maps: maps, progress: progress)
+    let names = set.heldOut.map(\.name)
+    usual = names.indices.filter { !odd.contains($0) }.map { names[$0] }
+    oddities = odd.sorted().compactMap { shift?.warning(ofHeldOut: $0, named: names[$0]) }
   }
 
   /// Warnings for the user, as sentences.
   var warnings: [String] {
-    let count = calibrations[.ensemble]?.caseScores.count ?? cases.count
+    let count = calibrations[.ensemble]?.caseScores.count ?? usual.count
     guard count >= Self.fewestCases else {
       let smallest = 100 / Double(count + 1)
       let kind = texture == nil ? "held-out case" : "healthy case"
-      return [
+      return oddities + [
         "Calibrated on \(Count.of(count, kind)): no case can be flagged at a false-positive rate below "
           + String(format: smallest < 10 ? "%.1f %%. " : "%.0f %%. ", smallest)
           + "\(Count.of(Self.fewestCases, kind)) are needed for 5 %."
       ]
     }
-    return [calibrations[.ensemble]?.outlier(among: cases)].compactMap { $0 }
+    return oddities + [calibrations[.ensemble]?.outlier(among: usual)].compactMap { $0 }
   }
 
   /// The held-out cases are divided among so many books, where there are enough of them to fit a book to the rest.
@@ -94,10 +99,12 @@ struct HeldOutCalibration {
   /// - Parameters:
   ///   - books: the book by which the scans of each case get their scores; `nil` takes `book`. Levels and masses of
   ///     regions, and the growth of scores with the number of scans, are those by `book`.
+  ///   - odd: indices of the held-out cases that look unlike all others.
   ///   - maps: the network's maps of all views of the held-out cases, in order.
   private static func calibrations(
     of heldOut: [TrainingSet.Member], by book: ScoreBook, books: [ScoreBook]?, texture: TrainingSet.Texture?,
-    detection: [Score: Double], inference: Inference, maps: [InferenceMaps], progress: (Int, Int) throws -> Void
+    detection: [Score: Double], odd: Set<Int>, inference: Inference, maps: [InferenceMaps],
+    progress: (Int, Int) throws -> Void
   ) throws -> [Score: Calibration] {
     var extremes: [Score: [[ScanExtremes]]] = [:]
     var scores: [Score: [[Double]]] = [:]
@@ -135,7 +142,7 @@ struct HeldOutCalibration {
     return extremes.reduce(into: [:]) { result, item in
       result[item.key] = Calibration(
         extremes: item.value, scores: books == nil ? nil : scores[item.key], textures: texture?.heldOut,
-        otherTextures: texture?.training ?? [], detection: detection[item.key] ?? 1, slides: slides)
+        otherTextures: texture?.training ?? [], detection: detection[item.key] ?? 1, slides: slides, odd: odd)
     }
   }
 
