@@ -130,7 +130,7 @@ struct DomainShiftTests {
     let usual = Array(Phantoms.healthy[29..<48])
     #expect(shift(heldOut: usual).odd.isEmpty)
     for count in 1...2 {
-      let mixed = shift(heldOut: strange.prefix(count) + usual)
+      let mixed = shift(heldOut: Array(strange.prefix(count)) + usual)
       #expect(mixed.odd == Set(0..<count))
       #expect(mixed.outcome(ofCase: strange[5])!.isFar)
       #expect(!mixed.outcome(ofCase: Phantoms.healthy[60])!.isFar)
@@ -138,7 +138,7 @@ struct DomainShiftTests {
       #expect(warning.hasPrefix("The held-out case a/b does not look like the other healthy cases: in it the "))
       #expect(warning.hasSuffix(" train again with --exclude 'a/b'."))
     }
-    #expect(shift(heldOut: strange.prefix(1) + usual.prefix(8)).odd.isEmpty)
+    #expect(shift(heldOut: Array(strange.prefix(1)) + usual.prefix(8)).odd.isEmpty)
   }
 
   /// From the least number on, and not before, a study in which every value lies beyond all known ones is told apart.
