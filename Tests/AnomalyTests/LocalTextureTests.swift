@@ -43,7 +43,7 @@ struct LocalTextureTests {
     let values = try Tensor(Shape(1, h, w, scan.image.channels), engine: engine)
     let result = try Tensor(Shape(1, h, w, LocalTexture.count), engine: engine)
     for i in values.values.indices { values.values[i] = scan.image.samples[i] }
-    scan.depth.values.withUnsafeBufferPointer { texture.fill(result, of: values, depth: $0) }
+    scan.depth.values.withUnsafeBufferPointer { texture.fill(result, of: values, depth: $0, units: [scan.sharedUnits]) }
     let all = Array(result.values)
     return (0..<h * w).map { Array(all[$0 * LocalTexture.count..<($0 + 1) * LocalTexture.count]) }
   }
@@ -63,6 +63,25 @@ struct LocalTextureTests {
     let usual = try Self.described(other, by: texture)
     let values = inside.map { usual[$0][0] }
     #expect(abs(values.median()) < 1, "\(values.median())")
+  }
+
+  /// Normalized by themselves, all of these scans have the same contrast.
+  @Test func `in shared units, a scan of less contrast than all others stands out`() throws {
+    func scan(seed: UInt64, contrast: Float, isShared: Bool) -> PreparedScan {
+      var scan = Self.scan(seed: seed)
+      if isShared { scan.sharedUnits = SharedUnits(gains: [10 * contrast], offsets: [-5 * contrast]) }
+      return scan
+    }
+    func median(isShared: Bool, contrast: Float) throws -> Float {
+      let texture = try #require(
+        LocalTexture(
+          of: (100..<140).map { scan(seed: $0, contrast: 1 + 0.02 * Float($0 % 10), isShared: isShared) }))
+      let found = try Self.described(scan(seed: 91, contrast: contrast, isShared: isShared), by: texture)
+      return found.map { $0[0] }.filter { $0 != 0 }.median()
+    }
+    #expect(abs(try median(isShared: true, contrast: 1.1)) < 1)
+    #expect(try median(isShared: true, contrast: 0.3) > 2)
+    #expect(abs(try median(isShared: false, contrast: 0.3)) < 1)
   }
 
   /// Structure of one size all over a picture of any size.

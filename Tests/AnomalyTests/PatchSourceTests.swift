@@ -35,7 +35,7 @@ struct PatchSourceTests {
     var random = RandomGenerator(seed: seed)
     var values = [Float](repeating: 0, count: edge * edge * 3)
     let source = source(augmentation)
-    let tissue = values.withUnsafeMutableBufferPointer { source.cut(into: $0, using: &random) }
+    let tissue = values.withUnsafeMutableBufferPointer { source.cut(into: $0, using: &random).tissue }
     return (values, tissue)
   }
 
@@ -110,7 +110,7 @@ struct PatchSourceTests {
     return (0..<300 as Range<UInt64>).compactMap { seed in
       var random = RandomGenerator(seed: seed)
       var values = [Float](repeating: 0, count: edge * edge)
-      let tissue = values.withUnsafeMutableBufferPointer { source.cut(into: $0, using: &random) }
+      let tissue = values.withUnsafeMutableBufferPointer { source.cut(into: $0, using: &random).tissue }
       func middle(_ isTissue: Bool) -> SIMD2<Float>? {
         // A disk, so that a turned border is as long on either side.
         let places = tissue.indices.filter {

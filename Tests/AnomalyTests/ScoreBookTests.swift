@@ -7,8 +7,10 @@ import Testing
 
 struct ScoreBookTests {
   /// The average precision of a mean of scores, if that were the mean of theirs.
-  private static func weights(_ figures: [Score: Double], isTold: Bool) -> [Score: Float] {
-    ScoreBook.select(from: figures, isTold: isTold) { weights in
+  private static func weights(
+    _ figures: [Score: Double], isTold: Bool, sharesUnits: Bool = false
+  ) -> [Score: Float] {
+    ScoreBook.select(from: figures, isTold: isTold, sharesUnits: sharesUnits) { weights in
       weights.reduce(0) { $0 + Double($1.value) * figures[$1.key]! } / Double(weights.values.reduce(0, +))
     }
   }
@@ -19,6 +21,10 @@ struct ScoreBookTests {
     #expect(Self.weights(figures, isTold: true) == [.learned: 1])
     let single = figures.filter { $0.key != .crossChannel }
     #expect(Self.weights(single, isTold: false) == [.learned: 1])
+    let textured = single.merging([.texture: 0.1]) { $1 }
+    #expect(Self.weights(textured, isTold: false) == [.learned: 1])
+    #expect(Self.weights(textured, isTold: false, sharesUnits: true) == [.learned: 0.5, .texture: 0.5])
+    #expect(Self.weights(textured, isTold: true, sharesUnits: true) == [.learned: 1])
     let unlearned = figures.merging([.learned: 0.2]) { $1 }
     #expect(Self.weights(unlearned, isTold: false) == [.intensity: 1])
   }

@@ -106,7 +106,9 @@ private final class ScoringBench {
   private func score() throws -> (reconstruction: Tensor, logits: Tensor?) {
     var none: RandomGenerator?
     return try depth.withUnsafeBufferPointer {
-      try inference.run(scan, depth: $0, input: input, statistics: statistics, sampling: &none)
+      try inference.run(
+        scan, depth: $0, units: [SharedUnits?](repeating: nil, count: scan.shape.n), input: input,
+        statistics: statistics, sampling: &none)
     }
   }
 

@@ -89,7 +89,9 @@ private final class NetworkBench {
     var none: RandomGenerator?
     repeat {
       _ = try depth.withUnsafeBufferPointer {
-        try inference.run(scan, depth: $0, input: input, statistics: statistics, sampling: &none)
+        try inference.run(
+          scan, depth: $0, units: [SharedUnits?](repeating: nil, count: scan.shape.n), input: input,
+          statistics: statistics, sampling: &none)
       }
       count += scan.shape.n
       elapsed = (ContinuousClock.now - start) / .seconds(1)

@@ -46,7 +46,8 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     own.erosion = rule.erosion
     // The score network has already looked at each pixel's neighbourhood, so its map needs little smoothing.
     own.smoothing = self == .learned ? min(rule.smoothing / 3, 1) : rule.smoothing
-    own.isStandardized = self != .learned
+    // A scan whose texture is unusual everywhere is unusual.
+    own.isStandardized = self != .learned && self != .texture
     return own
   }
 

@@ -35,9 +35,10 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ///   - plantedMaps: maps of the planted scans, in the same order.
   ///   - lesions: for each planted scan which pixels are lesion.
   ///   - followsSlices: whether scans of a series are taken as neighbouring slices.
+  ///   - sharesUnits: whether the intensities of all scans are in the same units.
   init(
     healthy groups: [[PreparedScan]], maps: [InferenceMaps], planted: [PreparedScan], plantedMaps: [InferenceMaps],
-    lesions: [Plane<Bool>], rule: EvidenceRule, followsSlices: Bool
+    lesions: [Plane<Bool>], rule: EvidenceRule, followsSlices: Bool, sharesUnits: Bool
   ) throws {
     let healthy = Array(groups.joined())
     let (members, healthyHeat) = try Self.fitted(to: groups, maps: maps, rule: rule)
@@ -54,7 +55,8 @@ package struct ScoreBook: Codable, Sendable, Equatable {
     }
     var figures: [Score: Double] = [:]
     for score in members.keys { figures[score] = precision([score: 1]) }
-    let weights = Self.select(from: figures, isTold: rule.channelWeights != nil, precision: precision)
+    let weights = Self.select(
+      from: figures, isTold: rule.channelWeights != nil, sharesUnits: sharesUnits, precision: precision)
     (combined, alongSlices) = Self.combined(
       healthyHeat, weights: weights, of: healthy, rule: rule, followsSlices: followsSlices)
     figures[.ensemble] = precision(weights)
@@ -268,21 +270,27 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// The weights of the ensemble. Restoration is left out, because it costs as much as twenty other scores; it is
   /// computed only on request.
   ///
-  /// Planted lesions are no fair judge between `learned`, which was trained on their like, and `crossChannel`, which
-  /// cannot see those that shift the channels together, as healthy tissue does. So where no direction is told, each has
-  /// half of the weight, unless the learned score finds fewer planted lesions than the intensities alone. Otherwise a
-  /// greedy selection with replacement takes the best score first, then repeatedly adds the score that improves the mean
-  /// most. Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
+  /// Planted lesions are no fair judge between `learned`, which was trained on their like, and a score that was learned
+  /// from healthy tissue alone: `crossChannel` cannot see those that shift the channels together, as healthy tissue does,
+  /// and `texture` sees changes of texture, which few of them have. So where no direction is told, `learned` has half of
+  /// the weight and `crossChannel` the other half, or `texture` where there is one channel in the same units for all
+  /// scans, unless the learned score finds fewer planted lesions than the intensities alone. Otherwise a greedy selection with replacement takes the best
+  /// score first, then repeatedly adds the score that improves the mean most. Source: Caruana et al. 2004,
+  /// doi:10.1145/1015330.1015432.
   ///
   /// - Parameters:
   ///   - figures: average precision of each score on planted lesions.
   ///   - isTold: whether the user gave the direction of a lesion.
+  ///   - sharesUnits: whether the intensities of all scans are in the same units.
   ///   - precision: average precision of a mean of scores, by their weights.
   package static func select(
-    from figures: [Score: Double], isTold: Bool, precision: ([Score: Float]) -> Double
+    from figures: [Score: Double], isTold: Bool, sharesUnits: Bool, precision: ([Score: Float]) -> Double
   ) -> [Score: Float] {
-    if !isTold, figures[.crossChannel] != nil, let learned = figures[.learned], learned >= figures[.intensity] ?? 0 {
-      return [.learned: 0.5, .crossChannel: 0.5]
+    let untaught: [Score] = sharesUnits ? [.crossChannel, .texture] : [.crossChannel]
+    if !isTold, let other = untaught.first(where: { figures[$0] != nil }),
+      let learned = figures[.learned], learned >= figures[.intensity] ?? 0
+    {
+      return [.learned: 0.5, other: 0.5]
     }
     // The order is fixed, because that of a dictionary changes from run to run.
     let scores = Score.members.filter { figures[$0] != nil && $0 != .restoration }

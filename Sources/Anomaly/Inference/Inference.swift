@@ -103,7 +103,7 @@ package final class Inference {
     var left = grids.map { $0.count * timesEachPatch }
     var encodings = scans.map { _ in MeanEncoding() }
     var result = [InferenceMaps?](repeating: nil, count: scans.count)
-    try run(count: jobs.count) { k, patch in
+    try run(count: jobs.count, units: { scans[jobs[$0].scan].sharedUnits }) { k, patch in
       let job = jobs[k]
       grids[job.scan].cut(sources[job.scan], into: patch, patches: job.patch..<job.patch + 1)
     } add: { k, values, encoding in
@@ -141,12 +141,13 @@ package final class Inference {
   /// Runs the networks over `count` patches, in batches that are as large as possible.
   ///
   /// - Parameters:
+  ///   - units: the units of a patch's scan.
   ///   - cut: writes a patch, `[size, size, channels + 1]`: intensities, 0 where there is no data, and depth. It is
   ///     called on all threads.
   ///   - add: receives the networks' outputs for a patch, `[size, size, layout.count]`, and its encoding; called more
   ///     than once per patch if patches are sampled or mirrored.
   func run(
-    count: Int, cut: @Sendable (Int, UnsafeMutableBufferPointer<Float>) -> Void,
+    count: Int, units: (Int) -> SharedUnits?, cut: @Sendable (Int, UnsafeMutableBufferPointer<Float>) -> Void,
     add: (Int, UnsafeBufferPointer<Float>, PatchEncoding) -> Void
   ) throws {
     let size = network.architecture.patchSize
@@ -156,6 +157,7 @@ package final class Inference {
       try Interruption.check()
       let n = Self.batchSizes.first { $0 <= count - next }!
       let batch = try batch(of: n)
+      let own = (next..<next + n).map(units)
       let (patches, scans, depths, first) = (
         SplitBuffer(batch.patches), batch.scan.split, SplitBuffer(batch.depth), next
       )
@@ -175,7 +177,7 @@ package final class Inference {
           // The noise of a patch depends on its batch. This does no harm, as averages differ by less than their own
           // spread. Repeating the same run gives the same bits.
           var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
-          try run(batch, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
+          try run(batch, units: own, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
           let values = size * size * layout.count
           for k in 0..<n {
             add(
@@ -193,15 +195,16 @@ package final class Inference {
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue.
+  ///   - units: those of each patch's scan.
   ///   - input: buffer for the score network's input, `[n, h, w, inputs]`; `nil` without a score network.
   ///   - statistics: receives those of the scan; with a score network it holds all that was learned.
   /// - Returns: the reconstruction and the log-odds of a lesion, valid until the networks run again.
   package func run(
-    _ scan: Tensor, depth: UnsafeBufferPointer<Float>, input: Tensor?, statistics: TissueStatistics,
-    sampling generator: inout RandomGenerator?
+    _ scan: Tensor, depth: UnsafeBufferPointer<Float>, units: [SharedUnits?], input: Tensor?,
+    statistics: TissueStatistics, sampling generator: inout RandomGenerator?
   ) throws -> (reconstruction: Tensor, logits: Tensor?) {
     let y = try network.forward(scan, sampling: &generator)
-    statistics.fill(of: scan, depth: depth)
+    statistics.fill(of: scan, depth: depth, units: units)
     guard let scoreNetwork, let input else { return (y, nil) }
     scoreInput.fill(
       scan: scan, reconstruction: y, divergences: network.divergenceMaps, depth: depth,
@@ -214,11 +217,11 @@ package final class Inference {
   /// - Parameter restores: whether restored scans are computed too. Otherwise those of the previous run stay, because
   ///   they do not depend on draws of the latent.
   private func run(
-    _ batch: Batch, isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
+    _ batch: Batch, units: [SharedUnits?], isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
   ) throws {
     let (y, logits) = try run(
-      batch.scan, depth: UnsafeBufferPointer(batch.depth), input: batch.score, statistics: batch.statistics,
-      sampling: &generator)
+      batch.scan, depth: UnsafeBufferPointer(batch.depth), units: units, input: batch.score,
+      statistics: batch.statistics, sampling: &generator)
     keepEncodings(in: batch)
     let maps = network.divergenceMaps
     let scales = network.scales

@@ -26,8 +26,9 @@ package struct TissueStatistics {
   /// - Parameters:
   ///   - scans: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue.
-  func fill(of scans: Tensor, depth: UnsafeBufferPointer<Float>) {
+  ///   - units: those of each scan.
+  func fill(of scans: Tensor, depth: UnsafeBufferPointer<Float>, units: [SharedUnits?]) {
     if let deviations { preparation.expectation?.fill(deviations, of: scans, depth: depth) }
-    if let texture { preparation.localTexture?.fill(texture, of: scans, depth: depth) }
+    if let texture { preparation.localTexture?.fill(texture, of: scans, depth: depth, units: units) }
   }
 }

@@ -9,10 +9,11 @@ import Threads
 /// Texture is described on cells of 8 x 8 pixels by a `TexturePyramid` of each channel: every map, and for energies also
 /// the logarithm. Plain energies show strong structure that is rare, logarithms small changes of faint texture. Healthy
 /// cells are taken to be normally distributed; the principal components of their covariance describe a cell in few
-/// numbers, and its Mahalanobis distance from the mean says how unusual it is. Nothing is learned by steps. Source of a
-/// Gaussian of local features as a measure of abnormality: Defard et al. 2021, arXiv:2011.08785.
+/// numbers, and its Mahalanobis distance from the mean says how unusual it is. Nothing is learned by steps. Intensities
+/// are in the units that scans share, where they share some. Source of a Gaussian of local features as a measure of
+/// abnormality: Defard et al. 2021, arXiv:2011.08785.
 package struct LocalTexture: Codable, Sendable, Equatable {
-  /// Center and spread of each channel over healthy tissue, in normalized intensity.
+  /// Center and spread of each channel over healthy tissue, in shared units or in normalized intensity.
   private let centers: [Float]
   private let spreads: [Float]
   /// Added to an energy before its logarithm, by channel and map; 0 for maps with a sign.
@@ -78,7 +79,8 @@ package struct LocalTexture: Codable, Sendable, Equatable {
       let part = Self.part(of: scans[k], number: k)
       let (width, height) = (part.width, part.height)
       let depth = scans[k].depth.cropped(to: part)
-      let maps = Self.maps(of: scans[k].image.cropped(to: part), centers: centers, spreads: spreads)
+      let maps = Self.maps(
+        of: scans[k].image.cropped(to: part), units: scans[k].sharedUnits, centers: centers, spreads: spreads)
       let (columns, rows) = (Self.cells(width), Self.cells(height))
       let inside = (0..<columns * rows).filter { i in
         let (x, y) = (i % columns * Self.cell + Self.cell / 2, i / columns * Self.cell + Self.cell / 2)
@@ -157,18 +159,21 @@ package struct LocalTexture: Codable, Sendable, Equatable {
   ///     `[n, h, w, count]`; 0 outside tissue.
   ///   - scans: normalized intensities without `NaN`, `[n, h, w, c]`.
   ///   - depth: distance below the tissue's surface in pixels, `[n, h, w]`; 0 outside tissue.
-  package func fill(_ result: Tensor, of scans: Tensor, depth: UnsafeBufferPointer<Float>) {
+  ///   - units: those of each scan.
+  package func fill(
+    _ result: Tensor, of scans: Tensor, depth: UnsafeBufferPointer<Float>, units: [SharedUnits?]
+  ) {
     let shape = scans.shape
     precondition(
       shape.c == channels && result.shape == Shape(shape.n, shape.h, shape.w, Self.count)
-        && depth.count == shape.pixels)
+        && depth.count == shape.pixels && units.count == shape.n)
     let (patches, depth, results) = (scans.split, ReadBuffer(depth), result.split)
     let pixels = shape.h * shape.w
     Parallel.run(chunks: shape.n) { n in
       let image = Image(
         width: shape.w, height: shape.h, channels: shape.c,
         samples: Array(UnsafeBufferPointer(start: patches.start + n * pixels * shape.c, count: pixels * shape.c)))
-      let described = describe(image).resized(width: shape.w, height: shape.h)
+      let described = describe(image, units: units[n]).resized(width: shape.w, height: shape.h)
       let output = results.start + n * pixels * Self.count
       for pixel in 0..<pixels {
         let isTissue = depth[n * pixels + pixel] > 0
@@ -178,9 +183,10 @@ package struct LocalTexture: Codable, Sendable, Equatable {
   }
 
   /// The description of a picture's cells, one pixel a cell, in the order of `fill`.
-  private func describe(_ image: Image) -> Image {
+  private func describe(_ image: Image, units: SharedUnits?) -> Image {
     let (columns, rows) = (Self.cells(image.width), Self.cells(image.height))
-    let numbers = standardized(Self.maps(of: image, centers: centers, spreads: spreads), cells: columns * rows)
+    let numbers = standardized(
+      Self.maps(of: image, units: units, centers: centers, spreads: spreads), cells: columns * rows)
     var result = Image(width: columns, height: rows, channels: Self.count)
     var components = [Lanes](repeating: .zero, count: directions.count)
     for (group, first) in stride(from: 0, to: columns * rows, by: Lanes.scalarCount).enumerated() {
@@ -261,17 +267,21 @@ package struct LocalTexture: Codable, Sendable, Equatable {
   private static func cells(_ edge: Int) -> Int { max(edge / cell, 1) }
 
   /// The maps of all channels' pyramids, one value a cell.
-  private static func maps(of image: Image, centers: [Float], spreads: [Float]) -> [Plane<Float>] {
+  private static func maps(
+    of image: Image, units: SharedUnits?, centers: [Float], spreads: [Float]
+  ) -> [Plane<Float>] {
     let (width, height) = (max(image.width, leastEdge), max(image.height, leastEdge))
     let columns = (0..<width).map { PatchGrid.reflected($0, in: image.width) }
     let own = PixelRectangle(x: 0, y: 0, width: cells(image.width), height: cells(image.height))
     return (0..<image.channels).flatMap { c in
+      let (gain, offset) = (units?.gains[c] ?? 1, units?.offsets[c] ?? 0)
       var plane = Plane<Float>(width: width, height: height, filledWith: 0)
       for y in 0..<height {
         let row = PatchGrid.reflected(y, in: image.height) * image.width
         for x in 0..<width {
           let value = image.samples[(row + columns[x]) * image.channels + c]
-          plane.values[y * width + x] = intensityRange.clip(((value.isFinite ? value : 0) - centers[c]) / spreads[c])
+          plane.values[y * width + x] = intensityRange.clip(
+            ((value.isFinite ? value : 0) * gain + offset - centers[c]) / spreads[c])
         }
       }
       return TexturePyramid(of: plane, levels: levels, cell: cell).cells
@@ -305,8 +315,9 @@ package struct LocalTexture: Codable, Sendable, Equatable {
     let found = Parallel.map(c) { channel -> (Float, Float) in
       let values = scans.flatMap { scan -> [Float] in
         let inside = scan.depth.values.indices.filter { scan.depth.values[$0] > 0 }
+        let (gain, offset) = (scan.sharedUnits?.gains[channel] ?? 1, scan.sharedUnits?.offsets[channel] ?? 0)
         return stride(from: 0, to: inside.count, by: max(1, inside.count / 500))
-          .map { scan.image.samples[inside[$0] * c + channel] }.filter(\.isFinite)
+          .map { scan.image.samples[inside[$0] * c + channel] * gain + offset }.filter(\.isFinite)
       }
       guard !values.isEmpty else { return (0, 1) }
       let center = values.median()

@@ -169,8 +169,10 @@ extension Preparation {
     }
     return Parallel.map(reduced.count) { [reduced, backgrounds, masks] i in
       let image = normalization.apply(parameters[i], to: reduced[i])
+      let study = backgrounds[i] == nil ? texture?.study : nil
       let scan = PreparedScan(
-        image: image, tissue: masks[i], depth: depths[i], appearance: appearances[i], texture: textures[i])
+        image: image, tissue: masks[i], depth: depths[i], appearance: appearances[i], texture: textures[i],
+        sharedUnits: study.flatMap { SharedUnits(from: parameters[i], to: $0) })
       return PreparedImage(
         scan: scan, factor: factors[i],
         nothingToScore: NothingToScore(scan, lacking: lacks[i]), parameters: parameters[i],

@@ -13,13 +13,16 @@ package struct PreparedScan: Sendable {
   package let texture: TextureDescriptor?
   /// `nil` for a scan that is in no series.
   package var place: SlicePlace?
+  /// `nil` where the study's scans have no units in common, see `TextureScale`.
+  package var sharedUnits: SharedUnits?
 
   /// - Parameter depth: depth measured within a larger scan; by default it is computed from the tissue.
   package init(
     image: Image, tissue: TissueMask, depth: Plane<Float>? = nil, appearance: Appearance? = nil,
-    texture: TextureDescriptor? = nil
+    texture: TextureDescriptor? = nil, sharedUnits: SharedUnits? = nil
   ) {
     self.texture = texture
+    self.sharedUnits = sharedUnits
     self.image = image
     self.tissue = tissue
     self.appearance = appearance

@@ -43,7 +43,8 @@ struct HeldOutCalibration {
     let maps = try inference.maps(of: Array(groups.joined()))
     book = try ScoreBook(
       healthy: groups, maps: maps, planted: planted.scans, plantedMaps: try inference.maps(of: planted.scans),
-      lesions: planted.lesions, rule: settings.rule, followsSlices: set.hasNeighbours)
+      lesions: planted.lesions, rule: settings.rule, followsSlices: set.hasNeighbours,
+      sharesUnits: groups.joined().allSatisfy { $0.sharedUnits != nil })
     let texture = set.texture(seed: settings.seed)
     self.texture = texture?.reference
     latents = LatentReference(

@@ -51,7 +51,7 @@ package final class PatchSource: Sendable {
     Parallel.run(chunks: patches) { k in
       var random = RandomGenerator(seed: seeds[k])
       let (target, input) = (targets.part(k, of: patches), inputs.part(k, of: patches))
-      let tissue = self.cut(into: target, using: &random)
+      let (tissue, _) = self.cut(into: target, using: &random)
       _ = input.update(fromContentsOf: target)
       if corrupting {
         tissue.withUnsafeBufferPointer { tissue in
@@ -73,19 +73,20 @@ package final class PatchSource: Sendable {
   ///   - lesions: receives 1 where a pixel is lesion, `[n, edge, edge]`.
   ///   - depth: receives the distance below the surface of the tissue in pixels, 0 outside tissue, `[n, edge, edge]`.
   ///   - share: which patches of the batch to make; the generator advances as if all were made.
+  /// - Returns: the units of each patch's scan.
   func fillPlanted(
     _ scans: Tensor, lesions: inout [Float], depth: inout [Float], planter: LesionPlanter, share: BatchShare,
     using random: inout RandomGenerator
-  ) {
+  ) -> [SharedUnits?] {
     let (shape, patches) = (scans.shape, scans.split)
     let pixels = shape.h * shape.w
     let seeds = Self.seeds(share, using: &random)
-    lesions.withSplitBuffer { lesions in
+    return lesions.withSplitBuffer { lesions in
       depth.withSplitBuffer { depth in
-        Parallel.run(chunks: shape.n) { k in
+        Parallel.map(shape.n) { k in
           var random = RandomGenerator(seed: seeds[k])
           let patch = patches.part(k, of: shape.n)
-          var tissue = self.cut(into: patch, using: &random)
+          var (tissue, units) = self.cut(into: patch, using: &random)
           for pixel in 0..<pixels where (0..<shape.c).contains(where: { patch[pixel * shape.c + $0].isNaN }) {
             tissue[pixel] = 0
           }
@@ -96,6 +97,7 @@ package final class PatchSource: Sendable {
             depth[k * pixels + pixel] = distance
           }
           for i in patch.indices where patch[i].isNaN { patch[i] = 0 }
+          return units
         }
       }
     }
@@ -109,8 +111,10 @@ package final class PatchSource: Sendable {
   /// Cuts a random patch in a random pose and scales its channels a little.
   ///
   /// - Parameter target: receives the patch, `[edge, edge, c]`; `NaN` where there is no data.
-  /// - Returns: 1 where there is tissue, `[edge, edge]`.
-  package func cut(into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator) -> [UInt8] {
+  /// - Returns: 1 where there is tissue, `[edge, edge]`, and the units of the patch's scan.
+  package func cut(
+    into target: UnsafeMutableBufferPointer<Float>, using random: inout RandomGenerator
+  ) -> (tissue: [UInt8], units: SharedUnits?) {
     let scan = scans[draw(&random)]
     let (width, height) = (scan.image.width, scan.image.height)
     var origin = (x: 0, y: 0)
@@ -129,7 +133,7 @@ package final class PatchSource: Sendable {
       if augmentation.variesLight {
         PatchLight.vary(target, edge: edge, channels: channels, range: range, using: &random)
       }
-      return tissue
+      return (tissue, scan.sharedUnits)
     }
     for y in 0..<edge {
       let row = PatchGrid.reflected(origin.y + y, in: height) * width
@@ -141,7 +145,7 @@ package final class PatchSource: Sendable {
         }
       }
     }
-    return tissue
+    return (tissue, scan.sharedUnits)
   }
 
   /// Interpolates intensities bilinearly and takes the tissue of the nearest pixel. A value with any weight on missing

@@ -35,7 +35,8 @@ struct PlantedScans: Sendable {
       var samples = [Float](repeating: 0, count: edge * edge * c)
       samples.withUnsafeMutableBufferPointer { grid.cut(scan.image, into: $0, patches: patch..<patch + 1) }
       let cut = Image(width: edge, height: edge, channels: c, samples: samples)
-      let healthy = PreparedScan(image: cut, tissue: Self.tissue(scan, grid, patch))
+      let healthy = PreparedScan(
+        image: cut, tissue: Self.tissue(scan, grid, patch), sharedUnits: scan.sharedUnits)
       let tissue = healthy.tissue.values.map { UInt8($0 ? 1 : 0) }
       let lesion = samples.withUnsafeMutableBufferPointer { patch in
         tissue.withUnsafeBufferPointer {
@@ -45,7 +46,8 @@ struct PlantedScans: Sendable {
       clean.append(healthy)
       planted.append(
         PreparedScan(
-          image: Image(width: edge, height: edge, channels: c, samples: samples), tissue: healthy.tissue))
+          image: Image(width: edge, height: edge, channels: c, samples: samples), tissue: healthy.tissue,
+          sharedUnits: scan.sharedUnits))
       lesions.append(Plane(width: edge, height: edge, values: lesion))
     }
     self.clean = clean

@@ -172,12 +172,12 @@ package final class ScoreTrainer {
   }
 
   private func update(_ batch: inout Batch, rate: Float) throws -> (loss: Double, norm: Float) {
-    source.fillPlanted(
+    let units = source.fillPlanted(
       batch.clean, lesions: &batch.lesions, depth: &batch.depth, planter: planter, share: share, using: &batch.random)
     var none: RandomGenerator?
     let reconstruction = try network.forward(batch.clean, sampling: &none)
     batch.depth.withUnsafeBufferPointer { depth in
-      batch.statistics.fill(of: batch.clean, depth: depth)
+      batch.statistics.fill(of: batch.clean, depth: depth, units: units)
       input.fill(
         scan: batch.clean, reconstruction: reconstruction, divergences: network.divergenceMaps, depth: depth,
         statistics: batch.statistics, into: batch.shown)

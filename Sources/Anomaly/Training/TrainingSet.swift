@@ -19,6 +19,8 @@ package struct TrainingSet: Sendable {
     /// All scans and fields that patches can be cut from.
     package var views: [PreparedScan] { Array(groups.joined()) }
 
+    fileprivate mutating func removeSharedUnits() { for k in scans.indices { scans[k].sharedUnits = nil } }
+
     var appearance: Appearance { appearance(of: groups.map { $0.compactMap(\.appearance) }) }
 
     /// The appearance of the case from the appearances of its groups: every scan counts once, and so does every slide.
@@ -245,18 +247,21 @@ package struct TrainingSet: Sendable {
     let order = real.shuffled(using: &random)
     let count = min(max(1, Int((Double(real.count) * settings.heldOutShare).rounded())), real.count - 1)
     let chosen = Set(order.prefix(count))
-    heldOut = members.indices.filter(chosen.contains).map { members[$0] }
+    var heldOut = members.indices.filter(chosen.contains).map { members[$0] }
     // A synthetic case made from a held-out case would reveal it. One without known origins might, so both are left
     // out.
     let hidden = Set(heldOut.map(\.name))
-    training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
+    var training = members.indices.filter { !chosen.contains($0) }.map { members[$0] }
       .filter { member in member.origins.map { !$0.isEmpty && hidden.isDisjoint(with: $0) } ?? true }
     hasNeighbours = NeighbouringSlices.areFound(in: real.map { members[$0].scans })
     digest = contents.finish().hexadecimal
     // Slices at different heights differ more than healthy ones do from abnormal ones, and a lesion is in few of them.
     if hasNeighbours || !TextureReference.suffices(Self.real(heldOut + training).map(\.scans.count)) {
       preparation.texture = nil
+      for k in heldOut.indices { heldOut[k].removeSharedUnits() }
+      for k in training.indices { training[k].removeSharedUnits() }
     }
+    (self.heldOut, self.training) = (heldOut, training)
     preparation.expectation =
       settings.variesLight ? nil : ChannelExpectation(of: training.flatMap(\.views))
     preparation.localTexture = settings.variesLight ? nil : LocalTexture(of: training.flatMap(\.views))
