@@ -43,6 +43,8 @@ package struct TrainingSet: Sendable {
   package let incomplete: [String]
   /// Scans that were read and in which there is nothing to learn from, by reason.
   package let empty: [String: [String]]
+  /// Why every pixel counts as tissue, as a sentence; `nil` where only some do, or where the user said so.
+  package let tissueNote: String?
 
   /// How the scans of a study are read and divided.
   package struct Settings: Sendable {
@@ -58,6 +60,8 @@ package struct TrainingSet: Sendable {
     /// See `Preparation.localContrast`.
     package var localContrast: Float?
     package var tissueAppearance = TissueLook.bright
+    /// Whether tissue that is told by its brightness becomes `everywhere`, see `backgroundSpread`.
+    package var choosesTissue = false
     package var limits = TIFFLimits.default
     /// See `ScanReading`.
     package var level: Int?
@@ -173,6 +177,15 @@ package struct TrainingSet: Sendable {
       tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
       localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance, level: settings.level,
       micrometersPerPixel: settings.micrometersPerPixel)
+    let spread = settings.choosesTissue ? Self.backgroundSpread(of: sources, preparation) : nil
+    if let spread, spread > Self.largestBackgroundSpread {
+      preparation.tissueAppearance = .everywhere
+      tissueNote = String(
+        format: "every pixel counts as tissue: what is darker varies %.2f times as much as the rest, and an empty "
+          + "background less than %.1f times", spread, Self.largestBackgroundSpread)
+    } else {
+      tissueNote = nil
+    }
     // A normalization that is learned from all slides needs all of them first. Otherwise each slide is prepared as it
     // is read.
     let isLearned = settings.normalization.isLearned
@@ -205,7 +218,8 @@ package struct TrainingSet: Sendable {
           found: "none of its scans shows tissue; the first that was left out says: "
             + (faults.first?.error.quoted ?? "nothing"), remedy: "Give healthy scans, or another --tissue")
       }
-      preparation.normalization = settings.normalization.learned(from: images, appearing: settings.tissueAppearance)
+      preparation.normalization = settings.normalization.learned(
+        from: images, appearing: preparation.tissueAppearance ?? .bright)
       slides = surveys.map { $0.map { preparation.prepare($0, keepsOverview: false) } }
     }
     preparation.texture = Self.textureScale(of: sources, preparation)
@@ -269,6 +283,38 @@ package struct TrainingSet: Sendable {
     self.faults = faults
     self.incomplete = incomplete
     self.empty = empty
+  }
+
+  /// A background that varies more than this share of what tissue does is no empty one.
+  private static let largestBackgroundSpread: Float = 0.2
+  /// The most scans whose background is looked at.
+  private static let mostBackgrounds = 100
+
+  /// How much the intensities outside tissue that is told by its brightness vary, as a share of those within it: the
+  /// ratio of interquartile ranges, the middle one of all scans and channels. It counts as 1 where there is nothing
+  /// outside. Around a head there is next to nothing; the dark parts of an ultrasound picture are tissue too, and a
+  /// lesion may be dark.
+  ///
+  /// - Returns: `nil` where no scan is held whole.
+  private static func backgroundSpread(of sources: [Source], _ preparation: Preparation) -> Float? {
+    let images = sources.flatMap(\.images)
+    let chosen = Array(stride(from: 0, to: images.count, by: max(1, images.count / mostBackgrounds)))
+    let spreads = Parallel.map(chosen.count) { k -> [Float] in
+      let image = images[chosen[k]].reduced(by: preparation.factor(for: images[chosen[k]].pixelSize))
+      guard NothingToScore(dataOf: image, channels: preparation.tissueChannels) == nil else { return [] }
+      let mask = Normalization.tissue(of: [image], channels: preparation.tissueChannels)[0]
+      return (preparation.tissueChannels ?? Array(0..<image.channels)).map { channel in
+        func range(inTissue: Bool) -> Float? {
+          let values = mask.values.indices.filter { mask.values[$0] == inTissue }
+            .map { image.samples[$0 * image.channels + channel] }.filter(\.isFinite).sortedByBits()
+          return values.count < Appearance.fewestPixels
+            ? nil : values[values.count * 3 / 4] - values[values.count / 4]
+        }
+        guard let outside = range(inTissue: false), let inside = range(inTissue: true), inside > 0 else { return 1 }
+        return outside / inside
+      }
+    }.flatMap { $0 }
+    return spreads.isEmpty ? nil : spreads.median()
   }
 
   /// The units of texture; `nil` where the study has slides, which are not held whole, or too many channels, or where too

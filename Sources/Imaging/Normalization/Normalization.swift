@@ -162,7 +162,11 @@ package struct Normalization: Sendable, Equatable, Codable {
     of images: [Image], channels: [Int]? = nil, appearing look: TissueLook = .bright
   ) -> [TissueMask] {
     guard !images.isEmpty else { return [] }
-    if look == .stained { return Parallel.map(images.count) { TissueMask(of: images[$0].stainedness) } }
+    switch look {
+    case .stained: return Parallel.map(images.count) { TissueMask(of: images[$0].stainedness) }
+    case .everywhere: return images.map { TissueMask(ofDataIn: $0) }
+    case .bright: break
+    }
     let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
     let seen = images.map { image in channels.map { image.channels($0) } ?? image }
     let shared = coarse.parameters(of: seen)

@@ -7,6 +7,8 @@ package enum TissueLook: String, Sendable, Codable {
   case bright
   /// Tissue is colored, or darker than the glass around it.
   case stained
+  /// Every pixel with data shows tissue, the dark ones too.
+  case everywhere
 }
 
 extension TissueMask {
@@ -30,6 +32,11 @@ extension TissueMask {
     let hasData = Self.hasData(image)
     let mask = blurred.map { $0 > threshold }.opened().withoutHoles().withoutSpecks()
     self.init(width: image.width, height: image.height, values: zip(mask.values, hasData).map { $0 && $1 })
+  }
+
+  /// The pixels with data in all channels.
+  package init(ofDataIn image: Image) {
+    self.init(width: image.width, height: image.height, values: Self.hasData(image))
   }
 
   /// Distance of every tissue pixel to the nearest pixel that is not tissue, in pixels; zero outside tissue.

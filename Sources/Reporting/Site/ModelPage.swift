@@ -170,6 +170,13 @@ package struct ModelPage {
       row("Normalization") {
         "\($0.preparation.normalization.method), by \($0.preparation.normalization.scope.rawValue)"
       },
+      row("Tissue") {
+        switch $0.preparation.tissueAppearance ?? .bright {
+        case .bright: "what is brighter than its background"
+        case .stained: "what is colored, or darker than glass"
+        case .everywhere: "every pixel with data"
+        }
+      },
       row("Objective") {
         "\($0.record.objective.kind.rawValue), \($0.record.objective.likelihood.rawValue) likelihood"
       },

@@ -141,6 +141,7 @@ package struct Train {
     for (reason, scans) in set.empty.sorted(by: { $0.key < $1.key }) {
       observe(.warning("left out, since there is nothing to learn from (\(reason)): \(NameList.text(scans))"))
     }
+    if let note = set.tissueNote { observe(.notice(note)) }
     func sizes(_ members: [TrainingSet.Member]) -> String {
       let scans = members.reduce(0) { $0 + $1.scans.count + $1.slides.count }
       return "\(Count.of(scans, "scan")) of \(Count.of(members.count, "case"))"

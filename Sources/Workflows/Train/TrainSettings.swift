@@ -62,6 +62,7 @@ package struct TrainSettings: Sendable {
     self.preset = preset.values
     scans.normalization = self.preset.normalization
     scans.tissueAppearance = self.preset.tissueAppearance
+    scans.choosesTissue = self.preset.tissueAppearance == .bright
     scans.reduction = self.preset.reduction
     scans.localContrast = self.preset.localContrast
   }

@@ -113,8 +113,9 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      What sets tissue apart: bright (it is brighter than what is around it) or stained (it is colored, or darker than
-      glass). (default: the preset's, bright)
+      What sets tissue apart: bright (it is brighter than what is around it), stained (it is colored, or darker than
+      glass) or everywhere (every pixel shows tissue). (default: the preset's; bright becomes everywhere where what is
+      darker is no empty background)
       """)
   var tissue: TissueLook?
 
@@ -205,7 +206,10 @@ struct TrainingOptions: ParsableArguments {
     settings.scans.takesSynthetic = includeSynthetic
     settings.scans.level = resolution.level
     settings.scans.micrometersPerPixel = resolution.micrometersPerPixel
-    if let tissue { settings.scans.tissueAppearance = tissue }
+    if let tissue {
+      settings.scans.tissueAppearance = tissue
+      settings.scans.choosesTissue = false
+    }
     if let reduction { settings.scans.reduction = reduction }
     if let localContrast { settings.scans.localContrast = localContrast }
     settings.preset.inference = inference
