@@ -5,8 +5,8 @@ import Imaging
 /// Scans that are normalized by themselves are equally bright and have equal contrast. In the study's units a scan that
 /// is darker than the others, or has less contrast, stays so.
 package struct SharedUnits: Sendable, Equatable {
-  let gains: [Float]
-  let offsets: [Float]
+  package let gains: [Float]
+  package let offsets: [Float]
 
   package init(gains: [Float], offsets: [Float]) { (self.gains, self.offsets) = (gains, offsets) }
 

@@ -7,8 +7,8 @@ import Threads
 package struct TextureScale: Codable, Sendable, Equatable {
   /// The median and the robust standard deviation of a channel's intensities over tissue.
   package struct Intensity: Codable, Sendable, Equatable {
-    var center: Float
-    var spread: Float
+    package var center: Float
+    package var spread: Float
   }
 
   /// Intensities of the study's tissue, by channel; `nil` where every case is measured in its own, because the

@@ -18,15 +18,17 @@ struct AnalyzeCommand: LoggedCommand {
       empty, and the others are finished. A case without any scored scan is not examined: the exit status is then 1.
       """)
 
-  @Argument(help: ArgumentHelp("Folder of scans.", valueName: "study"))
+  @Argument(help: ArgumentHelp("Folder of scans.", valueName: "study"), completion: .directory)
   var study: String
 
-  @Option(name: .shortAndLong, help: "Model file that `norma train` wrote.")
+  @Option(
+    name: .shortAndLong, help: "Model file that `norma train` wrote.", completion: .file(extensions: ["safetensors"]))
   var model: String
 
   @Option(
     name: .shortAndLong,
-    help: "Folder of the report. By default Reports/ and the study's name, with a number where a namesake has that.")
+    help: "Folder of the report. By default Reports/ and the study's name, with a number where a namesake has that.",
+    completion: .directory)
   var output: String?
 
   @Flag(

@@ -12,7 +12,7 @@ struct AttributeCommand: LoggedCommand {
 
   var log: LogOptions { options.log }
 
-  @Argument(help: "Two studies: scans without the attribute, scans with it.")
+  @Argument(help: "Two studies: scans without the attribute, scans with it.", completion: .directory)
   var studies: [String]
 
   @Option(help: "What to call it.")

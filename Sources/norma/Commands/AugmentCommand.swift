@@ -16,13 +16,13 @@ struct AugmentCommand: LoggedCommand {
 
   var log: LogOptions { options.log }
 
-  @Argument(help: ArgumentHelp("Folder of healthy scans.", valueName: "study"))
+  @Argument(help: ArgumentHelp("Folder of healthy scans.", valueName: "study"), completion: .directory)
   var study: String
 
   @Option(help: "New scans for each.")
   var factor = 4
 
-  @Option(name: .shortAndLong, help: "Folder to write to, which must not be the study.")
+  @Option(name: .shortAndLong, help: "Folder to write to, which must not be the study.", completion: .directory)
   var output: String
 
   func validate() throws {

@@ -19,7 +19,7 @@ struct CasesCommand: LoggedCommand {
       field that does not exist is answered with the list of those that do.
       """)
 
-  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
   @Option(

@@ -12,10 +12,10 @@ struct DemoCommand: LoggedCommand {
       the planted lesions. Nobody's scan is needed; the same seed gives the same study.
       """)
 
-  @Option(name: .shortAndLong, help: "Folder of the report.")
+  @Option(name: .shortAndLong, help: "Folder of the report.", completion: .directory)
   var output = "Reports/demo"
 
-  @Option(help: "Folder of the phantom study; the model is written there too.")
+  @Option(help: "Folder of the phantom study; the model is written there too.", completion: .directory)
   var study = "Studies/demo"
 
   @Option(help: "Seed of the phantoms and of the training.")

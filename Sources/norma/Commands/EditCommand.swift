@@ -16,7 +16,7 @@ struct EditCommand: LoggedCommand {
 
   var log: LogOptions { options.log }
 
-  @Argument(help: "Scan to edit.")
+  @Argument(help: "Scan to edit.", completion: .file())
   var scan: String
 
   @Option(
@@ -40,7 +40,7 @@ struct EditCommand: LoggedCommand {
       """)
   var restore = false
 
-  @Option(name: .shortAndLong, help: "Folder to write to.")
+  @Option(name: .shortAndLong, help: "Folder to write to.", completion: .directory)
   var output: String
 
   func validate() throws {

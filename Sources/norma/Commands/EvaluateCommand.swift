@@ -18,19 +18,21 @@ struct EvaluateCommand: LoggedCommand {
       columns.
       """)
 
-  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
-  @Option(help: "Folder of the masks.")
+  @Option(help: "Folder of the masks.", completion: .directory)
   var masks: String?
 
-  @Option(help: "CSV table that says which cases are abnormal, with further columns to tell groups of cases apart.")
+  @Option(
+    help: "CSV table that says which cases are abnormal, with further columns to tell groups of cases apart.",
+    completion: .file(extensions: ["csv"]))
   var labels: String?
 
-  @Option(help: "The model, where it has moved since the analysis.")
+  @Option(help: "The model, where it has moved since the analysis.", completion: .file(extensions: ["safetensors"]))
   var model: String?
 
-  @Option(help: "The study, where it has moved since the analysis.")
+  @Option(help: "The study, where it has moved since the analysis.", completion: .directory)
   var study: String?
 
   @Option(

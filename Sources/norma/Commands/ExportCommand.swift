@@ -20,13 +20,13 @@ struct ExportCommand: LoggedCommand {
       nothing. A password is better kept in ~/.pgpass or PGPASSWORD than in the URL.
       """)
 
-  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
   @Option(help: "What to write.")
   var format: ReportExport.Format?
 
-  @Option(name: .shortAndLong, help: "Folder to write to, made where there is none.")
+  @Option(name: .shortAndLong, help: "Folder to write to, made where there is none.", completion: .directory)
   var output: String?
 
   @Option(

@@ -7,7 +7,7 @@ struct InspectCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Show what the loader sees in a file.")
 
-  @Argument(help: ArgumentHelp("TIFF scans.", valueName: "scans"))
+  @Argument(help: ArgumentHelp("TIFF scans.", valueName: "scans"), completion: .file())
   var scans: [String]
 
   @OptionGroup var loader: LoaderOptions

@@ -12,7 +12,7 @@ struct InterpolateCommand: LoggedCommand {
 
   var log: LogOptions { options.log }
 
-  @Argument(help: "Two scans of the same size on the model's grid.")
+  @Argument(help: "Two scans of the same size on the model's grid.", completion: .file())
   var scans: [String]
 
   @Option(help: "Pictures, both ends included.")
@@ -21,7 +21,7 @@ struct InterpolateCommand: LoggedCommand {
   @Flag(help: "Go straight through latent space instead of along an arc.")
   var linear = false
 
-  @Option(name: .shortAndLong, help: "Folder to write to.")
+  @Option(name: .shortAndLong, help: "Folder to write to.", completion: .directory)
   var output: String
 
   func validate() throws {

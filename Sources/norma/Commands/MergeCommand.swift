@@ -13,13 +13,13 @@ struct MergeCommand: LoggedCommand {
       or if a case was not examined.
       """)
 
-  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
-  @Option(help: "Model file, where it is not where the shards had it.")
+  @Option(help: "Model file, where it is not where the shards had it.", completion: .file(extensions: ["safetensors"]))
   var model: String?
 
-  @Option(help: "Folder of the study, where it is not where the shards had it.")
+  @Option(help: "Folder of the study, where it is not where the shards had it.", completion: .directory)
   var study: String?
 
   @OptionGroup var log: LogOptions

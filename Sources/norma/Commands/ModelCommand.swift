@@ -10,10 +10,10 @@ struct ModelCommand: LoggedCommand {
       what the most informative dimensions move.
       """)
 
-  @Argument(help: "Model files that `norma train` wrote, one or two.")
+  @Argument(help: "Model files that `norma train` wrote, one or two.", completion: .file(extensions: ["safetensors"]))
   var models: [String]
 
-  @Option(name: .shortAndLong, help: "Folder for the page. Without it only words are printed.")
+  @Option(name: .shortAndLong, help: "Folder for the page. Without it only words are printed.", completion: .directory)
   var output: String?
 
   @Option(help: "Seed of the pictures.")

@@ -8,7 +8,7 @@ struct ReportCommand: LoggedCommand {
     discussion:
       "The scans are not needed. Pictures stay as they are; those of the heat are drawn again where they are gone.")
 
-  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
   @OptionGroup var log: LogOptions

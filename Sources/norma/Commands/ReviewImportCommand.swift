@@ -9,10 +9,12 @@ struct ReviewImportCommand: LoggedCommand {
       nothing. Verdicts stay when cases are analyzed again.
       """)
 
-  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
-  @Argument(help: ArgumentHelp("Files that a report's page saved.", valueName: "file.json"))
+  @Argument(
+    help: ArgumentHelp("Files that a report's page saved.", valueName: "file.json"),
+    completion: .file(extensions: ["json"]))
   var files: [String]
 
   @Option(help: ArgumentHelp("Who judged, to be kept with the verdicts.", valueName: "name"))

@@ -25,10 +25,10 @@ struct SampleCommand: LoggedCommand {
   @Option(help: "prior (the model's own belief) or posterior (around patches of --study).")
   var from = Sample.Source.prior
 
-  @Option(help: "The healthy study: what to compare with, and where posteriors come from.")
+  @Option(help: "The healthy study: what to compare with, and where posteriors come from.", completion: .directory)
   var study: String?
 
-  @Option(name: .shortAndLong, help: "Folder to write to.")
+  @Option(name: .shortAndLong, help: "Folder to write to.", completion: .directory)
   var output: String
 
   func validate() throws {

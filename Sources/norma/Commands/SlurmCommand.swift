@@ -16,13 +16,15 @@ struct SlurmCommand: LoggedCommand {
         norma slurm STUDY --model M --output OUT --nodes 8 --partition=long --cpus-per-task=4 -- --keep residual
       """)
 
-  @Argument(help: ArgumentHelp("Folder of scans, which every node can read.", valueName: "study"))
+  @Argument(
+    help: ArgumentHelp("Folder of scans, which every node can read.", valueName: "study"), completion: .directory)
   var study: String
 
-  @Option(name: .shortAndLong, help: "Model file that `norma train` wrote.")
+  @Option(
+    name: .shortAndLong, help: "Model file that `norma train` wrote.", completion: .file(extensions: ["safetensors"]))
   var model: String
 
-  @Option(name: .shortAndLong, help: "Folder of the report, which every node can write.")
+  @Option(name: .shortAndLong, help: "Folder of the report, which every node can write.", completion: .directory)
   var output: String
 
   @Option(help: "Shards that run at once.")

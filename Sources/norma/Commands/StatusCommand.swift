@@ -11,7 +11,7 @@ struct StatusCommand: LoggedCommand {
       them and squeue is there.
       """)
 
-  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
   @Flag(help: "Print JSON.")

@@ -17,10 +17,11 @@ struct TrainCommand: LoggedCommand {
       Started by Open MPI's mpirun or by srun --mpi=pmix, several processes share every batch: mpirun -n 2 norma train ...
       """)
 
-  @Argument(help: ArgumentHelp("Folder of healthy scans.", valueName: "study"))
+  @Argument(help: ArgumentHelp("Folder of healthy scans.", valueName: "study"), completion: .directory)
   var study: String
 
-  @Option(name: .shortAndLong, help: "Model file to write (safetensors).")
+  @Option(
+    name: .shortAndLong, help: "Model file to write (safetensors).", completion: .file(extensions: ["safetensors"]))
   var output: String
 
   @OptionGroup var selection: SelectionOptions

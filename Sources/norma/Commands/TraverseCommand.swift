@@ -15,7 +15,8 @@ struct TraverseCommand: LoggedCommand {
 
   var log: LogOptions { options.log }
 
-  @Argument(help: ArgumentHelp("Scan to start from. By default the prior's mean.", valueName: "scan"))
+  @Argument(
+    help: ArgumentHelp("Scan to start from. By default the prior's mean.", valueName: "scan"), completion: .file())
   var scan: String?
 
   @Option(help: "Upper left corner of the patch, on the model's grid. By default the scan's middle.")
@@ -27,7 +28,7 @@ struct TraverseCommand: LoggedCommand {
   @Option(help: "How many of them for top.")
   var count = 8
 
-  @Option(name: .shortAndLong, help: "Folder to write to.")
+  @Option(name: .shortAndLong, help: "Folder to write to.", completion: .directory)
   var output: String
 
   func validate() throws {

@@ -11,7 +11,7 @@ struct VerifyCommand: LoggedCommand {
       Nothing is changed.
       """)
 
-  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"))
+  @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
   @OptionGroup var log: LogOptions

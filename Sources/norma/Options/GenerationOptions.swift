@@ -3,7 +3,9 @@ import Workflows
 
 /// Options shared by the commands that generate pictures.
 struct GenerationOptions: ParsableArguments {
-  @Argument(help: ArgumentHelp("Model file that `norma train` wrote.", valueName: "model"))
+  @Argument(
+    help: ArgumentHelp("Model file that `norma train` wrote.", valueName: "model"),
+    completion: .file(extensions: ["safetensors"]))
   var model: String
 
   @Option(help: "Seed of all random numbers.")

@@ -14,7 +14,9 @@ struct SelectionOptions: ParsableArguments {
       "Take files that such a pattern fits as scans, although they look like masks or labels.", valueName: "pattern"))
   var include: [String] = []
 
-  @Option(help: ArgumentHelp("Take only the cases that a text file names, one a line.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Take only the cases that a text file names, one a line.", valueName: "file"),
+    completion: .file())
   var cases: String?
 
   func chosen() throws -> StudySelection {

@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+
+/// What the program tells shells of itself.
+struct CompletionTests {
+  /// Of an argument or option in the description that argument-parser writes of the program.
+  private struct Input {
+    let command: String
+    let name: String
+    let completion: String?
+  }
+
+  private static func inputs() throws -> [Input] {
+    let text = try Program.run("--experimental-dump-help", in: TemporaryFolder()).output
+    let whole = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
+    func walk(_ command: [String: Any]) -> [Input] {
+      let own = (command["arguments"] as? [[String: Any]] ?? []).filter { $0["kind"] as? String != "flag" }
+      let further = command["subcommands"] as? [[String: Any]] ?? []
+      return own.map { input in
+        Input(
+          command: command["commandName"] as? String ?? "", name: input["valueName"] as? String ?? "",
+          completion: (input["completionKind"] as? [String: Any])?.keys.first)
+      } + further.flatMap(walk)
+    }
+    return walk(whole["command"] as? [String: Any] ?? [:])
+  }
+
+  @Test func `a shell completes every file and every folder that a command takes`() throws {
+    let kinds = [
+      "study": "directory", "studies": "directory", "report": "directory", "masks": "directory", "model": "file",
+      "models": "file", "scan": "file", "scans": "file", "labels": "file", "file": "file", "file.json": "file",
+    ]
+    let found = try Self.inputs().filter { kinds[$0.name] != nil || $0.name == "output" }
+    #expect(found.count > 30)
+    for input in found {
+      let kind = input.name == "output" ? input.command == "train" ? "file" : "directory" : kinds[input.name]
+      #expect(input.completion == kind, "norma \(input.command): \(input.name)")
+    }
+  }
+
+  @Test(arguments: ["bash", "zsh", "fish"]) func `each shell gets its script`(shell: String) throws {
+    let result = try Program.run("--generate-completion-script", shell, in: TemporaryFolder())
+    #expect(result.status == 0 && result.output.contains("analyze") && result.output.contains("--exclude"))
+  }
+}
