@@ -39,27 +39,46 @@ struct HeldOutCalibration {
       restoration: hasSlides
         ? nil
         : Restoration(objective: settings.objective, spread: spread, range: set.preparation.normalization.range))
-    let groups = set.heldOut.flatMap(\.groups)
-    let maps = try inference.maps(of: Array(groups.joined()))
-    book = try ScoreBook(
-      healthy: groups, maps: maps, planted: planted.scans, plantedMaps: try inference.maps(of: planted.scans),
-      lesions: planted.lesions, rule: settings.rule, followsSlices: set.hasNeighbours,
-      sharesUnits: groups.joined().allSatisfy { $0.sharedUnits != nil })
-    let texture = set.texture(seed: settings.seed)
-    self.texture = texture?.reference
+    let views = set.heldOut.flatMap(\.views)
+    let maps = try inference.maps(of: views)
     latents = LatentReference(
       training: try inference.encodings(of: set.training.flatMap(\.views)),
       heldOut: maps.map(\.encoding).divided(into: set.heldOut.map(\.views.count)).map { $0.filter { !$0.isEmpty } })
     domain = DomainReference(of: set, heldOutMaps: maps, latents: latents)
     let shift = DomainShift(domain)
     let odd = shift?.odd ?? []
-    calibrations = try Self.calibrations(
-      of: set.heldOut, by: book, books: Self.crossFitted(book, to: set.heldOut, maps: maps), texture: texture,
-      detection: texture == nil ? [:] : Self.detection(of: planted, by: book, inference: inference), odd: odd,
-      inference: inference, maps: maps, progress: progress)
     let names = set.heldOut.map(\.name)
     usual = names.indices.filter { !odd.contains($0) }.map { names[$0] }
     oddities = odd.sorted().compactMap { shift?.warning(ofHeldOut: $0, named: names[$0]) }
+
+    let fitted = Fitted(to: set.heldOut, without: odd, maps: maps)
+    book = try ScoreBook(
+      healthy: fitted.groups, maps: fitted.maps, planted: planted.scans,
+      plantedMaps: try inference.maps(of: planted.scans), lesions: planted.lesions, rule: settings.rule,
+      followsSlices: set.hasNeighbours, sharesUnits: views.allSatisfy { $0.sharedUnits != nil })
+    let texture = set.texture(seed: settings.seed)
+    self.texture = texture?.reference
+    calibrations = try Self.calibrations(
+      of: set.heldOut, by: book, books: Self.crossFitted(book, to: set.heldOut, without: odd, maps: maps),
+      texture: texture,
+      detection: texture == nil ? [:] : Self.detection(of: planted, by: book, inference: inference), odd: odd,
+      inference: inference, maps: maps, progress: progress)
+  }
+
+  /// The held-out scans that a book is fitted to, with their maps.
+  private struct Fitted {
+    let groups: [[PreparedScan]]
+    let maps: [InferenceMaps]
+
+    /// - Parameters:
+    ///   - odd: indices of cases that are left out.
+    ///   - maps: maps of the views of all cases, in order.
+    init(to cases: [TrainingSet.Member], without odd: Set<Int>, maps: [InferenceMaps]) {
+      let maps = maps.divided(into: cases.map(\.views.count))
+      let chosen = cases.indices.filter { !odd.contains($0) }
+      groups = chosen.flatMap { cases[$0].groups }
+      self.maps = chosen.flatMap { maps[$0] }
+    }
   }
 
   /// Warnings for the user, as sentences.
@@ -84,17 +103,24 @@ struct HeldOutCalibration {
   /// For each held-out case a book that was fitted to other held-out cases; `nil` where these are too few, or all are
   /// slides. A case would lie within the tails that its own pixels shape; a new case does not shape them, and scores
   /// higher on average.
+  ///
+  /// - Parameter odd: indices of the cases that no book is fitted to; theirs is `book`. Were they in some of the books,
+  ///   the cases scored by the others would seem more abnormal.
   private static func crossFitted(
-    _ book: ScoreBook, to heldOut: [TrainingSet.Member], maps: [InferenceMaps]
+    _ book: ScoreBook, to heldOut: [TrainingSet.Member], without odd: Set<Int>, maps: [InferenceMaps]
   ) throws -> [ScoreBook]? {
-    guard heldOut.count >= Self.fewestCrossFitted, heldOut.contains(where: { !$0.scans.isEmpty }) else { return nil }
-    let maps = maps.divided(into: heldOut.map(\.views.count))
-    let books = try (0..<folds).map { fold in
-      let others = heldOut.indices.filter { $0 % folds != fold }
-      return try book.refitted(
-        to: others.flatMap { heldOut[$0].groups }, maps: others.flatMap { maps[$0] })
+    let usual = heldOut.indices.filter { !odd.contains($0) }
+    guard usual.count >= Self.fewestCrossFitted, usual.contains(where: { !heldOut[$0].scans.isEmpty }) else {
+      return nil
     }
-    return heldOut.indices.map { books[$0 % folds] }
+    var result = [ScoreBook](repeating: book, count: heldOut.count)
+    for fold in 0..<folds {
+      let own = usual.indices.filter { $0 % folds == fold }.map { usual[$0] }
+      let fitted = Fitted(to: heldOut, without: odd.union(own), maps: maps)
+      let other = try book.refitted(to: fitted.groups, maps: fitted.maps)
+      for k in own { result[k] = other }
+    }
+    return result
   }
 
   /// - Parameters:
