@@ -138,7 +138,11 @@ struct DomainShiftTests {
       #expect(warning.hasPrefix("The held-out case a/b does not look like the other healthy cases: in it the "))
       #expect(warning.hasSuffix(" train again with --exclude 'a/b'."))
     }
+    let one = shift(heldOut: Array(strange.prefix(1)) + usual)
+    #expect(one.warning(ofHeldOut: 0, named: "x").contains(" that of all training cases"))
     #expect(shift(heldOut: Array(strange.prefix(1)) + usual.prefix(8)).odd.isEmpty)
+    // Eight of 27 are a kind of their own.
+    #expect(shift(heldOut: Array(strange.prefix(8)) + usual).odd.isEmpty)
   }
 
   /// From the least number on, and not before, a study in which every value lies beyond all known ones is told apart.

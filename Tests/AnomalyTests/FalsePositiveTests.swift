@@ -178,7 +178,7 @@ struct PhantomFalsePositiveTests {
       let heat = item[1].heat
       let found = heat.regions(above: Double(RegionMasses.level), minimumArea: 1, pixelSize: nil)
       return RegionMasses(of: heat).masses(of: found, factor: 1).contains {
-        calibration.pValue(ofRegionWithMass: $0, caseOf: 1) <= rate + 1e-12
+        calibration.pValue(ofRegionWithMass: $0, caseOf: 1, looksOdd: false) <= rate + 1e-12
       }
     } scans: {
       [$0[1]]

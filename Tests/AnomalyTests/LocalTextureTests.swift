@@ -65,23 +65,20 @@ struct LocalTextureTests {
     #expect(abs(values.median()) < 1, "\(values.median())")
   }
 
-  /// Normalized by themselves, all of these scans have the same contrast.
-  @Test func `in shared units, a scan of less contrast than all others stands out`() throws {
-    func scan(seed: UInt64, contrast: Float, isShared: Bool) -> PreparedScan {
+  /// The normalized scans have one contrast; their units tell what it was before.
+  @Test func `a scan that had less contrast than all others stands out`() throws {
+    func scan(seed: UInt64, contrast: Float) -> PreparedScan {
       var scan = Self.scan(seed: seed)
-      if isShared { scan.sharedUnits = SharedUnits(gains: [10 * contrast], offsets: [-5 * contrast]) }
+      scan.sharedUnits = SharedUnits(gains: [10 * contrast], offsets: [-5 * contrast])
       return scan
     }
-    func median(isShared: Bool, contrast: Float) throws -> Float {
-      let texture = try #require(
-        LocalTexture(
-          of: (100..<140).map { scan(seed: $0, contrast: 1 + 0.02 * Float($0 % 10), isShared: isShared) }))
-      let found = try Self.described(scan(seed: 91, contrast: contrast, isShared: isShared), by: texture)
-      return found.map { $0[0] }.filter { $0 != 0 }.median()
+    let texture = try #require(
+      LocalTexture(of: (100..<140).map { scan(seed: $0, contrast: 1 + 0.02 * Float($0 % 10)) }))
+    func median(contrast: Float) throws -> Float {
+      try Self.described(scan(seed: 91, contrast: contrast), by: texture).map { $0[0] }.filter { $0 != 0 }.median()
     }
-    #expect(abs(try median(isShared: true, contrast: 1.1)) < 1)
-    #expect(try median(isShared: true, contrast: 0.3) > 2)
-    #expect(abs(try median(isShared: false, contrast: 0.3)) < 1)
+    #expect(abs(try median(contrast: 1.1)) < 1)
+    #expect(try median(contrast: 0.3) > 2)
   }
 
   /// Structure of one size all over a picture of any size.

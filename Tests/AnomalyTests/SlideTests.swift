@@ -160,6 +160,45 @@ struct SlideTests {
     #expect(abs(sorted.prefix(most).reduce(0, +) / Double(most) - slide.findings.score) < 0.011)
   }
 
+  @Test func `a slide's texture is that of the same scan held whole, in the units of the study`() throws {
+    let model = try TinyStudy.model.get()
+    var preparation = model.preparation
+    let scans = (1...8).map { TinyStudy.scan(seed: $0, edge: 160) }
+    let masks = Normalization.tissue(of: scans)
+    preparation.texture = TextureScale(
+      of: zip(scans, masks).map { [TextureScale.Sample(original: $0, image: $0, tissue: $1)] }
+    ) { _ in 1 }
+    preparation.localTexture = try #require(LocalTexture(of: scans.flatMap { preparation.prepare([$0]) }.map(\.scan)))
+    let image = Self.picture(width: 330, height: 280, seed: 8)
+    let prepared = preparation.prepare(try preparation.survey(try slide(of: image)))
+    let units = try #require(prepared.fields.first?.sharedUnits)
+    let inference = Inference(
+      network: try model.network(engine: Engine(), path: ""), scoreNetwork: nil, preparation: preparation,
+      settings: model.inference)
+    let tissue = Normalization.tissue(of: [image])[0]
+    let whole = PreparedScan(
+      image: prepared.normalized(image), tissue: tissue, depth: tissue.depth.map { max($0 - 0.5, 0) },
+      sharedUnits: units)
+    let expected = try #require(try inference.maps(of: [whole])[0].texture)
+    var compared = 0
+    try SlideStream(prepared, by: inference).run {
+      $0
+    } take: { _, blocks in
+      for block in blocks {
+        let texture = block.core(of: try #require(block.maps.texture))
+        for y in 0..<block.area.height {
+          for x in 0..<block.area.width {
+            let (column, row) = (block.area.x + x, block.area.y + y)
+            guard tissue.depth[column, row] > 1 else { continue }
+            #expect(abs(texture[x, y] - expected[column, row]) < 1e-3)
+            compared += 1
+          }
+        }
+      }
+    }
+    #expect(compared > 1000)
+  }
+
   @Test func `positions are in pixels of the scan at its full size`() throws {
     let model = try TinyStudy.model.get()
     var preparation = model.preparation

@@ -51,9 +51,23 @@ struct TissueChoiceTests {
     image.samples[7] = .nan
     let mask = Normalization.tissue(of: [image], appearing: .everywhere)[0]
     #expect(mask.values.indices.filter { !mask.values[$0] } == [3])
+    // Where another channel shows tissue, this one need not have data.
+    #expect(Normalization.tissue(of: [image], channels: [0], appearing: .everywhere)[0].share == 1)
   }
 
-  /// Two healthy cases of other brightness than the one that is prepared.
+  @Test func `channels without any signal say nothing of the background`() throws {
+    let folder = try TemporaryFolder()
+    for (k, name) in TinyStudy.cases.enumerated() {
+      var scan = TinyStudy.scan(seed: UInt64(k + 1), channels: 3)
+      for i in scan.samples.indices where i % 3 != 1 { scan.samples[i] = 0 }
+      try folder.write([scan], as: "\(name)/1.tif")
+    }
+    var settings = TrainingSet.Settings()
+    settings.choosesTissue = true
+    #expect(try TrainingSet(Study(path: folder.path), settings: settings).tissueNote == nil)
+  }
+
+  /// Eight healthy cases, all brighter than the one that is prepared.
   @Test func `shared units are those of the study's tissue, whatever a scan's own normalization is`() throws {
     let scans = (1...8).map { TinyStudy.scan(seed: $0) }
     let masks = Normalization.tissue(of: scans)

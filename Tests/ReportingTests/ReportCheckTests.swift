@@ -129,6 +129,15 @@ struct ReportCheckTests {
     #expect(try faults().contains("cases.sqlite: \(sentence)"))
   }
 
+  @Test func `a region of the last pixels of a slide's heatmap, which reach beyond the slide, is sound`() throws {
+    try execute(
+      "UPDATE scans SET downsample = 8, downsample_y = 8 WHERE id = 3; "
+        + "UPDATE regions SET x = 24, y = 16, width = 16, height = 16, peak_x = 24, peak_y = 16 WHERE scan_id = 3")
+    #expect(try faults() == [])
+    try execute("UPDATE regions SET width = 17 WHERE scan_id = 3")
+    #expect(try faults().count == 1)
+  }
+
   @Test func `a report of an older norma is checked without digests`() throws {
     try execute("UPDATE scans SET heatmap_sha256 = NULL")
     let check = try ReportCheck(of: report.folder.path)

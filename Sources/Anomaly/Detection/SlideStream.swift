@@ -192,7 +192,7 @@ package final class SlideStream {
 
   private func addPatches(ofRow row: Int) throws {
     let (grid, columns) = (window.grid, columnsWithTissue(inRow: row))
-    try inference.run(count: columns.count, units: { _ in nil }) { [window] k, patch in
+    try inference.run(count: columns.count, units: { [window] _ in window.prepared.sharedUnits }) { [window] k, patch in
       window.cut(into: patch, left: grid.columns[columns[k]], top: grid.rows[row])
     } add: { k, values, _ in
       let patch = row * grid.columns.count + columns[k]

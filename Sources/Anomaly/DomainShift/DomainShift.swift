@@ -18,11 +18,11 @@ import Numerics
 /// standard deviations. Both are computed over the training study's cases and the case itself. This treats the case in
 /// the same way as the held-out ones. Therefore `p = (1 + #{held-out cases at least as distant}) / (n + 1)` is at most
 /// `alpha` with probability at most `alpha` if the case and the held-out cases are exchangeable (full conformal
-/// prediction). A case is far out if this p is at most `level`, or the smallest possible, *and* its distance is more
-/// than twice the held-out distance at that limit. The factor is needed because a lesion alone may make a case unusual.
+/// prediction). A case is far out if its distance is more than twice the one that a share `level` of the held-out cases
+/// exceeds, or the largest. The factor is needed because a lesion alone may make a case unusual.
 ///
-/// **Held-out case.** Held-out cases that are far out from the others by the same factor (`odd`) set no limit for new
-/// ones, and do not calibrate cases that look as most do, see `Calibration`.
+/// **Held-out case.** A few held-out cases that are far out from the others by the same factor (`odd`) set no limit for
+/// new ones. See `Calibration` for what else they do not do.
 ///
 /// Sources: Hodges 1958 (the exact test); Holm 1979; Vovk et al. 2005, "Algorithmic Learning in a Random World",
 /// section 2.2 (full conformal); Rabanser et al. 2019, arXiv:1810.11953 (univariate tests with a correction detect
@@ -30,9 +30,9 @@ import Numerics
 package struct DomainShift: Sendable {
   package let reference: DomainReference
   private let features: [AppearanceFeature]
-  /// Indices of the held-out cases that are far out: in the upper half of the held-out distances, all beyond the first
-  /// gap by a factor of two, if they deviate by three robust standard deviations in a feature. Empty where too few cases
-  /// are held out.
+  /// Indices of the held-out cases that are far out: all beyond the first gap by a factor of two among the largest
+  /// distances, a tenth of them, if they deviate by three robust standard deviations in a feature. A larger part of the
+  /// held-out cases is a kind of its own, not odd. Empty where too few cases are held out.
   package let odd: Set<Int>
 
   /// Rate of false alarms of the study's test.
@@ -43,6 +43,8 @@ package struct DomainShift: Sendable {
   /// Fewest cases to compare with: fewer say too little about how cases differ.
   package static let fewestCases = 10
   private static let leastExcess = 2.0
+  /// One in so many held-out cases may be odd.
+  private static let mostOdd = 10
   /// Smallest deviation, in robust standard deviations, for which a feature of a far case is named.
   private static let namedDeviation = 3.0
 
@@ -54,7 +56,7 @@ package struct DomainShift: Sendable {
     let deviations = Self.deviations(in: reference, of: features, with: nil).heldOut
     let distances = deviations.map(Self.rootMeanSquare)
     let sorted = distances.sorted()
-    let upper = sorted.count / 2..<max(sorted.count - 1, sorted.count / 2)
+    let upper = max(sorted.count - 1 - max(sorted.count / Self.mostOdd, 1), 0)..<max(sorted.count - 1, 0)
     guard sorted.count >= Self.fewestCases,
       let gap = upper.first(where: { sorted[$0 + 1] > Self.leastExcess * sorted[$0] })
     else {
@@ -123,19 +125,24 @@ package struct DomainShift: Sendable {
     guard distance > Self.leastExcess * usual[usual.count - 1 - allowed] else {
       return CaseOutcome(pValue: pValue, differences: [])
     }
-    return CaseOutcome(pValue: pValue, differences: named(deviations.own, of: item))
+    return CaseOutcome(pValue: pValue, differences: named(deviations.own, of: item, beside: reference))
   }
 
   /// The features in which a held-out case differs most from the others, the largest deviation first.
   package func differences(ofHeldOut index: Int) -> [Difference] {
+    let others = DomainReference(
+      channels: reference.channels, training: reference.training,
+      heldOut: reference.heldOut.indices.filter { $0 != index }.map { reference.heldOut[$0] })
     let item = reference.heldOut[index]
-    return named(Self.deviations(in: reference, of: features, with: item).own, of: item)
+    return named(Self.deviations(in: others, of: features, with: item).own, of: item, beside: others)
   }
 
-  private func named(_ deviations: [(feature: Int, value: Double)], of item: Appearance) -> [Difference] {
+  private func named(
+    _ deviations: [(feature: Int, value: Double)], of item: Appearance, beside others: DomainReference
+  ) -> [Difference] {
     let ranked = deviations.sorted { $0.value > $1.value }
     return ranked.prefix(max(1, ranked.count { $0.value >= Self.namedDeviation })).map {
-      difference($0.feature, middle: item.values[$0.feature]!, distance: $0.value)
+      difference($0.feature, middle: item.values[$0.feature]!, distance: $0.value, beside: others)
     }
   }
 
@@ -196,7 +203,7 @@ package struct DomainShift: Sendable {
         test.known, test.own, tolerance: features[test.feature].leastDifference)
       guard notable >= Self.leastDistance else { continue }
       let middle = Appearance.quantile(0.5, of: test.own.sorted())!
-      found.append(difference(test.feature, middle: middle, distance: distances[k]))
+      found.append(difference(test.feature, middle: middle, distance: distances[k], beside: reference))
     }
     return found.isEmpty ? .alike : .shifted(found.sorted { $0.distance > $1.distance })
   }
@@ -226,8 +233,10 @@ package struct DomainShift: Sendable {
     return (1...).first { KolmogorovSmirnov.smallestPValue(most, $0) * Double(known.count) <= Self.level }
   }
 
-  private func difference(_ f: Int, middle: Double, distance: Double) -> Difference {
-    let known = reference.values(of: f)
+  private func difference(
+    _ f: Int, middle: Double, distance: Double, beside others: DomainReference
+  ) -> Difference {
+    let known = others.values(of: f)
     let count = Double(max(known.count, 1))
     return Difference(
       feature: features[f], distance: distance, shareBelow: Double(known.count { $0 < middle }) / count,
@@ -253,9 +262,9 @@ extension DomainShift {
 
   /// The warning for an odd held-out case.
   package func warning(ofHeldOut index: Int, named name: String) -> String {
-    "The held-out case \(name) does not look like the other healthy cases: in it \(Self.list(differences(ofHeldOut: index))). "
-      + "It calibrates only cases that look odd too. Look at it. If it is not healthy, or was made in another way than the "
-      + "others, train again with --exclude '\(name)'."
+    "The held-out case \(name) does not look like the other healthy cases: in it "
+      + "\(Self.list(differences(ofHeldOut: index))). It sets no threshold for cases that look as most do. Look at it. If "
+      + "it is not healthy, or was made in another way than the others, train again with --exclude '\(name)'."
   }
 
   private static func list(_ differences: [Difference]) -> String {

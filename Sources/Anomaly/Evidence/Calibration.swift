@@ -3,11 +3,14 @@ import Foundation
 
 /// The distribution of one of a model's scores over held-out healthy scans and cases, which gives a score its meaning.
 ///
-/// Held-out cases that look unlike all others, by `DomainShift`, are kept apart. A new case is tested in the same way. If
-/// it looks as most do, it is compared with the held-out cases that do, otherwise with all of them. So one case of
-/// another scanner does not set the threshold for all. Healthy cases that look as most do are flagged at most at the
-/// rate; all healthy cases together, with `n` held out, at most `1 / (n + 1)` above it. Source of comparing within kinds
-/// that are told apart without the score: Vovk et al. 2003, "Mondrian confidence machine".
+/// Where cases are judged by their worst place alone, few held-out cases that look unlike all others, by `DomainShift`,
+/// are kept apart. A new case that looks as most do is compared with the held-out cases that do, one that is far out
+/// with all of them. So one case of another scanner does not set the threshold for all. Among cases that look as most
+/// do, the rate holds nearly: new cases and held-out ones are not told apart by exactly the same rule, and what the
+/// model cannot reconstruct is a part of the look. All healthy cases together are flagged at most about twice as often:
+/// those that are far out as often as their scores are the highest of all. Scores of scans and levels of regions are
+/// those of cases that look as most do. Source of comparing within kinds: Vovk et al. 2003, "Mondrian confidence
+/// machine".
 package struct Calibration: Codable, Sendable, Equatable {
   /// Scores of the scans of each held-out healthy case, ascending within the case.
   package let scanScores: [[Double]]
@@ -26,7 +29,8 @@ package struct Calibration: Codable, Sendable, Equatable {
   package let massTail: HealthyTail
   /// Groups with fewer pixels of the model's grid do not count as regions.
   package let minimumRegionArea: Int
-  /// Held-out cases that look unlike all others; they count in no other part.
+  /// Held-out cases that look unlike all others; they count in no other part. Empty where `texture` is measured: how
+  /// unusual a case looks is then a part of its score.
   package let odd: [OddCase]
   /// Number of held-out scans that were slides; `nil` in models of an older norma, which had none.
   package let slides: Int?
@@ -47,13 +51,14 @@ package struct Calibration: Codable, Sendable, Equatable {
   ///     it as a whole, so that the two kinds of scores depend on each other as they do in the held-out cases.
   ///   - detection: AUROC of the scores for held-out patches with planted lesions beside the same without.
   ///   - slides: number of these scans that are slides.
-  ///   - odd: indices of the held-out cases that look unlike all others, not all of them.
+  ///   - odd: indices of the held-out cases that look unlike all others, not all of them; none where there are textures.
   package init(
     extremes cases: [[ScanExtremes]], scores: [[Double]]? = nil, textures: [[Double]]? = nil,
     otherTextures others: [[Double]] = [], detection: Double = 1, slides: Int = 0, odd: Set<Int> = []
   ) {
     self.slides = slides
     minimumRegionArea = ScanExtremes.smallestRegion
+    precondition(odd.isEmpty || textures == nil, "cases that are judged as a whole are all compared with each other")
     let usual = cases.indices.filter { !odd.contains($0) }
     let values = scores ?? cases.map { $0.map(\.score) }
     scanScores = usual.map { values[$0].sorted() }
@@ -76,9 +81,8 @@ package struct Calibration: Codable, Sendable, Equatable {
     regionLevels = usual.flatMap { cases[$0].map(\.regionLevel) }.sorted()
     self.odd = odd.sorted().filter { !cases[$0].isEmpty }.map { k in
       let count = cases[k].count
-      let place = worst.maxima.comparable(values[k].max()!, ofScans: count)
       return OddCase(
-        score: texture.map { $0.combined($0.score(of: textures![k]), with: place) } ?? place,
+        score: worst.maxima.comparable(values[k].max()!, ofScans: count),
         mass: masses.comparable(log1p(cases[k].map(\.regionMass).max()!), ofScans: count))
     }
   }
@@ -165,7 +169,7 @@ package struct Calibration: Codable, Sendable, Equatable {
     return nil
   }
 
-  /// A case is flagged if its score is above this.
+  /// A case that looks as most do is flagged if its score is above this.
   package func caseThreshold(rate: Double) -> Double {
     Self.threshold(rate: attainableRate(rate), among: caseScores)
   }
@@ -201,7 +205,7 @@ extension Calibration {
   ///   - mass: mass of the region's group, see `RegionMasses`.
   ///   - count: number of scored scans in the region's case.
   ///   - looksOdd: whether `DomainShift` finds the case far out; then it is compared with odd cases too, without the tail.
-  package func pValue(ofRegionWithMass mass: Double, caseOf count: Int, looksOdd: Bool = false) -> Double {
+  package func pValue(ofRegionWithMass mass: Double, caseOf count: Int, looksOdd: Bool) -> Double {
     let value = masses.comparable(log1p(mass), ofScans: count)
     guard !looksOdd else { return Self.pValue(value, among: (masses.values + odd.map(\.mass)).sorted()) }
     return Self.pValue(value, among: masses.values) * massTail.share(above: value)

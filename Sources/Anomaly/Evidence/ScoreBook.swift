@@ -271,12 +271,12 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// computed only on request.
   ///
   /// Planted lesions are no fair judge between `learned`, which was trained on their like, and a score that was learned
-  /// from healthy tissue alone: `crossChannel` cannot see those that shift the channels together, as healthy tissue does,
-  /// and `texture` sees changes of texture, which few of them have. So where no direction is told, `learned` has half of
-  /// the weight and `crossChannel` the other half, or `texture` where there is one channel in the same units for all
-  /// scans, unless the learned score finds fewer planted lesions than the intensities alone. Otherwise a greedy selection with replacement takes the best
-  /// score first, then repeatedly adds the score that improves the mean most. Source: Caruana et al. 2004,
-  /// doi:10.1145/1015330.1015432.
+  /// from healthy tissue alone: `crossChannel` cannot see those that shift the channels together, as healthy tissue
+  /// does, and `texture` sees changes of texture, which few of them have. So where no direction is told, `learned` has
+  /// half of the weight and `crossChannel` the other half, or `texture` where there is no such score and all scans
+  /// share units, unless the learned score finds fewer planted lesions than the intensities alone. Otherwise a greedy
+  /// selection with replacement takes the best score first, then repeatedly adds the score that improves the mean most.
+  /// Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
   ///
   /// - Parameters:
   ///   - figures: average precision of each score on planted lesions.

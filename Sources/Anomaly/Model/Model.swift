@@ -93,7 +93,7 @@ package struct Model: Sendable {
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
-  package static let formatVersion = "5"
+  package static let formatVersion = "6"
 
   package func save(to path: String) throws {
     let encoder = JSONEncoder()

@@ -11,6 +11,8 @@ package struct PreparedSlide: Sendable {
   let tissue: SlideTissue
   let normalization: Normalization
   let parameters: NormalizationParameters
+  /// See `PreparedScan.sharedUnits`.
+  let sharedUnits: SharedUnits?
   /// Fields of view that show tissue; the appearance of the whole slide is measured on them.
   package let fields: [PreparedScan]
   /// The whole slide, normalized, at most `SlideSurvey.longestEdge` pixels along the longer edge; `nil` if it is not
@@ -63,14 +65,16 @@ extension Preparation {
     // Fields lie in tissue: only the overview shows the background.
     let parameters = normalization.parameters(
       of: survey.fields + [survey.overview], tissue: masks.map(\.mask) + [survey.overviewMask])
+    let units = texture?.study.flatMap { SharedUnits(from: parameters, to: $0) }
     let fields = Parallel.map(survey.fields.count) { i in
       PreparedScan(
         image: normalization.apply(parameters, to: survey.fields[i]), tissue: masks[i].mask, depth: masks[i].depth,
-        appearance: Appearance(of: survey.fields[i], tissue: masks[i].mask, depth: masks[i].mask.depth))
+        appearance: Appearance(of: survey.fields[i], tissue: masks[i].mask, depth: masks[i].mask.depth),
+        sharedUnits: units)
     }
     return PreparedSlide(
       slide: survey.slide, factor: survey.factor, tissue: survey.tissue, normalization: normalization,
-      parameters: parameters, fields: fields,
+      parameters: parameters, sharedUnits: units, fields: fields,
       overview: keepsOverview ? normalization.apply(parameters, to: survey.overview) : nil,
       nothingToScore: survey.nothingToScore)
   }

@@ -45,8 +45,9 @@ struct HeldOutCalibration {
       training: try inference.encodings(of: set.training.flatMap(\.views)),
       heldOut: maps.map(\.encoding).divided(into: set.heldOut.map(\.views.count)).map { $0.filter { !$0.isEmpty } })
     domain = DomainReference(of: set, heldOutMaps: maps, latents: latents)
+    let texture = set.texture(seed: settings.seed)
     let shift = DomainShift(domain)
-    let odd = shift?.odd ?? []
+    let odd = texture == nil ? shift?.odd ?? [] : []
     let names = set.heldOut.map(\.name)
     usual = names.indices.filter { !odd.contains($0) }.map { names[$0] }
     oddities = odd.sorted().compactMap { shift?.warning(ofHeldOut: $0, named: names[$0]) }
@@ -56,7 +57,6 @@ struct HeldOutCalibration {
       healthy: fitted.groups, maps: fitted.maps, planted: planted.scans,
       plantedMaps: try inference.maps(of: planted.scans), lesions: planted.lesions, rule: settings.rule,
       followsSlices: set.hasNeighbours, sharesUnits: views.allSatisfy { $0.sharedUnits != nil })
-    let texture = set.texture(seed: settings.seed)
     self.texture = texture?.reference
     calibrations = try Self.calibrations(
       of: set.heldOut, by: book, books: Self.crossFitted(book, to: set.heldOut, without: odd, maps: maps),
@@ -110,7 +110,7 @@ struct HeldOutCalibration {
     _ book: ScoreBook, to heldOut: [TrainingSet.Member], without odd: Set<Int>, maps: [InferenceMaps]
   ) throws -> [ScoreBook]? {
     let usual = heldOut.indices.filter { !odd.contains($0) }
-    guard usual.count >= Self.fewestCrossFitted, usual.contains(where: { !heldOut[$0].scans.isEmpty }) else {
+    guard heldOut.count >= Self.fewestCrossFitted, usual.contains(where: { !heldOut[$0].scans.isEmpty }) else {
       return nil
     }
     var result = [ScoreBook](repeating: book, count: heldOut.count)

@@ -44,7 +44,7 @@ struct TrainingCheckpoint {
   var setup: Setup
   var snapshot: TrainingSnapshot
 
-  private static let version = "5"
+  private static let version = "6"
 
   /// - Parameter parameters: the network's parameters, whose names and shapes are written to the file.
   func file(of parameters: [Parameter]) throws -> Safetensors {

@@ -180,9 +180,12 @@ package struct TrainingSet: Sendable {
     let spread = settings.choosesTissue ? Self.backgroundSpread(of: sources, preparation) : nil
     if let spread, spread > Self.largestBackgroundSpread {
       preparation.tissueAppearance = .everywhere
-      tissueNote = String(
-        format: "every pixel counts as tissue: what is darker varies %.2f times as much as the rest, and an empty "
-          + "background less than %.1f times", spread, Self.largestBackgroundSpread)
+      tissueNote =
+        spread == 1
+        ? "every pixel counts as tissue: most scans show nothing that is dark enough for a background"
+        : String(
+          format: "every pixel counts as tissue: what is darker varies %.2f times as much as the rest, and an empty "
+            + "background less than %.1f times", spread, Self.largestBackgroundSpread)
     } else {
       tissueNote = nil
     }
@@ -292,8 +295,8 @@ package struct TrainingSet: Sendable {
 
   /// How much the intensities outside tissue that is told by its brightness vary, as a share of those within it: the
   /// ratio of interquartile ranges, the middle one of all scans and channels. It counts as 1 where there is nothing
-  /// outside. Around a head there is next to nothing; the dark parts of an ultrasound picture are tissue too, and a
-  /// lesion may be dark.
+  /// outside. Channels that do not vary in tissue say nothing. Around a head there is next to nothing; the dark parts of
+  /// an ultrasound picture are tissue too, and a lesion may be dark.
   ///
   /// - Returns: `nil` where no scan is held whole.
   private static func backgroundSpread(of sources: [Source], _ preparation: Preparation) -> Float? {
@@ -303,15 +306,16 @@ package struct TrainingSet: Sendable {
       let image = images[chosen[k]].reduced(by: preparation.factor(for: images[chosen[k]].pixelSize))
       guard NothingToScore(dataOf: image, channels: preparation.tissueChannels) == nil else { return [] }
       let mask = Normalization.tissue(of: [image], channels: preparation.tissueChannels)[0]
-      return (preparation.tissueChannels ?? Array(0..<image.channels)).map { channel in
+      let known = Normalization.tissue(of: [image], channels: preparation.tissueChannels, appearing: .everywhere)[0]
+      return (preparation.tissueChannels ?? Array(0..<image.channels)).compactMap { channel in
         func range(inTissue: Bool) -> Float? {
-          let values = mask.values.indices.filter { mask.values[$0] == inTissue }
+          let values = mask.values.indices.filter { mask.values[$0] == inTissue && known.values[$0] }
             .map { image.samples[$0 * image.channels + channel] }.filter(\.isFinite).sortedByBits()
           return values.count < Appearance.fewestPixels
             ? nil : values[values.count * 3 / 4] - values[values.count / 4]
         }
-        guard let outside = range(inTissue: false), let inside = range(inTissue: true), inside > 0 else { return 1 }
-        return outside / inside
+        guard let inside = range(inTissue: true), inside > 0 else { return nil }
+        return range(inTissue: false).map { $0 / inside } ?? 1
       }
     }.flatMap { $0 }
     return spreads.isEmpty ? nil : spreads.median()

@@ -162,13 +162,10 @@ package struct Normalization: Sendable, Equatable, Codable {
     of images: [Image], channels: [Int]? = nil, appearing look: TissueLook = .bright
   ) -> [TissueMask] {
     guard !images.isEmpty else { return [] }
-    switch look {
-    case .stained: return Parallel.map(images.count) { TissueMask(of: images[$0].stainedness) }
-    case .everywhere: return images.map { TissueMask(ofDataIn: $0) }
-    case .bright: break
-    }
-    let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
+    if look == .stained { return Parallel.map(images.count) { TissueMask(of: images[$0].stainedness) } }
     let seen = images.map { image in channels.map { image.channels($0) } ?? image }
+    if look == .everywhere { return seen.map { TissueMask(ofDataIn: $0) } }
+    let coarse = Normalization(method: .percentile(99), scope: .wholeCase)
     let shared = coarse.parameters(of: seen)
     return Parallel.map(seen.count) { TissueMask(of: coarse.apply(shared, to: seen[$0])) }
   }

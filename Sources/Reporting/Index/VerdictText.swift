@@ -48,7 +48,8 @@ package enum VerdictText {
   static func verdict(onCase row: CaseRow, healthy: [Double]) -> String {
     guard row.status == .done, let p = row.pValue, let score = row.score else { return unexamined(row) }
     let words = "\(row.flagged ? "Flagged" : "Not flagged"): "
-    guard !healthy.isEmpty else { return words + "p \(PageText.pValue(p)) among healthy cases" }
+    // A case that looks unlike the training cases is compared with odd healthy cases too, which `healthy` lacks.
+    guard !healthy.isEmpty, row.domainShift == nil else { return words + "p \(PageText.pValue(p)) among healthy cases" }
     let higher = healthy.count { $0 >= score }
     // The p-value is not shown as a share: it counts the case itself, so it is never 0.
     return words

@@ -49,13 +49,14 @@ extension CaseIndex {
             AND NOT EXISTS (SELECT 1 FROM scans WHERE case_id = cases.id AND status = 'done') ORDER BY name
           """
       ).map { "case '\(TableCell.text($0).plain)' has a verdict and no scored scan" }
-      // A region of a slide's heatmap is rounded up to whole pixels of the slide, so it may reach one beyond its edge.
+      // The last pixel of a heatmap that is smaller than its scan reaches beyond the scan's edge.
       result += try Row.fetchAll(
         database,
         sql: """
           SELECT cases.name, scans.name, rank FROM regions
             JOIN scans ON scans.id = scan_id JOIN cases ON cases.id = case_id
-          WHERE regions.x + regions.width > scans.width + 1 OR regions.y + regions.height > scans.height + 1
+          WHERE regions.x + regions.width > scans.width + coalesce(downsample, 1)
+            OR regions.y + regions.height > scans.height + coalesce(downsample_y, downsample, 1)
             OR peak_x NOT BETWEEN regions.x AND regions.x + regions.width - 1
             OR peak_y NOT BETWEEN regions.y AND regions.y + regions.height - 1
           ORDER BY cases.name, scans.id, rank
