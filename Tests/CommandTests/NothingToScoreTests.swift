@@ -74,8 +74,9 @@ extension TemporaryFolder {
       + #""empty_scan_count": 1}"# + "\n")
   let healthy = try Program.run(columns + ["--where", "not flagged"], in: batch.folder)
   #expect(!healthy.output.contains("white"))
+  // A model of two epochs may flag both of the others.
   #expect(
-    healthy.errors == "5 of 7 cases cannot be compared and are not listed: 5 without flagged (not examined).\n")
+    healthy.errors.hasSuffix("5 of 7 cases cannot be compared and are not listed: 5 without flagged (not examined).\n"))
   let reasons = try batch.run("cases", "report", "--where", "error like '1 x 1 pixels*'", "--columns", "name")
   #expect(reasons.output == "case\npixel\n")
 }
