@@ -3,7 +3,7 @@ import Testing
 
 /// What the program tells shells of itself.
 struct CompletionTests {
-  /// Of an argument or option in the description that argument-parser writes of the program.
+  /// An argument or option, as argument-parser describes it.
   private struct Input {
     let command: String
     let name: String

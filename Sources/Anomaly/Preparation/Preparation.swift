@@ -169,15 +169,20 @@ extension Preparation {
     }
     return Parallel.map(reduced.count) { [reduced, backgrounds, masks] i in
       let image = normalization.apply(parameters[i], to: reduced[i])
-      let study = backgrounds[i] == nil ? texture?.study : nil
       let scan = PreparedScan(
         image: image, tissue: masks[i], depth: depths[i], appearance: appearances[i], texture: textures[i],
-        sharedUnits: study.flatMap { SharedUnits(from: parameters[i], to: $0) })
+        sharedUnits: sharedUnits(from: parameters[i]))
       return PreparedImage(
         scan: scan, factor: factors[i],
         nothingToScore: NothingToScore(scan, lacking: lacks[i]), parameters: parameters[i],
         background: backgrounds[i])
     }
+  }
+
+  /// The units of a scan, or slide, that was normalized with these parameters; `nil` where scans share none.
+  func sharedUnits(from parameters: NormalizationParameters) -> SharedUnits? {
+    // A scan less its local mean has lost what its brightness was.
+    localContrast == nil ? texture?.study.flatMap { SharedUnits(from: parameters, to: $0) } : nil
   }
 
   /// Normalizes a scan at its own size with the parameters found on the model's grid.

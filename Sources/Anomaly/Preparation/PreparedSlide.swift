@@ -65,7 +65,7 @@ extension Preparation {
     // Fields lie in tissue: only the overview shows the background.
     let parameters = normalization.parameters(
       of: survey.fields + [survey.overview], tissue: masks.map(\.mask) + [survey.overviewMask])
-    let units = texture?.study.flatMap { SharedUnits(from: parameters, to: $0) }
+    let units = sharedUnits(from: parameters)
     let fields = Parallel.map(survey.fields.count) { i in
       PreparedScan(
         image: normalization.apply(parameters, to: survey.fields[i]), tissue: masks[i].mask, depth: masks[i].depth,

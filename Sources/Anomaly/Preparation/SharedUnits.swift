@@ -15,7 +15,7 @@ package struct SharedUnits: Sendable, Equatable {
   ///   - study: intensities of the study's tissue, by channel.
   /// - Returns: `nil` where the normalization is more than an offset and a scale.
   init?(from parameters: NormalizationParameters, to study: [TextureScale.Intensity]) {
-    guard parameters.curves == nil, parameters.stain == nil else { return nil }
+    guard parameters.canBeUndone else { return nil }
     gains = zip(parameters.scale, study).map { $0 / $1.spread }
     offsets = zip(parameters.offset, study).map { ($0 - $1.center) / $1.spread }
   }

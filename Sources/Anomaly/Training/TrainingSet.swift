@@ -310,7 +310,7 @@ package struct TrainingSet: Sendable {
       return (preparation.tissueChannels ?? Array(0..<image.channels)).compactMap { channel in
         func range(inTissue: Bool) -> Float? {
           let values = mask.values.indices.filter { mask.values[$0] == inTissue && known.values[$0] }
-            .map { image.samples[$0 * image.channels + channel] }.filter(\.isFinite).sortedByBits()
+            .map { image.samples[$0 * image.channels + channel] }.sortedByBits()
           return values.count < Appearance.fewestPixels
             ? nil : values[values.count * 3 / 4] - values[values.count / 4]
         }

@@ -201,12 +201,9 @@ extension CaseIndex {
     try IndexFault.check(
       places.compactMap { $0 }.allSatisfy(IndexFault.counts.contains) && IndexFault.areas.contains(region.areaPixels),
       "a region has a place or size that no scan has")
+    try IndexFault.check(shares: [region.pValue, region.qValue], of: "a region")
     try IndexFault.check(
-      [region.pValue, region.qValue].allSatisfy { share in share.map { 0...1 ~= $0 } ?? true },
-      "a region has a share that is not between 0 and 1")
-    try IndexFault.check(
-      [region.peak, region.mean, region.areaSquareMillimeters ?? 0].allSatisfy(\.isFinite),
-      "a region has no finite peak, mean or area")
+      finite: [region.peak, region.mean, region.areaSquareMillimeters], of: "a region", named: "peak, mean or area")
     return region
   }
 }

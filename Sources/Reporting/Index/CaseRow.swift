@@ -66,11 +66,8 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
     try IndexFault.check(
       [scanCount, failedScanCount, emptyScanCount, regionCount].allSatisfy(IndexFault.counts.contains),
       "case \(id) has wrong counts")
-    try IndexFault.check(
-      [pValue, domainShiftP].allSatisfy { share in share.map { 0...1 ~= $0 } ?? true },
-      "case \(id) has a share that is not between 0 and 1")
-    try IndexFault.check(
-      [score, worstPlaceScore, wholeScore].allSatisfy { $0?.isFinite ?? true }, "case \(id) has no finite score")
+    try IndexFault.check(shares: [pValue, domainShiftP], of: "case \(id)")
+    try IndexFault.check(finite: [score, worstPlaceScore, wholeScore], of: "case \(id)", named: "score")
   }
 }
 

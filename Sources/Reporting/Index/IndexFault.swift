@@ -15,6 +15,20 @@ struct IndexFault: Error {
   static func check(_ isSound: Bool, _ detail: @autoclosure () -> String) throws {
     guard isSound else { throw IndexFault(detail: detail()) }
   }
+
+  /// - Parameter owner: the row that the shares belong to, such as `scan 3`.
+  static func check(shares: [Double?], of owner: @autoclosure () -> String) throws {
+    try check(
+      shares.allSatisfy { share in share.map { 0...1 ~= $0 } ?? true },
+      "\(owner()) has a share that is not between 0 and 1")
+  }
+
+  /// - Parameters:
+  ///   - owner: as for `check(shares:of:)`.
+  ///   - name: what the values are.
+  static func check(finite values: [Double?], of owner: @autoclosure () -> String, named name: String) throws {
+    try check(values.allSatisfy { $0?.isFinite ?? true }, "\(owner()) has no finite \(name)")
+  }
 }
 
 extension NormaError {

@@ -23,7 +23,7 @@ package struct RunRecord: Codable, Sendable, Equatable {
   package var trainingSteps: Int
   package var trainingSeed: UInt64
   package var trainingSetSHA256: String
-  /// What the model has learned; `nil` in reports of an older version of norma.
+  /// The model's account of what it has learned; `nil` in reports of an older version of norma.
   package var knowledge: ModelKnowledge?
   /// Normalization method and grid, in words.
   package var normalization: String

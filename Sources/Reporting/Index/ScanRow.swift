@@ -63,13 +63,10 @@ extension Row {
       },
       "scan \(scan.id) has pixels of a size that no scan has")
     try IndexFault.check(
-      [scan.downsample, scan.downsampleY].allSatisfy { step in step.map { IndexFault.steps ~= $0 } ?? true },
+      [scan.downsample, scan.downsampleY].compactMap { $0 }.allSatisfy(IndexFault.steps.contains),
       "scan \(scan.id) has a heatmap with pixels of a size that none has")
-    try IndexFault.check(
-      [scan.missingShare, scan.pValue].allSatisfy { share in share.map { 0...1 ~= $0 } ?? true },
-      "scan \(scan.id) has a share that is not between 0 and 1")
-    try IndexFault.check(
-      [scan.score, scan.wholeScore].allSatisfy { $0?.isFinite ?? true }, "scan \(scan.id) has no finite score")
+    try IndexFault.check(shares: [scan.missingShare, scan.pValue], of: "scan \(scan.id)")
+    try IndexFault.check(finite: [scan.score, scan.wholeScore], of: "scan \(scan.id)", named: "score")
     try IndexFault.check(
       scan.heatmapPath.map(ReportFolder.holds) ?? true,
       "scan \(scan.id) has a heatmap that lies elsewhere than in the report's cases")

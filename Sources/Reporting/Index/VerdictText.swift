@@ -135,7 +135,7 @@ package enum VerdictText {
     return ([words, reasons.joined(separator: "; ")].filter { !$0.isEmpty }.joined(separator: "; "), isFlagged)
   }
 
-  /// Of how many healthy scans one shows a region: the inverse of the rate that set the threshold.
+  /// The number of healthy scans among which one shows a region: the inverse of the rate that set the threshold.
   private static func oneIn(_ context: StudyContext) -> Int {
     let rate = context.results?.falsePositiveRate ?? context.falsePositiveRate
     return Int(min((1 / max(rate, 1e-9)).rounded(), 1e9))

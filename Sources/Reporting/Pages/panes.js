@@ -37,7 +37,7 @@ class Panes {
   // In shares of a frame.
   panBy(x, y) { this.moveTo({ x: this.x - x / this.zoom, y: this.y - y / this.zoom }); }
 
-  // What is seen, in shares of the picture.
+  // The visible part, in shares of the picture.
   get seen() {
     const half = 0.5 / this.zoom;
     return { left: this.x - half, right: this.x + half, top: this.y - half, bottom: this.y + half };

@@ -49,7 +49,7 @@ if (table) {
     try { localStorage.setItem("norma-list:" + model + ":" + study, JSON.stringify({ list: list.slice(0, 5000), hash: location.hash })); } catch { return; }
   }
 
-  // What was reviewed in this browser goes before what the index knows.
+  // Reviews made in this browser go before those in the index.
   function showReviews() {
     const all = reviews.all;
     for (const row of rows) {

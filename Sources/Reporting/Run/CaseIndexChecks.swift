@@ -8,7 +8,7 @@ extension CaseIndex {
     try read { database in
       let pages = try String.fetchAll(database, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
       let references = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").map { row -> String in
-        let values = (0..<3).map { TableCell(row[$0], .text).plain }  // table, row and the table that the row refers to
+        let values = row.texts  // table, row and the table that the row refers to
         return "row \(values[1]) of \(values[0]) belongs to no row of \(values[2])"
       }
       return pages.map { "the index is damaged: \($0)" } + references
@@ -38,7 +38,7 @@ extension CaseIndex {
         result += try Row.fetchAll(
           database, sql: "SELECT name, \(column), (\(sql)) AS found FROM cases WHERE \(column) <> found ORDER BY name"
         ).map { row in
-          let values = (0..<3).map { TableCell(row[$0], .text).plain }
+          let values = row.texts
           return "case '\(values[0])' gives \(values[1]) as its number of \(things) and has \(values[2])"
         }
       }
@@ -62,7 +62,7 @@ extension CaseIndex {
           ORDER BY cases.name, scans.id, rank
           """
       ).map { row in
-        let values = (0..<3).map { TableCell(row[$0], .text).plain }
+        let values = row.texts
         return "region \(values[2]) of scan '\(values[1])' in case '\(values[0])' lies outside its scan, or its peak "
           + "outside the region"
       }
@@ -81,4 +81,9 @@ extension CaseIndex {
         .reduce(into: [:]) { $0[$1.id] = try? $1.context }
     }
   }
+}
+
+extension Row {
+  /// The values of all columns, as text in which no character can do harm.
+  fileprivate var texts: [String] { (0..<count).map { TableCell(self[$0], .text).plain } }
 }

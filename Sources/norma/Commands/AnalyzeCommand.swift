@@ -22,7 +22,7 @@ struct AnalyzeCommand: LoggedCommand {
   var study: String
 
   @Option(
-    name: .shortAndLong, help: "Model file that `norma train` wrote.", completion: .file(extensions: ["safetensors"]))
+    name: .shortAndLong, help: "Model file that `norma train` wrote.", completion: .model)
   var model: String
 
   @Option(

@@ -29,7 +29,7 @@ struct EvaluateCommand: LoggedCommand {
     completion: .file(extensions: ["csv"]))
   var labels: String?
 
-  @Option(help: "The model, where it has moved since the analysis.", completion: .file(extensions: ["safetensors"]))
+  @Option(help: "The model, where it has moved since the analysis.", completion: .model)
   var model: String?
 
   @Option(help: "The study, where it has moved since the analysis.", completion: .directory)

@@ -16,7 +16,7 @@ struct MergeCommand: LoggedCommand {
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
   var report: String
 
-  @Option(help: "Model file, where it is not where the shards had it.", completion: .file(extensions: ["safetensors"]))
+  @Option(help: "Model file, where it is not where the shards had it.", completion: .model)
   var model: String?
 
   @Option(help: "Folder of the study, where it is not where the shards had it.", completion: .directory)

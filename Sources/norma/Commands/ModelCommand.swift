@@ -10,7 +10,7 @@ struct ModelCommand: LoggedCommand {
       what the most informative dimensions move.
       """)
 
-  @Argument(help: "Model files that `norma train` wrote, one or two.", completion: .file(extensions: ["safetensors"]))
+  @Argument(help: "Model files that `norma train` wrote, one or two.", completion: .model)
   var models: [String]
 
   @Option(name: .shortAndLong, help: "Folder for the page. Without it only words are printed.", completion: .directory)

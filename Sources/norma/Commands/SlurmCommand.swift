@@ -21,7 +21,7 @@ struct SlurmCommand: LoggedCommand {
   var study: String
 
   @Option(
-    name: .shortAndLong, help: "Model file that `norma train` wrote.", completion: .file(extensions: ["safetensors"]))
+    name: .shortAndLong, help: "Model file that `norma train` wrote.", completion: .model)
   var model: String
 
   @Option(name: .shortAndLong, help: "Folder of the report, which every node can write.", completion: .directory)

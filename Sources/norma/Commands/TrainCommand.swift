@@ -21,7 +21,7 @@ struct TrainCommand: LoggedCommand {
   var study: String
 
   @Option(
-    name: .shortAndLong, help: "Model file to write (safetensors).", completion: .file(extensions: ["safetensors"]))
+    name: .shortAndLong, help: "Model file to write (safetensors).", completion: .model)
   var output: String
 
   @OptionGroup var selection: SelectionOptions

@@ -5,7 +5,7 @@ import Workflows
 struct GenerationOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp("Model file that `norma train` wrote.", valueName: "model"),
-    completion: .file(extensions: ["safetensors"]))
+    completion: .model)
   var model: String
 
   @Option(help: "Seed of all random numbers.")
