@@ -29,10 +29,11 @@ let package = Package(
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"])]),
     .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
     .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .target(name: "Threads", swiftSettings: strict + vectors),
     .target(name: "Numerics", dependencies: ["Threads"], swiftSettings: strict + vectors),
-    .target(name: "Files", dependencies: ["COpenSSL", "CSystem"], swiftSettings: strict + vectors),
+    .target(name: "Files", dependencies: ["COpenSSL", "CSystem", "CZip"], swiftSettings: strict + vectors),
     .target(
       name: "Imaging",
       dependencies: ["CExpat", "CJPEG", "COpenJPEG", "CPNG", "CSystem", "CTIFF", "Files", "Numerics", "Threads"],

@@ -58,22 +58,40 @@ static inline void norma_layout_destroy(norma_layout_t layout) {
 #endif
 }
 
-/* Convolutions in two dimensions, direct, with the same padding on both sides. `hint` describes the forward pass. */
+/* Makes `attributes` cut a primitive's output to a range. */
+static inline dnnl_status_t norma_attributes_cut(dnnl_primitive_attr_t attributes, float low, float high) {
+  dnnl_post_ops_t operations;
+  dnnl_status_t status = dnnl_post_ops_create(&operations);
+  if (status != dnnl_success) return status;
+#if DNNL_VERSION_MAJOR >= 3
+  status = dnnl_post_ops_append_eltwise(operations, dnnl_eltwise_clip, low, high);
+#else
+  status = dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_clip, low, high);
+#endif
+  if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(attributes, operations);
+  dnnl_post_ops_destroy(operations);
+  return status;
+}
+
+/*
+ * Convolutions in two dimensions, direct; backwards with the same padding on both sides. `hint` describes the forward
+ * pass.
+ */
 
 static inline dnnl_status_t norma_convolution_forward(
     dnnl_primitive_desc_t *result, dnnl_engine_t engine, norma_const_layout_t source, norma_const_layout_t weights,
-    norma_const_layout_t bias, norma_const_layout_t destination, const dnnl_dims_t strides, const dnnl_dims_t padding,
-    const_dnnl_primitive_attr_t attributes) {
+    norma_const_layout_t bias, norma_const_layout_t destination, const dnnl_dims_t strides, const dnnl_dims_t before,
+    const dnnl_dims_t after, const_dnnl_primitive_attr_t attributes) {
 #if DNNL_VERSION_MAJOR >= 3
   const dnnl_dims_t dilation = {0};
   return dnnl_convolution_forward_primitive_desc_create(
       result, engine, dnnl_forward_training, dnnl_convolution_direct, source, weights, bias, destination, strides,
-      dilation, padding, padding, attributes);
+      dilation, before, after, attributes);
 #else
   dnnl_convolution_desc_t description;
   dnnl_status_t status = dnnl_convolution_forward_desc_init(
       &description, dnnl_forward_training, dnnl_convolution_direct, source, weights, bias, destination, strides,
-      padding, padding);
+      before, after);
   if (status != dnnl_success) return status;
   return dnnl_primitive_desc_create(result, &description, attributes, engine, NULL);
 #endif

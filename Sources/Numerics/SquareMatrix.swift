@@ -44,6 +44,21 @@ package enum SquareMatrix {
     return l
   }
 
+  /// The inverse of a lower triangular matrix, which is lower triangular too.
+  package static func lowerInverse(_ l: [[Double]]) -> [[Double]] {
+    let n = l.count
+    var result = [[Double]](repeating: [Double](repeating: 0, count: n), count: n)
+    for i in 0..<n {
+      for k in 0..<i where l[i][k] != 0 {
+        let factor = l[i][k]
+        for j in 0...k { result[i][j] -= factor * result[k][j] }
+      }
+      for j in 0..<i { result[i][j] /= l[i][i] }
+      result[i][i] = 1 / l[i][i]
+    }
+    return result
+  }
+
   /// The solution of `a x = b` for a positive definite matrix, by Cholesky decomposition.
   package static func solve(_ a: [[Double]], _ b: [Double]) -> [Double] {
     let n = b.count

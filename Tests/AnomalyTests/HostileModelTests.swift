@@ -134,6 +134,6 @@ struct HostileModelTests {
     let error = #expect(throws: NormaError.self) { try Model(path: path) }
     #expect(
       error?.description
-        == "\(path): the file has 1048576 MiB, models have less than 4096. Give a file that `norma train` wrote.")
+        == "\(path): the file has 1048576 MiB, less than 4096 was expected. Give a file that `norma train` wrote.")
   }
 }

@@ -25,6 +25,13 @@ struct FalsePositiveRateTests {
     #expect(abs(rate.highest - highest) < 0.001)
   }
 
+  /// Of 87 healthy cases, three may score as high: 4 of 88, which is more than one of 36 and is rounded up to two.
+  @Test func `cases that were learned from make no model's bound smaller`() {
+    let rate = FalsePositiveRate(asked: 0.05, cases: 87, heldOut: 35)
+    #expect(abs(rate.highest - 0.1066) < 0.001)
+    #expect(rate.highest > FalsePositiveRate(asked: 0.05, cases: 87).highest)
+  }
+
   /// Draws models, each with its own healthy cases, and asks how many exceed the bound; their own rates are known.
   @Test(arguments: [(20, 0.05), (20, 0.2), (60, 0.1)])
   func `nine models in ten keep below the bound`(cases: Int, asked: Double) {

@@ -25,6 +25,11 @@ struct ScoreBookTests {
     #expect(Self.weights(textured, isTold: false) == [.learned: 1])
     #expect(Self.weights(textured, isTold: false, sharesUnits: true) == [.learned: 0.5, .texture: 0.5])
     #expect(Self.weights(textured, isTold: true, sharesUnits: true) == [.learned: 1])
+    let seen = textured.merging([.features: 0.1]) { $1 }
+    #expect(Self.weights(seen, isTold: false) == [.features: 0.5, .learned: 0.5])
+    #expect(
+      Self.weights(seen, isTold: false, sharesUnits: true) == [.features: 0.5, .learned: 0.25, .texture: 0.25])
+    #expect(Self.weights(seen, isTold: true, sharesUnits: true) == [.learned: 1])
     let unlearned = figures.merging([.learned: 0.2]) { $1 }
     #expect(Self.weights(unlearned, isTold: false) == [.intensity: 1])
   }
@@ -32,7 +37,7 @@ struct ScoreBookTests {
   private let model: Model
   /// All but those that need a spread a pixel, which the model does not predict, several channels, or more tissue to
   /// learn texture from.
-  private static let scores = Score.allCases.filter { ![.variance, .crossChannel, .texture].contains($0) }
+  private static let scores = Score.allCases.filter { ![.variance, .crossChannel, .texture, .features].contains($0) }
 
   init() throws { model = try TinyStudy.model.get() }
 

@@ -109,6 +109,9 @@ struct TextureTests {
       ridged[i][i] += 0.5
     }
     let inverse = SquareMatrix.inverse(ridged)
+    let whitening = SquareMatrix.lowerInverse(SquareMatrix.cholesky(ridged))
+    let squared = SquareMatrix.product(whitening.indices.map { i in whitening.map { $0[i] } }, whitening)
+    #expect(zip(squared.joined(), inverse.joined()).allSatisfy { abs($0 - $1) < 1e-9 * max(1, abs($1)) })
     let other: [Float] = [0.3, -1.2, 2, 0.1, -0.4]
     let own = standard(other)
     var square = 0.0

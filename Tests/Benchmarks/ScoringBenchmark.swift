@@ -1,6 +1,7 @@
 import Anomaly
 import ArgumentParser
 import Compute
+import Files
 import Foundation
 import Numerics
 import Threads

@@ -33,7 +33,9 @@ struct CompletionTests {
     let found = try Self.inputs().filter { kinds[$0.name] != nil || $0.name == "output" }
     #expect(found.count > 30)
     for input in found {
-      let kind = input.name == "output" ? input.command == "train" ? "file" : "directory" : kinds[input.name]
+      let kind =
+        input.name == "output"
+        ? ["train", "features"].contains(input.command) ? "file" : "directory" : kinds[input.name]
       #expect(input.completion == kind, "norma \(input.command): \(input.name)")
     }
   }

@@ -96,6 +96,23 @@ private final class Studio: Sendable {
   #expect(try studio.bytes("e3/edited.tif") != studio.bytes("e1/edited.tif"))
 }
 
+@Test func `a scan with nothing in it is not restored, and of a stack it is said which scan is taken`() throws {
+  let studio = try Studio.shared.get()
+  let edge = 64
+  let image = Image(width: edge, height: edge, channels: 1)
+  try TIFFWriter.write(image, as: .float32, to: studio.folder.file("blank.tif"))
+  let blank = try studio.run("edit", "m", "blank.tif", "--restore", "--output", "e4")
+  #expect(blank.status == 1 && blank.errors.contains("blank.tif: there is nothing in it to look at"), "\(blank.errors)")
+  let scan = try TIFFFile(path: studio.folder.file("healthy/case0/slice.tif")).image(page: 1)
+  let stack = try ImageJStackWriter(
+    path: studio.folder.file("stack.tif"), width: scan.width, height: scan.height, images: 2, pixelSize: nil)
+  for _ in 0..<2 { try stack.append(scan.samples) }
+  try stack.finish()
+  let edited = try studio.run("edit", "m", "stack.tif", "--restore", "--output", "e5")
+  #expect(edited.status == 0, "\(edited.errors)")
+  #expect(edited.errors.contains("stack.tif has 2 pages; the first scan of them is taken"), "\(edited.errors)")
+}
+
 @Test func `made-up scans keep their study's form and are learned from only where asked`() throws {
   let studio = try Studio.shared.get()
   let result = try studio.run("augment", "m", "healthy", "--factor", "2", "--output", "more")

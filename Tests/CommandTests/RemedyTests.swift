@@ -32,7 +32,7 @@ struct RemedyTests {
         #expect(known.commands.contains(word), "\(file): norma \(word) in '\(text)'")
       }
     }
-    #expect(named.contains("analyze") && named.contains("train"), "\(named)")
+    #expect(named.contains("analyze") && named.contains("merge"), "\(named)")
   }
 
   /// The words after `remedy:` in the sources, up to the end of the call, interpolations as they stand.

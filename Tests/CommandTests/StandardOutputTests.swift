@@ -27,7 +27,7 @@ struct StandardOutputTests {
     "train": "train healthy --output OUT.safetensors --epochs 1 --held-out 0.5",
     "traverse": "traverse model.safetensors --count 1 --output OUT",
     "verify": "verify whole",
-  ]
+  ].merging(Lite0.wheel.map { ["features": "features \($0) --output OUT"] } ?? [:]) { $1 }
 
   /// What has to be there before a command of the table can run.
   private static let before: [String: String] = [
@@ -99,7 +99,8 @@ struct StandardOutputTests {
 
   @Test func `the table has every command of the parser`() throws {
     let names = try Self.names()
-    #expect(names == Set(Self.commands.keys))
+    // Without the weights of a network there is nothing to convert.
+    #expect(names.subtracting(Lite0.isThere ? [] : ["features"]) == Set(Self.commands.keys))
     #expect(names.count > 15)
   }
 

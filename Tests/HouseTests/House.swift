@@ -41,9 +41,8 @@ struct House {
         Module(
           name: "Anomaly",
           folders: [
-            "Study", "Texture", "Preparation", "Network", "Inference", "Evidence", "DomainShift", "Model", "Detection",
-            "Lesions",
-            "Training", "Evaluation", "Phantoms",
+            "Study", "Texture", "Preparation", "Network", "Features", "Inference", "Evidence", "DomainShift", "Model",
+            "Detection", "Lesions", "Training", "Evaluation", "Phantoms",
           ])
       ],
       [Module(name: "Generation")],
@@ -64,7 +63,8 @@ struct House {
       "CExpat": ["Imaging/XMLElements.swift"],
       "CJPEG": ["Imaging/JPEGWriter.swift"],
       "COneDNN": [
-        "Compute/Convolution.swift", "Compute/Engine.swift", "Compute/Layout.swift", "Compute/MatrixProduct.swift",
+        "Compute/Convolution.swift", "Compute/Engine.swift", "Compute/FixedConvolution.swift", "Compute/Layout.swift",
+        "Compute/MatrixProduct.swift",
         "Compute/Memory.swift", "Compute/OneDNN.swift", "Compute/OneDNNCall.swift", "Compute/Precision.swift",
         "Compute/Primitive.swift", "Compute/Tensor.swift",
       ],
@@ -79,5 +79,6 @@ struct House {
         "Imaging/TIFFHandle.swift", "Imaging/TIFFLog.swift", "Imaging/TIFFMetadata.swift", "Imaging/TIFFPage.swift",
         "Imaging/TIFFTileWriter.swift", "Imaging/TIFFWriter.swift",
       ],
+      "CZip": ["Files/ZipArchive.swift"],
     ])
 }

@@ -31,6 +31,8 @@ struct ConditionTests {
       ("not flagged", ["healthy"]),
       ("regions = 0", ["healthy"]),
       ("not peak > 8", [mild, "healthy"]),
+      ("not peak > score", ["healthy"]),
+      ("peak > score", ["severe", mild]),
       ("verdict = disagree", [mild]),
       ("verdict != agree", [mild]),
       ("not verdict = agree", [mild]),

@@ -28,7 +28,10 @@ struct NothingToScoreTests {
   }
 
   @Test func `a case without a scored scan has neither score nor p-value nor verdict nor regions`() throws {
-    var report = try SampleStudy.report(in: folder)
+    var context = SampleStudy.context()
+    // Of 99 healthy cases 49 score 1 or more: p 0.5.
+    context.calibrationScores = (0..<99).map { Double($0) / 50 }
+    var report = try SampleStudy.report(in: folder, context: context)
     try write(&report)
     let rows = try DatabaseQueue(path: report.folder.index).read { database in
       try Row.fetchAll(
@@ -183,6 +186,15 @@ struct NothingToScoreTests {
     condition: String, expected: String?
   ) throws {
     #expect(try notice(condition, in: try SampleIndex().index) == expected)
+  }
+
+  @Test func `cases that left the study are not counted among those that cannot be compared`() throws {
+    let sample = try SampleIndex()
+    try DatabaseQueue(path: sample.path).write {
+      try $0.execute(sql: "UPDATE cases SET in_study = 0 WHERE name = 'severe'; UPDATE regions SET area_mm2 = NULL")
+    }
+    #expect(try notice("score > 2", in: sample.index)?.hasPrefix("1 of 3 cases cannot be compared") == true)
+    #expect(try notice("area_mm2 > 5", .regions, in: sample.index)?.hasPrefix("1 of 1 region cannot") == true)
   }
 
   @Test func `regions without an area in square millimeters are told of`() throws {

@@ -1,4 +1,5 @@
 import Anomaly
+import Files
 import Foundation
 import GRDB
 import Reporting
@@ -11,7 +12,10 @@ struct ReportCheckTests {
 
   init() throws {
     folder = try TemporaryFolder()
-    var report = try SampleStudy.report(in: folder)
+    var context = SampleStudy.context()
+    // None of 99 healthy cases scores as high as the cases here: p 0.01.
+    context.calibrationScores = (1...99).map { Double($0) / 50 }
+    var report = try SampleStudy.report(in: folder, context: context)
     try SampleStudy.write(
       SampleStudy.result("a", [SampleStudy.scan("1"), SampleStudy.failedScan("broken")]), to: report)
     try SampleStudy.write(SampleStudy.result("b/c", [SampleStudy.scan("2")]), to: report)
@@ -123,10 +127,55 @@ struct ReportCheckTests {
         "region 1 of scan '2' in case 'b/c' lies outside its scan, or its peak outside the region. "
           + "Run norma analyze again."
       ),
+      (
+        "UPDATE cases SET p_value = NULL WHERE name = 'b/c'",
+        "case 'b/c' has scored scans, and its verdict is missing or has no p-value. Run norma analyze again."
+      ),
+      (
+        "UPDATE cases SET status = 'failed' WHERE name = 'b/c'",
+        "case 'b/c' has scored scans, and its verdict is missing or has no p-value. Run norma analyze again."
+      ),
+      (
+        "UPDATE scans SET heatmap_path = NULL WHERE id = 3",
+        "scan '2' of case 'b/c' was scored and has no heatmap or no score. Run norma analyze again."
+      ),
+      (
+        "UPDATE scans SET heatmap_path = 'cases/a/1.heatmap.tif' WHERE id = 3",
+        "the heatmap cases/a/1.heatmap.tif belongs to more than one scan. Run norma analyze again."
+      ),
+      (
+        "UPDATE regions SET peak = 'high' WHERE scan_id = 3",
+        "peak is no number in 1 row of regions. Run norma analyze again."
+      ),
+      (
+        "UPDATE runs SET configuration = '{}'",
+        "the configuration of run 1, which scored case 'a', is not what norma writes. Run norma analyze again."
+      ),
     ] as [(String, String)])
   func `what the index says against itself is named`(sql: String, sentence: String) throws {
     try execute(sql)
     #expect(try faults().contains("cases.sqlite: \(sentence)"))
+  }
+
+  @Test func `a run whose settings are lost makes no file unknown`() throws {
+    try execute("UPDATE runs SET configuration = '{}'")
+    #expect(try faults().allSatisfy { !$0.contains("does not know") })
+  }
+
+  @Test func `a score and a p-value that do not belong together are named`() throws {
+    try execute("UPDATE cases SET score = 0.5 WHERE name = 'a'")
+    #expect(
+      try faults() == [
+        "cases.sqlite: case 'a' has the score 0.5 and the p-value 0.01, which do not belong together. "
+          + "Run norma analyze again."
+      ])
+  }
+
+  @Test func `a text in the place of a number is no score of 0`() throws {
+    try execute("UPDATE cases SET score = 'abc' WHERE name = 'a'")
+    let found = try faults()
+    #expect(found.first == "cases.sqlite: score is no number in 1 row of cases. Run norma analyze again.")
+    #expect(found.last?.contains("the index is damaged: case 1 has a text as its score") == true)
   }
 
   @Test func `a region of the last pixels of a slide's heatmap, which reach beyond the slide, is sound`() throws {

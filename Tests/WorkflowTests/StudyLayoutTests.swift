@@ -18,6 +18,23 @@ struct StudyLayoutTests {
     study.notes.map { $0.replacingOccurrences(of: batch.path, with: "BATCH") }
   }
 
+  @Test func `scans of other formats are told of, and other files are not`() throws {
+    let batch = try TinyBatch()
+    try batch.study("brains", cases: 2)
+    for name in ["P1/b.PNG", "P3/a.jpg", "P3/c.nii.gz", "notes.csv", "P1/scan.json"] {
+      let url = URL(fileURLWithPath: "\(batch.path)/brains/\(name)")
+      try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data("x".utf8).write(to: url)
+    }
+    let study = try Study(path: batch.path + "/brains")
+    #expect(study.cases.map(\.name) == ["P1", "P2"])
+    #expect(
+      notes(study, batch) == [
+        "BATCH/brains: 3 files of other formats (.jpg, .nii, .png) are left out, the first is P1/b.PNG. norma reads TIFF; "
+          + "convert what is a scan."
+      ])
+  }
+
   // MARK: - Reports
 
   @Test func `a report inside its study is left out of the next run, and of a training`() throws {

@@ -25,7 +25,7 @@ package final class Scorer {
   ///   - others: further scores that `heatmaps` may be asked for.
   package init(
     _ model: Model, path: String, score: Score = .ensemble, others: [Score] = [], engine: Engine
-  ) throws(NormaError) {
+  ) throws {
     try model.checkAlgorithm(path: path)
     guard let calibration = model.calibrations[score] else {
       throw NormaError(
@@ -38,6 +38,8 @@ package final class Scorer {
     latents = model.latents
     texture = model.texture
     let needed = others.reduce(book.needed(for: score)) { $0.union(model.book.needed(for: $1)) }
+    var features: LocalFeatures?
+    if needed.contains(.features) { features = try model.features?.localFeatures() }
     inference = Inference(
       network: try model.network(engine: engine, path: path),
       scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
@@ -45,7 +47,7 @@ package final class Scorer {
       takesDivergence: needed.contains(.divergence), takesDeviations: needed.contains(.crossChannel),
       takesTexture: needed.contains(.texture),
       takesGradient: needed.contains(.divergenceGradient),
-      restoration: needed.contains(.restoration) ? model.restoration : nil)
+      restoration: needed.contains(.restoration) ? model.restoration : nil, features: features)
   }
 
   var preparation: Preparation { inference.preparation }

@@ -23,11 +23,13 @@ package struct FalsePositiveRate: Sendable, Equatable {
   ///
   /// A threshold that `k` of `n` healthy scores reach is exceeded at a rate that varies from one draw of them to the
   /// next as the beta distribution with parameters `k + 1` and `n - k`. Source: Vovk 2012, arXiv:1209.2673, proposition
-  /// 2a. Only held-out cases count for `n`, since the other cases borrow half of their score from those.
+  /// 2a. Only held-out cases count for `n`, since the other cases borrow half of their score from those; `k` is then the
+  /// share of all healthy cases that may be flagged, in held-out cases, rounded up.
   package var highest: Double {
     guard heldOut > 0 else { return 1 }
     // Number of healthy cases, with the one to be judged, that may be flagged.
-    let flagged = min(max(Int((reached * Double(heldOut + 1) + 1e-9).rounded(.down)), 1), heldOut)
+    let ofAll = max((reached * Double(cases + 1) + 1e-9).rounded(.down), 1)
+    let flagged = min(Int((ofAll / Double(cases + 1) * Double(heldOut + 1) - 1e-9).rounded(.up)), heldOut)
     return BetaDistribution.quantile(Self.bound, a: flagged, b: heldOut + 1 - flagged)
   }
 

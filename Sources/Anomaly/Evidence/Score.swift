@@ -15,6 +15,9 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
   /// How unusual the texture around each pixel is among healthy tissue, see `LocalTexture`; for models of up to four
   /// channels, except of photographs.
   case texture
+  /// How unusual the features around each pixel are among healthy tissue, see `LocalFeatures`; for models that were
+  /// trained with `--features`.
+  case features
   /// The scan itself in place of the residual: abnormality that can be seen without a reconstruction.
   case intensity
   /// Absolute difference of scan and reconstruction.
@@ -46,8 +49,8 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     own.erosion = rule.erosion
     // The score network has already looked at each pixel's neighbourhood, so its map needs little smoothing.
     own.smoothing = self == .learned ? min(rule.smoothing / 3, 1) : rule.smoothing
-    // A scan whose texture is unusual everywhere is unusual.
-    own.isStandardized = self != .learned && self != .texture
+    // A scan whose texture, or features, are unusual everywhere is unusual.
+    own.isStandardized = ![.learned, .texture, .features].contains(self)
     return own
   }
 
@@ -62,6 +65,7 @@ package enum Score: String, Codable, CodingKeyRepresentable, CaseIterable, Senda
     case .residual: return Residual(of: scan, reconstruction: maps.reconstruction, rule: own)
     case .crossChannel: return maps.deviations.map { Residual(of: scan, signed: $0, rule: own) }
     case .texture: return maps.texture.map { Residual(of: scan, map: Plane($0), rule: own) }
+    case .features: return maps.features.map { Residual(of: scan, map: Plane($0), rule: own) }
     case .intensity: return Residual(of: scan, reconstruction: nil, rule: own)
     case .restoration: return maps.restored.map { Residual(of: scan, reconstruction: $0, rule: own) }
     case .learned: return maps.logit.map { Residual(of: scan, map: Plane($0), rule: own) }

@@ -272,9 +272,10 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ///
   /// Planted lesions are no fair judge between `learned`, which was trained on their like, and a score that was learned
   /// from healthy tissue alone: `crossChannel` cannot see those that shift the channels together, as healthy tissue
-  /// does, and `texture` sees changes of texture, which few of them have. So where no direction is told, `learned` has
-  /// half of the weight and `crossChannel` the other half, or `texture` where there is no such score and all scans
-  /// share units, unless the learned score finds fewer planted lesions than the intensities alone. Otherwise a greedy
+  /// does, `texture` sees changes of texture, which few of them have, and `features` what photographs differ by. So where
+  /// no direction is told, `learned` has as much weight as `crossChannel`, or as `texture` where there is no such score
+  /// and all scans share units; where `features` were learned, they have half of the weight and the others the rest. This
+  /// holds unless the learned score finds fewer planted lesions than the intensities alone. Otherwise a greedy
   /// selection with replacement takes the best score first, then repeatedly adds the score that improves the mean most.
   /// Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
   ///
@@ -286,11 +287,13 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   package static func select(
     from figures: [Score: Double], isTold: Bool, sharesUnits: Bool, precision: ([Score: Float]) -> Double
   ) -> [Score: Float] {
-    let untaught: [Score] = sharesUnits ? [.crossChannel, .texture] : [.crossChannel]
-    if !isTold, let other = untaught.first(where: { figures[$0] != nil }),
-      let learned = figures[.learned], learned >= figures[.intensity] ?? 0
-    {
-      return [.learned: 0.5, other: 0.5]
+    let alone: [Score] = sharesUnits ? [.crossChannel, .texture] : [.crossChannel]
+    let other = alone.first { figures[$0] != nil }
+    let hasFeatures = figures[.features] != nil
+    if !isTold, other != nil || hasFeatures, let learned = figures[.learned], learned >= figures[.intensity] ?? 0 {
+      let members = [.learned] + [other].compactMap { $0 }
+      let share = (hasFeatures ? 0.5 : 1) / Float(members.count)
+      return members.reduce(into: hasFeatures ? [.features: 0.5] : [:]) { $0[$1] = share }
     }
     // The order is fixed, because that of a dictionary changes from run to run.
     let scores = Score.members.filter { figures[$0] != nil && $0 != .restoration }

@@ -31,6 +31,7 @@ package final class Inference {
   private let scoreInput: ScoreInput
   private let takesGradient: Bool
   private let restoration: Restoration?
+  private let features: LocalFeatures?
   let layout: InferenceMaps.Layout
   private var batches: [Int: Batch] = [:]
 
@@ -60,12 +61,14 @@ package final class Inference {
   ///   - takesTexture: whether maps of unusual texture are kept, if texture was learned.
   ///   - takesGradient: whether the gradient of the divergence is computed, which costs a backward pass.
   ///   - restoration: how scans are restored, which costs as much as eight backward passes; `nil` to restore none.
+  ///   - features: what says how unusual the features of whole scans are; `nil` to leave them out.
   package init(
     network: VAE, scoreNetwork: ScoreNetwork?, preparation: Preparation, settings: Settings = Settings(),
     takesDivergence: Bool = true, takesDeviations: Bool = true, takesTexture: Bool = true,
-    takesGradient: Bool = false, restoration: Restoration? = nil
+    takesGradient: Bool = false, restoration: Restoration? = nil, features: LocalFeatures? = nil
   ) {
     self.restoration = restoration
+    self.features = features
     self.network = network
     self.scoreNetwork = scoreNetwork
     self.preparation = preparation
@@ -117,7 +120,11 @@ package final class Inference {
       maps.encoding = encodings[job.scan].mean
       result[job.scan] = maps
     }
-    return result.map { $0! }
+    return try zip(scans, result).map { scan, maps in
+      var maps = maps!
+      maps.features = try features?.map(of: scan)
+      return maps
+    }
   }
 
   /// Number of times that `run` calls `add` for each patch.

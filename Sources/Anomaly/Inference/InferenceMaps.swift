@@ -21,6 +21,9 @@ package struct InferenceMaps: Sendable {
   package var deviations: Image?
   /// How unusual texture is, see `LocalTexture`; `nil` if it was not learned or not requested.
   package var texture: Image?
+  /// How unusual the features of a network that was trained on photographs are, see `LocalFeatures`; `nil` if they were
+  /// not learned or not requested, and for parts of a scan.
+  package var features: Image?
   /// Mean of each latent channel over the patches with tissue, see `LatentReference`; empty if there is no tissue.
   package var encoding: [Float] = []
 }

@@ -90,6 +90,8 @@ package struct Model: Sendable {
   package var latents: LatentReference?
   /// The texture of the training study's scans; `nil` if the model was trained on too few scans, or on slides.
   package var texture: TextureReference?
+  /// The features of healthy tissue; `nil` for a model that was trained without them.
+  package var features: FeatureReference?
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
@@ -100,7 +102,9 @@ package struct Model: Sendable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     func json(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
     var file = Safetensors(
-      arrays: weights.merging(texture?.arrays ?? [:]) { _, new in new },
+      arrays: weights.merging((texture?.arrays ?? [:]).merging(features?.arrays ?? [:]) { _, new in new }) { _, new in
+        new
+      },
       metadata: [
         "format": "norma", "format_version": Self.formatVersion, "tool_version": record.toolVersion,
         "architecture": try json(architecture), "preparation": try json(preparation),
@@ -118,7 +122,8 @@ package struct Model: Sendable {
   package init(
     architecture: VAE.Architecture, preparation: Preparation, scoreArchitecture: ScoreNetwork.Architecture?,
     inference: Inference.Settings, book: ScoreBook, calibrations: [Score: Calibration], domain: DomainReference? = nil,
-    latents: LatentReference? = nil, texture: TextureReference? = nil, record: Record,
+    latents: LatentReference? = nil, texture: TextureReference? = nil, features: FeatureReference? = nil,
+    record: Record,
     weights: [String: Safetensors.Array]
   ) {
     self.architecture = architecture
@@ -130,6 +135,7 @@ package struct Model: Sendable {
     self.domain = domain
     self.latents = latents
     self.texture = texture
+    self.features = features
     self.record = record
     self.weights = weights
   }
@@ -149,7 +155,10 @@ package struct Model: Sendable {
     latents = file.metadata["latents"] == nil ? nil : try ModelStorage.decode("latents", of: file, path: path)
     record = try ModelStorage.decode("training", of: file, path: path)
     texture = preparation.texture.flatMap { TextureReference(file.arrays, scale: $0) }
-    weights = file.arrays.filter { !$0.key.hasPrefix(TextureReference.prefix) }
+    features = FeatureReference(file.arrays)
+    weights = file.arrays.filter {
+      !$0.key.hasPrefix(TextureReference.prefix) && !$0.key.hasPrefix(FeatureWeights.prefix)
+    }
     if let fault = architecture.fault { throw ModelStorage.damaged(path, "it describes \(fault)") }
     if let fault = scoreArchitecture?.fault ?? inference.fault {
       throw ModelStorage.damaged(path, "it describes \(fault)")
@@ -165,6 +174,8 @@ package struct Model: Sendable {
       }) ?? true, preparation.expectation?.fits(channels: c) ?? true,
       preparation.expectation != nil || !book.available.contains(.crossChannel),
       preparation.localTexture?.fits(channels: c) ?? !book.available.contains(.texture),
+      (features != nil) == book.available.contains(.features),
+      features == nil || c <= LocalFeatures.mostChannels && preparation.takesFeatures == true,
       book.available.allSatisfy({ calibrations[$0] != nil }),
       calibrations.values.allSatisfy(\.isSound), preparation.texture?.fits(channels: c) ?? true,
       (texture == nil) == (preparation.texture == nil),
@@ -266,20 +277,22 @@ enum ModelStorage {
     }
   }
 
-  static func read(_ path: String) throws(NormaError) -> Safetensors {
+  private static let trained = "Give a file that `norma train` wrote"
+
+  /// - Parameter made: what to do where it is no such file.
+  static func read(_ path: String, made: String = trained) throws(NormaError) -> Safetensors {
     guard FileManager.default.fileExists(atPath: path) else {
-      throw NormaError(subject: path, found: "there is no such file", remedy: "Give a file that `norma train` wrote")
+      throw NormaError(subject: path, found: "there is no such file", remedy: made)
     }
     guard FileState.isRegular(path) else {
       throw NormaError(
-        subject: path, found: "this is a folder or a device, a file was expected",
-        remedy: "Give a file that `norma train` wrote")
+        subject: path, found: "this is a folder or a device, a file was expected", remedy: made)
     }
     let size = FileState(ofFile: path)?.size ?? 0
     guard size < largestFile else {
       throw NormaError(
-        subject: path, found: "the file has \(size >> 20) MiB, models have less than \(largestFile >> 20)",
-        remedy: "Give a file that `norma train` wrote")
+        subject: path, found: "the file has \(size >> 20) MiB, less than \(largestFile >> 20) was expected",
+        remedy: made)
     }
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
       throw NormaError(.system, subject: path, found: "the file cannot be read", remedy: "Check its permissions")
@@ -287,11 +300,13 @@ enum ModelStorage {
     return try Safetensors(data, path: path)
   }
 
-  static func checkFormat(_ file: Safetensors, kind: String, version: String, path: String) throws(NormaError) {
+  static func checkFormat(
+    _ file: Safetensors, kind: String, version: String, path: String, made: String = trained
+  ) throws(NormaError) {
     guard file.metadata["format"] == kind else {
       let found = file.metadata["format"].map { "its format is '\($0)'" } ?? "it states no format"
       throw NormaError(
-        subject: path, found: "\(found), '\(kind)' was expected", remedy: "Give a file that `norma train` wrote")
+        subject: path, found: "\(found), '\(kind)' was expected", remedy: made)
     }
     let found = file.metadata["format_version"] ?? "missing"
     guard found == version else {

@@ -1,3 +1,5 @@
+import Files
+
 extension TextureReference {
   /// The arrays' names begin with this.
   static let prefix = "texture."

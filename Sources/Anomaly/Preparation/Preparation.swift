@@ -28,6 +28,8 @@ package struct Preparation: Codable, Sendable, Equatable {
   package var expectation: ChannelExpectation?
   /// Texture around the pixels of healthy tissue; `nil` where `LocalTexture` has none, and for photographs.
   package var localTexture: LocalTexture?
+  /// Whether features are measured, see `LocalFeatures`. `nil` stands for `false`.
+  package var takesFeatures: Bool?
 
   package init(
     normalization: Normalization, reduction: Int, channels: Int, tissueChannels: [Int]? = nil,
@@ -50,10 +52,12 @@ extension Preparation {
   package func reading(limits: TIFFLimits = .default) -> ScanReading {
     var reading = ScanReading(
       channels: channels, limits: limits, level: level, micrometersPerPixel: micrometersPerPixel)
-    // The local mean looks far around a pixel and needs the whole scan.
-    if localContrast != nil { reading.largestWhole = limits.maximumPixels }
+    if needsWholeScans { reading.largestWhole = limits.maximumPixels }
     return reading
   }
+
+  /// Whether no scan can be scored piece by piece: the local mean looks far around a pixel, and so do features.
+  package var needsWholeScans: Bool { localContrast != nil || takesFeatures == true }
 
   /// The whole factor by which a scan, or a level of a scan, is reduced to the model's grid.
   ///

@@ -94,6 +94,7 @@ package struct Study: Sendable {
       + walk.files.filter { $0.isDangling && !isScan($0) }.map {
         "\(path)/\($0.path): a link that leads nowhere. It is left out."
       }
+    if let note = Self.otherPictures(among: walk.files.map(\.path), path: path) { notes.append(note) }
     // Names of cases are given before anything is left out, so that they do not depend on what is.
     let all = Self.cases(of: scans.map(\.path))
     let taken = all.flatMap { item in item.files.filter { !selection.excludes($0, ofCase: item.name) } }
@@ -110,6 +111,26 @@ package struct Study: Sendable {
     cases = try Self.chosen(
       all.map { Case(name: $0.name, files: $0.files.filter(kept.contains)) }.filter { !$0.files.isEmpty },
       by: selection, path: path)
+  }
+
+  /// Endings of pictures and scans in other formats.
+  private static let otherEndings: Set = [
+    "png", "jpg", "jpeg", "bmp", "gif", "webp", "jp2", "dcm", "dicom", "nii", "mha", "nrrd", "czi", "lif", "vsi",
+    "mrxs",
+  ]
+
+  /// A sentence on the scans that may lie beside those that are read; `nil` without any.
+  private static func otherPictures(among files: [String], path: String) -> String? {
+    func ending(_ file: String) -> String {
+      let name = FilePath.name(of: file).lowercased()
+      return FilePath.ending(of: name.hasSuffix(".nii.gz") ? String(name.dropLast(3)) : name)
+    }
+    let others = files.filter { otherEndings.contains(ending($0)) }
+    guard let first = others.min(by: NaturalOrder.precedes) else { return nil }
+    let kinds = Set(others.map(ending)).sorted().map { ".\($0)" }.joined(separator: ", ")
+    return
+      "\(path): \(Count.of(others.count, "file")) of other formats (\(kinds)) \(others.count == 1 ? "is" : "are") left "
+      + "out, \(others.count == 1 ? "" : "the first is ")\(first). norma reads TIFF; convert what is a scan."
   }
 
   private static func chosen(

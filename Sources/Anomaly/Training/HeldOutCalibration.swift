@@ -26,10 +26,11 @@ struct HeldOutCalibration {
   ///   - scoreNetwork: network of the learned score, if the model has one.
   ///   - spread: the likelihood's spread as estimated in training, one number per channel.
   ///   - planted: planted lesions, by which the scores of the ensemble are chosen.
+  ///   - features: what says how unusual features are, if the model has that score.
   ///   - progress: called after every held-out slide with the number of its case and the number of all cases.
   init(
     of network: VAE, scoreNetwork: ScoreNetwork?, on set: TrainingSet, settings: TrainingSettings, spread: [Float],
-    planted: PlantedScans, progress: (Int, Int) throws -> Void
+    planted: PlantedScans, features: LocalFeatures?, progress: (Int, Int) throws -> Void
   ) throws {
     // Computing gradients over a slide would take longer than the training did.
     let hasSlides = set.heldOut.contains { !$0.slides.isEmpty }
@@ -38,7 +39,8 @@ struct HeldOutCalibration {
       takesGradient: !hasSlides,
       restoration: hasSlides
         ? nil
-        : Restoration(objective: settings.objective, spread: spread, range: set.preparation.normalization.range))
+        : Restoration(objective: settings.objective, spread: spread, range: set.preparation.normalization.range),
+      features: features)
     let views = set.heldOut.flatMap(\.views)
     let maps = try inference.maps(of: views)
     latents = LatentReference(

@@ -27,6 +27,8 @@ package final class Trainer {
   private let planted: PlantedScans
   private let heldOutCheck: HeldOutCheck
   private var state: TrainingState
+  /// The network of the features that the model measures, if any.
+  private let features: FeatureWeights?
   /// Weights of the chosen check.
   private var best: [[Float]]
   /// The processes that share every batch, if there are several. This process is the first unless it only assists.
@@ -36,9 +38,12 @@ package final class Trainer {
   /// The most time, in seconds, that is lost when a training is killed.
   package var secondsBetweenCheckpoints = 60.0
 
-  /// - Parameter architecture: must suit the settings' objective, see `VAE.Architecture.suit`.
+  /// - Parameters:
+  ///   - architecture: must suit the settings' objective, see `VAE.Architecture.suit`.
+  ///   - features: the network of the features that the model measures, for scans of up to three channels.
   package init(
-    _ set: TrainingSet, architecture: VAE.Architecture, settings: Settings, engine: Engine, ranks: Ranks? = nil
+    _ set: TrainingSet, architecture: VAE.Architecture, settings: Settings, features: FeatureWeights? = nil,
+    engine: Engine, ranks: Ranks? = nil
   ) throws {
     precondition(
       settings.objective.suits(architecture),
@@ -46,6 +51,7 @@ package final class Trainer {
     self.set = set
     self.architecture = architecture
     self.settings = settings
+    self.features = features
     self.engine = engine
     self.ranks = ranks
     network = VAE(architecture, seed: settings.seed, engine: engine)
@@ -278,8 +284,12 @@ package final class Trainer {
       scoreNetwork = training.network
     }
     let seconds = state.seconds + Date().timeIntervalSince(start)
+    let local = try features.flatMap {
+      try LocalFeatures(of: set.training.flatMap(\.views), by: FeatureNetwork($0))
+    }
     let calibration = try HeldOutCalibration(
-      of: network, scoreNetwork: scoreNetwork, on: set, settings: settings, spread: state.spread, planted: planted
+      of: network, scoreNetwork: scoreNetwork, on: set, settings: settings, spread: state.spread, planted: planted,
+      features: local
     ) { try observe(.calibrated(cases: $0, of: $1)) }
     let learned = try state.bestLatents ?? heldOutCheck.measure(network, spread: state.spread)
     let found = calibration.book.planted
@@ -289,10 +299,13 @@ package final class Trainer {
       explained: learned.explained, spreadAtBound: learned.spreadAtBound,
       planted: .init(ensemble: found[.ensemble] ?? 0, intensity: found[.intensity] ?? 0),
       activeLatents: learned.activeLatents, latents: architecture.latents.reduce(0, +))
+    var preparation = set.preparation
+    if local == nil { preparation.takesFeatures = nil }
     return Model(
-      architecture: architecture, preparation: set.preparation, scoreArchitecture: scoreNetwork?.architecture,
+      architecture: architecture, preparation: preparation, scoreArchitecture: scoreNetwork?.architecture,
       inference: settings.inference, book: calibration.book, calibrations: calibration.calibrations,
       domain: calibration.domain, latents: calibration.latents, texture: calibration.texture,
+      features: local.map(FeatureReference.init),
       record: Model.Record(
         toolVersion: toolVersion, algorithm: Scorer.algorithm, seed: settings.seed, trainingSetSHA256: set.digest,
         trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step,
@@ -301,7 +314,8 @@ package final class Trainer {
         scoreSteps: scoreSteps, plantedAveragePrecision: state.chosen?.plantedAveragePrecision ?? state.bestPlanted,
         divergences: learned.divergences, activity: learned.activity, history: state.history, spread: state.spread,
         knowledge: knowledge,
-        warnings: state.finalWarnings(kept: learned) + calibration.warnings),
+        warnings: state.finalWarnings(kept: learned) + calibration.warnings
+          + (features != nil && local == nil ? [LocalFeatures.tooFew] : [])),
       weights: Dictionary(
         uniqueKeysWithValues: (network.parameters + (scoreNetwork?.parameters ?? [])).map {
           ($0.name, Safetensors.Array(shape: $0.shape, values: Array($0.value)))

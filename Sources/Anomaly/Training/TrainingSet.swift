@@ -73,6 +73,8 @@ package struct TrainingSet: Sendable {
     /// Whether the scans are photographs, whose light varies: then channels are not predicted from each other, and
     /// texture around pixels is not described, see `ChannelExpectation` and `LocalTexture`.
     package var variesLight = false
+    /// See `Preparation.takesFeatures`.
+    package var takesFeatures = false
 
     package init() {}
   }
@@ -97,7 +99,8 @@ package struct TrainingSet: Sendable {
     var reading = ScanReading(
       limits: settings.limits, level: settings.level, micrometersPerPixel: settings.micrometersPerPixel)
     // Local contrast looks far around, so it needs the whole scan.
-    reading.largestWhole = settings.localContrast == nil ? settings.largestWhole : settings.limits.maximumPixels
+    let needsWhole = settings.localContrast != nil || settings.takesFeatures
+    reading.largestWhole = needsWhole ? settings.limits.maximumPixels : settings.largestWhole
     reading.takesSynthetic = settings.takesSynthetic
     var bytes = 0
     for (index, item) in study.cases.enumerated() {
@@ -177,6 +180,7 @@ package struct TrainingSet: Sendable {
       tissueChannels: settings.channelWeights.map { weights in weights.indices.filter { weights[$0] != 0 } },
       localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance, level: settings.level,
       micrometersPerPixel: settings.micrometersPerPixel)
+    preparation.takesFeatures = settings.takesFeatures ? true : nil
     let spread = settings.choosesTissue ? Self.backgroundSpread(of: sources, preparation) : nil
     if let spread, spread > Self.largestBackgroundSpread {
       preparation.tissueAppearance = .everywhere

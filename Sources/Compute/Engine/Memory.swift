@@ -14,11 +14,17 @@ final class Memory {
   }
 
   /// Allocates memory for a layout that oneDNN chose.
-  init(allocating layout: Layout, engine: Engine) throws {
+  ///
+  /// - Parameter values: the numbers, in the order of a dense layout; without them the memory holds zeros.
+  init(allocating layout: Layout, values: [Float] = [], engine: Engine) throws {
     let size = layout.size
     let storage = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
     // Padding that a layout adds has to be zero.
     storage.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+    values.withUnsafeBytes { values in
+      precondition(values.count <= size, "\(values.count) bytes for a layout of \(size)")
+      if let start = values.baseAddress { storage.copyMemory(from: start, byteCount: values.count) }
+    }
     var result: dnnl_memory_t?
     let status = dnnl_memory_create(&result, layout.handle, engine.handle, storage)
     if status != dnnl_success { storage.deallocate() }

@@ -35,7 +35,7 @@ enum OneDNN {
       case .forward:
         norma_convolution_forward(
           &result, engine.handle, source.handle, weights.handle, bias.handle, destination.handle, strides, padding,
-          engine.attributes)
+          padding, engine.attributes)
       case .backwardData:
         norma_convolution_backward_data(
           &result, engine.handle, source.handle, weights.handle, destination.handle, strides, padding, hint?.handle,
@@ -45,6 +45,30 @@ enum OneDNN {
           &result, engine.handle, source.handle, weights.handle, bias.handle, destination.handle, strides, padding,
           hint?.handle, engine.attributes)
       }
+    }
+  }
+
+  /// Describes a convolution in f32 that only runs forwards.
+  ///
+  /// - Parameters:
+  ///   - input: `[n, c, h, w]`, as is `output`.
+  ///   - weights: `[output, input, kernel, kernel]`, or `[groups, output, input, kernel, kernel]`.
+  ///   - before: zeros added before rows and columns; `after` those added after them.
+  ///   - isCut: whether the output is cut to `0...6`.
+  static func fixedConvolution(
+    input: [Int], weights: [Int], output: [Int], stride: Int, before: [Int], after: [Int], isCut: Bool, engine: Engine
+  ) throws -> PrimitiveDescriptor {
+    let (source, destination) = (try Layout(input, dnnl_nhwc), try Layout(output, dnnl_nhwc))
+    let (kernels, bias) = (try Layout(weights, dnnl_format_tag_any), try Layout([output[1]], dnnl_x))
+    let strides = [dnnl_dim_t](repeating: dnnl_dim_t(stride), count: 2)
+    var attributes: dnnl_primitive_attr_t?
+    try OneDNNCall.check(dnnl_primitive_attr_clone(&attributes, engine.attributes), "dnnl_primitive_attr_clone")
+    defer { dnnl_primitive_attr_destroy(attributes) }
+    if isCut { try OneDNNCall.check(norma_attributes_cut(attributes, 0, 6), "dnnl_primitive_attr_set_post_ops") }
+    return try PrimitiveDescriptor("fixed convolution") {
+      norma_convolution_forward(
+        &$0, engine.handle, source.handle, kernels.handle, bias.handle, destination.handle, strides,
+        before.map { dnnl_dim_t($0) }, after.map { dnnl_dim_t($0) }, attributes)
     }
   }
 

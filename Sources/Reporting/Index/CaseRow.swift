@@ -41,6 +41,13 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
     domain_shift_p, domain_shift, in_study, empty_scan_count, worst_place_score, whole_score
     """
 
+  /// The columns that may hold numbers other than counts, with their places.
+  private static let numbers: [(name: String, index: Int)] = {
+    let names = columns.split { $0 == "," || $0.isWhitespace }.map(String.init)
+    return ["score", "p_value", "domain_shift_p", "worst_place_score", "whole_score"]
+      .map { ($0, names.firstIndex(of: $0)!) }
+  }()
+
   // Decodes by position: decoding by name takes three times as long, and listing ten thousand cases must feel instant.
   package init(row: Row) throws {
     id = try row.decode(atIndex: 0)
@@ -66,6 +73,12 @@ package struct CaseRow: Sendable, Equatable, FetchableRecord {
     try IndexFault.check(
       [scanCount, failedScanCount, emptyScanCount, regionCount].allSatisfy(IndexFault.counts.contains),
       "case \(id) has wrong counts")
+    // A text would be read as 0.
+    for (name, index) in Self.numbers {
+      if case .string = (row[index] as DatabaseValue).storage {
+        throw IndexFault(detail: "case \(id) has a text as its \(name)")
+      }
+    }
     try IndexFault.check(shares: [pValue, domainShiftP], of: "case \(id)")
     try IndexFault.check(finite: [score, worstPlaceScore, wholeScore], of: "case \(id)", named: "score")
   }

@@ -54,6 +54,9 @@ extension StudyContext {
   /// See `FalsePositiveRate.note`; empty if the healthy cases are not known.
   var rateNote: String { rate?.note ?? "" }
 
+  /// Whether healthy cases that the model learned from are among those that cases are compared with.
+  var calibrationHasOthers: Bool { (record?.heldOutCases ?? .max) < calibrationScores.count }
+
   /// See `FalsePositiveRate.warning`.
   package var rateWarning: String? { rate?.warning }
 }

@@ -36,7 +36,8 @@ indirect enum Condition: Sendable, Equatable {
     case .compares(let field, let comparison, let value):
       return Self.test(of: field, on: view, comparison.rawValue, value)
     case .comparesFields(let field, let comparison, let other):
-      return BoundSQL("\(field.column) \(comparison.rawValue) \(other.column)")
+      let test = BoundSQL("\(field.column) \(comparison.rawValue) \(other.column)")
+      return field.isOfRegions || other.isOfRegions ? Self.falseWithoutRegions(test) : test
     case .matches(let field, let pattern):
       return Self.test(of: field, on: view, "GLOB", .text(Self.glob(pattern)))
     case .isPresent(let field):
@@ -67,7 +68,7 @@ indirect enum Condition: Sendable, Equatable {
   ) -> BoundSQL {
     var test = BoundSQL("\(field.column) \(operation) ")
     test.append(value)
-    if field.isOfRegions { return .joined([BoundSQL("iif(region_count = 0, 0, "), test, BoundSQL(")")], by: "") }
+    if field.isOfRegions { return falseWithoutRegions(test) }
     guard field.isOfAnyScan else { return test }
     // True where it is for any scan, and undecided where it is for none and a scan has no value.
     return .joined(
@@ -75,6 +76,11 @@ indirect enum Condition: Sendable, Equatable {
         BoundSQL("(SELECT coalesce(nullif(max("), test, BoundSQL("), 0), iif(count("), test,
         BoundSQL(") < count(*), NULL, 0)) FROM scans WHERE case_id = \(view).id)"),
       ], by: "")
+  }
+
+  /// A test of the largest region of a case, which no case without regions meets.
+  private static func falseWithoutRegions(_ test: BoundSQL) -> BoundSQL {
+    .joined([BoundSQL("iif(region_count = 0, 0, "), test, BoundSQL(")")], by: "")
   }
 
   /// The fields that the condition compares, each once.

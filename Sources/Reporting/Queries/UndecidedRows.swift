@@ -53,8 +53,11 @@ extension CaseIndex {
     var sql = BoundSQL("SELECT \((["count(*)"] + missing).joined(separator: ", ")) FROM \(query.view) WHERE ")
     sql.append(condition.sql(on: query.view).inParentheses)
     sql.append(" IS NULL")
+    // As in `CaseQuery`: cases that left the study are listed only where they are asked for.
+    let inStudy = condition.names("in_study") ? "" : " AND in_study = 1"
+    sql.append(inStudy)
     return try read { database in
-      let all = try Int.fetchOne(database, sql: "SELECT count(*) FROM \(query.view)") ?? 0
+      let all = try Int.fetchOne(database, sql: "SELECT count(*) FROM \(query.view) WHERE 1\(inStudy)") ?? 0
       guard let row = try Row.fetchOne(database, sql: sql.statement, arguments: sql.arguments) else { return nil }
       let undecided = try UndecidedRows(row, all: all, fields: fields, of: query.rows)
       return undecided.count == 0 ? nil : undecided

@@ -12,6 +12,8 @@ import Imaging
 package struct ReviewFile: Sendable {
   package let path: String
   package let reviews: [Review]
+  /// The title of the report that it was saved from; `nil` where it does not say.
+  package let study: String?
 
   private static let format = "review 1"
   private static let formatName = "review"
@@ -28,6 +30,7 @@ package struct ReviewFile: Sendable {
         try Self.review(entry, at: index, path: path, modelSHA256: content.modelSHA256, reviewer: reviewer))
     }
     self.reviews = reviews
+    study = content.study
   }
 
   // MARK: - JSON
@@ -38,10 +41,11 @@ package struct ReviewFile: Sendable {
 
   private struct Content: Decodable {
     var modelSHA256: String
+    var study: String?
     var reviews: [Entry]
 
     enum CodingKeys: String, CodingKey {
-      case reviews
+      case reviews, study
       case modelSHA256 = "model_sha256"
     }
   }

@@ -49,6 +49,42 @@ extension CaseIndex {
             AND NOT EXISTS (SELECT 1 FROM scans WHERE case_id = cases.id AND status = 'done') ORDER BY name
           """
       ).map { "case '\(TableCell.text($0).plain)' has a verdict and no scored scan" }
+      let scored = "EXISTS (SELECT 1 FROM scans WHERE case_id = cases.id AND status = 'done')"
+      result += try String.fetchAll(
+        database,
+        sql: """
+          SELECT name FROM cases
+          WHERE \(scored) AND (status <> 'done' OR score IS NULL OR flagged IS NULL OR region_count IS NULL
+            OR flagged AND p_value IS NULL)
+          ORDER BY name
+          """
+      ).map { "case '\(TableCell.text($0).plain)' has scored scans, and its verdict is missing or has no p-value" }
+      result += try Row.fetchAll(
+        database,
+        sql: """
+          SELECT cases.name, scans.name FROM scans JOIN cases ON cases.id = case_id
+          WHERE scans.status = 'done' AND (heatmap_path IS NULL OR scans.score IS NULL) ORDER BY cases.name, scans.id
+          """
+      ).map { "scan '\($0.texts[1])' of case '\($0.texts[0])' was scored and has no heatmap or no score" }
+      result += try Row.fetchAll(
+        database,
+        sql: """
+          SELECT heatmap_path FROM scans WHERE status = 'done' AND heatmap_path IS NOT NULL
+          GROUP BY heatmap_path HAVING count(*) > 1 ORDER BY heatmap_path
+          """
+      ).map { "the heatmap \($0.texts[0]) belongs to more than one scan" }
+      // SQLite keeps a text in a column of numbers, and counts it as 0.
+      for (table, columns) in [
+        ("cases", ["score", "p_value", "worst_place_score", "whole_score", "domain_shift_p"]),
+        ("scans", ["score", "p_value", "whole_score", "missing_share", "downsample", "downsample_y"]),
+        ("regions", ["peak", "mean", "area_mm2", "p_value", "q_value"]),
+      ] {
+        for column in columns {
+          let count = try Int.fetchOne(
+            database, sql: "SELECT count(*) FROM \(table) WHERE typeof(\(column)) IN ('text', 'blob')")
+          if let count, count > 0 { result.append("\(column) is no number in \(Count.of(count, "row")) of \(table)") }
+        }
+      }
       // The last pixel of a heatmap that is smaller than its scan reaches beyond the scan's edge.
       result += try Row.fetchAll(
         database,

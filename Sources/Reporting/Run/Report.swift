@@ -175,7 +175,8 @@ package struct Report: Sendable {
       let page = CasePage(record, context: context, folder: folder)
       try folder.write(page.data, to: record.row.reportPath)
     }
-    try Self.writeStudyPage(index, context: context, folder: folder)
+    let standing = try index.standing(as: status).warnings
+    try Self.writeStudyPage(index, context: context, standing: standing, folder: folder)
     try index.finishRun(run, status, context: context)
   }
 
@@ -187,9 +188,9 @@ package struct Report: Sendable {
   }
 
   static func writeStudyPage(
-    _ index: CaseIndex, context: StudyContext, folder: ReportFolder
+    _ index: CaseIndex, context: StudyContext, standing: [String], folder: ReportFolder
   ) throws(NormaError) {
-    let page = try StudyPage(index, context: context, folder: folder)
+    let page = try StudyPage(index, context: context, standing: standing, folder: folder)
     try folder.write(page.data, to: ReportFolder.studyPage)
   }
 

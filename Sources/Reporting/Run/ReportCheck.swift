@@ -15,9 +15,13 @@ package struct ReportCheck: Sendable {
   package private(set) var notes: [String] = []
 
   private let folder: ReportFolder
+  /// Differences up to this are those of rounding.
+  private static let rounding = 1e-9
   /// Paths within the report that the index accounts for.
   private var known: Set<String> = []
   private var unhashed = 0
+  /// Whether the files of a case are not known, since its run's configuration cannot be read.
+  private var isUncertain = false
 
   /// - Parameter progress: called with the number of cases checked so far and the number of all cases.
   /// - Throws: if there is no report or its index cannot be read at all.
@@ -26,13 +30,18 @@ package struct ReportCheck: Sendable {
     folder = ReportFolder(path, pages: try index.pages())
     faults += try index.damage().map { "\(folder.index): \($0). Move it away and run norma analyze again." }
     faults += try index.contradictions().map { "\(folder.index): \($0). Run norma analyze again." }
-    if try index.latestRun()?.status == .running {
-      notes.append(
-        "\(path): its last run has not finished; where it is still at work, files that it has yet to record may be named."
-      )
+    let (standing, contexts, rows): (ReportStanding, [Int64: StudyContext], [CaseRow])
+    do {
+      standing = try index.standing()
+      contexts = try index.contexts()
+      rows = try index.cases(inStudy: nil, sort: .name)
+    } catch {
+      // The rows cannot be read, and what was found so far may say why.
+      faults.append("\(error)")
+      return
     }
-    let contexts = try index.contexts()
-    let rows = try index.cases(inStudy: nil, sort: .name)
+    let warnings = standing.warnings.map { "\(path): \($0)" }
+    if standing.outdated.isEmpty || standing.isAtWork { notes += warnings } else { faults += warnings }
     for file in [ReportFolder.studyPage, ReportFolder.style, ReportFolder.script] where !exists(file) {
       faults.append("\(folder.file(file)): the file is missing. Run norma report.")
     }
@@ -45,7 +54,7 @@ package struct ReportCheck: Sendable {
     if unexamined > 0 {
       notes.append("\(path): no scan could be scored in \(unexamined) of \(Count.of(cases, "case")): not examined.")
     }
-    findUnknownFiles()
+    if !isUncertain { findUnknownFiles() }
     if unhashed > 0 {
       notes.append(
         "\(path): \(Count.of(unhashed, "heatmap was", "heatmaps were")) recorded by an older norma without a digest; "
@@ -60,11 +69,25 @@ package struct ReportCheck: Sendable {
     if !exists(row.reportPath) {
       faults.append("\(folder.file(row.reportPath)): the page of the case is missing. Run norma report.")
     }
+    if context == nil {
+      faults.append(
+        "\(folder.index): the configuration of run \(row.runID), which scored case '\(row.name)', is not what norma "
+          + "writes. Run norma analyze again.")
+    }
     if let context, let p = row.pValue, row.flagged != VerdictRule(rate: context.falsePositiveRate).isHigh(pValue: p) {
       faults.append(
         "\(folder.index): case '\(row.name)' is \(row.flagged ? "" : "not ")flagged, and its p-value of \(p) says "
           + "otherwise at a false-positive rate of \(PageText.percent(context.falsePositiveRate)). Run norma analyze "
           + "again.")
+    }
+    if let context, context.results.map({ $0.algorithm == Scorer.algorithm }) ?? true,
+      !context.calibrationScores.isEmpty, row.domainShift == nil, let score = row.score,
+      let p = row.pValue,
+      abs(p - Calibration.pValue(score, among: context.calibrationScores.sorted())) > Self.rounding
+    {
+      faults.append(
+        "\(folder.index): case '\(row.name)' has the score \(score) and the p-value \(p), which do not belong together. "
+          + "Run norma analyze again.")
     }
     let all = try index.scans(of: row.id)
     scans += all.count
@@ -101,7 +124,10 @@ package struct ReportCheck: Sendable {
     known.insert(folder.residual(ofScan: scan.name, inCase: name))
     known.insert(folder.picture(.original, ofScan: scan.name, inCase: name))
     // Older versions of norma gave the pictures other names.
-    guard let context, context.pictures == StudyContext.currentPictures else { return }
+    guard let context, context.pictures == StudyContext.currentPictures else {
+      isUncertain = isUncertain || context == nil
+      return
+    }
     let files = Report.files(
       ofScan: scan.name, channels: scan.channels, inCase: name, folder: folder, context: context)
     known.formUnion(files)

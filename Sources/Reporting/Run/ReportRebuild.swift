@@ -48,7 +48,7 @@ extension Report {
       try folder.write(CasePage(record, context: context, folder: folder).data, to: row.reportPath)
       result.pages += 1
     }
-    try writeStudyPage(index, context: context, folder: folder)
+    try writeStudyPage(index, context: context, standing: index.standing().warnings, folder: folder)
     result.pages += 1
     return result
   }
@@ -69,7 +69,9 @@ extension Report {
       let page = CasePage(try index.record(of: row.id), context: context, folder: folder)
       try folder.write(page.data, to: row.reportPath)
     }
-    if exists(ReportFolder.studyPage) { try writeStudyPage(index, context: context, folder: folder) }
+    if exists(ReportFolder.studyPage) {
+      try writeStudyPage(index, context: context, standing: index.standing().warnings, folder: folder)
+    }
   }
 
   private static func redraw(

@@ -34,6 +34,9 @@ package struct ShardMerge {
       guard let run = try index.latestRun() else {
         throw NormaError(subject: path, found: "the index records no run", remedy: "Run its norma analyze again")
       }
+      if let clause = try index.standing().outdatedClause {
+        throw NormaError(subject: path, found: clause, remedy: "Run its norma analyze again")
+      }
       parts.append(ShardPart(shard: shard, run: run, context: try index.latestContext(), index: path))
     }
     self.parts = parts
@@ -177,7 +180,8 @@ package struct ShardMerge {
       let page = CasePage(record, context: context, folder: folder)
       try folder.write(page.data, to: record.row.reportPath)
     }
-    try Report.writeStudyPage(index, context: context, folder: folder)
+    let standing = try index.standing(as: .done).warnings
+    try Report.writeStudyPage(index, context: context, standing: standing, folder: folder)
     try index.finishRun(run, isComplete ? .done : .failed, context: context)
     try index.becomeIndex(of: folder, sharing: sharing)
   }

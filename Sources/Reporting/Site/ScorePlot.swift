@@ -19,6 +19,8 @@ struct ScorePlot: Sendable {
     var isRight = false
   }
 
+  /// What the healthy cases are.
+  let lane: String
   let healthy: [Point]
   let cases: [Point]
   let ticks: [Tick]
@@ -37,6 +39,7 @@ struct ScorePlot: Sendable {
     func jitter(_ index: Int) -> Int {
       Int((((Double(index) * 0.618_034).truncatingRemainder(dividingBy: 1)) * 26 - 13).rounded())
     }
+    lane = context.calibrationHasOthers ? "Healthy cases" : "Healthy, held out"
     healthy = calibration.enumerated().map { index, score in
       Point(x: place(score), y: 42 + jitter(index), link: "", label: "", flagged: false)
     }

@@ -29,6 +29,8 @@ struct StudyPage {
     /// Says how many cases have no mark in the plot.
     let unmarked: String?
     let bar: ColorBar
+    /// Whether scores of cases also count how unusual their scans are as a whole.
+    let isWhole: Bool
     let provenance: [StudyContext.Fact]
     let style = ReportFolder.style
     let script = ReportFolder.script
@@ -69,7 +71,10 @@ struct StudyPage {
   /// The largest number of cases, and of scans that could not be scored, on the page. Browsers cannot handle more.
   private static let mostRows = 20_000
 
-  init(_ index: CaseIndex, context: StudyContext, folder: ReportFolder) throws(NormaError) {
+  /// - Parameter standing: sentences on whether the results are those of one complete run, see `ReportStanding`.
+  init(
+    _ index: CaseIndex, context: StudyContext, standing: [String], folder: ReportFolder
+  ) throws(NormaError) {
     let cases = try index.cases(limit: Self.mostRows)
     let counts = try index.counts(falsePositiveRate: context.falsePositiveRate)
     let worst = try index.worstFindings(ofWorst: Self.mostRows)
@@ -83,7 +88,7 @@ struct StudyPage {
       chance: Self.chance(context.falsePositiveRate),
       calibration: [Self.calibration(context.calibrationScores.count), context.rateNote].joined(separator: " "),
       ignorance: Ignorance(context.ignorance), domainShift: context.domainShift,
-      warnings: context.warnings + Self.omissions(counts),
+      warnings: standing.filter { !context.warnings.contains($0) } + context.warnings + Self.omissions(counts),
       failures: failures.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
       failureTitle: "\(Count.of(counts.failedScans, "scan")) could not be scored",
       blanks: empty.map { Self.failure($0.scan, ofCase: $0.caseName, folder: folder) },
@@ -97,6 +102,7 @@ struct StudyPage {
       unmarked: counts.unexaminedCases == 0
         ? nil : "Cases that were not examined have no mark: \(counts.unexaminedCases).",
       bar: ColorBar(HeatScale(threshold: context.threshold, reach: context.heatReach)),
+      isWhole: cases.contains { $0.wholeScore != nil },
       provenance: context.facts)
   }
 

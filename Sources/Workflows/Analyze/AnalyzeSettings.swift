@@ -58,7 +58,7 @@ package struct AnalyzeSettings: Sendable {
   func reading(for model: Model, by scorer: Scorer) -> ScanReading {
     var reading = model.preparation.reading(limits: limits)
     reading.keepsMetadata = keepsMetadata
-    if model.preparation.localContrast == nil { reading.largestWhole = memory.largestWhole(for: scorer) }
+    if !model.preparation.needsWholeScans { reading.largestWhole = memory.largestWhole(for: scorer) }
     return reading
   }
 }

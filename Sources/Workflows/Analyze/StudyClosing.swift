@@ -28,13 +28,27 @@ struct StudyClosing {
     context.domainShift = domain?.warning
     let mismatch = model.flatMap { $0.calibrations[score]?.mismatch(slides: slides, others: others) }
     let notes =
-      [domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch].compactMap { $0 }
+      [domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch, noteOnOwnCases(cases)].compactMap {
+        $0
+      }
       + (try index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
     for text in [domain?.warning].compactMap({ $0 }) + notes { observe(.warning(text)) }
     context.record?.domain = summary
     return summary
   }
+
+  /// A note on cases that have the names of those the model was calibrated on.
+  private func noteOnOwnCases(_ cases: Set<String>) -> String? {
+    let own = model?.record.heldOutCases ?? []
+    let shared = own.filter(cases.contains)
+    guard shared.count >= Self.fewestOwn, 2 * shared.count >= own.count else { return nil }
+    return
+      "\(shared.count) of the \(Count.of(own.count, "case")) on which the model was calibrated have the names of cases of this "
+      + "study. If they are the same, their scores and p-values say nothing about new cases."
+  }
+
+  private static let fewestOwn = 3
 
   /// A note on scans without a pixel size: a least area in square millimeters has no effect on them.
   private func noteOnPixelSize(_ index: CaseIndex) throws -> String? {

@@ -82,6 +82,8 @@ package struct Evaluate {
   private let masks: LesionMasks?
   /// What the report's model has not learned, as sentences.
   private let ignorance: [String]
+  /// Whether its results are those of one complete run, as sentences.
+  private let standing: [String]
   /// Computes the maps of every score of the model; `nil` where only the report's score is compared.
   private let scorer: Scorer?
 
@@ -105,6 +107,12 @@ package struct Evaluate {
     guard let run = try index.latestRun() else {
       throw NormaError(subject: settings.report, found: "its index holds no run", remedy: "Run `norma analyze` first")
     }
+    let found = try index.standing()
+    if let clause = found.outdatedClause {
+      throw NormaError(
+        subject: settings.report, found: clause, remedy: "Run norma analyze on the whole study again")
+    }
+    standing = found.warnings
     let context = try run.context
     threshold = context.threshold
     ignorance = context.ignorance
@@ -191,7 +199,7 @@ package struct Evaluate {
         .system, subject: settings.report, found: "its heatmaps, or scans or masks, changed while they were read",
         remedy: "Run again when nothing writes to them")
     }
-    result.notes += notes(on: tally)
+    result.notes += standing + notes(on: tally)
     result.hasMasks = settings.masks != nil
     if settings.masks != nil, let first = tally.unmasked.first {
       result.notes.append(
@@ -242,6 +250,8 @@ package struct Evaluate {
     var emptyMasks = 0
     /// Paths of masks with values between 0 and half of the largest.
     var faintMasks: Set<String> = []
+    /// Paths of masks that are lesion almost everywhere.
+    var fullMasks: Set<String> = []
     /// Paths of scans without a mask that are taken as free of lesions.
     var unmasked: [String] = []
     /// Paths of scans of abnormal cases without a mask.
@@ -268,6 +278,12 @@ package struct Evaluate {
         "Pixels up to half of a mask's largest value count as healthy, and "
           + Count.of(tally.faintMasks.count, "mask has", "masks have")
           + " some above 0: \(NameList.text(tally.faintMasks.sorted())).")
+    }
+    if !tally.fullMasks.isEmpty {
+      result.append(
+        Count.of(tally.fullMasks.count, "mask is", "masks are")
+          + " lesion almost everywhere: \(NameList.text(tally.fullMasks.sorted())). Where the scan is not, export the mask "
+          + "with 0 outside lesions, and 0 as black.")
     }
     if tally.unplaced > 0 {
       result.append(
@@ -337,6 +353,7 @@ package struct Evaluate {
           tally.masked += 1
           tally.emptyMasks += mask.isEmpty ? 1 : 0
           if mask.isFaint { tally.faintMasks.insert(mask.path) }
+          if mask.isFull { tally.fullMasks.insert(mask.path) }
         } else if isDelineated {
           tally.unmasked.append(scan.path)
         } else {

@@ -17,7 +17,12 @@ struct LesionMasks {
     let isEmpty: Bool
     /// Whether it has values between 0 and half of the largest, which count as healthy.
     let isFaint: Bool
+    /// Whether almost all of it is lesion, as where its background is not 0.
+    let isFull: Bool
   }
+
+  /// A mask with a larger share of lesion is named: it may have another value than 0 outside lesions.
+  private static let largestShare = 0.95
 
   /// The mask of a scan on the grid of its heatmap; `nil` if it has none.
   ///
@@ -30,8 +35,8 @@ struct LesionMasks {
     guard Study.digest(ofFile: path) != scan.sha256 else { return nil }
     let stack = recorded.filter { $0.path == scan.path }
     return try read(
-      in: path, ordinal: stack.count == 1 ? 0 : stack.firstIndex { $0.page == scan.page } ?? 0, width: width,
-      height: height, full: (scan.width ?? width, scan.height ?? height))
+      in: path, ordinal: stack.count == 1 ? 0 : stack.firstIndex { $0.page == scan.page } ?? 0,
+      scans: max(stack.count, 1), width: width, height: height, full: (scan.width ?? width, scan.height ?? height))
   }
 
   private func path(ofMaskFor scan: String) -> String? {
@@ -48,9 +53,11 @@ struct LesionMasks {
     return nil
   }
 
-  /// - Parameter ordinal: zero-based position of the scan among the scans of its file.
+  /// - Parameters:
+  ///   - ordinal: zero-based position of the scan among the scans of its file.
+  ///   - scans: number of scans of that file.
   private func read(
-    in path: String, ordinal: Int, width: Int, height: Int, full: (width: Int, height: Int)
+    in path: String, ordinal: Int, scans: Int, width: Int, height: Int, full: (width: Int, height: Int)
   ) throws -> Mask {
     let file = try TIFFFile(path: path, limits: limits)
     // A stack has a stack of masks, one page for each scan.
@@ -60,6 +67,15 @@ struct LesionMasks {
         subject: path,
         found: "the mask has \(Count.of(file.pages.count, "page")), scan \(number) of its stack has none",
         remedy: "Export a mask a scan")
+    }
+    // Smaller pages are the levels of a pyramid.
+    let first = file.pages[0]
+    let equal = file.pages.count { ($0.width, $0.height) == (first.width, first.height) }
+    guard equal <= scans else {
+      throw NormaError(
+        subject: path,
+        found: "the mask has \(Count.of(equal, "page")) of one size, its scan's file \(Count.of(scans, "scan"))",
+        remedy: "Export one page a scan, with all of its lesions")
     }
     let image = try file.image(page: number)
     guard (image.width, image.height) == (width, height) || (image.width, image.height) == full else {
@@ -91,6 +107,7 @@ struct LesionMasks {
       })
     return Mask(
       path: path, lesions: lesions, isEmpty: largest == 0,
-      isFaint: values.contains { $0 > 0 && $0 <= largest / 2 })
+      isFaint: values.contains { $0 > 0 && $0 <= largest / 2 },
+      isFull: Double(lesions.values.count { $0 }) > Self.largestShare * Double(lesions.values.count))
   }
 }

@@ -48,7 +48,7 @@ package struct Edit {
 
   package func run(_ edit: Change) throws -> Outcome {
     let (model, generator) = (open.model, open.generator)
-    let scan = try GridScan(self.scan, for: model)
+    let scan = try open.scan(self.scan)
     let (width, height) = (scan.image.width, scan.image.height)
     let coder = ScanCoder(generator, overlap: model.inference.overlap)
     let code = try coder.encode(scan.image)

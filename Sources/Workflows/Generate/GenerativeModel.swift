@@ -9,19 +9,28 @@ package struct GenerativeModel {
   let seed: UInt64
   let model: Model
   let generator: PatchGenerator
+  private let observe: WorkflowObserver
 
   /// - Parameters:
   ///   - path: path of the model's file.
   ///   - seed: seed of all random numbers.
-  package init(path: String, seed: UInt64) throws {
+  package init(path: String, seed: UInt64, observe: @escaping WorkflowObserver = { _ in }) throws {
     self.path = path
     self.seed = seed
+    self.observe = observe
     model = try Model(path: path)
     generator = try PatchGenerator(model, path: path, engine: try Engine(precision: model.precision))
   }
 
   /// What its user has to know before trusting its pictures, as sentences.
   package var warnings: [String] { model.record.knowledge.warnings.map { "\(path): \($0)" } }
+
+  /// Reads a scan, or the first scan of a stack, and says so.
+  func scan(_ path: String) throws -> GridScan {
+    let scan = try GridScan(path, for: model)
+    if let note = scan.note { observe(.notice(note)) }
+    return scan
+  }
 
   /// Text for a picture's description tag that marks it as generated, not a scan.
   func label(_ command: String, _ words: String) -> String {

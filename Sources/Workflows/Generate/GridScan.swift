@@ -7,8 +7,10 @@ import Imaging
 struct GridScan {
   let image: Image
   let prepared: PreparedImage
+  /// A sentence where the file holds more scans than the one that is taken.
+  let note: String?
 
-  /// - Parameter path: path of the scan's file; the first page of a stack is taken.
+  /// - Parameter path: path of the scan's file; the first scan of a stack is taken.
   /// - Throws: `NormaError` or `ScanFault` where the model cannot use the scan.
   init(_ path: String, for model: Model) throws {
     let folder = FilePath.folder(of: path)
@@ -22,9 +24,18 @@ struct GridScan {
     guard let first = study.firstScan(of: item, reading: model.preparation.reading()) else {
       throw NormaError(subject: path, found: "it holds no scan", remedy: "Give a TIFF scan")
     }
+    let pages = first.page == nil ? 1 : try TIFFFile(path: path).pages.count
+    note = pages > 1 ? "\(path) has \(Count.of(pages, "page")); the first scan of them is taken" : nil
     switch first.content {
     case .success(.image(let image)):
       prepared = model.preparation.prepare([image])[0]
+      switch prepared.nothingToScore {
+      case nil, .littleTissue: break
+      case .some(let reason):
+        throw NormaError(
+          subject: path, found: "there is nothing in it to look at (\(reason))", remedy: "Give a scan that shows tissue"
+        )
+      }
       self.image = prepared.scan.image
     case .success(.slide(let slide)):
       throw NormaError(

@@ -28,7 +28,7 @@ package struct Interpolate {
   /// - Throws: `NormaError` where the scans differ in size or cannot be read.
   package func run() throws {
     let (model, generator) = (open.model, open.generator)
-    let ends = try scans.map { try GridScan($0, for: model).image }
+    let ends = try scans.map { try open.scan($0).image }
     let (width, height) = (ends[0].width, ends[0].height)
     guard ends[1].width == width, ends[1].height == height else {
       throw NormaError(

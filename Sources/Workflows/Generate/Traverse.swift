@@ -38,7 +38,7 @@ package struct Traverse {
     var starts = LatentCode.prior(of: model.architecture, count: 15, temperature: 1, using: &random)
     var first = LatentCode(zero: model.architecture, count: 1)
     if let scan {
-      let patch = try GridScan(scan, for: model).patch(at: place, edge: model.architecture.patchSize, path: scan)
+      let patch = try open.scan(scan).patch(at: place, edge: model.architecture.patchSize, path: scan)
       var none: RandomGenerator?
       first = try generator.encode([patch], sampling: &none)
     }

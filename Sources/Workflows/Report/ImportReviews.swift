@@ -30,9 +30,17 @@ package struct ImportReviews {
     for path in files {
       do {
         let file = try ReviewFile(path: path, reviewer: reviewer)
+        let title = try index.latestContext().title
         let result = try index.record(file.reviews)
         done(path, result)
         warn(of: result, path: path)
+        if let study = file.study, study != title {
+          observe(
+            .warning(
+              "\(path): it was saved from a report titled '\(PrintableText.escaped(study))', and this one is titled "
+                + "'\(PrintableText.escaped(title))'. Its reviews count for the cases of the same names; look at these again "
+                + "where the studies are not the same."))
+        }
         names.formUnion(file.reviews.map(\.caseName))
         isComplete = isComplete && result.unknownCases.isEmpty
       } catch {

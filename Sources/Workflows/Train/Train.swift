@@ -106,6 +106,7 @@ package struct Train {
   /// Reads the study. Only the first of several processes reports what it finds.
   private func makeTrainer() throws -> Trainer {
     let observe = ranks?.isFirst ?? true ? self.observe : { _ in }
+    let features = try settings.features.map { try FeatureWeights(path: $0) }
     let study = try Study(path: settings.study, taking: settings.selection)
     for note in [study.mixture].compactMap({ $0 }) + study.oddities(limits: settings.scans.limits) {
       observe(.warning(note))
@@ -114,8 +115,15 @@ package struct Train {
       observe(.progress("reading case \(done) of \(all)", Double(done) / Double(all), isLast: done == all))
     }
     tell(of: set, study.notes, to: observe)
+    let channels = set.preparation.channels
+    if features != nil, channels > LocalFeatures.mostChannels {
+      throw NormaError(
+        subject: settings.study,
+        found: "its scans have \(Count.of(channels, "channel")), --features takes up to \(LocalFeatures.mostChannels)",
+        remedy: "Leave --features out")
+    }
 
-    var architecture = settings.architecture(channels: set.preparation.channels, patchSize: 128)
+    var architecture = settings.architecture(channels: channels, patchSize: 128)
     architecture.patchSize = set.patchSize(granularity: architecture.granularity)
     try settings.memory.check(
       set, study: settings.study, patchSize: architecture.patchSize, batchSize: settings.batchSize)
@@ -130,8 +138,8 @@ package struct Train {
           + "\(Count.of(most, "process", "processes")) or fewer.")
     }
     return try Trainer(
-      set, architecture: architecture, settings: trainerSettings, engine: try Engine(precision: settings.precision),
-      ranks: ranks)
+      set, architecture: architecture, settings: trainerSettings, features: features,
+      engine: try Engine(precision: settings.precision), ranks: ranks)
   }
 
   private func tell(of set: TrainingSet, _ notes: [String], to observe: WorkflowObserver) {

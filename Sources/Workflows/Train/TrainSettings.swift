@@ -28,6 +28,8 @@ package struct TrainSettings: Sendable {
   /// How scans are read, prepared and divided. Seed, memory and channel weights are taken from these training settings.
   package var scans = TrainingSet.Settings()
   package var memory = MemoryBudget.unlimited
+  /// A file that `norma features` wrote; `nil` measures no features.
+  package var features: String?
   package var preset: Preset.Values
 
   /// Settings of the objective.
@@ -102,6 +104,7 @@ package struct TrainSettings: Sendable {
     settings.channelWeights = preset.rule.channelWeights
     // The colors of a photograph vary with its light more than with its tissue.
     settings.variesLight = preset.augmentation.variesLight
+    settings.takesFeatures = features != nil
     return settings
   }
 }

@@ -91,6 +91,7 @@ struct CasesCommand: LoggedCommand {
     if let table, table.isEmpty, format == .table, undecided?.areAll != true {
       console.show(.notice("No \(regions ? "region" : "case") meets this."))
     }
+    if !sql { for warning in try index.standing().warnings { console.show(.warning("\(report): \(warning)")) } }
     if let undecided { console.show(.notice(undecided.notice)) }
   }
 

@@ -70,6 +70,9 @@ struct ExportCommand: LoggedCommand {
     }
     guard let format, let output else { return }
     let console = Console()
+    for warning in try CaseIndex(readingFrom: ReportFolder(report).index).standing().warnings {
+      console.show(.warning("\(report): \(warning)"))
+    }
     var export = ReportExport(
       try ExportSelection(of: report, flaggedOnly: flagged, names: caseNames.map { NameGlob($0) }))
     export.complain = { console.show(.warning("\($0)")) }

@@ -15,8 +15,8 @@ struct GenerationOptions: ParsableArguments {
 
   /// Opens the model with its generator, and warns of what it has not learned.
   func open() throws -> GenerativeModel {
-    let opened = try GenerativeModel(path: model, seed: seed)
     let console = Console()
+    let opened = try GenerativeModel(path: model, seed: seed, observe: console.show)
     for text in opened.warnings { console.show(.warning(text)) }
     return opened
   }

