@@ -132,6 +132,11 @@ struct ReportCheckTests {
         "case 'b/c' has scored scans, and its verdict is missing or has no p-value. Run norma analyze again."
       ),
       (
+        "UPDATE cases SET p_value = NULL, flagged = 0 WHERE name = 'b/c'",
+        "case 'b/c' has a score and no p-value, though there are healthy cases to compare it with. "
+          + "Run norma analyze again."
+      ),
+      (
         "UPDATE cases SET status = 'failed' WHERE name = 'b/c'",
         "case 'b/c' has scored scans, and its verdict is missing or has no p-value. Run norma analyze again."
       ),

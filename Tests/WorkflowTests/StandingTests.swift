@@ -60,6 +60,13 @@ struct StandingTests {
     // The run may be at work still.
     #expect(try ReportCheck(of: report).faults == [])
     #expect(try ReportCheck(of: report).notes.contains { $0.contains("were judged by an earlier run") })
+    // A later run of norma has ended this one.
+    try begin { $0.results?.falsePositiveRate = 0.3 }
+    let index = try CaseIndex(writingTo: report + "/cases.sqlite")
+    try index.finishRun(try #require(try index.latestRun()).id, .failed, context: index.latestContext())
+    let check = try ReportCheck(of: report)
+    #expect(check.faults.count == 1 && check.faults[0].contains("were judged by an earlier run"), "\(check.faults)")
+    #expect(check.notes.count == 1 && check.notes[0].contains("ended with an error"), "\(check.notes)")
     let error = #expect(throws: NormaError.self) { try evaluate() }
     #expect(error?.found.hasPrefix("4 cases were judged by an earlier run under other settings (") == true)
     try batch.analyze("brains") { $0.falsePositiveRate = 0.3 }

@@ -40,8 +40,11 @@ package struct ReportCheck: Sendable {
       faults.append("\(error)")
       return
     }
-    let warnings = standing.warnings.map { "\(path): \($0)" }
-    if standing.outdated.isEmpty || standing.isAtWork { notes += warnings } else { faults += warnings }
+    // A run that is at work may judge these cases anew.
+    let isFault = standing.outdatedClause != nil && !standing.isAtWork
+    for (k, warning) in standing.warnings.enumerated() {
+      if isFault, k == 0 { faults.append("\(path): \(warning)") } else { notes.append("\(path): \(warning)") }
+    }
     for file in [ReportFolder.studyPage, ReportFolder.style, ReportFolder.script] where !exists(file) {
       faults.append("\(folder.file(file)): the file is missing. Run norma report.")
     }
@@ -79,6 +82,11 @@ package struct ReportCheck: Sendable {
         "\(folder.index): case '\(row.name)' is \(row.flagged ? "" : "not ")flagged, and its p-value of \(p) says "
           + "otherwise at a false-positive rate of \(PageText.percent(context.falsePositiveRate)). Run norma analyze "
           + "again.")
+    }
+    if let context, !context.calibrationScores.isEmpty, row.score != nil, row.pValue == nil {
+      faults.append(
+        "\(folder.index): case '\(row.name)' has a score and no p-value, though there are healthy cases to compare it with. "
+          + "Run norma analyze again.")
     }
     if let context, context.results.map({ $0.algorithm == Scorer.algorithm }) ?? true,
       !context.calibrationScores.isEmpty, row.domainShift == nil, let score = row.score,
