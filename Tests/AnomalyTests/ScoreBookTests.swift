@@ -30,6 +30,8 @@ struct ScoreBookTests {
     #expect(
       Self.weights(seen, isTold: false, sharesUnits: true) == [.features: 0.5, .learned: 0.25, .texture: 0.25])
     #expect(Self.weights(seen, isTold: true, sharesUnits: true) == [.learned: 1])
+    let tied = seen.merging([.crossChannel: 0.1]) { $1 }
+    #expect(Self.weights(tied, isTold: false, sharesUnits: true) == [.learned: 0.5, .crossChannel: 0.5])
     let unlearned = figures.merging([.learned: 0.2]) { $1 }
     #expect(Self.weights(unlearned, isTold: false) == [.intensity: 1])
   }

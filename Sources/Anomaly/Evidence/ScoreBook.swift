@@ -274,8 +274,9 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// from healthy tissue alone: `crossChannel` cannot see those that shift the channels together, as healthy tissue
   /// does, `texture` sees changes of texture, which few of them have, and `features` what photographs differ by. So where
   /// no direction is told, `learned` has as much weight as `crossChannel`, or as `texture` where there is no such score
-  /// and all scans share units; where `features` were learned, they have half of the weight and the others the rest. This
-  /// holds unless the learned score finds fewer planted lesions than the intensities alone. Otherwise a greedy
+  /// and all scans share units. Where `features` were learned and there is no `crossChannel`, they have half of the weight
+  /// and the others the rest: channels that say much of each other are no colors. This holds unless the learned score
+  /// finds fewer planted lesions than the intensities alone. Otherwise a greedy
   /// selection with replacement takes the best score first, then repeatedly adds the score that improves the mean most.
   /// Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
   ///
@@ -289,7 +290,7 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   ) -> [Score: Float] {
     let alone: [Score] = sharesUnits ? [.crossChannel, .texture] : [.crossChannel]
     let other = alone.first { figures[$0] != nil }
-    let hasFeatures = figures[.features] != nil
+    let hasFeatures = figures[.features] != nil && other != .crossChannel
     if !isTold, other != nil || hasFeatures, let learned = figures[.learned], learned >= figures[.intensity] ?? 0 {
       let members = [.learned] + [other].compactMap { $0 }
       let share = (hasFeatures ? 0.5 : 1) / Float(members.count)

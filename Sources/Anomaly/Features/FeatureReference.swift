@@ -20,6 +20,6 @@ package struct FeatureReference: Sendable, Equatable {
   }
 
   /// The line that says what the features are.
-  package static let summary =
+  static let summary =
     "EfficientNet-Lite0, trained on photographs; a Gaussian of \(Count.of(FeatureWeights.count, "feature"))"
 }

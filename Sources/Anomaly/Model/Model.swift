@@ -214,6 +214,12 @@ package struct Model: Sendable {
     }
   }
 
+  /// The line that says what the features are, and whether they count.
+  package var featureSummary: String {
+    guard features != nil else { return "not measured" }
+    return FeatureReference.summary + (book.weights[.features] == nil ? "; not a part of the ensemble" : "")
+  }
+
   /// The procedure that restores scans with this model.
   package var restoration: Restoration {
     Restoration(

@@ -222,7 +222,7 @@ package struct ModelPage {
       row("Neighbouring slices") { $0.book.slicesSummary },
       row("Channels given each other") { $0.expectationSummary ?? "not predicted" },
       row("Texture of whole scans") { $0.textureSummary ?? "not measured" },
-      row("Features of photographs") { $0.features == nil ? "not measured" : FeatureReference.summary },
+      row("Features of photographs") { $0.featureSummary },
       row("Tail of healthy pixels") { tail($0.book.tail(of: .ensemble)) },
       row("Tail of healthy regions") { $0.calibrations[.ensemble].map(regionTail) ?? "–" },
       row("Training set SHA-256") { $0.record.trainingSetSHA256 },

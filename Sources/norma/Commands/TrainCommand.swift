@@ -69,7 +69,7 @@ extension Train.Outcome {
         "slices          \(model.book.slicesSummary)",
         "channels        \(model.expectationSummary ?? "not predicted from each other")",
         "whole scans     \(model.textureSummary ?? "texture is not measured")",
-        "features        \(model.features == nil ? "not measured" : FeatureReference.summary)",
+        "features        \(model.featureSummary)",
         "knowledge       \(r.knowledge.summary)",
         String(format: "latents         %.0f nats a patch", r.divergences.joined().reduce(0, +)),
         "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(Count.of(r.threads, "thread"))"
