@@ -95,10 +95,24 @@ import Testing
     #expect(merged.errors.contains("its shards were analyzed with different settings: 3/3 with '"), "\(merged.errors)")
     #expect(!FileManager.default.fileExists(atPath: folder.file("mixed/cases.sqlite")))
     _ = try analyze("1/4", to: "mixed")
-    #expect(
-      try merge("mixed").errors
-        == "norma: mixed/shards: it holds 3 of a division into 3 (1/3, 2/3, 3/3) and 1 of a division into 4 (1/4); one was "
-        + "expected. Remove the folders of the shards that are not wanted.\n")
+    let refusal =
+      "norma: mixed/shards: it holds 3 of a division into 3 (1/3, 2/3, 3/3) and 1 of a division into 4 (1/4); one was "
+      + "expected. Remove the folders of the shards that are not wanted.\n"
+    #expect(try merge("mixed").errors == refusal)
+    #expect(try Program.run("status", "mixed", in: folder).errors == refusal)
+  }
+
+  @Test func `a shard whose rows were altered is not merged`() throws {
+    for shard in ["1/2", "2/2"] { _ = try analyze(shard, to: "altered") }
+    try DatabaseQueue(path: folder.file("altered/shards/2-of-2/cases.sqlite")).write {
+      try $0.execute(sql: "UPDATE scans SET score = 0.25 WHERE id = 1")
+    }
+    let merged = try merge("altered")
+    #expect(merged.status == 1)
+    #expect(merged.errors.contains("was altered after the last run: its rows are not those that norma recorded."))
+    _ = try analyze("2/2", to: "altered")
+    #expect(try merge("altered").status == 0)
+    #expect(try ReportContents(of: folder.file("altered")).rows == ReportContents(of: folder.file("whole")).rows)
   }
 
   @Test func `a merge drops no cases of a run without shards`() throws {

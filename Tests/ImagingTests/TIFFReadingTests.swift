@@ -141,6 +141,8 @@ struct TIFFReadingTests {
     #expect(try size([282: [20000], 283: [10000], 296: [3]]) == PixelSize(x: 0.5, y: 1))
     #expect(try size([282: [254], 283: [127], 296: [2]]) == PixelSize(x: 100, y: 200))
     #expect(try size([282: [254], 283: [127], 296: [2], 274: [6]]) == PixelSize(x: 200, y: 100))
+    // A file holds 32-bit numbers: what follows their seven digits is noise.
+    #expect(try size([282: [15], 283: [7], 296: [2]]) == PixelSize(x: 1693.333, y: 3628.571))
     #expect(try size([282: [254], 283: [127], 296: [1]]) == nil)
     #expect(try size([282: [0], 283: [0], 296: [2]]) == nil)
     #expect(try size([:]) == nil)

@@ -95,6 +95,13 @@ struct NothingToScoreTests {
     #expect(lost.contains("<li>1<br>scan.tif: no TIFF file. Export it again.</li>"))
   }
 
+  @Test func `a report without a case of the study counts no scans`() throws {
+    var report = try SampleStudy.report(in: folder)
+    try report.finish(report.context)
+    let page = try SampleStudy.text(report, "index.html")
+    #expect(page.contains("<h1>Nothing was examined: there is no scan of the study in the report</h1>"))
+  }
+
   @Test func `a study of failed scans alone has no share of flagged ones`() throws {
     var report = try SampleStudy.report(in: folder)
     for name in ["a", "b"] {

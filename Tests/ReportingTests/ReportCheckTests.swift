@@ -23,11 +23,14 @@ struct ReportCheckTests {
     self.report = report
   }
 
-  private func faults() throws -> [String] {
+  private func allFaults() throws -> [String] {
     try ReportCheck(of: report.folder.path).faults.map {
       $0.replacingOccurrences(of: report.folder.path + "/", with: "")
     }
   }
+
+  /// The faults that are found without the digests of rows.
+  private func faults() throws -> [String] { try allFaults().filter { !$0.contains("not those that norma recorded") } }
 
   private func execute(_ sql: String) throws {
     var configuration = Configuration()
@@ -193,13 +196,71 @@ struct ReportCheckTests {
   }
 
   @Test func `a report of an older norma is checked without digests`() throws {
-    try execute("UPDATE scans SET heatmap_sha256 = NULL")
+    try execute("UPDATE scans SET heatmap_sha256 = NULL; DELETE FROM seals")
     let check = try ReportCheck(of: report.folder.path)
     #expect(check.faults == [])
     #expect(
       check.notes == [
+        "\(report.folder.path): an older norma recorded the results without a digest; whether rows of the index were "
+          + "altered cannot be told.",
         "\(report.folder.path): 2 heatmaps were recorded by an older norma without a digest; "
-          + "whether they were altered cannot be told."
+          + "whether they were altered cannot be told.",
       ])
+  }
+
+  @Test(
+    arguments: [
+      ("UPDATE regions SET peak = 9.9 WHERE scan_id = 3", "case 'b/c' was altered"),
+      ("UPDATE regions SET area_px = 7 WHERE scan_id = 1 AND rank = 1", "case 'a' was altered"),
+      ("UPDATE scans SET score = 0.25 WHERE id = 3", "case 'b/c' was altered"),
+      ("UPDATE scans SET sha256 = '00' WHERE id = 1", "case 'a' was altered"),
+      ("UPDATE cases SET in_study = 0 WHERE name = 'a'", "case 'a' was altered"),
+      ("UPDATE cases SET report_path = report_path || '' WHERE name = 'a'", nil),
+      (
+        "DELETE FROM regions WHERE scan_id = 3; UPDATE cases SET region_count = 0 WHERE name = 'b/c'",
+        "case 'b/c' was altered"
+      ),
+      ("INSERT INTO scan_metadata VALUES (3, 'Artist', 'me')", "case 'b/c' was altered"),
+      ("UPDATE runs SET configuration = json_set(configuration, '$.threshold', 1e9)", "run '1' was altered"),
+      ("UPDATE runs SET finished_at = '2020-01-01T00:00:00Z'", "run '1' was altered"),
+      ("DELETE FROM cases WHERE name = 'a'", "case 'a' was removed"),
+      ("UPDATE cases SET name = 'z' WHERE name = 'a'", "case 'a' was removed"),
+      ("DELETE FROM seals WHERE name = 'a'", "case 'a' was added"),
+      ("INSERT INTO reviews (case_name, verdict, reviewed_at) VALUES ('a', 'agree', '2026-01-01')", nil),
+    ] as [(String, String?)])
+  func `a row that is not what the run recorded is named`(sql: String, change: String?) throws {
+    try execute(sql)
+    let found = try allFaults().filter { $0.contains("not those that norma recorded") }
+    let expected = change.map {
+      "cases.sqlite: \($0) after the last run: its rows are not those that norma recorded. Run norma analyze again."
+    }
+    #expect(found.first == expected)
+    #expect(found.count == (sql.contains("name = 'z'") ? 2 : expected == nil ? 0 : 1))
+  }
+
+  @Test func `a further run keeps no altered case, though its rows are sealed again`() throws {
+    try execute("UPDATE regions SET peak = 9.9 WHERE scan_id = 3")
+    var report = try SampleStudy.report(in: folder, context: self.report.context)
+    #expect(try report.finishedScans(ofCase: "a").count == 1)
+    #expect(try report.finishedScans(ofCase: "b/c") == [])
+    #expect(
+      try report.recomputations() == [
+        "1 case is computed again: rows of the index are not those that norma recorded."
+      ])
+    #expect(try allFaults().filter { $0.contains("not those") } == [])
+    try report.finish(report.context)
+    #expect(
+      try allFaults() == [
+        "cases.sqlite: case 'b/c' was altered after the run that recorded it. Run norma analyze again."
+      ])
+    try SampleStudy.write(SampleStudy.result("b/c", [SampleStudy.scan("2")]), to: report)
+    try report.finish(report.context)
+    #expect(try allFaults() == [])
+  }
+
+  @Test func `the cases of a run whose settings were altered are computed again`() throws {
+    try execute("UPDATE runs SET configuration = json_set(configuration, '$.threshold', 1e9)")
+    let report = try SampleStudy.report(in: folder, context: self.report.context)
+    #expect(try report.finishedScans(ofCase: "a") == [])
   }
 }

@@ -149,9 +149,13 @@ package struct TIFFPage: Sendable {
   private static func storedPixelSize(of handle: TIFFHandle, _ resolution: (x: Double, y: Double)?) -> PixelSize? {
     guard let (x, y) = resolution else { return nil }
     switch Int32(handle.integer(TIFFTAG_RESOLUTIONUNIT) ?? 0) {
-    case RESUNIT_INCH: return PixelSize(x: 25_400 / x, y: 25_400 / y)
-    case RESUNIT_CENTIMETER: return PixelSize(x: 10_000 / x, y: 10_000 / y)
+    case RESUNIT_INCH: return PixelSize(x: sevenDigits(25_400 / x), y: sevenDigits(25_400 / y))
+    case RESUNIT_CENTIMETER: return PixelSize(x: sevenDigits(10_000 / x), y: sevenDigits(10_000 / y))
     default: return nil
     }
   }
+
+  /// libtiff gives resolutions as 32-bit numbers, whose further digits mean nothing: a pixel written as 1700 um must not
+  /// be read as 1700.0000324.
+  private static func sevenDigits(_ value: Double) -> Double { Double(String(format: "%.7g", value)) ?? value }
 }

@@ -11,6 +11,8 @@ extension CaseIndex {
     _ context: StudyContext, toolVersion: String, modelSHA256: String, studyPath: String, at date: Date = Date()
   ) throws(NormaError) -> Int64 {
     try write { database in
+      try Self.markAltered(in: database)
+      try Self.unseal(in: database)
       try database.execute(sql: "UPDATE runs SET status = 'failed' WHERE status = 'running'")
       try database.execute(
         sql: """
@@ -30,6 +32,7 @@ extension CaseIndex {
       try database.execute(
         sql: "UPDATE runs SET finished_at = ?, status = ?, configuration = ?, domain_shift = ? WHERE id = ?",
         arguments: [Self.text(date), status.rawValue, try context.json, context.domainShift, run])
+      try Self.seal(in: database)
     }
     becomePlainFile()
   }

@@ -152,6 +152,18 @@ package enum IndexSchema {
           """)
       try rewrite(in: database) { try append(", cases.worst_place_score, cases.whole_score", in: database) }
     }
+    migrator.registerMigration("16: digests of results") { database in
+      // Cases are sealed by name, without a foreign key: a case that is deleted must not take its digest along.
+      try database.execute(
+        sql: """
+          CREATE TABLE seals (
+            kind TEXT NOT NULL CHECK (kind IN ('run', 'case')),
+            name TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            PRIMARY KEY (kind, name)
+          ) WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 

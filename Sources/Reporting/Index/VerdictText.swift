@@ -11,6 +11,7 @@ package enum VerdictText {
   /// `12 of 203 scans flagged in 5 of 16 cases at a false-positive rate of 5 %`, and where something was not examined
   /// `Not examined: 3 of 203 scans (1 failed, 2 with nothing to score) and 1 of 16 cases. Of the others: ...`
   static func headline(_ counts: StudyCounts, rate: Double) -> String {
+    guard counts.scans > 0 else { return "Nothing was examined: there is no scan of the study in the report" }
     guard counts.examinedScans > 0 else {
       return "Nothing was examined: of \(Count.of(counts.scans, "scan")) \(gaps(counts))"
     }

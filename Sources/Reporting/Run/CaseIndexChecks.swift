@@ -105,6 +105,9 @@ extension CaseIndex {
       result += try String.fetchAll(
         database, sql: "SELECT name FROM cases WHERE scoring = ? ORDER BY name", arguments: [Self.unfinished]
       ).map { "the files of case '\($0)' were being replaced when a run was stopped" }
+      result += try String.fetchAll(
+        database, sql: "SELECT name FROM cases WHERE scoring = ? ORDER BY name", arguments: [Self.altered]
+      ).map { "case '\(TableCell.text($0).plain)' was altered after the run that recorded it" }
       return result
     }
   }

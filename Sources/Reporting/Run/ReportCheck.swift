@@ -30,6 +30,10 @@ package struct ReportCheck: Sendable {
     folder = ReportFolder(path, pages: try index.pages())
     faults += try index.damage().map { "\(folder.index): \($0). Move it away and run norma analyze again." }
     faults += try index.contradictions().map { "\(folder.index): \($0). Run norma analyze again." }
+    let broken = try index.brokenSeals()
+    faults += (broken ?? []).map {
+      "\(folder.index): \($0): its rows are not those that norma recorded. Run norma analyze again."
+    }
     let (standing, contexts, rows): (ReportStanding, [Int64: StudyContext], [CaseRow])
     do {
       standing = try index.standing()
@@ -58,6 +62,11 @@ package struct ReportCheck: Sendable {
       notes.append("\(path): no scan could be scored in \(unexamined) of \(Count.of(cases, "case")): not examined.")
     }
     if !isUncertain { findUnknownFiles() }
+    if broken == nil, !standing.isAtWork {
+      notes.append(
+        "\(path): an older norma recorded the results without a digest; whether rows of the index were altered cannot be "
+          + "told.")
+    }
     if unhashed > 0 {
       notes.append(
         "\(path): \(Count.of(unhashed, "heatmap was", "heatmaps were")) recorded by an older norma without a digest; "

@@ -68,6 +68,7 @@ extension ReportFolder {
       throw .index(self.index, error)
     }
     try index.write { database in
+      try CaseIndex.unseal(in: database)
       try database.execute(sql: "DELETE FROM cases")
       if !keepingReviews { try database.execute(sql: "DELETE FROM reviews") }
     }

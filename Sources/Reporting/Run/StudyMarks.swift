@@ -30,15 +30,23 @@ extension Report {
       try Row.fetchAll(
         database,
         sql: """
-          SELECT run_id, model_sha256 <> ? AS other, count(*) AS count FROM cases
-          WHERE in_study = 1 AND scoring <> ? AND (scoring <> ? OR model_sha256 <> ?) GROUP BY run_id, other
-          """, arguments: [modelSHA256, CaseIndex.unfinished, context.key, modelSHA256]
-      ).map { (run: $0["run_id"] as Int64, isOther: $0["other"] as Bool, count: $0["count"] as Int) }
+          SELECT run_id, model_sha256 <> ? AS other, scoring = ? AS altered, count(*) AS count FROM cases
+          WHERE in_study = 1 AND scoring <> ? AND (scoring <> ? OR model_sha256 <> ?) GROUP BY run_id, other, altered
+          """, arguments: [modelSHA256, CaseIndex.altered, CaseIndex.unfinished, context.key, modelSHA256]
+      ).map { row in
+        (
+          run: row["run_id"] as Int64, isOther: row["other"] as Bool, isAltered: row["altered"] as Bool,
+          count: row["count"] as Int
+        )
+      }
     }
     var cases: [String: Int] = [:]
-    for (run, isOther, count) in counts {
+    for (run, isOther, isAltered, count) in counts {
       let changes = contexts[run].map { context.changes(since: $0) } ?? ["an older norma scored them"]
-      cases[(isOther ? ["the model is another one"] : changes).joined(separator: "; "), default: 0] += count
+      let altered = ["rows of the index are not those that norma recorded"]
+      cases[
+        (isAltered ? altered : isOther ? ["the model is another one"] : changes).joined(separator: "; "), default: 0
+      ] += count
     }
     return cases.sorted { $0.key < $1.key }.map { reason, count in
       "\(Count.of(count, "case")) \(count == 1 ? "is" : "are") computed again: \(reason)."

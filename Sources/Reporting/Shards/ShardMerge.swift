@@ -34,6 +34,11 @@ package struct ShardMerge {
       guard let run = try index.latestRun() else {
         throw NormaError(subject: path, found: "the index records no run", remedy: "Run its norma analyze again")
       }
+      if let broken = try index.brokenSeals()?.first {
+        throw NormaError(
+          subject: path, found: "\(broken): its rows are not those that norma recorded",
+          remedy: "Run its norma analyze again")
+      }
       if let clause = try index.standing().outdatedClause {
         throw NormaError(subject: path, found: clause, remedy: "Run its norma analyze again")
       }
@@ -55,7 +60,8 @@ package struct ShardMerge {
 
   // MARK: - Checks
 
-  private static func checkDivision(_ shards: [Shard], in folder: ReportFolder) throws(NormaError) {
+  /// Throws if a report holds shards of several divisions, of which only one can be meant.
+  static func checkDivision(_ shards: [Shard], in folder: ReportFolder) throws(NormaError) {
     let divisions = Dictionary(grouping: shards, by: \.count).sorted { $0.key < $1.key }
     guard divisions.count > 1 else { return }
     let found = divisions.map { count, shards in

@@ -24,8 +24,9 @@ package struct ShardProgress: Sendable, Equatable {
   package static func all(in folder: ReportFolder) throws(NormaError) -> [ShardProgress] {
     let found = folder.shardsFound
     guard let count = found.last?.count else { return [] }
+    try ShardMerge.checkDivision(found, in: folder)
     var known: [Int: ShardProgress] = [:]
-    for shard in found where shard.count == count {
+    for shard in found {
       known[shard.number] = try ShardProgress(shard, in: folder)
     }
     return (1...count).map { known[$0] ?? ShardProgress(waiting: Shard(number: $0, of: count)!) }
