@@ -18,7 +18,7 @@ package struct FolderWalk: Sendable {
 
   /// Sorted by the bytes of their paths; paths that are not UTF-8 come last.
   package private(set) var files: [File] = []
-  /// One sentence for each folder that was not entered.
+  /// One sentence for each folder that was not entered, and one for all hidden folders and files.
   package private(set) var notes: [String] = []
 
   private let root: String
@@ -53,6 +53,7 @@ package struct FolderWalk: Sendable {
     var above = Array(root.utf8)
     while let status = Self.status(of: above), visited.insert(Place(status)).inserted { above += Array("/..".utf8) }
     if let status = Self.status(of: Array(root.utf8)) { visited.remove(Place(status)) }
+    var hidden: [String] = []
     var pending: [Path] = [[]]
     while true {
       // Enter real folders before links to them, so that the order on the disk does not decide which path is listed.
@@ -76,6 +77,11 @@ package struct FolderWalk: Sendable {
       }
       for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
         let path = folder.isEmpty ? name : folder + [UInt8(ascii: "/")] + name
+        if !takesHidden, name.first == UInt8(ascii: ".") {
+          let shown = String(decoding: name, as: UTF8.self)
+          if !Self.systemNames.contains(where: shown.hasPrefix) { hidden.append(text(path)) }
+          continue
+        }
         var own = stat()
         guard lstat(Self.terminated(full(path)), &own) == 0 else {
           if errno != ENOENT { found.append(Found(path: path)) }
@@ -89,8 +95,17 @@ package struct FolderWalk: Sendable {
         }
       }
     }
+    if let first = hidden.first {
+      notes.append(
+        "\(first): its name begins with a dot. It is left out"
+          + (hidden.count == 1 ? "." : ", and so are \(hidden.count - 1) others."))
+    }
     files = list(found)
   }
+
+  /// What systems and norma itself leave behind, of which nothing is said: resource forks and folder settings of macOS,
+  /// files that a network file system renamed, locks.
+  private static let systemNames = ["._", ".DS_Store", ".Spotlight", ".Trash", ".fseventsd", ".nfs", ".norma", ".git"]
 
   private func list(_ found: [Found]) -> [File] {
     let sorted = found.sorted { $0.path.lexicographicallyPrecedes($1.path) }
@@ -140,9 +155,8 @@ package struct FolderWalk: Sendable {
     errno = 0
     while let entry = readdir(stream) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-      let isHidden = name.first == UInt8(ascii: ".")
-      let isFolder = [".", ".."].contains(String(decoding: name, as: UTF8.self))  // the folder itself or its parent
-      if !isHidden || takesHidden && !isFolder { result.append(name) }
+      // The folder itself and its parent.
+      if ![".", ".."].contains(String(decoding: name, as: UTF8.self)) { result.append(name) }
       errno = 0
     }
     guard errno == 0 else {

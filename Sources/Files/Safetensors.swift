@@ -127,3 +127,24 @@ package struct Safetensors: Sendable, Equatable {
     }
   }
 }
+
+extension Safetensors {
+  /// Checks that a file may be written here: that nothing lies here, or a file of this format, or an empty one.
+  ///
+  /// - Throws: `NormaError` where another file would be lost, such as a scan whose path was given by mistake.
+  package static func checkReplaceable(_ path: String) throws(NormaError) {
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    var isOurs = false
+    if FileState.isRegular(path), let file = FileHandle(forReadingAtPath: path) {
+      // The length of the header in eight bytes, and the header, which is JSON.
+      let start = (try? file.read(upToCount: 9)) ?? Data()
+      isOurs = start.isEmpty || start.count == 9 && start[start.startIndex + 8] == UInt8(ascii: "{")
+      try? file.close()
+    }
+    guard isOurs else {
+      throw NormaError(
+        subject: path, found: "there is something else than a model, which would be lost",
+        remedy: "Choose another --output, or move it away")
+    }
+  }
+}

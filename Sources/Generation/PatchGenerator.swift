@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Files
 import Imaging
 import Numerics
 
@@ -55,6 +56,8 @@ package final class PatchGenerator {
   }
 
   /// The patches that the latents decode to, in normalized units.
+  ///
+  /// - Throws: `NormaError` where latents lie so far out that the network gives no numbers.
   package func decode(_ code: LatentCode) throws -> [Image] {
     let edge = architecture.patchSize
     var result: [Image] = []
@@ -62,6 +65,11 @@ package final class PatchGenerator {
       let n = min(Self.batch, code.count - first)
       let decoded = try decode(code, patches: first..<first + n)
       let size = decoded.shape.count / Self.batch
+      guard decoded.values[..<(n * size)].allSatisfy(\.isFinite) else {
+        throw NormaError(
+          subject: "latents", found: "they lie so far out that the model decodes them to no numbers",
+          remedy: "Give amounts of a few standard deviations, or a --temperature near 1")
+      }
       for k in 0..<n {
         result.append(
           Image(

@@ -92,7 +92,7 @@ struct ModelTests {
         "training_set_sha256",
       ])
     #expect(metadata["format"] == "norma")
-    #expect(metadata["format_version"] == "6")
+    #expect(metadata["format_version"] == "7")
     #expect(metadata["tool_version"] == "1.0")
     #expect(metadata["channels"] == "1")
     #expect(metadata["patch_size"] == "48")
@@ -170,12 +170,12 @@ struct ModelTests {
         "its format is 'norma-checkpoint', 'norma' was expected. Give a file that `norma train` wrote."
       ),
       (
-        "format_version", "7",
-        "its format version is 7, this norma reads version 6. Train anew, or use the norma that wrote it (1.0)."
+        "format_version", "8",
+        "its format version is 8, this norma reads version 7. Train anew, or use the norma that wrote it (1.0)."
       ),
       (
         "format_version", nil,
-        "its format version is missing, this norma reads version 6. Train anew, or use the norma that wrote it (1.0)."
+        "its format version is missing, this norma reads version 7. Train anew, or use the norma that wrote it (1.0)."
       ),
       ("calibration", nil, "its metadata lacks 'calibration'. Copy the file again or train anew."),
       ("architecture", "{}", "its metadata 'architecture' cannot be understood. Copy the file again or train anew."),

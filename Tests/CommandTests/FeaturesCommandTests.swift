@@ -17,7 +17,7 @@ enum Lite0 {
 @Test(.enabled(if: Lite0.isThere, Lite0.absence))
 func `a model that sees features says so, and scores the same twice`() throws {
   let folder = try TemporaryFolder()
-  for k in 0..<8 { try folder.writeScan("healthy/case\(k)/slice.tif", size: 96) }
+  for k in 0..<10 { try folder.writeScan("healthy/case\(k)/slice.tif", size: 96) }
   for k in 0..<2 { try folder.writeScan("patients/case\(k)/slice.tif", size: 96, lesion: (x: 40, y: 50, radius: 9)) }
   func run(_ arguments: String...) throws -> Program.Result { try Program.run(arguments, in: folder) }
   let converted = try run("features", try #require(Lite0.wheel), "--output", "f.safetensors")
@@ -28,6 +28,7 @@ func `a model that sees features says so, and scores the same twice`() throws {
   #expect(trained.status == 0, "\(trained.errors)")
   #expect(trained.output.contains("features 0."), "\(trained.output)")
   #expect(try run("model", "m.safetensors").output.contains("EfficientNet-Lite0"))
+  #expect(trained.output.contains("study's tissue; half by features"), "\(trained.output)")
   for report in ["one", "two"] {
     let analyzed = try run(
       "analyze", "patients", "--model", "m.safetensors", "--score", "features", "--output", report)

@@ -109,7 +109,7 @@ import Testing
     }
     let merged = try merge("altered")
     #expect(merged.status == 1)
-    #expect(merged.errors.contains("was altered after the last run: its rows are not those that norma recorded."))
+    #expect(merged.errors.contains("was altered after norma recorded it: its rows are not those that norma recorded."))
     _ = try analyze("2/2", to: "altered")
     #expect(try merge("altered").status == 0)
     #expect(try ReportContents(of: folder.file("altered")).rows == ReportContents(of: folder.file("whole")).rows)

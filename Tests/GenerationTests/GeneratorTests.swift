@@ -1,5 +1,6 @@
 import Anomaly
 import Compute
+import Files
 import Generation
 import Imaging
 import Numerics
@@ -22,6 +23,16 @@ struct GeneratorTests {
       let expected = try network.forward(input, sampling: &none)
       #expect(zip(found.samples, expected.values).allSatisfy { abs($0 - $1) < 1e-4 })
     }
+  }
+
+  @Test func `latents that lie too far out are refused`() throws {
+    let model = try TinyModel.gray.get()
+    let generator = try TinyModel.generator(model)
+    var none: RandomGenerator?
+    let code = try generator.encode(TinyModel.patches(100..<101, of: model), sampling: &none)
+    let far = code.moved(model.latentDimensions[0], by: 1e38, of: model.architecture)
+    let error = #expect(throws: NormaError.self) { try generator.decode(far) }
+    #expect(error?.found == "they lie so far out that the model decodes them to no numbers")
   }
 
   @Test func `a scan of several patches decodes to what scoring reconstructs`() throws {

@@ -50,7 +50,7 @@ struct House {
         Module(
           name: "Reporting",
           folders: [
-            "Layout", "Index", "Queries", "Pictures", "Site", "Run", "Shards", "Reviews", "Exports", "Central",
+            "Words", "Layout", "Index", "Queries", "Pictures", "Site", "Run", "Shards", "Reviews", "Exports", "Central",
           ])
       ],
       [

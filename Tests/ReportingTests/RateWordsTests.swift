@@ -26,6 +26,16 @@ struct RateWordsTests {
         + "which 19 cases can be held out.")
   }
 
+  @Test func `two rates that are nearly the same are told apart, and the least has no study`() {
+    #expect(
+      context(cases: 40, asked: 0.024).rateWarning?.hasPrefix("The false-positive rate is 2.44 %, not 2.40 %: ") == true
+    )
+    #expect(
+      context(cases: 40, asked: 1e-300).rateWarning?.hasSuffix(
+        "No study is large enough for the rate that was asked for.")
+        == true)
+  }
+
   @Test func `a rate that was asked for is said with how far one model can be from it`() {
     let enough = context(cases: 20, asked: 0.05)
     #expect(

@@ -108,7 +108,7 @@ struct ReportCheckTests {
       ),
       (
         "UPDATE regions SET scan_id = 99 WHERE scan_id = 3",
-        "row 2 of regions belongs to no row of scans. Move it away and run norma analyze again."
+        "row 2 of regions belongs to no row of scans. Move the index away and run norma analyze again."
       ),
       (
         "UPDATE cases SET flagged = 0 WHERE name = 'a'",
@@ -196,13 +196,13 @@ struct ReportCheckTests {
   }
 
   @Test func `a report of an older norma is checked without digests`() throws {
-    try execute("UPDATE scans SET heatmap_sha256 = NULL; DELETE FROM seals")
+    try execute("UPDATE scans SET heatmap_sha256 = NULL; UPDATE seals SET sha256 = ''")
     let check = try ReportCheck(of: report.folder.path)
     #expect(check.faults == [])
     #expect(
       check.notes == [
-        "\(report.folder.path): an older norma recorded the results without a digest; whether rows of the index were "
-          + "altered cannot be told.",
+        "\(report.folder.path): 2 cases were recorded by an older norma without a digest; whether rows of the index "
+          + "were altered cannot be told.",
         "\(report.folder.path): 2 heatmaps were recorded by an older norma without a digest; "
           + "whether they were altered cannot be told.",
       ])
@@ -232,7 +232,7 @@ struct ReportCheckTests {
     try execute(sql)
     let found = try allFaults().filter { $0.contains("not those that norma recorded") }
     let expected = change.map {
-      "cases.sqlite: \($0) after the last run: its rows are not those that norma recorded. Run norma analyze again."
+      "cases.sqlite: \($0) after norma recorded it: its rows are not those that norma recorded. Run norma analyze again."
     }
     #expect(found.first == expected)
     #expect(found.count == (sql.contains("name = 'z'") ? 2 : expected == nil ? 0 : 1))
@@ -247,14 +247,45 @@ struct ReportCheckTests {
       try report.recomputations() == [
         "1 case is computed again: rows of the index are not those that norma recorded."
       ])
-    #expect(try allFaults().filter { $0.contains("not those") } == [])
+    // Also while that run is at work, and where it is killed.
+    let marked = "cases.sqlite: case 'b/c' was altered after norma recorded it. Run norma analyze again."
+    #expect(try allFaults() == [marked])
+    try report.finish(report.context)
+    #expect(try allFaults() == [marked])
+    try SampleStudy.write(SampleStudy.result("b/c", [SampleStudy.scan("2")]), to: report)
+    try report.finish(report.context)
+    #expect(try allFaults() == [])
+  }
+
+  @Test func `rows that are altered while a run is at work, or after it was killed, are named`() throws {
+    let report = try SampleStudy.report(in: folder, context: self.report.context)
+    try SampleStudy.write(SampleStudy.result("new", [SampleStudy.scan("1")]), to: report)
+    #expect(try allFaults() == [])
+    try execute("UPDATE scans SET score = 12 WHERE name = '1'")
+    #expect(try allFaults().count { $0.contains("was altered after norma recorded it") } == 2)
+    let next = try SampleStudy.report(in: folder, context: self.report.context)
+    #expect(try next.finishedScans(ofCase: "new") == [] && next.finishedScans(ofCase: "a") == [])
+  }
+
+  @Test func `rows that nobody could check stay so through further runs`() throws {
+    try execute("UPDATE seals SET sha256 = ''; UPDATE regions SET peak = 77 WHERE scan_id = 3")
+    var report = try SampleStudy.report(in: folder, context: self.report.context)
+    _ = try report.mark(casesInStudy: ["a", "b/c"])
+    try report.finish(report.context)
+    #expect(try ReportCheck(of: report.folder.path).notes.contains { $0.contains("2 cases were recorded by an older") })
+  }
+
+  @Test func `an altered case that left the study can be removed`() throws {
+    try execute("UPDATE regions SET peak = 9.9 WHERE scan_id = 3")
+    var report = try SampleStudy.report(in: folder, context: self.report.context)
+    _ = try report.mark(casesInStudy: ["a"])
     try report.finish(report.context)
     #expect(
       try allFaults() == [
-        "cases.sqlite: case 'b/c' was altered after the run that recorded it. Run norma analyze again."
+        "cases.sqlite: case 'b/c' was altered after norma recorded it and has left the study, --remove-absent removes it. "
+          + "Run norma analyze again."
       ])
-    try SampleStudy.write(SampleStudy.result("b/c", [SampleStudy.scan("2")]), to: report)
-    try report.finish(report.context)
+    _ = try report.removeCasesNotInStudy()
     #expect(try allFaults() == [])
   }
 

@@ -38,6 +38,12 @@ struct ReviewImportTests {
     #expect(try index.reviews()["severe"] == other.index.reviews()["severe"])
   }
 
+  @Test func `a review of another score by the same model is counted`() throws {
+    let time = "2026-11-25T22:00:00Z"
+    let result = try index.record([review("severe", .agree, at: time), review("healthy", .agree, at: time)])
+    #expect(result == ReviewImport(new: 2, ofOtherScores: 1))
+  }
+
   @Test func `cases that the index does not have are named, and the others are kept`() throws {
     let time = "2026-11-25T22:00:00Z"
     let result = try index.record([

@@ -109,6 +109,84 @@ struct StandingTests {
     return try Evaluate(settings).run()
   }
 
+  /// `P1` has two scans, of which one is not scored.
+  private func batchWithUnscoredScan(excluding: Bool) throws {
+    for k in 1...4 { try batch.write(TinyBatch.mask(hasLesion: k == 2), as: "masks/P\(k)/scan_mask.tif") }
+    try batch.write(TinyBatch.mask(), as: "masks/P1/other_mask.tif")
+    if excluding {
+      try batch.write(TinyBatch.scan(seed: 90), as: "brains/P1/other.tif")
+    } else {
+      try Data("junk".utf8).write(to: URL(fileURLWithPath: batch.path + "/brains/P1/other.tif"))
+    }
+    try batch.analyze("brains") { if excluding { $0.selection.excluded = ["other.tif"] } }
+  }
+
+  @Test(arguments: [false, true])
+  func `a case with lesions in a scan that was not scored is no healthy case`(excluding: Bool) throws {
+    try batchWithUnscoredScan(excluding: excluding)
+    let outcome = try evaluate(masks: "masks")
+    #expect(outcome.rows[0].figures.verdicts?.flaggedAbnormal?.total == 2, "\(outcome.notes)")
+    #expect(outcome.rows[0].figures.verdicts?.flaggedHealthy?.total == 2)
+    #expect(
+      outcome.notes.contains(
+        "1 case has lesions in scans that were not scored, and counts as abnormal: P1."), "\(outcome.notes)")
+    #expect(
+      outcome.notes.contains { $0.contains("file belongs to no scan of the report: P1/other_mask.tif") } == excluding)
+  }
+
+  @Test func `files in the folder of masks that belong to no scan are named`() throws {
+    for k in 1...4 { try batch.write(TinyBatch.mask(hasLesion: k == 2), as: "masks/P\(k)/scan_mask.tif") }
+    #expect(try evaluate(masks: "masks").notes.allSatisfy { !$0.contains("to no scan of the report") })
+    try batch.write(TinyBatch.mask(), as: "masks/P3/scan_msk.tif")
+    try batch.write(TinyBatch.mask(), as: "masks/P9/scan_mask.tif")
+    let notes = try evaluate(masks: "masks").notes
+    #expect(
+      notes.contains {
+        $0.hasSuffix(
+          "masks: 2 files belong to no scan of the report: P3/scan_msk.tif, P9/scan_mask.tif. MASKS/CASE/SCAN_mask.tif "
+            + "was expected.")
+      }, "\(notes)")
+  }
+
+  @Test func `a case in which one scan is far brighter than the others is named`() throws {
+    for k in 1...3 { try batch.write(TinyBatch.scan(seed: UInt64(200 + k)), as: "mixed/P1/scan\(k).tif") }
+    var bright = TinyBatch.scan(seed: 210)
+    for i in bright.samples.indices { bright.samples[i] *= 100 }
+    try batch.write(bright, as: "mixed/P1/scan0.tif")
+    try batch.write(TinyBatch.scan(seed: 220), as: "mixed/P2/scan.tif")
+    let told = try batch.analyze("mixed", to: "mixed-report").told
+    #expect(
+      told.contains { $0.hasPrefix("In 1 case most scans show no tissue at the brightness of the others: P1.") },
+      "\(told)")
+    #expect(try batch.page(of: "mixed-report").contains("most scans show no tissue"))
+  }
+
+  @Test func `a case that is there twice is learned from once`() throws {
+    try batch.study("twice", cases: 6)
+    try FileManager.default.copyItem(atPath: batch.path + "/twice/P2", toPath: batch.path + "/twice/copy")
+    var training = Train.Settings(study: batch.path + "/twice", output: batch.path + "/twice.safetensors")
+    training.budget = .epochs(1)
+    training.scoreShare = 0
+    var told: [String] = []
+    let outcome = try Train(training) { if case .warning(let text) = $0 { told.append(text) } }.run()
+    let model = try #require(outcome).model
+    // Capitals come first.
+    #expect(told.contains { $0.hasPrefix("left out, since their files are those of other cases: copy.") }, "\(told)")
+    #expect(model.record.trainingCases + model.record.heldOutCases.count == 6)
+  }
+
+  @Test func `a model does not overwrite a scan`() throws {
+    let scan = batch.path + "/brains/P1/scan.tif"
+    let before = try Data(contentsOf: URL(fileURLWithPath: scan))
+    let training = Train.Settings(study: batch.path + "/brains", output: scan)
+    let error = #expect(throws: NormaError.self) { try Train(training).run() }
+    #expect(error?.subject == scan && error?.found == "there is something else than a model, which would be lost")
+    #expect(try Data(contentsOf: URL(fileURLWithPath: scan)) == before)
+    #expect(throws: NormaError.self) { try Safetensors.checkReplaceable(batch.path + "/brains") }
+    #expect(throws: Never.self) { try Safetensors.checkReplaceable(try TinyBatch.models.get()[0]) }
+    #expect(throws: Never.self) { try Safetensors.checkReplaceable(batch.path + "/new.safetensors") }
+  }
+
   @Test func `a mask with more pages than its scan's file has scans is refused`() throws {
     for k in 1...4 { try batch.write(TinyBatch.mask(hasLesion: k < 3), as: "masks/P\(k)/scan_mask.tif") }
     #expect(try evaluate(masks: "masks").lesionScans == 2)

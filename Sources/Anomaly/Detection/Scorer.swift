@@ -39,7 +39,7 @@ package final class Scorer {
     texture = model.texture
     let needed = others.reduce(book.needed(for: score)) { $0.union(model.book.needed(for: $1)) }
     var features: LocalFeatures?
-    if needed.contains(.features) { features = try model.features?.localFeatures() }
+    if needed.contains(.features) || texture?.features != nil { features = try model.features?.localFeatures() }
     inference = Inference(
       network: try model.network(engine: engine, path: path),
       scoreNetwork: needed.contains(.learned) ? try model.scoreNetwork(engine: engine, path: path) : nil,
@@ -115,7 +115,9 @@ package final class Scorer {
         score: shown.score, regions: regions, of: (image.width, image.height, image.channels, image.pixelSize))
       findings.regionMasses = regions.isEmpty ? [] : RegionMasses(of: heat).masses(of: regions, factor: factor)
       findings.appearance = prepared[i].scan.appearance(maps: maps[i], latents: latents)
-      findings.textureDistance = prepared[i].scan.texture.flatMap { texture?.distance(of: $0) }
+      var descriptor = prepared[i].scan.texture
+      descriptor?.features = maps[i].wholeFeatures
+      findings.textureDistance = descriptor.flatMap { texture?.distance(of: $0) }
       findings.missingShare = images[i].missingShare
       return (layers, findings)
     }

@@ -84,14 +84,28 @@ package final class LocalFeatures {
     self.init(network, density: density)
   }
 
-  /// For each pixel of a scan how many standard deviations the logarithm of its cell's distance lies above that of
-  /// healthy tissue, within -6...12, `[h, w, 1]`; 0 outside tissue.
-  func map(of scan: PreparedScan) throws -> Image {
+  /// What the features say of a scan as a whole, `[2 x features]`, see `FeatureMoments`.
+  func whole(of scan: PreparedScan) throws -> [Float] {
+    let grid = Self.grid(for: scan.image)
+    var moments = FeatureMoments()
+    for patch in 0..<grid.count {
+      try Interruption.check()
+      let described = try Self.describe(patch, of: scan, grid, range: density.range, by: network)
+      moments.add(described, of: Self.cellsInTissue(of: scan, grid, patch))
+    }
+    return moments.values
+  }
+
+  /// - Returns: for each pixel of a scan how many standard deviations the logarithm of its cell's distance lies above
+  ///   that of healthy tissue, within -6...12, `[h, w, 1]`, 0 outside tissue; and the same as `whole(of:)`.
+  func measure(_ scan: PreparedScan) throws -> (map: Image, whole: [Float]) {
     let grid = Self.grid(for: scan.image)
     let side = grid.patchSize / Self.cell
     var stitcher = PatchStitcher(grid: grid, channels: 1)
+    var moments = FeatureMoments()
     for patch in 0..<grid.count {
       let described = try Self.describe(patch, of: scan, grid, range: density.range, by: network)
+      moments.add(described, of: Self.cellsInTissue(of: scan, grid, patch))
       standardize(described)
       let white = try whitening.forward(described)
       let (values, count) = (white.split, white.shape.c)
@@ -106,7 +120,7 @@ package final class LocalFeatures {
     }
     var result = stitcher.image(pixelSize: scan.image.pixelSize)
     for i in result.samples.indices where scan.depth.values[i] <= 0 { result.samples[i] = 0 }
-    return result
+    return (result, moments.values)
   }
 
   private func standardize(_ cells: Tensor) {

@@ -122,7 +122,7 @@ package final class Inference {
     }
     return try zip(scans, result).map { scan, maps in
       var maps = maps!
-      maps.features = try features?.map(of: scan)
+      if let found = try features?.measure(scan) { (maps.features, maps.wholeFeatures) = found }
       return maps
     }
   }

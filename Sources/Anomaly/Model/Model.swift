@@ -95,7 +95,7 @@ package struct Model: Sendable {
   package var record: Record
   package var weights: [String: Safetensors.Array]
 
-  package static let formatVersion = "6"
+  package static let formatVersion = "7"
 
   package func save(to path: String) throws {
     let encoder = JSONEncoder()
@@ -179,6 +179,7 @@ package struct Model: Sendable {
       book.available.allSatisfy({ calibrations[$0] != nil }),
       calibrations.values.allSatisfy(\.isSound), preparation.texture?.fits(channels: c) ?? true,
       (texture == nil) == (preparation.texture == nil),
+      texture.map({ ($0.features == nil) == (features == nil) }) ?? true,
       calibrations.values.allSatisfy({ $0.texture == nil || texture != nil }), domain?.fits(channels: c) ?? true,
       latents?.fits(channels: architecture.latents.reduce(0, +)) ?? true, record.spread.map({ $0.count == c }) ?? true
     else {

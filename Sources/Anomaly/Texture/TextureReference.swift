@@ -4,9 +4,36 @@ import Numerics
 import Threads
 
 /// The texture of healthy scans. The distance of another scan from them says how unusual it is as a whole, where no
-/// single place needs to stand out. It is the geometric mean of the distances on the grids of `TextureScale`.
+/// single place needs to stand out. It is the geometric mean of the distances on the grids of `TextureScale`, and of the
+/// distance of its features where these are measured, which then counts as much as all grids.
 package struct TextureReference: Sendable, Equatable {
   let grids: [TextureCovariance]
+  let features: Features?
+
+  /// The features of healthy scans, and how far healthy scans lie from others, so that the two distances can be compared.
+  struct Features: Sendable, Equatable {
+    let covariance: TextureCovariance
+    /// Of the logarithms of the distances of texture, and of features.
+    var texture = Scale(middle: 0, spread: 1)
+    var features = Scale(middle: 0, spread: 1)
+  }
+
+  /// Mean and standard deviation of healthy scans.
+  struct Scale: Sendable, Equatable {
+    let middle: Float
+    let spread: Float
+
+    init(middle: Float, spread: Float) { (self.middle, self.spread) = (middle, spread) }
+
+    init(of values: [Double]) {
+      let count = Double(max(values.count, 1))
+      let mean = values.reduce(0, +) / count
+      let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+      self.init(middle: Float(mean), spread: max(Float(variance.squareRoot()), 1e-6))
+    }
+
+    func standardized(_ value: Double) -> Double { (value - Double(middle)) / Double(spread) }
+  }
 
   /// The most scans that are learned from; more cost time and change little.
   private static let mostScans = 256
@@ -14,7 +41,7 @@ package struct TextureReference: Sendable, Equatable {
   static let fewestScans = 8
   private static let folds = 10
 
-  init(grids: [TextureCovariance]) { self.grids = grids }
+  init(grids: [TextureCovariance], features: Features? = nil) { (self.grids, self.features) = (grids, features) }
 
   /// - Parameter cases: descriptors of healthy scans, case by case.
   /// - Returns: `nil` where there are too few.
@@ -23,49 +50,81 @@ package struct TextureReference: Sendable, Equatable {
     let all = cases.joined().shuffled(using: &random).prefix(Self.mostScans)
     guard all.count >= Self.fewestScans, let count = all.first?.grids.count else { return nil }
     grids = (0..<count).map { grid in TextureCovariance(of: all.map { $0.grids[grid] }) }
+    let found = all.compactMap(\.features)
+    features = found.count < Self.fewestScans ? nil : Features(covariance: TextureCovariance(of: found))
   }
 
   /// Learns from all cases, and measures each by a reference that was learned from others: each tenth of them by the
-  /// nine others. So every healthy case says how far a new one lies from its like, and none is only learned from.
-  /// Source: Vovk 2015, "Cross-conformal predictors", doi:10.1007/s10472-013-9368-4.
+  /// nine others. So every healthy case says how far a new one lies from its like, and none is only learned from. A tenth
+  /// is a run of cases, since those that follow each other may be of one patient or one day, and a case that is compared
+  /// with its like seems nearer than a new one. Sources: Vovk 2015, "Cross-conformal predictors",
+  /// doi:10.1007/s10472-013-9368-4; Roberts et al. 2017, doi:10.1111/ecog.02881 (blocks).
   ///
-  /// - Parameter cases: as for `init(of:seed:)`.
+  /// - Parameter cases: as for `init(of:seed:)`, in the order of their names.
   /// - Returns: the reference, and the distances of each case's scans; `nil` where there are too few, see `suffices`.
   package static func crossFitted(
     to cases: [[TextureDescriptor]], seed: UInt64
   ) -> (reference: TextureReference, distances: [[Double]])? {
     guard suffices(cases.map(\.count)), let whole = TextureReference(of: cases, seed: seed) else { return nil }
     let references = Parallel.map(folds) { fold in
-      TextureReference(of: cases.indices.filter { $0 % folds != fold }.map { cases[$0] }, seed: seed)
+      TextureReference(
+        of: cases.indices.filter { Self.fold(of: $0, among: cases.count) != fold }.map { cases[$0] }, seed: seed)
     }
-    let distances = cases.indices.map { k in
-      cases[k].compactMap { references[k % folds]?.distance(of: $0) }
+    let parts = cases.indices.map { k in
+      cases[k].compactMap { references[Self.fold(of: k, among: cases.count)]?.parts(of: $0) }
     }
-    return (whole, distances)
+    let all = parts.joined()
+    let scales = (texture: Scale(of: all.compactMap(\.texture)), features: Scale(of: all.compactMap(\.features)))
+    let reference = TextureReference(
+      grids: whole.grids,
+      features: whole.features.map {
+        Features(covariance: $0.covariance, texture: scales.texture, features: scales.features)
+      })
+    return (reference, parts.map { $0.compactMap(reference.distance) })
   }
 
   /// Whether all but any tenth of the cases have enough scans to learn from.
   ///
-  /// - Parameter counts: number of scans of each case.
+  /// - Parameter counts: number of scans of each case, in the order of their names.
   static func suffices(_ counts: [Int]) -> Bool {
-    let all = counts.reduce(0, +)
-    return (0..<folds).allSatisfy { fold in
-      all - stride(from: fold, to: counts.count, by: folds).reduce(0) { $0 + counts[$1] } >= fewestScans
+    (0..<folds).allSatisfy { fold in
+      counts.indices.reduce(0) { $0 + (Self.fold(of: $1, among: counts.count) == fold ? 0 : counts[$1]) } >= fewestScans
     }
   }
+
+  private static func fold(of item: Int, among count: Int) -> Int { item * folds / count }
 
   /// The line that says what the texture of whole scans is measured by.
   package func summary(in scale: TextureScale) -> String {
     let numbers = Count.of(grids.reduce(0) { $0 + $1.mean.count }, "number")
     let units = scale.study == nil ? "each case, because their medians scatter" : "the study's tissue"
     return "\(numbers) from \(Count.of(grids[0].rows.count, "scan")), in the intensities of \(units)"
+      + (features == nil ? "" : "; half by features")
   }
 
   /// - Returns: `nil` where the scan is too small for any number.
-  package func distance(of descriptor: TextureDescriptor) -> Double? {
-    let logarithms = zip(grids, descriptor.grids).compactMap { $0.distance(of: $1) }.map { log(max($0, 1e-9)) }
-    return logarithms.isEmpty ? nil : exp(logarithms.reduce(0, +) / Double(logarithms.count))
+  package func distance(of descriptor: TextureDescriptor) -> Double? { distance(parts(of: descriptor)) }
+
+  /// Logarithms of distances; `nil` where the scan is too small for any number, or nothing is known of it.
+  private typealias Parts = (texture: Double?, features: Double?)
+
+  private func parts(of descriptor: TextureDescriptor) -> Parts {
+    let logarithms = zip(grids, descriptor.grids).compactMap { $0.distance(of: $1) }.map(Self.logarithm)
+    return (
+      logarithms.isEmpty ? nil : logarithms.reduce(0, +) / Double(logarithms.count),
+      descriptor.features.flatMap { features?.covariance.distance(of: $0) }.map(Self.logarithm)
+    )
   }
+
+  private func distance(_ parts: Parts) -> Double? {
+    guard let features else { return parts.texture.map { exp($0) } }
+    let known = [
+      parts.texture.map(features.texture.standardized), parts.features.map(features.features.standardized),
+    ].compactMap { $0 }
+    return known.isEmpty ? nil : exp(known.reduce(0, +) / Double(known.count))
+  }
+
+  private static func logarithm(_ distance: Double) -> Double { log(max(distance, 1e-9)) }
 }
 
 /// Mean and covariance of what healthy scans are described by on one grid.

@@ -47,7 +47,7 @@ struct HeldOutCalibration {
       training: try inference.encodings(of: set.training.flatMap(\.views)),
       heldOut: maps.map(\.encoding).divided(into: set.heldOut.map(\.views.count)).map { $0.filter { !$0.isEmpty } })
     domain = DomainReference(of: set, heldOutMaps: maps, latents: latents)
-    let texture = set.texture(seed: settings.seed)
+    let texture = try set.texture(seed: settings.seed, features: features)
     let shift = DomainShift(domain)
     let odd = texture == nil ? shift?.odd ?? [] : []
     let names = set.heldOut.map(\.name)

@@ -41,6 +41,8 @@ package struct TrainingSet: Sendable {
   package let faults: [ScanFault]
   /// Sentences about scans with missing parts.
   package let incomplete: [String]
+  /// Names of the cases whose files are those of another case. They are left out: held out, they would be known.
+  package let duplicates: [String]
   /// Scans that were read and in which there is nothing to learn from, by reason.
   package let empty: [String: [String]]
   /// Why every pixel counts as tissue, as a sentence; `nil` where only some do, or where the user said so.
@@ -103,6 +105,8 @@ package struct TrainingSet: Sendable {
     reading.largestWhole = needsWhole ? settings.limits.maximumPixels : settings.largestWhole
     reading.takesSynthetic = settings.takesSynthetic
     var bytes = 0
+    var seen: Set<[String]> = []
+    var duplicates: [String] = []
     for (index, item) in study.cases.enumerated() {
       if let signal = Interruption.signal {
         throw Stopped(
@@ -113,6 +117,12 @@ package struct TrainingSet: Sendable {
       }
       var source = Source(name: item.name)
       let scans = study.scans(of: item, reading: reading)
+      let digests = scans.map { $0.sha256 ?? "" }
+      guard digests.contains("") || digests.isEmpty || seen.insert(digests).inserted else {
+        duplicates.append(item.name)
+        progress(index + 1, study.cases.count)
+        continue
+      }
       for (scan, place) in zip(scans, scans.slicePlaces) {
         contents.add("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}")
         switch scan.content {
@@ -277,7 +287,7 @@ package struct TrainingSet: Sendable {
     hasNeighbours = NeighbouringSlices.areFound(in: real.map { members[$0].scans })
     digest = contents.finish().hexadecimal
     // Slices at different heights differ more than healthy ones do from abnormal ones, and a lesion is in few of them.
-    if hasNeighbours || !TextureReference.suffices(Self.real(heldOut + training).map(\.scans.count)) {
+    if hasNeighbours || !TextureReference.suffices(Self.realByName(heldOut + training).map(\.scans.count)) {
       preparation.texture = nil
       for k in heldOut.indices { heldOut[k].removeSharedUnits() }
       for k in training.indices { training[k].removeSharedUnits() }
@@ -289,6 +299,7 @@ package struct TrainingSet: Sendable {
     self.preparation = preparation
     self.faults = faults
     self.incomplete = incomplete
+    self.duplicates = duplicates
     self.empty = empty
   }
 
@@ -372,19 +383,37 @@ package struct TrainingSet: Sendable {
     var training: [[Double]]
   }
 
+  /// A network looks at no more scans than these, besides those held out.
+  private static let mostScansWithFeatures = 1_000
+
+  /// - Parameter features: what describes scans by features too; it takes some of the cases that are trained on where
+  ///   these have more than 1,000 scans, and the others then count nowhere.
   /// - Returns: `nil` where texture was not measured.
-  func texture(seed: UInt64) -> Texture? {
-    guard preparation.texture != nil,
-      let found = TextureReference.crossFitted(
-        to: Self.real(heldOut + training).map { $0.scans.compactMap(\.texture) }, seed: seed)
-    else { return nil }
+  func texture(seed: UInt64, features: LocalFeatures?) throws -> Texture? {
+    guard preparation.texture != nil else { return nil }
+    let members = Self.realByName(heldOut + training)
+    let held = Set(heldOut.map(\.name))
+    let scans = members.reduce(0) { $0 + (held.contains($1.name) ? 0 : $1.scans.count) }
+    let step = features == nil ? 1 : max(1, (scans + Self.mostScansWithFeatures - 1) / Self.mostScansWithFeatures)
+    let descriptors = try members.enumerated().map { k, member -> [TextureDescriptor] in
+      guard held.contains(member.name) || k % step == 0 else { return [] }
+      return try member.scans.compactMap { scan in
+        guard var descriptor = scan.texture else { return nil }
+        descriptor.features = try features?.whole(of: scan)
+        return descriptor
+      }
+    }
+    guard let found = TextureReference.crossFitted(to: descriptors, seed: seed) else { return nil }
+    let distances = Dictionary(uniqueKeysWithValues: zip(members.map(\.name), found.distances))
     return Texture(
-      reference: found.reference, heldOut: Array(found.distances.prefix(heldOut.count)),
-      training: Array(found.distances.dropFirst(heldOut.count)))
+      reference: found.reference, heldOut: heldOut.map { distances[$0.name] ?? [] },
+      training: training.compactMap { distances[$0.name] })
   }
 
-  /// The members that are no synthetic cases. Held-out members never are.
-  private static func real(_ members: [Member]) -> [Member] { members.filter { $0.origins == nil } }
+  /// The members that are no synthetic cases, in the order of their names. Held-out members never are.
+  private static func realByName(_ members: [Member]) -> [Member] {
+    members.filter { $0.origins == nil }.sorted { NaturalOrder.precedes($0.name, $1.name) }
+  }
 
   /// Patch edge for these scans: 128, or less where they are smaller.
   package func patchSize(granularity: Int) -> Int {

@@ -87,6 +87,20 @@ extension CaseIndex {
     }
   }
 
+  /// Names of the cases of the study in which a scan was scored, and more than half of the scans show no tissue.
+  package func casesMostlyWithoutTissue() throws(NormaError) -> [String] {
+    try read { database in
+      try String.fetchAll(
+        database,
+        sql: """
+          SELECT name FROM cases
+          WHERE in_study = 1 AND status = 'done' AND scan_count <
+            2 * (SELECT count(*) FROM scans WHERE case_id = cases.id AND scans.status = 'empty' AND error = ?)
+          ORDER BY name
+          """, arguments: ["\(NothingToScore.noTissue)"])
+    }
+  }
+
   /// Files with missing or broken parts, and the share of those parts in 0...1.
   package func incompleteScans() throws(NormaError) -> [(path: String, share: Double)] {
     try read { database in

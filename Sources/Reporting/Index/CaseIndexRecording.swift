@@ -12,7 +12,6 @@ extension CaseIndex {
   ) throws(NormaError) -> Int64 {
     try write { database in
       try Self.markAltered(in: database)
-      try Self.unseal(in: database)
       try database.execute(sql: "UPDATE runs SET status = 'failed' WHERE status = 'running'")
       try database.execute(
         sql: """
@@ -32,7 +31,7 @@ extension CaseIndex {
       try database.execute(
         sql: "UPDATE runs SET finished_at = ?, status = ?, configuration = ?, domain_shift = ? WHERE id = ?",
         arguments: [Self.text(date), status.rawValue, try context.json, context.domainShift, run])
-      try Self.seal(in: database)
+      try Self.seal(run: run, in: database)
     }
     becomePlainFile()
   }
@@ -84,6 +83,7 @@ extension CaseIndex {
       try insert(
         scan, case: id, heatmapPath: heatmapPath(scan), heatmapSHA256: heatmapSHA256(scan), into: database)
     }
+    try seal(caseNamed: result.name, in: database)
     return id
   }
 

@@ -162,6 +162,8 @@ package enum IndexSchema {
             sha256 TEXT NOT NULL,
             PRIMARY KEY (kind, name)
           ) WITHOUT ROWID;
+          INSERT INTO seals SELECT 'run', id, '' FROM runs WHERE finished_at IS NOT NULL;
+          INSERT INTO seals SELECT 'case', name, '' FROM cases;
           """)
     }
     return migrator

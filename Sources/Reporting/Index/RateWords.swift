@@ -16,8 +16,8 @@ extension FalsePositiveRate {
   /// One line for the terminal: "5 % of healthy cases on average; this model below 11 % with probability 0.9 (20
   /// held-out cases)".
   package var inWords: String {
-    let raised = reached > asked ? ", not the \(PageText.percent(asked)) asked for," : ""
-    return "\(PageText.percent(reached))\(raised) of healthy cases on average; this model below "
+    let raised = reached > asked ? ", not the \(PageText.percent(asked, beside: reached)) asked for," : ""
+    return "\(PageText.percent(reached, beside: asked))\(raised) of healthy cases on average; this model below "
       + "\(PageText.percent(highest)) with probability \(Self.bound) (\(calibrationCases()))"
   }
 
@@ -30,11 +30,14 @@ extension FalsePositiveRate {
   /// Why more healthy cases are flagged than was asked for; `nil` if they are not.
   package var warning: String? {
     guard reached > asked else { return nil }
-    let needed = Count.of(Int((1 / asked - 1 - 1e-9).rounded(.up)), "case")
-    return
-      "The false-positive rate is \(PageText.percent(reached)), not \(PageText.percent(asked)): the model was "
-      + "calibrated on \(calibrationCases()). Train on a study "
-      + (countsTrainedOn ? "of \(needed) or more." : "of which \(needed) can be held out.")
+    let needed = (1 / asked - 1 - 1e-9).rounded(.up)
+    let found =
+      "The false-positive rate is \(PageText.percent(reached, beside: asked)), not \(PageText.percent(asked, beside: reached)): the "
+      + "model was calibrated on \(calibrationCases())."
+    guard needed < 1e9 else { return found + " No study is large enough for the rate that was asked for." }
+    let cases = Count.of(Int(needed), "case")
+    return found + " Train on a study "
+      + (countsTrainedOn ? "of \(cases) or more." : "of which \(cases) can be held out.")
   }
 }
 

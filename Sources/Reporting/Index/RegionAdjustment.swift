@@ -79,6 +79,7 @@ extension CaseIndex {
         changed.insert(entry.caseID)
       }
     }
+    try reseal(cases: changed, in: database)
     return changed.sorted()
   }
 

@@ -11,15 +11,19 @@ package struct ReviewImport: Sendable, Equatable {
   package var unknownCases: [String] = []
   /// How many of the reviews judge the report of a different model than the one that scored their case.
   package var ofOtherModels = 0
+  /// How many of the reviews judge another score by the same model than their case has.
+  package var ofOtherScores = 0
 
   package init(
-    new: Int = 0, changed: Int = 0, unchanged: Int = 0, unknownCases: [String] = [], ofOtherModels: Int = 0
+    new: Int = 0, changed: Int = 0, unchanged: Int = 0, unknownCases: [String] = [], ofOtherModels: Int = 0,
+    ofOtherScores: Int = 0
   ) {
     self.new = new
     self.changed = changed
     self.unchanged = unchanged
     self.unknownCases = unknownCases
     self.ofOtherModels = ofOtherModels
+    self.ofOtherScores = ofOtherScores
   }
 }
 
@@ -47,12 +51,18 @@ extension CaseIndex {
   }
 
   private static func record(_ review: Review, in database: Database, _ result: inout ReviewImport) throws {
-    let models = try database.cachedStatement(sql: "SELECT model_sha256 FROM cases WHERE name = ?")
-    guard let model = try String.fetchOne(models, arguments: [review.caseName]) else {
+    let cases = try database.cachedStatement(sql: "SELECT model_sha256, score FROM cases WHERE name = ?")
+    guard let row = try Row.fetchOne(cases, arguments: [review.caseName]) else {
       result.unknownCases.append(review.caseName)
       return
     }
-    if let judged = review.modelSHA256, judged != model { result.ofOtherModels += 1 }
+    if let judged = review.modelSHA256 {
+      if judged != row["model_sha256"] {
+        result.ofOtherModels += 1
+      } else if let score = review.score, let own = row["score"] as Double?, score != own {
+        result.ofOtherScores += 1
+      }
+    }
     let known = try database.cachedStatement(sql: "SELECT \(Review.columns) FROM reviews WHERE case_name = ?")
     let old = try Row.fetchOne(known, arguments: [review.caseName]).flatMap { try Review($0) }
     if let old, !review.supersedes(old) {

@@ -105,9 +105,12 @@ extension CaseIndex {
       result += try String.fetchAll(
         database, sql: "SELECT name FROM cases WHERE scoring = ? ORDER BY name", arguments: [Self.unfinished]
       ).map { "the files of case '\($0)' were being replaced when a run was stopped" }
-      result += try String.fetchAll(
-        database, sql: "SELECT name FROM cases WHERE scoring = ? ORDER BY name", arguments: [Self.altered]
-      ).map { "case '\(TableCell.text($0).plain)' was altered after the run that recorded it" }
+      result += try Row.fetchAll(
+        database, sql: "SELECT name, in_study FROM cases WHERE scoring = ? ORDER BY name", arguments: [Self.altered]
+      ).map { row in
+        "case '\(row.texts[0])' was altered after norma recorded it"
+          + (row["in_study"] == 1 ? "" : " and has left the study, --remove-absent removes it")
+      }
       return result
     }
   }

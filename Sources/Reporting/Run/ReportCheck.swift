@@ -28,11 +28,14 @@ package struct ReportCheck: Sendable {
   package init(of path: String, progress: (Int, Int) -> Void = { _, _ in }) throws(NormaError) {
     let index = try CaseIndex(readingFrom: ReportFolder(path).index)
     folder = ReportFolder(path, pages: try index.pages())
-    faults += try index.damage().map { "\(folder.index): \($0). Move it away and run norma analyze again." }
-    faults += try index.contradictions().map { "\(folder.index): \($0). Run norma analyze again." }
-    let broken = try index.brokenSeals()
-    faults += (broken ?? []).map {
-      "\(folder.index): \($0): its rows are not those that norma recorded. Run norma analyze again."
+    let isMerged = (try? index.latestContext())?.mergedShards != nil
+    let again = isMerged ? "Run norma merge again." : "Run norma analyze again."
+    faults += try index.damage().map {
+      "\(folder.index): \($0). Move the index away and run norma \(isMerged ? "merge" : "analyze") again."
+    }
+    faults += try index.contradictions().map { "\(folder.index): \($0). \(again)" }
+    faults += try index.brokenSeals().map {
+      "\(folder.index): \($0): its rows are not those that norma recorded. \(again)"
     }
     let (standing, contexts, rows): (ReportStanding, [Int64: StudyContext], [CaseRow])
     do {
@@ -62,10 +65,11 @@ package struct ReportCheck: Sendable {
       notes.append("\(path): no scan could be scored in \(unexamined) of \(Count.of(cases, "case")): not examined.")
     }
     if !isUncertain { findUnknownFiles() }
-    if broken == nil, !standing.isAtWork {
+    let unsealed = try index.casesWithoutSeal()
+    if unsealed > 0 {
       notes.append(
-        "\(path): an older norma recorded the results without a digest; whether rows of the index were altered cannot be "
-          + "told.")
+        "\(path): \(Count.of(unsealed, "case was", "cases were")) recorded by an older norma without a digest; whether "
+          + "rows of the index were altered cannot be told.")
     }
     if unhashed > 0 {
       notes.append(

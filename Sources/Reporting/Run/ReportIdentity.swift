@@ -68,8 +68,8 @@ extension ReportFolder {
       throw .index(self.index, error)
     }
     try index.write { database in
-      try CaseIndex.unseal(in: database)
       try database.execute(sql: "DELETE FROM cases")
+      try CaseIndex.forgetRemovedCases(in: database)
       if !keepingReviews { try database.execute(sql: "DELETE FROM reviews") }
     }
     for (_, page) in pages { removeFiles(ofCaseIn: FilePath.folder(of: page)) }

@@ -48,6 +48,8 @@ extension CaseIndex {
       try database.execute(
         sql: "UPDATE cases SET scoring = ? WHERE name = ? AND scoring <> ?",
         arguments: [Self.unfinished, name, Self.unfinished])
+      try Self.reseal(
+        cases: Int64.fetchAll(database, sql: "SELECT id FROM cases WHERE name = ?", arguments: [name]), in: database)
     }
   }
 }

@@ -17,7 +17,10 @@ extension Report {
   /// - Returns: names of the cases.
   package func removeCasesNotInStudy() throws(NormaError) -> [String] {
     let rows = try index.cases(inStudy: false, sort: .name)
-    try index.write { try $0.execute(sql: "DELETE FROM cases WHERE in_study = 0") }
+    try index.write { database in
+      try database.execute(sql: "DELETE FROM cases WHERE in_study = 0")
+      try CaseIndex.forgetRemovedCases(in: database)
+    }
     for row in rows { folder.removeFiles(ofCaseIn: FilePath.folder(of: row.reportPath)) }
     return rows.map(\.name)
   }
@@ -67,6 +70,7 @@ extension CaseIndex {
       try database.execute(
         sql: "UPDATE cases SET in_study = 1 - in_study WHERE id IN (SELECT value FROM json_each(?))",
         arguments: ["[\(changed.map { "\($0)" }.joined(separator: ","))]"])
+      try Self.reseal(cases: changed, in: database)
       for id in changed {
         let record = try Self.record(of: id, in: database)
         // A page that is not there, or whose pictures are those of an older norma, is not made anew.

@@ -34,7 +34,7 @@ package struct ShardMerge {
       guard let run = try index.latestRun() else {
         throw NormaError(subject: path, found: "the index records no run", remedy: "Run its norma analyze again")
       }
-      if let broken = try index.brokenSeals()?.first {
+      if let broken = try index.brokenSeals().first {
         throw NormaError(
           subject: path, found: "\(broken): its rows are not those that norma recorded",
           remedy: "Run its norma analyze again")

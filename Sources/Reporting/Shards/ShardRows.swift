@@ -34,6 +34,9 @@ extension CaseIndex {
       try database.execute(sql: "DROP TABLE temp.places")
       // A shard written by an older version of norma says of cases that were not examined that they are not flagged.
       try database.execute(sql: "UPDATE cases SET flagged = NULL, region_count = NULL WHERE score IS NULL")
+      let sealed = try String.fetchAll(
+        database, sql: "SELECT name FROM cases WHERE name NOT IN (SELECT name FROM seals WHERE kind = 'case')")
+      for name in sealed { try Self.seal(caseNamed: name, in: database) }
     }
   }
 
@@ -129,6 +132,13 @@ extension CaseIndex {
           """)
     }
     try database.execute(sql: "DROP TABLE temp.scan_places")
+    // The rows have other numbers here, and so another digest. What could not be checked there cannot be here.
+    let hasSeals = try database.tableExists("seals", in: "shard")
+    try database.execute(
+      sql: """
+        INSERT INTO main.seals SELECT 'case', name, '' FROM shard.cases
+          WHERE name IN (SELECT name FROM main.cases)
+        """ + (hasSeals ? " AND name IN (SELECT name FROM shard.seals WHERE kind = 'case' AND sha256 = '')" : ""))
   }
 
   /// Copies the data that belong to the whole report and survive every merge: its identity and its reviews.

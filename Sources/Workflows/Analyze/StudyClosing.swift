@@ -28,9 +28,10 @@ struct StudyClosing {
     context.domainShift = domain?.warning
     let mismatch = model.flatMap { $0.calibrations[score]?.mismatch(slides: slides, others: others) }
     let notes =
-      [domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch, noteOnOwnCases(cases)].compactMap {
-        $0
-      }
+      [
+        domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch, noteOnOwnCases(cases),
+        try noteOnDarkScans(index),
+      ].compactMap { $0 }
       + (try index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
     for text in [domain?.warning].compactMap({ $0 }) + notes { observe(.warning(text)) }
@@ -49,6 +50,16 @@ struct StudyClosing {
   }
 
   private static let fewestOwn = 3
+
+  /// A note on cases whose scans may be on different scales: one far brighter than the others hides their tissue.
+  private func noteOnDarkScans(_ index: CaseIndex) throws -> String? {
+    let names = try index.casesMostlyWithoutTissue()
+    guard !names.isEmpty else { return nil }
+    return
+      "In \(Count.of(names.count, "case")) most scans show no tissue at the brightness of the others: "
+      + "\(NameList.text(names)). All scans of a case are taken to be on one scale; where one is not, make it a case of its "
+      + "own."
+  }
 
   /// A note on scans without a pixel size: a least area in square millimeters has no effect on them.
   private func noteOnPixelSize(_ index: CaseIndex) throws -> String? {

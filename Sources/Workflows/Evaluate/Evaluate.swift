@@ -155,9 +155,12 @@ package struct Evaluate {
   /// lesion pixels before it counts.
   package func run() throws -> Outcome {
     let study = try Study(path: self.study, taking: selection)
+    let rest = try masks?.remainder(
+      besides: index.cases(sort: .name).map { ($0.name, try index.scans(of: $0.id)) })
+    let hidden = rest?.abnormalCases ?? []
     var lesions: [Table: Evaluation.LesionHeat] = [:]
     if settings.masks != nil {
-      try visit(study, onlyLesions: true) { compared in
+      try visit(study, onlyLesions: true, alsoAbnormal: hidden) { compared in
         for map in compared.maps {
           let scan = compared.scan(map)
           for table in tables(of: map.method, in: scan.caseName) { lesions[table, default: .init()].add(scan) }
@@ -168,7 +171,7 @@ package struct Evaluate {
     var evaluations: [Table: Evaluation] = [:]
     var counts: [Method: Int] = [:]
     var names: [String] = []
-    let tally = try visit(study, onlyLesions: false) { compared in
+    let tally = try visit(study, onlyLesions: false, alsoAbnormal: hidden) { compared in
       result.scans += 1
       result.lesionScans += compared.own.hasLesion ? 1 : 0
       if names.last != compared.own.caseName { names.append(compared.own.caseName) }
@@ -209,6 +212,17 @@ package struct Evaluate {
     if tally.unexamined > 0 {
       result.notes.append(
         "\(Count.of(tally.unexamined, "scan")) failed or had nothing to score in the analysis: no figure counts them.")
+    }
+    let counted = hidden.intersection(names).sorted()
+    if !counted.isEmpty {
+      result.notes.append(
+        Count.of(counted.count, "case has", "cases have") + " lesions in scans that were not scored, and "
+          + (counted.count == 1 ? "counts" : "count") + " as abnormal: \(NameList.text(counted)).")
+    }
+    if let strays = rest?.strays, let masks = settings.masks, !strays.isEmpty {
+      result.notes.append(
+        "\(masks): " + Count.of(strays.count, "file belongs", "files belong")
+          + " to no scan of the report: \(NameList.text(strays)). MASKS/CASE/SCAN_mask.tif was expected.")
     }
     result.notes += ignorance
     result.cases = names.count
@@ -317,10 +331,12 @@ package struct Evaluate {
   /// Compares the scans of the report one case after the other. Cases of which nothing says whether they are abnormal
   /// are left out.
   ///
-  /// - Parameter onlyLesions: whether scans without a lesion are left out.
+  /// - Parameters:
+  ///   - onlyLesions: whether scans without a lesion are left out.
+  ///   - hidden: names of cases with lesions in scans that were not scored.
   @discardableResult
   private func visit(
-    _ study: Study, onlyLesions: Bool, each: (Compared) throws -> Void
+    _ study: Study, onlyLesions: Bool, alsoAbnormal hidden: Set<String>, each: (Compared) throws -> Void
   ) throws -> Tally {
     let files = Dictionary(uniqueKeysWithValues: study.cases.map { ($0.name, $0) })
     var tally = Tally()
@@ -347,7 +363,7 @@ package struct Evaluate {
         let heat = Plane(try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1))
         let mask = try masks?.mask(of: scan, among: recorded, width: heat.width, height: heat.height)
         let hasLesion = mask.map { $0.lesions.values.contains(true) }
-        let label = label(of: scan, in: row, hasLesion: hasLesion, scans: recorded)
+        var label = label(of: scan, in: row, hasLesion: hasLesion, scans: recorded)
         let isDelineated = masks != nil && (mask != nil || label?.wholeCase != true)
         if let mask {
           tally.masked += 1
@@ -360,6 +376,7 @@ package struct Evaluate {
           tally.undelineated.append(scan.path)
         }
         if hasLesion == true, label?.wholeCase == false { tally.contradicted.append(scan.path) }
+        if label == nil, hidden.contains(row.name) { label = .init(wholeCase: true, scan: hasLesion ?? false) }
         guard !onlyLesions || hasLesion == true else { continue }
         let healthy = isDelineated ? Plane(width: heat.width, height: heat.height, filledWith: false) : nil
         found.append((scan, heat, score, mask?.lesions ?? healthy, label))

@@ -39,11 +39,61 @@ struct LesionMasks {
       scans: max(stack.count, 1), width: width, height: height, full: (scan.width ?? width, scan.height ?? height))
   }
 
+  /// What the masks say beyond the scans that were scored.
+  struct Remainder {
+    /// Masks of no scan of the report, by path.
+    var strays: [String] = []
+    /// Names of cases with lesions in scans that were not scored, or that the report does not have.
+    var abnormalCases: Set<String> = []
+  }
+
+  /// Looks at the masks that `mask(of:among:width:height:)` is not asked for.
+  ///
+  /// - Parameter cases: all scans of the report by the names of their cases.
+  func remainder(besides cases: [(name: String, scans: [ScanRow])]) throws -> Remainder {
+    var result = Remainder()
+    var used: Set<String> = []
+    var folders: [String: Set<String>] = [:]
+    for (name, scans) in cases {
+      for scan in scans {
+        folders[FilePath.folder(of: scan.path), default: []].insert(name)
+        guard let mask = path(ofMaskFor: scan.path) else { continue }
+        used.insert(FilePath.resolved(mask))
+        if scan.status != .done, Study.digest(ofFile: mask) != scan.sha256, hasLesion(mask) {
+          result.abnormalCases.insert(name)
+        }
+      }
+    }
+    let digests = Set(cases.flatMap { $0.scans.compactMap(\.sha256) })
+    for file in try FolderWalk(of: folder).files
+    where Self.endings.contains(FilePath.ending(of: file.path).lowercased()) {
+      let path = "\(folder)/\(file.path)"
+      // Where masks lie beside scans, a scan is no mask.
+      guard !used.contains(FilePath.resolved(path)), !digests.contains(Study.digest(ofFile: path) ?? "") else {
+        continue
+      }
+      result.strays.append(file.path)
+      let names = folders[FilePath.folder(of: file.path)] ?? []
+      if names.count == 1, hasLesion(path) { result.abnormalCases.formUnion(names) }
+    }
+    return result
+  }
+
+  /// Whether a mask can be read and shows a lesion on any page.
+  private func hasLesion(_ path: String) -> Bool {
+    guard let file = try? TIFFFile(path: path, limits: limits) else { return false }
+    return file.pages.contains { page in
+      ((try? file.image(page: page.number)) ?? nil).map { $0.samples.contains { $0 > 0 } } ?? false
+    }
+  }
+
+  private static let endings = ["tif", "tiff"]
+
   private func path(ofMaskFor scan: String) -> String? {
     let scanFolder = FilePath.folder(of: scan)
     let stem = FilePath.withoutEnding(FilePath.name(of: scan))
     for name in ["\(stem)_mask", "\(stem).mask", "\(stem)-mask", stem] {
-      for ending in ["tif", "tiff", "TIF", "TIFF"] {
+      for ending in Self.endings + Self.endings.map({ $0.uppercased() }) {
         for base in [scanFolder, stem] {
           let path = [folder, base, "\(name).\(ending)"].filter { !$0.isEmpty }.joined(separator: "/")
           if FileManager.default.fileExists(atPath: path) { return path }

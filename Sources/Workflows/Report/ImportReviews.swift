@@ -63,5 +63,10 @@ package struct ImportReviews {
       let reason = "\(reviews) the report of another model, with other scores and regions"
       observe(.warning("\(path): \(reason). Look at these cases again."))
     }
+    if result.ofOtherScores > 0 {
+      let reviews = Count.of(result.ofOtherScores, "review judges", "reviews judge")
+      let reason = "\(reviews) another score than the case has here: of another study, or by another --score"
+      observe(.warning("\(path): \(reason). Look at these cases again."))
+    }
   }
 }

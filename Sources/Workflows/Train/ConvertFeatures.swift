@@ -11,6 +11,7 @@ package enum ConvertFeatures {
       throw NormaError(
         subject: output, found: "it is the file that is read, and would be lost", remedy: "Give another --output")
     }
+    try Safetensors.checkReplaceable(output)
     try FeatureWeights(ofPyTorch: path).save(to: output)
   }
 }

@@ -146,6 +146,12 @@ package struct Train {
     for note in notes { observe(.warning(note)) }
     for fault in set.faults { observe(.leftOut(fault)) }
     for note in set.incomplete { observe(.warning(note)) }
+    if !set.duplicates.isEmpty {
+      observe(
+        .warning(
+          "left out, since their files are those of other cases: \(NameList.text(set.duplicates)). A case that is held "
+            + "out must not be learned from under another name"))
+    }
     for (reason, scans) in set.empty.sorted(by: { $0.key < $1.key }) {
       observe(.warning("left out, since there is nothing to learn from (\(reason)): \(NameList.text(scans))"))
     }
@@ -198,6 +204,7 @@ package struct Train {
 
   /// Checks before training that the model can be written, so that hours of training are not lost.
   private func checkWritable() throws {
+    try Safetensors.checkReplaceable(settings.output)
     let folder = FilePath.folder(of: settings.output)
     let place = folder.isEmpty ? "." : folder
     do { try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true) } catch {

@@ -161,7 +161,7 @@ extension Evaluate.Outcome {
     if let share = verdicts.flaggedAbnormal { lines.append(("abnormal cases flagged", Self.words(share))) }
     if let share = verdicts.flaggedHealthy {
       lines.append(
-        ("healthy cases flagged", Self.words(share) + String(format: "; %.0f %% were promised", 100 * promisedRate)))
+        ("healthy cases flagged", Self.words(share) + "; \(PageText.percent(promisedRate)) were promised"))
     }
     for recall in verdicts.lesionRecall ?? [] {
       let range = Set([recall.smallest, recall.largest].map { String(format: "%.0f", $0) }).sorted {

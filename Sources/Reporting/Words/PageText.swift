@@ -15,8 +15,17 @@ package enum PageText {
     p < 0.001 ? "< 0.001" : number(p, digits: p < 0.1 ? 3 : 2)
   }
 
+  /// A share in percent with as many digits as tell it from another one, six at most: `2.4 %`, and `2.39 %` beside
+  /// 0.024.
+  static func percent(_ share: Double, beside other: Double) -> String {
+    let (own, others) = (percent(share), percent(other))
+    guard own == others, share != other else { return own }
+    let digits = (2...6).first { number(100 * share, digits: $0) != number(100 * other, digits: $0) } ?? 6
+    return number(100 * share, digits: digits) + " %"
+  }
+
   /// A share in percent, with one decimal only if it is below 10 % and not whole: `5 %`, `0.1 %`.
-  static func percent(_ share: Double) -> String {
+  package static func percent(_ share: Double) -> String {
     let percent = share * 100
     let digits = percent >= 10 || percent.rounded() == percent ? 0 : 1
     return number(percent, digits: digits) + " %"

@@ -4,8 +4,8 @@ import GRDB
 /// Digests of what a run recorded, by which `verify` tells rows that were altered, removed or added afterwards, even
 /// where no other check could: a peak, an area, the score of a scan, a setting of the run.
 ///
-/// A run takes the digests away when it begins and makes them all anew when it ends, so an index has none while a run
-/// is at work, after one was killed, and where an older version of norma wrote it. Reviews are not among them: readers
+/// Whatever changes a row changes its digest in the same transaction, so they hold after a run that was killed too. Cases
+/// that an older version of norma recorded have an empty one until they are recorded again. Reviews have none: readers
 /// add those later. Whoever alters a row on purpose can alter its digest too.
 extension CaseIndex {
   /// The value of `scoring` for a case whose rows were altered after its run. No real settings text equals it.
@@ -19,7 +19,8 @@ extension CaseIndex {
 
     var names: String {
       switch self {
-      case .run: "SELECT id FROM runs ORDER BY id"
+      // A run that is at work or was killed has no digest yet.
+      case .run: "SELECT id FROM runs WHERE finished_at IS NOT NULL ORDER BY id"
       case .case: "SELECT name FROM cases ORDER BY name"
       }
     }
@@ -62,66 +63,92 @@ extension CaseIndex {
       }
     }
 
-    /// The SHA-256 of each one's rows, hexadecimal, by name.
-    func digests(in database: Database) throws -> [String: String] {
-      var digests: [String: String] = [:]
-      for name in try String.fetchAll(database, sql: names) {
-        var digest = Digest()
-        for sql in rows {
-          let cursor = try Row.fetchCursor(try database.cachedStatement(sql: sql), arguments: [name])
-          while let row = try cursor.next() { row.add(to: &digest) }
-        }
-        digests[name] = digest.finish().hexadecimal
+    /// The SHA-256 of the rows, hexadecimal.
+    func digest(of name: String, in database: Database) throws -> String {
+      var digest = Digest()
+      for sql in rows {
+        let cursor = try Row.fetchCursor(try database.cachedStatement(sql: sql), arguments: [name])
+        while let row = try cursor.next() { row.add(to: &digest) }
       }
-      return digests
+      return digest.finish().hexadecimal
     }
   }
 
-  static func unseal(in database: Database) throws { try database.execute(sql: "DELETE FROM seals") }
+  // MARK: - Recording
 
-  static func seal(in database: Database) throws {
-    try unseal(in: database)
-    for kind in Sealed.allCases {
-      for (name, digest) in try kind.digests(in: database) {
-        try database.cachedStatement(sql: "INSERT INTO seals (kind, name, sha256) VALUES (?, ?, ?)")
-          .execute(arguments: [kind.rawValue, name, digest])
-      }
+  private static func seal(_ kind: Sealed, _ name: String, in database: Database) throws {
+    try database.cachedStatement(sql: "INSERT OR REPLACE INTO seals (kind, name, sha256) VALUES (?, ?, ?)")
+      .execute(arguments: [kind.rawValue, name, try kind.digest(of: name, in: database)])
+  }
+
+  static func seal(run: Int64, in database: Database) throws { try seal(.run, "\(run)", in: database) }
+
+  static func seal(caseNamed name: String, in database: Database) throws { try seal(.case, name, in: database) }
+
+  /// Takes a change of cases into their digests. Those of an older version of norma stay without.
+  static func reseal(cases ids: some Sequence<Int64>, in database: Database) throws {
+    for id in ids {
+      let name = try String.fetchOne(
+        database,
+        sql: """
+          SELECT cases.name FROM cases JOIN seals ON kind = 'case' AND seals.name = cases.name
+          WHERE cases.id = ? AND sha256 <> ''
+          """, arguments: [id])
+      if let name { try seal(.case, name, in: database) }
     }
   }
 
-  /// What was altered, removed or added since the last run ended, as clauses; `nil` where there are no digests to tell
-  /// it by.
-  func brokenSeals() throws(NormaError) -> [String]? {
-    try read { database in
-      guard try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT * FROM seals)") ?? false else { return nil }
-      return try Self.broken(in: database).map { seal in
-        "\(seal.kind.rawValue) '\(TableCell.text(seal.name).plain)' was \(seal.change) after the last run"
-      }
-    }
+  /// Drops the digests of cases that were removed.
+  static func forgetRemovedCases(in database: Database) throws {
+    try database.execute(sql: "DELETE FROM seals WHERE kind = 'case' AND name NOT IN (SELECT name FROM cases)")
   }
 
   /// Marks the cases whose rows, or whose run's row, are not those that were recorded, so that none of them is reused.
   static func markAltered(in database: Database) throws {
-    guard try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT * FROM seals)") ?? false else { return }
     for seal in try broken(in: database) {
       let column = seal.kind == .run ? "run_id" : "name"
+      let ids = try Int64.fetchAll(
+        database, sql: "SELECT id FROM cases WHERE \(column) = ?", arguments: [seal.name])
       try database.execute(
         sql: "UPDATE cases SET scoring = ? WHERE \(column) = ?", arguments: [Self.altered, seal.name])
+      try database.execute(
+        sql: "DELETE FROM seals WHERE kind = ? AND name = ?", arguments: [seal.kind.rawValue, seal.name])
+      if seal.change != .removed { try self.seal(seal.kind, seal.name, in: database) }
+      try reseal(cases: ids, in: database)
     }
   }
 
-  private static func broken(in database: Database) throws -> [(kind: Sealed, name: String, change: String)] {
+  // MARK: - Checking
+
+  /// What was done to rows after they were recorded.
+  private enum Change: String { case added, removed, altered }
+
+  /// What was altered, removed or added since it was recorded, as clauses.
+  func brokenSeals() throws(NormaError) -> [String] {
+    try read { database in
+      try Self.broken(in: database).map { seal in
+        "\(seal.kind.rawValue) '\(PrintableText.escaped(seal.name))' was \(seal.change) after norma recorded it"
+      }
+    }
+  }
+
+  /// The number of cases that an older version of norma recorded, without a digest.
+  func casesWithoutSeal() throws(NormaError) -> Int {
+    try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM seals WHERE kind = 'case' AND sha256 = ''") ?? 0 }
+  }
+
+  private static func broken(in database: Database) throws -> [(kind: Sealed, name: String, change: Change)] {
     let seals = try Row.fetchAll(database, sql: "SELECT kind, name, sha256 FROM seals")
     return try Sealed.allCases.flatMap { kind in
       let recorded = seals.filter { $0["kind"] == kind.rawValue }
       let expected = Dictionary(uniqueKeysWithValues: recorded.map { ($0["name"] as String, $0["sha256"] as String) })
-      let found = try kind.digests(in: database)
-      return Set(expected.keys).union(found.keys).sorted().compactMap { name in
-        switch (expected[name], found[name]) {
-        case (nil, _): (kind, name, "added")
-        case (_, nil): (kind, name, "removed")
-        case (let old?, let new?): old == new ? nil : (kind, name, "altered")
-        }
+      let found = Set(try String.fetchAll(database, sql: kind.names))
+      return try found.union(expected.keys).sorted().compactMap {
+        name -> (kind: Sealed, name: String, change: Change)? in
+        guard let known = expected[name] else { return (kind, name, .added) }
+        guard found.contains(name) else { return (kind, name, .removed) }
+        guard !known.isEmpty, try known != kind.digest(of: name, in: database) else { return nil }
+        return (kind, name, .altered)
       }
     }
   }
