@@ -38,4 +38,24 @@ package enum NormalDistribution {
     x -= step / (1 + x * step / 2)
     return x
   }
+
+  /// Beyond so many standard deviations, the tail is too small a number.
+  private static let largest = 37.0
+
+  /// The product of the probabilities that independent values exceed these, as a normal quantile: one value far out
+  /// counts nearly as it does alone, and two that are somewhat far out count more than either.
+  ///
+  /// Source: Fisher 1932, "Statistical Methods for Research Workers", section 21.1.
+  ///
+  /// - Parameter z: standard normal values, at least one.
+  package static func product(of z: [Double]) -> Double {
+    let surprise = z.reduce(0) { $0 - log(0.5 * erfc(min(max($1, -largest), largest) / 2.0.squareRoot())) }
+    // The sum of n exponential variables exceeds s with the probability exp(-s) (1 + s + ... + s^(n-1) / (n-1)!).
+    var (term, sum) = (1.0, 1.0)
+    for k in 1..<max(z.count, 1) {
+      term *= surprise / Double(k)
+      sum += term
+    }
+    return -quantile(min(max(exp(-surprise) * sum, 1e-300), 1 - 1e-9))
+  }
 }

@@ -144,6 +144,18 @@ struct TextureTests {
     #expect(abs(both - (first * second).squareRoot()) < 1e-6)
   }
 
+  /// The figures are those of scipy.stats.combine_pvalues by Fisher's method.
+  @Test(
+    arguments: [
+      ([2.5, 0.5], 2.199959984874761), ([5, 1], 4.794761132057478), ([-1, -2], -2.12398269181869),
+      ([12, 3], 12.179818321225474), ([1.5, 1.5, 1.5], 2.2400629243230408), ([1.25], 1.25),
+    ] as [([Double], Double)])
+  func `improbable values make a product that is less probable`(z: [Double], expected: Double) {
+    #expect(abs(NormalDistribution.product(of: z) - expected) < 1e-8)
+    #expect(NormalDistribution.product(of: [1e9, .infinity]).isFinite)
+    #expect(NormalDistribution.product(of: [-1e9, -1e9]).isFinite)
+  }
+
   @Test func `features of whole scans count as much as all grids of texture`() throws {
     var random = RandomGenerator(seed: 12)
     let cases = (0..<20).map { _ in
@@ -162,7 +174,7 @@ struct TextureTests {
     let texture = standardized(try logarithms(cases.map { $0.map { TextureDescriptor(grids: $0.grids) } }))
     let features = standardized(try logarithms(cases.map { $0.map { TextureDescriptor(grids: [$0.features!]) } }))
     for (found, (a, b)) in zip(try logarithms(cases), zip(texture, features)) {
-      #expect(abs(found - (a + b) / 2) < 1e-4)
+      #expect(abs(found - NormalDistribution.product(of: [a, b])) < 1e-4)
     }
     // A scan of which only the texture is known is compared by that.
     let found = try #require(TextureReference.crossFitted(to: cases, seed: 1)).reference

@@ -28,7 +28,7 @@ func `a model that sees features says so, and scores the same twice`() throws {
   #expect(trained.status == 0, "\(trained.errors)")
   #expect(trained.output.contains("features 0."), "\(trained.output)")
   #expect(try run("model", "m.safetensors").output.contains("EfficientNet-Lite0"))
-  #expect(trained.output.contains("study's tissue; half by features"), "\(trained.output)")
+  #expect(trained.output.contains("study's tissue; and by features"), "\(trained.output)")
   for report in ["one", "two"] {
     let analyzed = try run(
       "analyze", "patients", "--model", "m.safetensors", "--score", "features", "--output", report)

@@ -4,8 +4,8 @@ import Numerics
 import Threads
 
 /// The texture of healthy scans. The distance of another scan from them says how unusual it is as a whole, where no
-/// single place needs to stand out. It is the geometric mean of the distances on the grids of `TextureScale`, and of the
-/// distance of its features where these are measured, which then counts as much as all grids.
+/// single place needs to stand out. It is the geometric mean of the distances on the grids of `TextureScale`. Where features
+/// are measured, it is the product of how improbable the distances of texture and of features are.
 package struct TextureReference: Sendable, Equatable {
   let grids: [TextureCovariance]
   let features: Features?
@@ -99,7 +99,7 @@ package struct TextureReference: Sendable, Equatable {
     let numbers = Count.of(grids.reduce(0) { $0 + $1.mean.count }, "number")
     let units = scale.study == nil ? "each case, because their medians scatter" : "the study's tissue"
     return "\(numbers) from \(Count.of(grids[0].rows.count, "scan")), in the intensities of \(units)"
-      + (features == nil ? "" : "; half by features")
+      + (features == nil ? "" : "; and by features")
   }
 
   /// - Returns: `nil` where the scan is too small for any number.
@@ -121,7 +121,7 @@ package struct TextureReference: Sendable, Equatable {
     let known = [
       parts.texture.map(features.texture.standardized), parts.features.map(features.features.standardized),
     ].compactMap { $0 }
-    return known.isEmpty ? nil : exp(known.reduce(0, +) / Double(known.count))
+    return known.isEmpty ? nil : exp(NormalDistribution.product(of: known))
   }
 
   private static func logarithm(_ distance: Double) -> Double { log(max(distance, 1e-9)) }
