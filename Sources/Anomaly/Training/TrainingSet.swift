@@ -395,8 +395,13 @@ package struct TrainingSet: Sendable {
     let held = Set(heldOut.map(\.name))
     let scans = members.reduce(0) { $0 + (held.contains($1.name) ? 0 : $1.scans.count) }
     let step = features == nil ? 1 : max(1, (scans + Self.mostScansWithFeatures - 1) / Self.mostScansWithFeatures)
-    let descriptors = try members.enumerated().map { k, member -> [TextureDescriptor] in
-      guard held.contains(member.name) || k % step == 0 else { return [] }
+    var taken = members.indices.map { held.contains(members[$0].name) || $0 % step == 0 }
+    // Where few cases have all the scans, those left are too few to learn from.
+    if !TextureReference.suffices(zip(members, taken).map { $1 ? $0.scans.count : 0 }) {
+      taken = members.map { _ in true }
+    }
+    let descriptors = try zip(members, taken).map { member, isTaken -> [TextureDescriptor] in
+      guard isTaken else { return [] }
       return try member.scans.compactMap { scan in
         guard var descriptor = scan.texture else { return nil }
         descriptor.features = try features?.whole(of: scan)
