@@ -84,7 +84,7 @@ package final class LocalFeatures {
     self.init(network, density: density)
   }
 
-  /// What the features say of a scan as a whole, `[2 x features]`, see `FeatureMoments`.
+  /// The features of a scan as a whole, `[2 x features]`, see `FeatureMoments`.
   func whole(of scan: PreparedScan) throws -> [Float] {
     let grid = Self.grid(for: scan.image)
     var moments = FeatureMoments()

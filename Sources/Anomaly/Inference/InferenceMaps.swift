@@ -24,7 +24,7 @@ package struct InferenceMaps: Sendable {
   /// How unusual the features of a network that was trained on photographs are, see `LocalFeatures`; `nil` if they were
   /// not learned or not requested, and for parts of a scan.
   package var features: Image?
-  /// What these features say of the scan as a whole, see `FeatureMoments`; `nil` where `features` is.
+  /// The features of the scan as a whole, see `FeatureMoments`; `nil` where `features` is.
   package var wholeFeatures: [Float]?
   /// Mean of each latent channel over the patches with tissue, see `LatentReference`; empty if there is no tissue.
   package var encoding: [Float] = []

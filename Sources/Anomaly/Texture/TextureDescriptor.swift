@@ -7,7 +7,7 @@ import Imaging
 package struct TextureDescriptor: Sendable, Equatable {
   /// The numbers of each grid; NaN for maps that the scan is too small for.
   package let grids: [[Float]]
-  /// What a network that was trained on photographs finds in the scan, see `FeatureMoments`; `nil` where it was not asked.
+  /// The features of the scan as a whole, see `FeatureMoments`; `nil` where they were not computed.
   package var features: [Float]?
 
   package init(grids: [[Float]]) { self.grids = grids }

@@ -13,7 +13,7 @@ package struct TextureReference: Sendable, Equatable {
   /// The features of healthy scans, and how far healthy scans lie from others, so that the two distances can be compared.
   struct Features: Sendable, Equatable {
     let covariance: TextureCovariance
-    /// Of the logarithms of the distances of texture, and of features.
+    /// The scales of the logarithms of both distances: of texture, and of features.
     var texture = Scale(middle: 0, spread: 1)
     var features = Scale(middle: 0, spread: 1)
   }
