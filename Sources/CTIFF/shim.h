@@ -97,6 +97,27 @@ static inline int norma_tiff_get_private_float(TIFF *tiff, uint32_t tag, float *
   return 1;
 }
 
+/* The text of a private tag, which need not end with a zero byte; `count` is its length in bytes. */
+static inline int norma_tiff_get_private_text(TIFF *tiff, uint32_t tag, uint32_t *count, const char **value) {
+  const TIFFField *field = TIFFFindField(tiff, tag, TIFF_ANY);
+  const void *values = NULL;
+  uint16_t narrow = 0;
+  int read;
+  if (field == NULL || !TIFFFieldPassCount(field)) return 0;
+  switch (TIFFFieldDataType(field)) {
+    case TIFF_ASCII: case TIFF_BYTE: case TIFF_UNDEFINED: break;
+    default: return 0;
+  }
+  if (TIFFFieldReadCount(field) == TIFF_VARIABLE2) {
+    read = TIFFGetField(tiff, tag, count, &values);
+  } else {
+    read = TIFFGetField(tiff, tag, &narrow, &values);
+    *count = narrow;
+  }
+  *value = (const char *)values;
+  return read == 1 && values != NULL;
+}
+
 /* Variadic arguments narrower than int travel as int, floats as double: one setter serves each family. */
 static inline int norma_tiff_set_u16(TIFF *tiff, uint32_t tag, uint16_t value) {
   return TIFFSetField(tiff, tag, (int)value);

@@ -9,6 +9,9 @@ package struct StudyPatches: Sendable {
   package let heldOut: [Image]
   /// Scans that could not be used, each with its reason.
   package let faults: [ScanFault]
+  /// Names of the cases whose files the model did not learn from and was not calibrated on; empty where it does not know
+  /// its files.
+  package let strangers: [String]
 
   /// Draws patches with tissue at their center, the same for the same seed.
   ///
@@ -16,14 +19,16 @@ package struct StudyPatches: Sendable {
   package init(_ study: Study, model: Model, perGroup: Int, seed: UInt64, limits: TIFFLimits = .default) {
     let heldOutCases = Set(model.record.heldOutCases)
     var faults: [ScanFault] = []
+    var strangers: [String] = []
     var groups: [Bool: [Image]] = [:]
     var random = RandomGenerator(seed: seed ^ 0x9A7C)
     let counts = Dictionary(grouping: study.cases) { heldOutCases.contains($0.name) }.mapValues(\.count)
     for item in study.cases {
       let isHeldOut = heldOutCases.contains(item.name)
       let share = max(1, (perGroup + counts[isHeldOut]! - 1) / counts[isHeldOut]!)
-      let (scans, found) = Self.views(of: item, in: study, model: model, limits: limits)
+      let (scans, digests, found) = Self.views(of: item, in: study, model: model, limits: limits)
       faults += found
+      if let known = model.record.known, !known.holds(digests) { strangers.append(item.name) }
       guard !scans.isEmpty else { continue }
       // A scan that is no larger than a patch has only one patch.
       var seen: Set<[Int]> = []
@@ -42,17 +47,20 @@ package struct StudyPatches: Sendable {
     training = chosen(false)
     heldOut = chosen(true)
     self.faults = faults
+    self.strangers = strangers
   }
 
   private static func views(
     of item: Study.Case, in study: Study, model: Model, limits: TIFFLimits
-  ) -> (scans: [PreparedScan], faults: [ScanFault]) {
+  ) -> (scans: [PreparedScan], digests: [String], faults: [ScanFault]) {
     var images: [Image] = []
+    var digests: [String] = []
     var scans: [PreparedScan] = []
     var faults: [ScanFault] = []
     var reading = model.preparation.reading(limits: limits)
     reading.takesSynthetic = false
     for source in study.scans(of: item, reading: reading) where source.origins == nil {
+      if let digest = source.sha256, source.page ?? 1 == 1 { digests.append(digest) }
       switch source.content {
       case .success(.image(let image)): images.append(image)
       case .success(.slide(let slide)):
@@ -62,7 +70,7 @@ package struct StudyPatches: Sendable {
       case .failure(let fault): faults.append(fault)
       }
     }
-    return (scans + model.preparation.prepare(images).map(\.scan), faults)
+    return (scans + model.preparation.prepare(images).map(\.scan), digests, faults)
   }
 
   /// Corner of a patch with tissue at its center; `nil` where a few tries find none.

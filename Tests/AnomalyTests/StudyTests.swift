@@ -61,6 +61,41 @@ struct StudyTests {
       ])
   }
 
+  private func notes(on files: [String]) throws -> [String] {
+    let folder = try TemporaryFolder()
+    for file in files { try folder.write([0], as: file) }
+    return try Study(path: folder.path).notes.map { $0.replacingOccurrences(of: folder.path, with: "STUDY") }
+  }
+
+  @Test func `scans of a patient in several cases are told of`() throws {
+    let advice = "If these are of one patient, put all scans of a patient into one folder."
+    #expect(
+      try notes(on: ["p11/a.tif", "p11/more/b.tif", "p12/a.tif"]) == [
+        "STUDY: 1 case lies in the folder of another case, such as p11/more in p11. A case is a folder with its own files. "
+          + advice
+      ])
+    let sides = (1...4).flatMap { ["p\($0)/left/a.tif", "p\($0)/right/a.tif"] }
+    #expect(
+      try notes(on: sides) == ["STUDY: 4 folders, such as p1, hold cases of the same names (left, right). \(advice)"])
+    let flat = (1...4).flatMap { ["p0\($0)_slice1.tif", "p0\($0)_slice2.tif"] }
+    #expect(
+      try notes(on: flat) == [
+        "STUDY: each of its 8 files is a case, and their names look like those of scans of 4 patients, such as p01_slice1 and "
+          + "p01_slice2. \(advice)"
+      ])
+  }
+
+  @Test func `cases that are of different patients by their names are not asked about`() throws {
+    for files in [
+      (1...9).map { "case-\($0).tif" },
+      (1...9).map { "healthy/case-\($0)/a.tif" } + ["patients/p1/a.tif", "patients/p2/a.tif"],
+      (1...9).flatMap { ["normal_\($0).tif", "sick_\($0).tif"] },
+      ["a/1.tif", "a/2.tif", "b/1.tif", "b/2.tif", "c/1.tif"],
+    ] {
+      #expect(try notes(on: files) == [])
+    }
+  }
+
   @Test func `no two cases share a name`() throws {
     try touch("one.tif", "one.tiff", "one.tif.tif", "one.tiff.btf", "one.tif.tif.tif")
     let names = try Study(path: folder.path).cases.map(\.name)

@@ -49,9 +49,11 @@ struct CorpusDigestTests {
   /// Files on which norma and the reference differ on purpose.
   private static let disputed = [
     "Pillow__Tests_images_separate_planar_extra_samples.tiff":
-      "the second plane has no bytes; the reference reads zeros",
+      "the second plane is left out, which is no data; the reference reads zeros",
     "libtiff.net__TestCase_tiger-rgb-tile-planar-24.tif":
       "24 bits in a little-endian file: the picture is smooth in that order, which libtiff reads; the reference reads big-endian",
+    "test-data__raster_dataraster-int32.tif":
+      "the file notes a value that means no data, which norma reads as such; the reference reads the value",
     "image-tiff__tests_images_seq_seq-1c-24b-miniswhite-072a9dc9.tiff":
       "24 bits in a little-endian file, written big-endian; nothing in it tells it from the one above",
   ]

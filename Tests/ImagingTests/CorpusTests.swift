@@ -40,12 +40,10 @@ struct CorpusTests {
       }
     }
     #expect(wellFormed.count == 180)
-    // A plane without bytes, lossless JPEG (which libjpeg-turbo before version 3 does not know), a page without rows.
+    // Lossless JPEG (which libjpeg-turbo before version 3 does not know), a page without rows.
     let place = SharedData.path + "/tiff-corpus/files/"
     #expect(
       refused.map { $0.replacingOccurrences(of: place, with: "") } == [
-        "Pillow__Tests_images_separate_planar_extra_samples.tiff page 1: strip 2 is missing; the file gives it no bytes."
-          + " Copy or export it again.",
         "TwelveMonkeys__imageio_imageio-tiff_src_test_resources_tiff_jpeg-lossless-16bit-gray.tif page 1:"
           + " tile 1 cannot be decoded: Unsupported JPEG process: SOF type 0xc3. Re-export it with LZW or Deflate.",
         "large_image__test_test_files_zero_gi.tif: the first page cannot be read: Cannot handle zero number of strips."

@@ -57,7 +57,9 @@ struct MissingTests {
   }
 
   /// Tiles of 256 x 256 that all lie at the same place of the file, of which `missing` have no bytes.
-  private static func tiled(_ edge: Int, missing: Int) -> TIFFBytes {
+  ///
+  /// - Parameter omits: whether these have no place in the file either, as those that a writer leaves out.
+  private static func tiled(_ edge: Int, missing: Int, omits: Bool = false) -> TIFFBytes {
     let count = ((edge + 255) / 256) * ((edge + 255) / 256)
     var page = TIFFBytes.Page(width: edge, height: edge, [UInt8](repeating: 7, count: 1 << 16))
     page.tags[278] = nil
@@ -65,7 +67,7 @@ struct MissingTests {
     // Spread over the page, so that every band misses some.
     let gone = Set((0..<missing).map { $0 * count / missing })
     // The data are the first of the file, behind its head.
-    page.tags[324] = (0..<count).map { gone.contains($0) ? 0 : 8 }
+    page.tags[324] = (0..<count).map { gone.contains($0) && omits ? 0 : 8 }
     page.tags[325] = (0..<count).map { gone.contains($0) ? 0 : 1 << 16 }
     return TIFFBytes(page)
   }
@@ -84,6 +86,9 @@ struct MissingTests {
     #expect(page.statistics.first?.min == 7 && page.statistics.first?.max == 7 && page.statistics.first?.mean == 7)
     let refused = try inspect(tolerating: 0.01)
     #expect(refused.problem?.contains("more than 1 % of its 4489 tiles are missing or broken") == true)
+    _ = try folder.write(Self.tiled(edge, missing: 100, omits: true))
+    let omitted = try inspect(tolerating: 0)
+    #expect(omitted.problem == nil && omitted.missingShare == page.missingShare)
   }
 
   /// Strips of more than 4 MB are read row by row, so that a range of rows may end within one.

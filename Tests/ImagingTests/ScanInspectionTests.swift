@@ -17,6 +17,9 @@ struct ScanInspectionTests {
           "formats" : [
             "generic"
           ],
+          "notes" : [
+
+          ],
           "pages" : [
             {
               "bits" : 8,

@@ -28,11 +28,14 @@ struct TIFFBytes {
   init(_ pages: Page...) { self.pages = pages }
 
   /// Tags whose values have four bytes; 282, 283 are rationals, 320 and the others two bytes.
-  private static let wide: Set<UInt16> = [254, 256, 257, 273, 278, 279, 322, 323, 324, 325, 330]
+  private static let wide: Set<UInt16> = [
+    254, 256, 257, 273, 278, 279, 322, 323, 324, 325, 330, 32997, 32998,
+  ]
   private static let rational: Set<UInt16> = [282, 283]
   /// Whole numbers that are stored in single precision.
   private static let float: Set<UInt16> = [65421]
-  private static let text: Set<UInt16> = [270, 271, 305]
+  private static let text: Set<UInt16> = [270, 271, 305, 42113]
+  private static let bytewise: Set<UInt16> = [700]
 
   var bytes: [UInt8] {
     var file: [UInt8] = isBigEndian ? [0x4D, 0x4D] : [0x49, 0x49]
@@ -74,7 +77,14 @@ struct TIFFBytes {
       var data: [UInt8] = []
       let type =
         Self.rational.contains(tag)
-        ? 5 : Self.float.contains(tag) ? 11 : Self.wide.contains(tag) ? 4 : Self.text.contains(tag) ? 2 : 3
+        ? 5
+        : Self.float.contains(tag)
+          ? 11
+          : Self.wide.contains(tag)
+            ? 4
+            : Self.text.contains(tag)
+              ? 2
+              : Self.bytewise.contains(tag) ? 1 : 3
       for value in values {
         switch type {
         case 5:
@@ -82,7 +92,7 @@ struct TIFFBytes {
           append(1, 4, to: &data)
         case 11: append(Int(Float(value).bitPattern), 4, to: &data)
         case 4: append(value, 4, to: &data)
-        case 2: append(value, 1, to: &data)
+        case 1, 2: append(value, 1, to: &data)
         default: append(value, 2, to: &data)
         }
       }

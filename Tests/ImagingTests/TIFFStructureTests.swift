@@ -56,7 +56,7 @@ struct TIFFStructureTests {
     let file = try open(TIFFBytes(base, Self.strips(12, 9)))
     #expect(file.pages.map(\.number) == [1, 2, 3, 4])
     #expect(file.pages.map(\.width) == [64, 12, 32, 16])
-    #expect(file.pages.map(\.role) == [.image, .image, .pyramidLevel, .pyramidLevel])
+    #expect(file.pages.map(\.role) == [.image, .unknown, .pyramidLevel, .pyramidLevel])
     #expect(file.pages.map(\.owner) == [nil, nil, 1, 1])
     #expect(file.pages[3].pixelSize == PixelSize(x: 2, y: 4))
     #expect(try file.image(page: 4).samples == [Float](repeating: 9, count: 256))
@@ -214,6 +214,44 @@ struct TIFFStructureTests {
     let text = Self.ome("DimensionOrder=\"XYCZT\" SizeC=\"2\" SizeZ=\"1\" SizeT=\"1\"", data: data)
     let file = try open(TIFFBytes(Self.strips(3, 2, text), Self.strips(3, 2)))
     #expect(file.scans.map(\.pages) == [[1, 2]])
+  }
+
+  /// Files of a set have the whole set's description.
+  private static func set(_ channels: Int, identity: Int? = nil, names: [String]) -> String {
+    let data = names.enumerated().map { k, name in
+      "<TiffData IFD=\"0\" FirstC=\"\(k)\" PlaneCount=\"1\"><UUID FileName=\"\(name)\">urn:uuid:\(k)</UUID></TiffData>"
+    }
+    let text = ome(
+      "DimensionOrder=\"XYZCT\" SizeC=\"\(channels)\" SizeZ=\"1\" SizeT=\"1\" PhysicalSizeX=\"0.5\" PhysicalSizeY=\"0.5\"",
+      channels: (0..<channels).map { "<Channel ID=\"C:\($0)\" Name=\"channel \($0)\"/>" }.joined(),
+      data: data.joined())
+    return identity.map { text.replacing("<OME ", with: "<OME UUID=\"urn:uuid:\($0)\" ") } ?? text
+  }
+
+  private func open(_ text: String, as name: String) throws -> TIFFFile {
+    try TIFFFile(path: folder.write(TIFFBytes(Self.strips(3, 2, text)).bytes, as: name))
+  }
+
+  @Test func `a file of a set is read by itself with a note, by its name or its identity`() throws {
+    let names = ["c0.ome.tif", "c1.ome.tif", "c2.ome.tif"]
+    for (name, identity) in [("c1.ome.tif", nil), ("renamed.tif", 1), ("c0.ome.tif", 1)] as [(String, Int?)] {
+      let file = try open(Self.set(3, identity: identity, names: names), as: name)
+      #expect(file.defect == nil && file.scans.map(\.pages) == [[1]])
+      #expect(file.scans[0].channelNames == ["channel 1"])
+      #expect(file.pages[0].pixelSize == PixelSize(x: 0.5, y: 0.5))
+      #expect(file.notes.count == 1 && file.notes[0].contains("some are in other files"))
+    }
+  }
+
+  @Test func `what cannot be matched in a renamed file of a set is said to be lost`() throws {
+    let file = try open(Self.set(2, names: ["c0.ome.tif", "c1.ome.tif"]), as: "renamed.tif")
+    #expect(file.defect == nil && file.scans.map(\.pages) == [[1]] && file.scans[0].channelNames.isEmpty)
+    #expect(file.pages[0].pixelSize == PixelSize(x: 0.5, y: 0.5))
+    #expect(file.notes.contains { $0.contains("describes files of other names") })
+    let companion = try open(
+      "<OME><BinaryOnly MetadataFile=\"set.companion.ome\" UUID=\"urn:uuid:9\"/></OME>", as: "b.tif")
+    #expect(companion.vendors == ["OME", "generic"] && companion.scans.map(\.pages) == [[1]])
+    #expect(companion.notes == [companion.notes[0]] && companion.notes[0].contains("is in set.companion.ome"))
   }
 
   @Test func `what is missing of a channel is missing of the scan`() throws {

@@ -24,12 +24,23 @@ struct VendorTests {
     PhysicalSizeY="0.25"><TiffData IFD="0"/></Pixels></Image></OME>
     """
 
+  private static let leica = """
+    <scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01"><collection sizeX="10" sizeY="20"><image><pixels>\
+    <dimension sizeX="3" sizeY="2" r="0" ifd="0"/></pixels></image></collection></scn>
+    """
+
   private static let marks: [(vendor: String, marks: [UInt16: String])] = [
     ("OME", [270: ome, 305: "OME Bio-Formats 6.6.0"]),
     ("ImageJ", [270: "ImageJ=1.53t\nimages=1\n"]),
     ("Aperio", [270: "Aperio Image Library v11.2.1\r\n3x2 [0,0 3x2]|MPP = 0.4990"]),
     ("Philips", [305: "Philips DP v1.0"]),
     ("Hamamatsu", [271: "Hamamatsu", 305: "NDP.scan 2.5.88"]),
+    ("Akoya", [305: "PerkinElmer-QPI"]),
+    ("Akoya", [270: "<?xml version=\"1.0\" encoding=\"utf-16\"?><PerkinElmer-QPI-ImageDescription/>"]),
+    ("Ventana", [305: "iScan"]),
+    ("Ventana", [305: "ScanOutputManager 1.1.0.15854"]),
+    ("Ventana", [700: "<Metadata><iScan ScanRes=\"0.25\"/></Metadata>"]),
+    ("Leica", [270: leica]),
   ]
 
   @Test(arguments: marks)
@@ -46,7 +57,9 @@ struct VendorTests {
   @Test(
     arguments: [
       [:], [270: "aperio"], [270: "made with Aperio"], [270: "ImageJ 1.53t"], [270: "<OME"], [270: "OME"],
-      [305: "for Philips"], [271: "Olympus"], [270: "Philips"], [305: "Hamamatsu"],
+      [305: "for Philips"], [305: "an iScan"], [270: "level=0 mag=40 quality=90"], [700: "<Scan/>"],
+      [270: "<scn xmlns=\"http://www.leica-microsystems.com/scn/2010/10/01\">"], [271: "Olympus"], [270: "Philips"],
+      [305: "Hamamatsu"],
     ] as [[UInt16: String]])
   func `what only resembles a vendor's mark is none`(marks: [UInt16: String]) throws {
     #expect(try vendors(of: marks) == ["generic"])

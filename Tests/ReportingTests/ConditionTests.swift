@@ -58,6 +58,10 @@ struct ConditionTests {
       ("name = severe or name = healthy and score > 5", ["severe"]),
       ("(name = severe or name = healthy) and score > 5", ["severe"]),
       ("domain_shift is present", []),
+      ("reviewed and model_sha256 = judged_model_sha256", [mild]),
+      ("model_sha256 != judged_model_sha256", []),
+      ("name = report_path", []),
+      ("name = 'report_path'", []),
     ] as [(String, [String])])
   func `a condition finds its cases`(condition: String, names: [String]) throws {
     #expect(try sample.names(where: condition) == names)
@@ -100,7 +104,7 @@ struct ConditionTests {
       ),
       (
         "score = scan_score",
-        "--where, character 9: score is a number and cannot be compared so with 'scan_score'. Write a condition such as score >= 3."
+        "--where, character 9: score and scan_score are fields that cannot be compared with each other. Compare two numbers or two texts of a case or region, or put a text in quotes."
       ),
       (
         "verdict = perhaps",

@@ -72,6 +72,13 @@ struct ExportStudy {
     }
   }
 
+  /// Makes the index one of a norma that recorded no digests of heatmaps.
+  func forgetDigests() throws {
+    try DatabaseQueue(path: "\(path)/cases.sqlite").write {
+      try $0.execute(sql: "UPDATE scans SET heatmap_sha256 = NULL")
+    }
+  }
+
   /// - Returns: what was written and the sentences about what was not.
   func export(
     _ format: ReportExport.Format, flaggedOnly: Bool = false, names: String? = nil

@@ -38,6 +38,7 @@ struct ReportExportFaultTests {
   @Test func `a heatmap of another analysis is told by its missing region or its size`() throws {
     let study = try ExportStudy()
     try study.add("a", [.init(name: "s", rows: ["#..."]), .init(name: "t", rows: ["#..."])])
+    try study.forgetDigests()
     let heatmap = "\(study.path)/cases/a/s.heatmap.tif"
     try TIFFWriter.write(Image(width: 4, height: 1, channels: 1), as: .float32, to: heatmap)
     try TIFFWriter.write(
@@ -51,9 +52,27 @@ struct ReportExportFaultTests {
       ])
   }
 
+  @Test func `a heatmap that was replaced is not exported in any format`() throws {
+    for format in [ReportExport.Format.geojson, .coco, .mask, .imagej] {
+      let study = try ExportStudy()
+      try study.add("a", [.init(name: "s", rows: ["#..."])])
+      #expect(try study.export(format).tally.leftOut == 0)
+      let heatmap = "\(study.path)/cases/a/s.heatmap.tif"
+      try TIFFWriter.write(Image(width: 4, height: 1, channels: 1), as: .float32, to: heatmap)
+      let (tally, sentences) = try study.export(format)
+      #expect(tally.leftOut == 1)
+      #expect(
+        sentences == [
+          "left out: \(heatmap): the heatmap is not the one that was recorded: its digest differs. Run norma analyze on this "
+            + "folder again."
+        ])
+    }
+  }
+
   @Test func `a heatmap with another peak at that pixel is of another analysis`() throws {
     let study = try ExportStudy()
     try study.add("a", [.init(name: "s", rows: [".#."])])
+    try study.forgetDigests()
     let heatmap = "\(study.path)/cases/a/s.heatmap.tif"
     for samples in [[0, 7.5, 0], [7.25, 7, 0]] as [[Float]] {
       try TIFFWriter.write(Image(width: 3, height: 1, channels: 1, samples: samples), as: .float32, to: heatmap)
@@ -119,6 +138,7 @@ struct ReportExportFaultTests {
     let study = try ExportStudy()
     let edge = 4100
     try study.add("a", [.init(name: "s", rows: ["#"])])
+    try study.forgetDigests()
     let writer = try TIFFTileWriter(
       path: "\(study.path)/cases/a/s.heatmap.tif", width: edge, height: edge, pixelSize: nil)
     for y in 0..<edge {

@@ -91,14 +91,86 @@ struct StandingTests {
     #expect(try told(text.replacing("elsewhere", with: "brains")) == [])
   }
 
-  @Test func `cases with the names of those that the model was calibrated on are told of`() throws {
-    let (_, told) = try batch.analyze("brains", to: "own")
-    let own = try Model(path: TinyBatch.models.get()[0]).record.heldOutCases
-    let shared = own.count { ["P1", "P2", "P3", "P4"].contains($0) }
-    let expects = shared >= 3 && 2 * shared >= own.count
-    try batch.study("same", cases: 10)
-    #expect(told.contains { $0.contains("on which the model was calibrated") } == expects)
-    #expect(try batch.analyze("same", to: "same-report").told.contains { $0.hasPrefix("4 of the 4 cases on which") })
+  @Test func `cases that the model learned from are told of under any name, by analyze and evaluate`() throws {
+    let own = "The model knows 4 of the 4 cases: it learned from their files or was calibrated on them, so that their "
+    try FileManager.default.createDirectory(atPath: batch.path + "/renamed", withIntermediateDirectories: true)
+    for k in 1...4 {
+      try FileManager.default.copyItem(
+        atPath: batch.path + "/brains/P\(k)/scan.tif", toPath: batch.path + "/renamed/patient-\(k).tif")
+    }
+    #expect(try batch.analyze("renamed", to: "own").told.contains { $0.hasPrefix(own) })
+    #expect(try batch.page(of: "own").contains("The model knows 4 of the 4 cases"))
+    #expect(try evaluate().notes.contains { $0.hasPrefix(own) })
+    // The names of cases that the model knows say nothing: the scans are others.
+    try batch.study("others", cases: 4, seed: 7)
+    #expect(try batch.analyze("others", to: "others-report").told.allSatisfy { !$0.contains("The model knows") })
+  }
+
+  @Test func `cases of the same files are told of`() throws {
+    try batch.study("copies", cases: 3, seed: 5)
+    try FileManager.default.copyItem(atPath: batch.path + "/copies/P2", toPath: batch.path + "/copies/again")
+    let told = try batch.analyze("copies", to: "copies-report").told
+    #expect(
+      told.contains {
+        $0
+          == "1 case holds the same files as another case, and counts in every rate and figure all the same: P2, again are "
+          + "one."
+      }, "\(told)")
+  }
+
+  @Test func `a review of files that were replaced since is told of`() throws {
+    let index = try CaseIndex(writingTo: report + "/cases.sqlite")
+    let row = try #require(try index.cases(sort: .name).first)
+    let model = try index.latestContext().modelSHA256
+    _ = try index.record([
+      Review(
+        caseName: row.name, verdict: .agree, reviewedAt: "2026-11-25T22:00:00Z", modelSHA256: model, score: row.score)
+    ])
+    let words = "The review of 1 case judged another score than it has now"
+    #expect(try batch.analyze("brains").told.allSatisfy { !$0.hasPrefix(words) })
+    #expect(try !batch.page("cases/P1/index.html").contains("it judged a score of"))
+    try batch.write(TinyBatch.scan(seed: 4711), as: "brains/P1/scan.tif")
+    #expect(try batch.analyze("brains").told.contains { $0.hasPrefix(words) && $0.hasSuffix(": P1.") })
+    _ = try Report.rebuild(in: report)
+    #expect(try batch.page("cases/P1/index.html").contains("it judged a score of"))
+  }
+
+  @Test func `a score that finds less than the plain intensity is warned of where it is chosen`() throws {
+    var knowledge = try Model(path: TinyBatch.models.get()[0]).record.knowledge
+    knowledge.planted = .init(ensemble: 0.4, intensity: 0.3)
+    #expect(knowledge.warning(on: .divergence, finding: 0.06)?.contains("kl has an average precision of 0.060") == true)
+    #expect(knowledge.warning(on: .divergence, finding: 0.35) == nil)
+    #expect(
+      knowledge.warning(on: .ensemble, finding: 0) == nil && knowledge.warning(on: .intensity, finding: 0.3) == nil)
+    let (book, measured) = try {
+      let model = try Model(path: TinyBatch.models.get()[0])
+      return (model.book, model.record.knowledge)
+    }()
+    let score = try #require(
+      book.available.first { measured.warning(on: $0, finding: book.planted[$0] ?? 0) != nil },
+      "every score of a model of one epoch beats the intensity: \(book.plantedSummary)")
+    let told = try batch.analyze("brains", to: "chosen") { $0.score = score }.told
+    #expect(told.contains { $0.contains("finds no more than could be seen without the model") }, "\(told)")
+    #expect(try batch.page(of: "chosen").contains("finds no more than could be seen without the model"))
+  }
+
+  @Test func `a shard that runs again after the merge is told of until the next merge`() throws {
+    for number in 1...2 {
+      try batch.analyze("brains", to: "shards") { $0.shard = Shard(number: number, of: 2) }
+    }
+    let merged = batch.path + "/shards"
+    _ = try Merge(report: merged).run()
+    #expect(try batch.index("shards").standing().warnings == [])
+    try batch.write(TinyBatch.scan(seed: 4711), as: "brains/P1/scan.tif")
+    for number in 1...2 {
+      try batch.analyze("brains", to: "shards") { $0.shard = Shard(number: number, of: 2) }
+    }
+    let warnings = try batch.index("shards").standing().warnings
+    #expect(warnings.count == 1 && warnings[0].hasPrefix("After the merge, shard 1/2, 2/2 ran again: "), "\(warnings)")
+    _ = try Report.rebuild(in: merged)
+    #expect(try batch.page(of: "shards").contains("After the merge, shard 1/2, 2/2 ran again"))
+    _ = try Merge(report: merged).run()
+    #expect(try batch.index("shards").standing().warnings == [])
   }
 
   // MARK: - Masks
@@ -164,6 +236,9 @@ struct StandingTests {
   @Test func `a case that is there twice is learned from once`() throws {
     try batch.study("twice", cases: 6)
     try FileManager.default.copyItem(atPath: batch.path + "/twice/P2", toPath: batch.path + "/twice/copy")
+    // Another file with the same pixels, and a scan of its own.
+    try batch.write(TinyBatch.scan(seed: 3), as: "twice/second/scan.tif", .float32)
+    try batch.write(TinyBatch.scan(seed: 99), as: "twice/second/scan2.tif")
     var training = Train.Settings(study: batch.path + "/twice", output: batch.path + "/twice.safetensors")
     training.budget = .epochs(1)
     training.scoreShare = 0
@@ -171,7 +246,8 @@ struct StandingTests {
     let outcome = try Train(training) { if case .warning(let text) = $0 { told.append(text) } }.run()
     let model = try #require(outcome).model
     // Capitals come first.
-    #expect(told.contains { $0.hasPrefix("left out, since their files are those of other cases: copy.") }, "\(told)")
+    #expect(
+      told.contains { $0.hasPrefix("left out, since their files are those of other cases: copy, second.") }, "\(told)")
     #expect(model.record.trainingCases + model.record.heldOutCases.count == 6)
   }
 

@@ -34,12 +34,13 @@ package struct CasePictures {
     package let page: Int?
     package let sha256: String?
     package let metadata: [String: String]
+    package let padding: [Float]
     package let base: ScanLevel?
     package fileprivate(set) var content: Content
 
     fileprivate init(_ scan: SourceScan) {
       (name, path, page, sha256) = (scan.name, scan.path, scan.page, scan.sha256)
-      (metadata, base) = (scan.metadata, scan.base)
+      (metadata, padding, base) = (scan.metadata, scan.padding, scan.base)
       content =
         switch scan.content {
         case .success(.image): .picture

@@ -16,6 +16,8 @@ package struct Model: Sendable {
     package var trainingSetSHA256: String
     package var trainingCases: Int
     package var heldOutCases: [String]
+    /// The files that were learned from or held out; `nil` in models of an older norma.
+    package var known: KnownScans?
     package var steps: Int
     package var epochs: Double
     package var minutes: Double

@@ -96,6 +96,17 @@ package struct ModelKnowledge: Codable, Sendable, Equatable {
     return lines.compactMap { $0 }.joined(separator: "; ")
   }
 
+  /// Why a score that the user chose may mean nothing, as sentences; `nil` where it finds more than the plain intensity.
+  ///
+  /// - Parameter found: its average precision on planted lesions.
+  package func warning(on score: Score, finding found: Double) -> String? {
+    guard score != .ensemble, score != .intensity, found < planted.intensity + Self.leastGain else { return nil }
+    return String(
+      format: "On planted lesions the score %@ has an average precision of %.3f, the plain intensity one of %.3f: ",
+      score.rawValue, found, planted.intensity)
+      + "it finds no more than could be seen without the model. Take --score ensemble."
+  }
+
   // MARK: Warnings
 
   /// Why a model's results may mean nothing. The description is a warning for the user, as sentences.

@@ -28,6 +28,8 @@ package struct Preparation: Codable, Sendable, Equatable {
   package var expectation: ChannelExpectation?
   /// Texture around the pixels of healthy tissue; `nil` where `LocalTexture` has none, and for photographs.
   package var localTexture: LocalTexture?
+  /// A value that means no data in the files, if the user stated one for training.
+  package var noData: Float?
   /// Whether features are measured, see `LocalFeatures`. `nil` stands for `false`.
   package var takesFeatures: Bool?
 
@@ -53,6 +55,7 @@ extension Preparation {
     var reading = ScanReading(
       channels: channels, limits: limits, level: level, micrometersPerPixel: micrometersPerPixel)
     if needsWholeScans { reading.largestWhole = limits.maximumPixels }
+    if limits.stated.noData == nil { reading.limits.stated.noData = noData }
     return reading
   }
 

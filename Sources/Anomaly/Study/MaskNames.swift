@@ -18,7 +18,7 @@ struct MaskNames {
 
   private static let words: Set<String> = [
     "mask", "masks", "seg", "segm", "segmentation", "segmentations", "label", "labels", "labelmap", "annotation",
-    "annotations", "groundtruth", "heatmap", "residual",
+    "annotations", "groundtruth", "roi", "rois", "heatmap", "residual",
   ]
   /// The folder of results in the Brain Imaging Data Structure. Source: BIDS 1.9, "Derivatives".
   private static let derivatives = "derivatives"

@@ -17,6 +17,8 @@ package struct SourceScan: Sendable {
   package var origins: [String]?
   /// Text that the file's metadata holds; empty unless `ScanReading.keepsMetadata` is set.
   package var metadata: [String: String] = [:]
+  /// Values that stand apart from all others and count as no data, see `Image.markPadding`.
+  package var padding: [Float] = []
   /// The scan at its full size, if a smaller level of it was read whole.
   package var base: ScanLevel?
 
@@ -89,7 +91,7 @@ extension SourceScan {
 extension ScanReading {
   fileprivate func content(
     of scan: TIFFScan, in file: TIFFFile
-  ) throws(ScanFault) -> (content: SourceScan.Content, base: ScanLevel?) {
+  ) throws(ScanFault) -> (content: SourceScan.Content, base: ScanLevel?, padding: [Float]) {
     let levels = file.levels(of: scan)
     if !takesSynthetic, SyntheticLabel.origins(of: scan, in: file) != nil {
       throw ScanFault(
@@ -110,10 +112,11 @@ extension ScanReading {
       if level.pixels > Double(largestWhole) {
         // Find pages that cannot be decoded or are too large now, before the study's other scans have been measured.
         for page in level.pages { _ = try file.bands(ofPage: page) }
-        return (.slide(Slide(path: file.path, levels: levels, level: level, limits: limits)), nil)
+        return (.slide(Slide(path: file.path, levels: levels, level: level, limits: limits)), nil, [])
       }
-      let image = try file.region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
-      return (.image(image), level == levels[0] ? nil : levels[0])
+      var image = try file.region(of: level, PixelRectangle(x: 0, y: 0, width: level.width, height: level.height))
+      let padding = image.markPadding(bits: file.pages[level.pages[0] - 1].bitsPerSample)
+      return (.image(image), level == levels[0] ? nil : levels[0], padding)
     } catch { throw ScanFault(error) }
   }
 
@@ -280,6 +283,7 @@ extension Study {
     for scan in tiff.scans {
       let content: Result<SourceScan.Content, ScanFault>
       var base: ScanLevel?
+      var padding: [Float] = []
       do throws(ScanFault) {
         let read = try reading.content(of: scan, in: tiff)
         if case .image(let image) = read.content, isDoubted(file),
@@ -290,14 +294,14 @@ extension Study {
               subject: full, page: stacked ? scan.pages[0] : nil, found: found,
               remedy: "Leave it out with --exclude, or give --include if it is a scan all the same"))
         }
-        (content, base) = (.success(read.content), read.base)
+        (content, base, padding) = (.success(read.content), read.base, read.padding)
       } catch { content = .failure(error) }
       guard !hasChanged() else { return try each(changed()) }
       try each(
         SourceScan(
           name: name + suffix(scan.pages[0]), path: file, page: stacked ? scan.pages[0] : nil, sha256: digest,
           content: content, origins: SyntheticLabel.origins(of: scan, in: tiff),
-          metadata: reading.keepsMetadata ? tiff.metadata(ofPage: scan.pages[0]) : [:], base: base))
+          metadata: reading.keepsMetadata ? tiff.metadata(ofPage: scan.pages[0]) : [:], padding: padding, base: base))
     }
     if let defect = tiff.defect {
       let number = tiff.pages.count + 1

@@ -4,7 +4,8 @@ import Imaging
 
 /// A folder of scans, sorted into cases.
 ///
-/// In `STUDY/CASE/*.tif`, a folder, at any depth, is a case and its files are its scans. In `STUDY/*.tif`, each file is
+/// In `STUDY/CASE/*.tif`, a folder, at any depth, is a case, and the files in it are its scans, without those of the
+/// folders in it. In `STUDY/*.tif`, each file is
 /// a case. What a report of norma, masks and labels hold is no scan, and is left out.
 package struct Study: Sendable {
   package struct Case: Sendable, Equatable {
@@ -98,19 +99,23 @@ package struct Study: Sendable {
     // Names of cases are given before anything is left out, so that they do not depend on what is.
     let all = Self.cases(of: scans.map(\.path))
     let taken = all.flatMap { item in item.files.filter { !selection.excludes($0, ofCase: item.name) } }
-    for pattern in selection.excluded {
-      let isOfUse = all.contains { item in item.files.contains { StudySelection.fits(pattern, $0, ofCase: item.name) } }
-      if !isOfUse { notes.append("\(path): --exclude '\(pattern)' fits no file of it.") }
+    for (option, patterns) in [("--exclude", selection.excluded), ("--include", selection.included)] {
+      for pattern in patterns {
+        let isOfUse = all.contains { item in
+          item.files.contains { StudySelection.fits(pattern, $0, ofCase: item.name) }
+        }
+        if !isOfUse { notes.append("\(path): \(option) '\(pattern)' fits no file of it.") }
+      }
     }
     let asked = Set(all.flatMap { item in item.files.filter { selection.includes($0, ofCase: item.name) } })
     let masks = StudyLayout(path: path).masks(among: taken.filter { !asked.contains($0) })
     notes += masks.notes
     let kept = Set(taken).subtracting(masks.files)
-    self.notes = notes
     self.asked = asked
     cases = try Self.chosen(
       all.map { Case(name: $0.name, files: $0.files.filter(kept.contains)) }.filter { !$0.files.isEmpty },
       by: selection, path: path)
+    self.notes = notes + CaseGrouping(path: path, cases: cases.map { ($0.name, $0.files[0]) }).notes
   }
 
   /// Endings of pictures and scans in other formats.

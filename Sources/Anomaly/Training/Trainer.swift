@@ -308,7 +308,7 @@ package final class Trainer {
       features: local.map(FeatureReference.init),
       record: Model.Record(
         toolVersion: toolVersion, algorithm: Scorer.algorithm, seed: settings.seed, trainingSetSHA256: set.digest,
-        trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), steps: adam.step,
+        trainingCases: set.training.count, heldOutCases: set.heldOut.map(\.name), known: set.known, steps: adam.step,
         epochs: Double(adam.step) / stepsPerEpoch, minutes: seconds / 60, threads: Parallel.threads,
         compute: Engine.description, precision: engine.precision, objective: settings.objective,
         scoreSteps: scoreSteps, plantedAveragePrecision: state.chosen?.plantedAveragePrecision ?? state.bestPlanted,

@@ -37,11 +37,15 @@ package struct TrainingSet: Sendable {
   let hasNeighbours: Bool
   /// SHA-256 of the names and contents of the files that were read.
   package let digest: String
+  /// See `KnownScans`.
+  let known: KnownScans
   /// Files that could not be used, each with its reason.
   package let faults: [ScanFault]
   /// Sentences about scans with missing parts.
   package let incomplete: [String]
-  /// Names of the cases whose files are those of another case. They are left out: held out, they would be known.
+  package let padding: PaddingCount
+  /// Names of the cases at least half of whose scans are those of other cases, pixel by pixel, whatever the files are
+  /// called and however they are compressed. They are left out: held out, they would be known.
   package let duplicates: [String]
   /// Scans that were read and in which there is nothing to learn from, by reason.
   package let empty: [String: [String]]
@@ -97,6 +101,7 @@ package struct TrainingSet: Sendable {
     var contents = Digest()
     var faults: [ScanFault] = []
     var incomplete: [String] = []
+    var padding = PaddingCount()
     var channels = try study.commonChannels(limits: settings.limits)
     var reading = ScanReading(
       limits: settings.limits, level: settings.level, micrometersPerPixel: settings.micrometersPerPixel)
@@ -105,7 +110,8 @@ package struct TrainingSet: Sendable {
     reading.largestWhole = needsWhole ? settings.limits.maximumPixels : settings.largestWhole
     reading.takesSynthetic = settings.takesSynthetic
     var bytes = 0
-    var seen: Set<[String]> = []
+    var seen: Set<String> = []
+    var known = KnownScans()
     var duplicates: [String] = []
     for (index, item) in study.cases.enumerated() {
       if let signal = Interruption.signal {
@@ -117,12 +123,14 @@ package struct TrainingSet: Sendable {
       }
       var source = Source(name: item.name)
       let scans = study.scans(of: item, reading: reading)
-      let digests = scans.map { $0.sha256 ?? "" }
-      guard digests.contains("") || digests.isEmpty || seen.insert(digests).inserted else {
+      let contentDigests = scans.compactMap(\.contentDigest)
+      guard contentDigests.isEmpty || 2 * contentDigests.count(where: seen.contains) < contentDigests.count else {
         duplicates.append(item.name)
         progress(index + 1, study.cases.count)
         continue
       }
+      seen.formUnion(contentDigests)
+      for scan in scans where scan.contentDigest != nil { known.add(sha256: scan.sha256) }
       for (scan, place) in zip(scans, scans.slicePlaces) {
         contents.add("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}")
         switch scan.content {
@@ -148,6 +156,7 @@ package struct TrainingSet: Sendable {
           case .slide(let slide): source.slides.append(slide)
           }
           if let note = scan.incompleteness(in: study) { incomplete.append(note) }
+          padding.add(scan.padding)
         case .failure(let fault): faults.append(fault)
         }
       }
@@ -191,6 +200,7 @@ package struct TrainingSet: Sendable {
       localContrast: settings.localContrast, tissueAppearance: settings.tissueAppearance, level: settings.level,
       micrometersPerPixel: settings.micrometersPerPixel)
     preparation.takesFeatures = settings.takesFeatures ? true : nil
+    preparation.noData = settings.limits.stated.noData
     let spread = settings.choosesTissue ? Self.backgroundSpread(of: sources, preparation) : nil
     if let spread, spread > Self.largestBackgroundSpread {
       preparation.tissueAppearance = .everywhere
@@ -299,6 +309,8 @@ package struct TrainingSet: Sendable {
     self.preparation = preparation
     self.faults = faults
     self.incomplete = incomplete
+    self.padding = padding
+    self.known = known
     self.duplicates = duplicates
     self.empty = empty
   }

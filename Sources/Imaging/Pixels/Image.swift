@@ -3,6 +3,9 @@ package struct PixelSize: Sendable, Equatable, Codable {
   package var x: Double
   package var y: Double
 
+  /// Edge lengths that a pixel of a scan can have: from an electron microscope's to a decimeter.
+  package static let possible = 1e-4...1e5
+
   package init(x: Double, y: Double) {
     self.x = x
     self.y = y
@@ -49,6 +52,11 @@ package struct Image: Sendable, Equatable {
   package subscript(x: Int, y: Int, channel: Int = 0) -> Float {
     get { samples[(y * width + x) * channels + channel] }
     set { samples[(y * width + x) * channels + channel] = newValue }
+  }
+
+  /// Makes every sample of one value no data.
+  package mutating func markNoData(_ value: Float) {
+    for i in samples.indices where samples[i] == value { samples[i] = .nan }
   }
 
   /// An image of the chosen channels, in the given order.

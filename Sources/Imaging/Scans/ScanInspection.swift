@@ -30,6 +30,8 @@ package struct ScanInspection: Sendable, Equatable, Codable {
     /// Edge lengths in micrometers; `nil` if unknown.
     package var pixelSize: PixelSize?
     package var pixelSizeSource: String?
+    /// Why a size that the file states is not believed; `nil` if it is, or if it states none.
+    package var pixelSizeDoubt: String?
     package var statistics: [Channel]
     /// Share of the page's strips or tiles that are missing or broken, in 0...1, if that is tolerated.
     package var missingShare: Double
@@ -41,6 +43,8 @@ package struct ScanInspection: Sendable, Equatable, Codable {
   /// Names of the formats that recognize the file, in the order in which they are asked; the last is "generic".
   package var formats: [String]
   package var pages: [Page]
+  /// What of the file's notes could not be used, as clauses; empty if all was understood.
+  package var notes: [String]
   /// Why the file has no further pages, if it breaks off.
   package var problem: String?
 
@@ -60,6 +64,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
         return Page(page, statistics: [], missingShare: 0, problem: error.description)
       }
     }
+    notes = file.notes
     problem = file.defect?.description
   }
 
@@ -191,6 +196,6 @@ extension ScanInspection.Page {
       sampleFormat: page.sampleFormat?.name ?? "unknown", photometric: page.photometric.name,
       compression: page.compression.name, layout: page.layoutDescription, orientation: page.orientation.name,
       role: page.role.rawValue, pixelSize: page.pixelSize, pixelSizeSource: page.pixelSizeSource?.rawValue,
-      statistics: statistics, missingShare: missingShare, problem: problem)
+      pixelSizeDoubt: page.pixelSizeDoubt, statistics: statistics, missingShare: missingShare, problem: problem)
   }
 }

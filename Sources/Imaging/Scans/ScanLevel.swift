@@ -60,14 +60,10 @@ extension TIFFFile {
       channels: numbers.reduce(0) { $0 + (pages[$1 - 1].channels ?? 0) }, pixelSize: first.pixelSize)
   }
 
-  /// Numbers of the pages that hold smaller levels of a page, the largest first. A pyramid level without an owner
-  /// belongs to the largest picture.
+  /// Numbers of the pages that hold smaller levels of a page, the largest first.
   private func levelPages(of number: Int) -> [Int] {
-    let largest = pages.filter { $0.role == .image }.max { $0.area < $1.area }?.number
-    return pages.filter { page in
-      page.role == .pyramidLevel && page.channels != nil
-        && (page.owner == number || (page.owner == nil && number == largest))
-    }.sorted { $0.width > $1.width }.map(\.number)
+    pages.filter { $0.role == .pyramidLevel && $0.channels != nil && $0.picture == number }
+      .sorted { $0.width > $1.width }.map(\.number)
   }
 }
 

@@ -6,7 +6,12 @@ import Files
 /// only that region. Not thread-safe: open a file once for each thread.
 package final class TIFFFile {
   package let path: String
-  /// The pages in the chain, then the pages that these own (tag 330), ordered by owner.
+  /// Number of the way in which norma understands files: which pages are scans, which pixels have data and how large
+  /// they are. It rises where the same file is understood otherwise, so that results of an older norma do not count as
+  /// current.
+  package static let reading = 2
+  /// The pages in the chain, then the pages that these own (tag 330), ordered by owner. Each slice of a page that is a
+  /// volume is a page.
   package let pages: [TIFFPage]
   /// The pictures to analyze.
   package let scans: [TIFFScan]
@@ -16,6 +21,8 @@ package final class TIFFFile {
   ///
   /// The pages listed are good; a caller reports the rest as one failed scan.
   package let defect: NormaError?
+  /// Clauses that say what of the file's notes could not be used, such as the names of channels in other files.
+  package let notes: [String]
   let handle: TIFFHandle
   private var helpers: [TIFFHandle] = []
   let limits: TIFFLimits
@@ -26,15 +33,22 @@ package final class TIFFFile {
     handle = try TIFFHandle(path: path, limits: limits)
     var (chain, defect) = try Self.chain(of: handle, limits: limits)
     let vendors = Vendors.recognizing(firstPage: chain[0])
-    if defect == nil { chain += Self.contiguousPages(behind: chain, vendors, of: handle, limits: limits) }
+    if handle.isBeyondItsOffsets, vendors.contains(where: { $0 is Hamamatsu }) { throw TIFFHandle.largeNDPI(path) }
+    var lack: String?
+    var notes: [String] = []
+    if defect == nil {
+      chain += Self.contiguousPages(behind: chain, vendors, of: handle, limits: limits)
+      (lack, notes) = Self.addSlices(to: &chain, vendors, of: handle, limits: limits)
+    }
     let owned = try Self.ownedPages(of: chain, in: handle, limits: limits)
     if defect == nil { defect = owned.defect }
     let structure = TIFFStructure(
-      chain + owned.pages, chained: chain.count, file: FilePath.name(of: path), vendors: vendors)
-    if defect == nil, let lack = structure.lack {
+      chain + owned.pages, chained: chain.count, file: FilePath.name(of: path), vendors: vendors, stated: limits.stated)
+    if defect == nil, let lack = lack ?? structure.lack {
       defect = NormaError(.malformed, subject: path, found: lack, remedy: NormaError.reexport)
     }
     (pages, scans, self.defect) = (structure.pages, structure.scans, defect)
+    self.notes = notes + structure.notes
     self.vendors = vendors.map { type(of: $0).name }
     self.path = path
     self.limits = limits
@@ -75,20 +89,20 @@ package final class TIFFFile {
     let page = self.page(number)
     let bands = try bands(ofPage: number)
     let whole = try TIFFDecoder(page: page, of: handle, limits: limits)
-    var missing: Set<Int> = []
+    var gaps = TIFFDecoder.Gaps()
     for band in bands {
       let area = PixelRectangle(x: 0, y: band.lowerBound, width: page.width, height: band.count)
       let read = try decode(area, of: page, limits: bands.count == 1 ? limits : limits.forPieces)
-      missing.formUnion(read.missing)
-      _ = try whole.share(ofMissing: missing)
+      gaps.formUnion(read.gaps)
+      _ = try whole.share(of: gaps)
       each(read.image)
     }
-    return try whole.share(ofMissing: missing)
+    return try whole.share(of: gaps)
   }
 
   private func decode(
     _ area: PixelRectangle, of page: TIFFPage, limits: TIFFLimits
-  ) throws(NormaError) -> (image: Image, missing: [Int]) {
+  ) throws(NormaError) -> (image: Image, gaps: TIFFDecoder.Gaps) {
     let decoder = try TIFFDecoder(page: page, of: handle, limits: limits)
     var decoders: [TIFFDecoder] = []
     for k in 1..<decoder.workers(for: area) {
@@ -140,8 +154,9 @@ package final class TIFFFile {
   private static func contiguousPages(
     behind chain: [TIFFPage], _ vendors: [any Vendor], of handle: TIFFHandle, limits: TIFFLimits
   ) -> [TIFFPage] {
-    let planes = vendors.map { $0.planesOfOnlyPage }.max() ?? 1
-    guard planes > 1, chain.count == 1, let first = chain.first,
+    guard chain.count == 1, let first = chain.first,
+      case let planes = max(vendors.map { $0.planesOfOnlyPage }.max() ?? 1, declaredDepth(of: first, vendors)),
+      planes > 1,
       first.compression == .none, !first.isPlanar, !first.isTiled, first.bitsPerSample % 8 == 0,
       first.rendering != nil, handle.readPage(at: first.offset) == nil
     else { return [] }
@@ -155,6 +170,39 @@ package final class TIFFFile {
       TIFFPage(
         number: $0 + 1, of: handle, privateTags: Vendors.privateTags, contiguousOffset: start + UInt64($0) * planeBytes)
     }
+  }
+
+  /// Number of slices that a page declares (tag 32997); 1 where the tag is not believed.
+  private static func declaredDepth(of page: TIFFPage, _ vendors: [any Vendor]) -> Int {
+    vendors.allSatisfy { $0.hasVolumes } ? page.depth : 1
+  }
+
+  /// Makes a page of every slice of a volume that is stored in tiles.
+  ///
+  /// - Returns: what the file lacks, as a clause, and notes on it.
+  private static func addSlices(
+    to chain: inout [TIFFPage], _ vendors: [any Vendor], of handle: TIFFHandle, limits: TIFFLimits
+  ) -> (lack: String?, notes: [String]) {
+    guard let first = chain.first(where: { declaredDepth(of: $0, vendors) > 1 }), first.number == 1 || chain.count == 1
+    else { return (nil, []) }
+    let told = "page 1 declares a volume of \(first.depth) slices (ImageDepth)"
+    // A codec of pictures holds one slice, whatever is declared.
+    guard first.compression != .jpeg, !first.compression.isJPEG2000 else {
+      return (nil, ["\(told), and its compression, \(first.compression.name), holds one; it is read as a picture"])
+    }
+    if chain.count == first.depth, chain.dropFirst().allSatisfy({ $0.contiguousOffset != nil }) { return (nil, []) }
+    let unread =
+      "\(told), of which norma reads the first only; it reads volumes in strips or tiles that are uncompressed, and in "
+      + "tiles of one slice"
+    guard chain.count == 1, first.isTiled, !first.isPlanar, first.rendering != nil, first.depth <= limits.maximumPages,
+      first.tileDepth == 1 || (first.compression == .none && first.bitsPerSample % 8 == 0),
+      handle.readPage(at: first.offset) == nil
+    else { return (unread, []) }
+    chain[0].slice = 0
+    chain += (1..<first.depth).map {
+      TIFFPage(number: $0 + 1, of: handle, privateTags: Vendors.privateTags, slice: $0)
+    }
+    return (nil, [])
   }
 
   /// Pages that other pages own, such as the lower levels of a pyramid.

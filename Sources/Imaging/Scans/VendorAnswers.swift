@@ -6,14 +6,25 @@ extension TIFFStructure {
   ///   - chained: number of pages in the chain.
   ///   - file: name of the file without its folders.
   ///   - vendors: the vendors that recognize the file, in the order in which they are asked.
-  init(_ pages: [TIFFPage], chained: Int, file: String, vendors: [any Vendor]) {
+  ///   - stated: what the user says; it overrides what the file says.
+  init(_ pages: [TIFFPage], chained: Int, file: String, vendors: [any Vendor], stated: StatedFacts) {
     self.init(pages, chained: chained, file: file)
     for i in pages.indices { self.pages[i].role = role(of: pages[i], vendors) }
+    for i in pages.indices where self.pages[i].role == .pyramidLevel {
+      let level = self.pages[i]
+      self.pages[i].picture = picture(ofLevel: level, vendors)
+    }
+    if vendors.contains(where: { $0.omitsGlass }) { for i in pages.indices { self.pages[i].omittedIsGlass = true } }
     setPixelSizes(vendors)
     for vendor in vendors { vendor.arrangeScans(of: &self) }
     let taken = Set(scans.flatMap(\.pages))
     scans += self.pages.filter { $0.role == .image && !taken.contains($0.number) }.map { TIFFScan(pages: [$0.number]) }
     scans.sort { $0.pages[0] < $1.pages[0] }
+    if let size = stated.pixelSize {
+      for i in self.pages.indices where self.pages[i].role == .image {
+        (self.pages[i].pixelSize, self.pages[i].pixelSizeSource, self.pages[i].pixelSizeDoubt) = (size, .user, nil)
+      }
+    }
     spreadPixelSizes()
   }
 
@@ -26,6 +37,13 @@ extension TIFFStructure {
     return page.role
   }
 
+  private func picture(ofLevel level: TIFFPage, _ vendors: [any Vendor]) -> Int? {
+    for vendor in vendors {
+      if let picture = vendor.picture(ofLevel: level, in: self) { return picture }
+    }
+    return Generic.picture(ofLevel: level, in: self)
+  }
+
   // MARK: Pixel size
 
   /// Sets the pixel sizes from the first vendor that notes any.
@@ -33,9 +51,15 @@ extension TIFFStructure {
     for vendor in vendors {
       guard let (sizes, source) = vendor.pixelSizes(in: self) else { continue }
       for (number, size) in sizes {
-        let isTransposed = pages[number - 1].orientation.isTransposed
-        pages[number - 1].pixelSize = isTransposed ? PixelSize(x: size.y, y: size.x) : size
-        pages[number - 1].pixelSizeSource = source
+        guard let size else {
+          pages[number - 1].disbelievePixelSize("the \(source.rawValue) gives no length")
+          continue
+        }
+        pages[number - 1].set(storedPixelSize: size, from: source)
+        // ImageJ takes the resolution tags over, in inches, when it opens a file.
+        if source == .imageJ, let doubt = PixelSizeBelief.doubt(ofResolution: size) {
+          pages[number - 1].disbelievePixelSize(doubt)
+        }
       }
       return
     }
@@ -44,10 +68,7 @@ extension TIFFStructure {
   /// Sets the pixel sizes of levels: a level covers the same area as its picture, with fewer pixels.
   private mutating func spreadPixelSizes() {
     for i in pages.indices where pages[i].role == .pyramidLevel {
-      let owner =
-        pages[i].owner.map { $0 - 1 }
-        ?? pages.indices.filter { pages[$0].role == .image }.max { pages[$0].area < pages[$1].area }
-      guard let owner, let size = pages[owner].pixelSize else { continue }
+      guard let owner = pages[i].picture.map({ $0 - 1 }), let size = pages[owner].pixelSize else { continue }
       pages[i].pixelSize = PixelSize(
         x: size.x * Double(pages[owner].width) / Double(pages[i].width),
         y: size.y * Double(pages[owner].height) / Double(pages[i].height))

@@ -11,6 +11,8 @@ struct TIFFDecoder {
   private let palette: [SIMD3<Float>]
   private let chunkWidth: Int
   private let chunkHeight: Int
+  /// Slices of a volume that a tile holds, uncompressed; 1 for a picture.
+  private let chunkDepth: Int
 
   /// Makes the page the current one of the handle.
   init(page: TIFFPage, of handle: TIFFHandle, limits: TIFFLimits) throws(NormaError) {
@@ -54,6 +56,7 @@ struct TIFFDecoder {
     case .strips(let rows): (chunkWidth, chunkHeight) = (page.storedWidth, rows)
     case .tiles(let width, let height): (chunkWidth, chunkHeight) = (width, height)
     }
+    chunkDepth = page.slice != nil && page.isTiled ? page.tileDepth : 1
     guard chunkWidth > 0, chunkHeight > 0 else {
       throw failure(.malformed, "the page's \(unit)s are \(chunkWidth)x\(chunkHeight) pixels; at least 1x1 is expected")
     }
@@ -101,10 +104,10 @@ struct TIFFDecoder {
   /// - Parameters:
   ///   - region: rectangle within the upright page.
   ///   - helpers: decoders of the same page on other handles; each takes a part of the work.
-  /// - Returns: the picture, and the strips or tiles of the page that are missing or broken; their pixels are `NaN`.
+  /// - Returns: the picture, and its gaps; their pixels are `NaN`.
   func image(
     of region: PixelRectangle, with helpers: [TIFFDecoder] = []
-  ) throws(NormaError) -> (image: Image, missing: [Int]) {
+  ) throws(NormaError) -> (image: Image, gaps: Gaps) {
     let (pixels, isOverflown) = region.width.multipliedReportingOverflow(by: region.height)
     guard !isOverflown, pixels <= limits.maximumPixels else {
       throw failure(
@@ -123,13 +126,13 @@ struct TIFFDecoder {
         "Raise the limit or crop the scan")
     }
     var error: NormaError?
-    var missing: [Int] = []
+    var gaps = Gaps()
     // The memory is not touched before pixels are decoded into it, so a file that only declares a large page costs
     // nothing.
     let samples = [Float](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
       do throws(NormaError) {
         guard pixels > 0, let start = buffer.baseAddress else { return }
-        missing = try decode(region, with: helpers, into: start)
+        gaps = try decode(region, with: helpers, into: start)
         count = pixels * channels
       } catch let failure {
         error = failure
@@ -138,17 +141,44 @@ struct TIFFDecoder {
     if let error { throw error }
     var image = Image(
       width: region.width, height: region.height, channels: channels, samples: samples, pixelSize: page.pixelSize)
-    if !missing.isEmpty { image.missingShare = Double(missing.count) / Double(grid(of: region).count * planes.count) }
-    return (image, missing)
+    if !gaps.isEmpty { image.missingShare = Double(gaps.count) / Double(grid(of: region).count * planes.count) }
+    for value in [page.noData, limits.stated.noData] {
+      guard let value else { continue }
+      // Pages on which the smallest value means white were inverted.
+      if case .samples(_, let type, isInverted: true) = rendering {
+        image.markNoData(type.mirror - value)
+      } else {
+        image.markNoData(value)
+      }
+    }
+    return (image, gaps)
   }
 
-  /// The share of the page's strips or tiles that `missing` are, in 0...1.
+  /// The strips or tiles of a page without data.
+  struct Gaps {
+    /// Those that are missing or broken.
+    var broken: Set<Int> = []
+    /// Those that the writer left out on purpose: they have neither an offset nor bytes.
+    var omitted: Set<Int> = []
+
+    var count: Int { broken.count + omitted.count }
+    var isEmpty: Bool { count == 0 }
+
+    mutating func formUnion(_ other: Gaps) {
+      broken.formUnion(other.broken)
+      omitted.formUnion(other.omitted)
+    }
+  }
+
+  /// The share of the page's strips or tiles that are gaps, in 0...1.
   ///
-  /// - Throws: `NormaError` if it is more than the limits tolerate.
-  func share(ofMissing missing: Set<Int>) throws(NormaError) -> Double {
+  /// - Throws: `NormaError` if more of them are broken than the limits tolerate.
+  func share(of gaps: Gaps) throws(NormaError) -> Double {
     let total = chunksAcross * chunksDown * planes.count
-    guard Double(missing.count) <= limits.toleratedMissing * Double(total) else { throw tooMuchMissing(of: total) }
-    return Double(missing.count) / Double(total)
+    guard Double(gaps.broken.count) <= limits.toleratedMissing * Double(total) else {
+      throw tooMuchMissing(of: total)
+    }
+    return Double(gaps.count) / Double(total)
   }
 
   // MARK: Chunks
@@ -200,10 +230,10 @@ struct TIFFDecoder {
 
   /// Decodes a region.
   ///
-  /// - Returns: the strips or tiles that are missing or broken; their pixels are `NaN`.
+  /// - Returns: its gaps; their pixels are `NaN`.
   private func decode(
     _ region: PixelRectangle, with helpers: [TIFFDecoder], into output: UnsafeMutablePointer<Float>
-  ) throws(NormaError) -> [Int] {
+  ) throws(NormaError) -> Gaps {
     let grid = grid(of: region)
     var workers = [self] + helpers
     let total = grid.count * planes.count
@@ -213,24 +243,24 @@ struct TIFFDecoder {
     let output = SplitBuffer(output, count: region.width * region.height * rendering.channels)
     // Every worker has its own handle and its own part. If several fail, the error of the first in the file is thrown,
     // as if one worker had decoded all.
-    let missing = try workers.withSplitBuffer { workers throws(NormaError) in
+    let gaps = try workers.withSplitBuffer { workers throws(NormaError) in
       try Parallel.map(workers.count) { k throws(NormaError) in
         let part = grid.count * k / workers.count..<grid.count * (k + 1) / workers.count
         return try workers[k].decode(region, part: part, of: grid, into: output.start)
       }
-    }.flatMap { $0 }
-    guard Double(missing.count) <= limits.toleratedMissing * Double(total) else {
+    }.reduce(into: Gaps()) { $0.formUnion($1) }
+    guard Double(gaps.broken.count) <= limits.toleratedMissing * Double(total) else {
       throw tooMuchMissing(of: total)
     }
-    return missing
+    return gaps
   }
 
   /// Decodes some of the strips or tiles of a region.
   ///
-  /// - Returns: those of them that are missing or broken.
+  /// - Returns: those of them that are gaps.
   private func decode(
     _ region: PixelRectangle, part: Range<Int>, of grid: Grid, into output: UnsafeMutablePointer<Float>
-  ) throws(NormaError) -> [Int] {
+  ) throws(NormaError) -> Gaps {
     let area = page.orientation.stored(region, width: page.width, height: page.height)
     let walk = page.orientation.walk(width: region.width, height: region.height)
     let bytes = rowBytes * (isReadByRow ? 1 : chunkHeight)
@@ -245,25 +275,36 @@ struct TIFFDecoder {
 
     let planes = planes
     let total = grid.count * planes.count
-    var missing: [Int] = []
+    var gaps = Gaps()
+    let volumeStart = (page.slice ?? 0) / chunkDepth * chunksDown * chunksAcross
     for plane in planes {
       for k in part {
         let (row, column) = grid[k]
         let place = Chunk(
-          index: ((plane ?? 0) * chunksDown + row) * chunksAcross + column, x: column * chunkWidth,
+          index: volumeStart + ((plane ?? 0) * chunksDown + row) * chunksAcross + column, x: column * chunkWidth,
           y: row * chunkHeight, plane: plane)
+        if isOmitted(place.index) {
+          try checkAnythingIsStored()
+          if page.omittedIsGlass {
+            fill(place, of: area, walk: walk, in: output, with: glass)
+          } else {
+            gaps.omitted.insert(place.index)
+            fill(place, of: area, walk: walk, in: output, with: .nan)
+          }
+          continue
+        }
         do throws(NormaError) {
           try decode(place, of: area, walk: walk, through: buffers, into: output)
         } catch {
-          missing.append(place.index)
-          guard Double(missing.count) <= limits.toleratedMissing * Double(total) else {
-            throw missing.count == 1 ? error : tooMuchMissing(of: total, last: error)
+          gaps.broken.insert(place.index)
+          guard Double(gaps.broken.count) <= limits.toleratedMissing * Double(total) else {
+            throw gaps.broken.count == 1 ? error : tooMuchMissing(of: total, last: error)
           }
-          blank(place, of: area, walk: walk, in: output)
+          fill(place, of: area, walk: walk, in: output, with: .nan)
         }
       }
     }
-    return missing
+    return gaps
   }
 
   /// A strip or tile, and the position of its first pixel on the stored page.
@@ -304,17 +345,17 @@ struct TIFFDecoder {
     }
   }
 
-  /// Fills the pixels of a strip or tile with no data.
-  private func blank(
+  /// Fills the pixels of a strip or tile with one value.
+  private func fill(
     _ place: Chunk, of area: PixelRectangle, walk: (start: Int, right: Int, down: Int),
-    in output: UnsafeMutablePointer<Float>
+    in output: UnsafeMutablePointer<Float>, with value: Float
   ) {
     let channels = rendering.channels
     for y in max(place.y, area.y)..<min(place.y + chunkHeight, area.y + area.height) {
       for x in max(place.x, area.x)..<min(place.x + chunkWidth, area.x + area.width) {
         let pixel = walk.start + (x - area.x) * walk.right + (y - area.y) * walk.down
         for c in 0..<channels where place.plane == nil || holds(channel: c, plane: place.plane!) {
-          output[pixel * channels + c] = .nan
+          output[pixel * channels + c] = value
         }
       }
     }
@@ -341,6 +382,29 @@ struct TIFFDecoder {
     }
   }
 
+  /// Whether the writer left a strip or tile out.
+  private func isOmitted(_ index: Int) -> Bool {
+    page.contiguousOffset == nil && handle.storedExtent(ofChunk: index) == (0, 0)
+  }
+
+  /// The value of empty glass: white in colour, dark where light is measured channel by channel.
+  private var glass: Float {
+    if case .samples(_, let type, let isInverted) = rendering {
+      return rendering.channels == 3 || isInverted ? type.fullScale : 0
+    }
+    return 255
+  }
+
+  /// - Throws: `NormaError` if the file holds no strip or tile of the page, as one that was never finished.
+  private func checkAnythingIsStored() throws(NormaError) {
+    let total = chunksAcross * chunksDown * planes.count
+    guard (0..<total).contains(where: { handle.storedExtent(ofChunk: $0).bytes > 0 }) else {
+      throw failure(
+        .malformed, "the file holds none of its \(Count.of(total, unit)); its writer did not finish it",
+        "Copy or export it again")
+    }
+  }
+
   private func check(_ index: Int) throws(NormaError) {
     // Rows without a directory were checked against the file's length when they were found.
     if page.contiguousOffset != nil { return }
@@ -348,6 +412,12 @@ struct TIFFDecoder {
     guard stored.bytes > 0 else {
       throw failure(
         .malformed, "\(unit) \(index + 1) is missing; the file gives it no bytes", "Copy or export it again")
+    }
+    let volume = rowBytes * chunkHeight * chunkDepth
+    guard chunkDepth == 1 || stored.bytes == volume else {
+      throw failure(
+        .malformed, "\(unit) \(index + 1) has \(stored.bytes) bytes; \(Count.of(chunkDepth, "slice")) need \(volume)",
+        NormaError.reexport)
     }
     let (end, isOverflown) = stored.offset.addingReportingOverflow(stored.bytes)
     guard !isOverflown, end <= handle.fileBytes else {
@@ -394,6 +464,10 @@ struct TIFFDecoder {
       let area = PixelRectangle(
         x: x, y: y, width: min(chunkWidth, page.storedWidth - x), height: min(rows, page.storedHeight - y))
       reason = handle.decodeDisplayColor(area, into: raster.baseAddress!)
+    } else if chunkDepth > 1 {
+      let slice = UInt64((page.slice ?? 0) % chunkDepth * buffer.count)
+      reason = handle.read(
+        at: handle.storedExtent(ofChunk: index).offset + slice, sampleBytes: page.bitsPerSample / 8, into: buffer)
     } else if page.compression.isJPEG2000 {
       reason = decodeJPEG2000(index, rows: rows, into: buffer)
     } else {

@@ -41,6 +41,8 @@ final class TIFFHandle {
         .malformed, subject: path, found: "the file is \(kind.name); a TIFF file is expected", remedy: kind.remedy)
     }
 
+    if Self.isLargeNDPI(head, bytes: UInt64(status.st_size)) { throw Self.largeNDPI(path) }
+
     let log = TIFFLog()
     // "m" forbids mmap: reading past the end of a truncated mapped file kills the process with SIGBUS.
     guard
@@ -58,6 +60,24 @@ final class TIFFHandle {
     self.log = log
     largestChunk = limits.maximumChunkBytes
   }
+
+  /// Whether a file begins with the 64-bit offset by which Hamamatsu's scanners go beyond what TIFF allows.
+  private static func isLargeNDPI(_ head: [UInt8], bytes: UInt64) -> Bool {
+    guard bytes > UInt64(UInt32.max), head.starts(with: [0x49, 0x49, 42, 0]) else { return false }
+    let offset = head[4..<12].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    return offset > UInt64(UInt32.max) && offset < bytes
+  }
+
+  /// - Parameter path: path of an NDPI file larger than 4 GB.
+  static func largeNDPI(_ path: String) -> NormaError {
+    NormaError(
+      .unsupported, subject: path,
+      found: "it is a Hamamatsu slide (NDPI) of more than 4 GB, whose 64-bit offsets are not TIFF and cannot be read",
+      remedy: "Convert it to a tiled BigTIFF with its pyramid, for example with vips or Bio-Formats")
+  }
+
+  /// Whether the file has offsets of 32 bits and more bytes than these can reach.
+  var isBeyondItsOffsets: Bool { TIFFIsBigTIFF(tiff) == 0 && fileBytes > UInt64(UInt32.max) }
 
   /// Whether libtiff converts the JPEG of the current page to RGB.
   private var givesRGB = false
@@ -114,7 +134,23 @@ final class TIFFHandle {
   func text(_ tag: Int32) -> String? {
     var value: UnsafePointer<CChar>?
     guard norma_tiff_get_string(tiff, UInt32(tag), &value) == 1, let value else { return nil }
-    return String(cString: value)
+    return Self.text(UnsafeBufferPointer(start: value, count: strlen(value)))
+  }
+
+  /// The text of a tag that libtiff has no name for, or of a packet; `nil` if there is none or if it is longer than
+  /// `limit` bytes.
+  func privateText(_ tag: UInt32, limit: Int) -> String? {
+    var count: UInt32 = 0
+    var value: UnsafePointer<CChar>?
+    guard norma_tiff_get_private_text(tiff, tag, &count, &value) == 1, let value, count <= limit else { return nil }
+    return Self.text(UnsafeBufferPointer(start: value, count: strnlen(value, Int(count))))
+  }
+
+  /// Bytes as UTF-8 or, if they are none, as Latin-1, which older programs write.
+  private static func text(_ bytes: UnsafeBufferPointer<CChar>) -> String {
+    let bytes = bytes.map { UInt8(bitPattern: $0) }
+    return String(validating: bytes, as: UTF8.self)
+      ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
   }
 
   /// The first value of a tag of two-byte integers. It is read from the file directly, because libtiff drops tags that

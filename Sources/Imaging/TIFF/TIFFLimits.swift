@@ -1,4 +1,4 @@
-/// Limits on what a file may declare; they are checked before anything is allocated.
+/// Limits on what a file may declare, which are checked before anything is allocated, and what the user states of it.
 package struct TIFFLimits: Sendable, Equatable {
   /// Width times height of the largest page, or region of one, that is decoded at once.
   package var maximumPixels: Int
@@ -9,6 +9,7 @@ package struct TIFFLimits: Sendable, Equatable {
   package var maximumPages: Int
   /// Share of a picture's strips or tiles that may be missing or broken, in 0...1; their pixels become no data.
   package var toleratedMissing: Double
+  package var stated = StatedFacts()
 
   package init(
     maximumPixels: Int = 1 << 28, maximumScanPixels: Int = 1 << 36, maximumChunkBytes: Int = 1 << 29,

@@ -1,5 +1,6 @@
 internal import CTIFF
 import Files
+import Foundation
 
 /// A page's tags, read before anything is decoded.
 package struct TIFFPage: Sendable {
@@ -12,6 +13,9 @@ package struct TIFFPage: Sendable {
     case image
     case pyramidLevel = "pyramid level"
     case thumbnail, label, macro, mask
+    /// A page of a slide that is no part of its pyramid and of which nothing says what it shows; it may show a
+    /// patient's name.
+    case unknown
   }
 
   /// Where a page's pixel size was found, as words for the user; each vendor adds its own.
@@ -20,6 +24,7 @@ package struct TIFFPage: Sendable {
     package init(rawValue: String) { self.rawValue = rawValue }
 
     package static let resolutionTags = Self(rawValue: "resolution tags")
+    static let user = Self(rawValue: "as stated with --pixel-size")
   }
 
   /// One-based page number.
@@ -46,6 +51,8 @@ package struct TIFFPage: Sendable {
   /// tags; `TIFFStructure` replaces it if descriptions state it more precisely.
   package internal(set) var pixelSize: PixelSize?
   package internal(set) var pixelSizeSource: PixelSizeSource?
+  /// Why a pixel size that the file states is not believed, as a clause; `nil` if it is, or if it states none.
+  package internal(set) var pixelSizeDoubt: String?
   /// Pixels per unit along a stored row and column; the page says which unit.
   let resolution: (x: Double, y: Double)?
   package let isReducedResolution: Bool
@@ -55,6 +62,8 @@ package struct TIFFPage: Sendable {
   let hasOwnedPages: Bool
   let software: String?
   let make: String?
+  /// Text of the XMP packet (tag 700) of the first page; `nil` for other pages.
+  let packet: String?
   /// First values of the vendors' private tags, by tag; see `Vendor.privateTags`.
   let privateNumbers: [UInt32: Float]
   /// The page's role among the pages. It is first taken from tag 254; `TIFFStructure` corrects it with the whole file
@@ -62,6 +71,19 @@ package struct TIFFPage: Sendable {
   package internal(set) var role: Role
   /// Number of the page that owns this one (tag 330); `nil` for pages in the chain.
   package let owner: Int?
+  /// Number of the picture that this page shows at a lower resolution; `nil` unless it is a level.
+  package internal(set) var picture: Int?
+  /// The value that means no data, which geographic programs note (tag 42113); `nil` if the file notes none.
+  let noData: Float?
+  /// Number of slices in a page that is a volume (tag 32997), as it is declared; 1 for a picture.
+  let depth: Int
+  /// Number of slices in a tile (tag 32998), as it is declared.
+  let tileDepth: Int
+  /// Zero-based slice of its volume that this page is; `nil` for a picture.
+  var slice: Int?
+  /// Whether strips or tiles that the file leaves out show empty glass, as those of slides do; if not, they are no
+  /// data.
+  var omittedIsGlass = false
   /// Whether samples are stored as differences that libtiff does not undo: it supports predictors (tag 317) only with
   /// dictionary codecs.
   let holdsDifferences: Bool
@@ -90,12 +112,15 @@ package struct TIFFPage: Sendable {
   /// - Parameters:
   ///   - owner: number of the page that owns this one.
   ///   - contiguousOffset: see the property.
+  ///   - slice: see the property.
   init(
-    number: Int, of handle: TIFFHandle, privateTags: Set<UInt32>, owner: Int? = nil, contiguousOffset: UInt64? = nil
+    number: Int, of handle: TIFFHandle, privateTags: Set<UInt32>, owner: Int? = nil, contiguousOffset: UInt64? = nil,
+    slice: Int? = nil
   ) {
     self.number = number
     self.owner = owner
     self.contiguousOffset = contiguousOffset
+    self.slice = slice
     offset = handle.pageOffset
     storedWidth = Int(handle.wideInteger(TIFFTAG_IMAGEWIDTH) ?? 0)
     storedHeight = Int(handle.wideInteger(TIFFTAG_IMAGELENGTH) ?? 0)
@@ -123,9 +148,11 @@ package struct TIFFPage: Sendable {
     width = orientation.isTransposed ? storedHeight : storedWidth
     height = orientation.isTransposed ? storedWidth : storedHeight
     resolution = Self.resolution(of: handle)
-    let stored = Self.storedPixelSize(of: handle, resolution)
-    pixelSize = stored.map { [orientation] in orientation.isTransposed ? PixelSize(x: $0.y, y: $0.x) : $0 }
-    pixelSizeSource = stored == nil ? nil : .resolutionTags
+    noData = handle.privateText(Self.noDataTag, limit: 64).flatMap {
+      Float($0.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+    depth = max(1, Int(handle.wideInteger(TIFFTAG_IMAGEDEPTH) ?? 1))
+    tileDepth = max(1, Int(handle.wideInteger(TIFFTAG_TILEDEPTH) ?? 1))
     let kind = Int32(bitPattern: handle.wideInteger(TIFFTAG_SUBFILETYPE) ?? 0)
     isReducedResolution = kind & FILETYPE_REDUCEDIMAGE != 0
     isMask = kind & FILETYPE_MASK != 0 || photometric == .mask
@@ -134,9 +161,29 @@ package struct TIFFPage: Sendable {
     hasOwnedPages = !handle.ownedPages.isEmpty
     software = handle.text(TIFFTAG_SOFTWARE)
     make = handle.text(TIFFTAG_MAKE)
+    packet = number == 1 ? handle.privateText(UInt32(TIFFTAG_XMLPACKET), limit: Self.longestPacket) : nil
     privateNumbers = privateTags.reduce(into: [:]) { $0[$1] = handle.privateFloat($1) }
     holdsDifferences =
       compression.hasNoPredictor && handle.rawInteger(TIFFTAG_PREDICTOR) == UInt16(PREDICTOR_HORIZONTAL)
+    if let resolution, let unit = Self.unit(of: handle) {
+      let size = PixelSizeBelief.size(resolution, per: unit)
+      set(storedPixelSize: size, from: .resolutionTags)
+      if let doubt = PixelSizeBelief.doubt(ofResolution: size) { disbelievePixelSize(doubt) }
+    }
+  }
+
+  /// Sets the size of a pixel from what the file states of the page as stored, before the orientation is applied. A
+  /// size that no scan can have is not believed.
+  mutating func set(storedPixelSize size: PixelSize, from source: PixelSizeSource) {
+    if let doubt = PixelSizeBelief.doubt(of: size, from: source.rawValue) { return disbelievePixelSize(doubt) }
+    pixelSize = orientation.isTransposed ? PixelSize(x: size.y, y: size.x) : size
+    pixelSizeSource = source
+    pixelSizeDoubt = nil
+  }
+
+  /// Makes the pixel size unknown, because what the file states is not believed.
+  mutating func disbelievePixelSize(_ doubt: String) {
+    (pixelSize, pixelSizeSource, pixelSizeDoubt) = (nil, nil, doubt)
   }
 
   private static func resolution(of handle: TIFFHandle) -> (x: Double, y: Double)? {
@@ -146,16 +193,16 @@ package struct TIFFPage: Sendable {
     return (Double(x), Double(y))
   }
 
-  private static func storedPixelSize(of handle: TIFFHandle, _ resolution: (x: Double, y: Double)?) -> PixelSize? {
-    guard let (x, y) = resolution else { return nil }
+  /// Micrometers of the unit of the resolution tags; `nil` if it is no length.
+  private static func unit(of handle: TIFFHandle) -> Double? {
     switch Int32(handle.integer(TIFFTAG_RESOLUTIONUNIT) ?? 0) {
-    case RESUNIT_INCH: return PixelSize(x: sevenDigits(25_400 / x), y: sevenDigits(25_400 / y))
-    case RESUNIT_CENTIMETER: return PixelSize(x: sevenDigits(10_000 / x), y: sevenDigits(10_000 / y))
-    default: return nil
+    case RESUNIT_INCH: 25_400
+    case RESUNIT_CENTIMETER: 10_000
+    default: nil
     }
   }
 
-  /// libtiff gives resolutions as 32-bit numbers, whose further digits mean nothing: a pixel written as 1700 um must not
-  /// be read as 1700.0000324.
-  private static func sevenDigits(_ value: Double) -> Double { Double(String(format: "%.7g", value)) ?? value }
+  /// Tag for the value that means no data. Source: gdal.org/drivers/raster/gtiff.html.
+  private static let noDataTag: UInt32 = 42113
+  private static let longestPacket = 1 << 20
 }

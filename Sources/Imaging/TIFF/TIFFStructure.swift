@@ -10,6 +10,8 @@ struct TIFFStructure {
   let name: String
   /// A clause that names content which the description promises but the file lacks; `nil` if nothing is lacking.
   var lack: String?
+  /// Clauses that say what of the file's notes could not be used.
+  var notes: [String] = []
   /// Numbers of the pages that already belong to a joined scan.
   private var joined: Set<Int> = []
 

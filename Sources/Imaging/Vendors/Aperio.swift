@@ -12,6 +12,8 @@ struct Aperio: Vendor {
     guard page.description?.hasPrefix("Aperio") == true else { return nil }
   }
 
+  var omitsGlass: Bool { true }
+
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? {
     // The second line of the description begins with the kind. The thumbnail's has no kind; it is the only other
     // picture in strips.
@@ -23,10 +25,10 @@ struct Aperio: Vendor {
   }
 
   /// Reads the pixel size in micrometers, one number for both directions, from a field such as `|MPP = 0.4990|`.
-  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? {
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize?], source: TIFFPage.PixelSizeSource)? {
     for field in (file.pages[0].description ?? "").split(separator: "|") {
       let parts = field.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
-      if parts.count == 2, parts[0] == "MPP", let value = Double(parts[1]), value > 0, value.isFinite {
+      if parts.count == 2, parts[0] == "MPP", let value = Double(noted: parts[1]), value > 0, value.isFinite {
         return ([1: PixelSize(x: value, y: value)], .aperio)
       }
     }

@@ -1,8 +1,9 @@
 /// Pyramids and stacks of all other writers: the role of a page follows only from tag 254 and from sizes.
 ///
 /// Recognizes every file. Pages that tag 254 calls reduced are levels, or thumbnails if they are far smaller. If the
-/// writer does not use tag 254, tiled pages that get smaller and smaller are levels too. The pixel size is in the
-/// resolution tags.
+/// writer does not use tag 254, tiled pages after the largest picture that get smaller and smaller are levels too. Beside
+/// a tiled picture, a page in strips of another size is not known to be a picture. The pixel size is in the resolution
+/// tags.
 /// Source: TIFF 6.0, section 8, NewSubfileType.
 struct Generic: Vendor {
   static let name = "generic"
@@ -23,13 +24,31 @@ struct Generic: Vendor {
       let base = chain.filter { !$0.isReducedResolution && !$0.isMask }.max { $0.area < $1.area }
       return base.map { level(page, above: $0, among: chain.filter(\.isReducedResolution)) } ?? .thumbnail
     }
-    // Pyramids without tag 254: tiled pages with the aspect ratio of the first page that get smaller and smaller.
-    let first = pages[0]
-    guard page.number > 1, page.isTiled, first.isTiled else { return .image }
-    let between = pages[1..<page.number - 1]
+    guard let base = chain.filter({ !$0.isReducedResolution && !$0.isMask }).max(by: { $0.area < $1.area }),
+      base.isTiled, (page.width, page.height) != (base.width, base.height)
+    else { return .image }
+    guard page.isTiled else { return .unknown }
+    // Pyramids without tag 254: after the largest picture, tiled pages of its aspect ratio get smaller and smaller.
+    guard page.number > base.number else { return .image }
+    let between = pages[base.number..<page.number - 1]
     guard between.allSatisfy({ $0.role != .image }) else { return .image }
-    let above = between.last { $0.role == .pyramidLevel } ?? first
-    return isSmaller(page, than: first) && isSmaller(page, than: above) ? .pyramidLevel : .image
+    let above = between.last { $0.role == .pyramidLevel } ?? base
+    return isSmaller(page, than: base) && isSmaller(page, than: above) ? .pyramidLevel : .image
+  }
+
+  /// The picture of a level: its owner. Where the pages of a level are as many as the pictures of the largest size, as
+  /// those of channels are, each belongs to the picture in its place; otherwise a level belongs to the largest picture.
+  static func picture(ofLevel page: TIFFPage, in file: TIFFStructure) -> Int? {
+    if let owner = page.owner { return owner }
+    let pictures = file.pages[..<file.chained].filter { $0.role == .image }
+    guard let largest = pictures.max(by: { $0.area < $1.area }) else { return nil }
+    func size(_ page: TIFFPage) -> [Int] { [page.width, page.height] }
+    let largestOnes = pictures.filter { size($0) == size(largest) }
+    let level = file.pages[..<file.chained].filter { $0.role == .pyramidLevel && size($0) == size(page) }
+    guard level.count == largestOnes.count, let place = level.firstIndex(where: { $0.number == page.number }) else {
+      return largest.number
+    }
+    return largestOnes[largestOnes.startIndex + level.distance(from: level.startIndex, to: place)].number
   }
 
   /// Whether a page is the same picture as `base`, reduced by a factor above 1.25 in both directions, except for

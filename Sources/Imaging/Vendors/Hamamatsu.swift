@@ -18,6 +18,8 @@ struct Hamamatsu: Vendor {
     widthOfFirst = page.width
   }
 
+  var omitsGlass: Bool { true }
+
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? {
     guard let lens = page.privateNumbers[Self.sourceLens] else { return nil }
     if lens < 0 { return lens == -1 ? .macro : .thumbnail }

@@ -17,12 +17,16 @@ struct ImageJ: Vendor {
 
   var planesOfOnlyPage: Int { description.images }
 
-  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? {
-    var sizes: [Int: PixelSize] = [:]
-    if let unit = description.unit {
+  /// The sizes in the description's unit. A description without a unit says nothing, so that the resolution tags hold;
+  /// one whose unit is no length, such as "pixel", says that the tags measure nothing.
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize?], source: TIFFPage.PixelSizeSource)? {
+    var sizes: [Int: PixelSize?] = [:]
+    if description.unitName != nil {
       for page in file.pages[..<file.chained] {
-        guard let (x, y) = page.resolution else { continue }
-        sizes[page.number] = PixelSize(x: unit.micrometers / x, y: unit.micrometers / y)
+        let size = description.unit.flatMap { unit in
+          page.resolution.map { PixelSize(x: unit.micrometers / $0.x, y: unit.micrometers / $0.y) }
+        }
+        sizes.updateValue(size, forKey: page.number)
       }
     }
     return (sizes, .imageJ)

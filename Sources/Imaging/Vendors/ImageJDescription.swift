@@ -1,3 +1,5 @@
+import Foundation
+
 /// The description that ImageJ writes for a stack: lines of `key=value`, the first of which is `ImageJ=version`.
 struct ImageJDescription {
   private let values: [Substring: Substring]
@@ -19,6 +21,8 @@ struct ImageJDescription {
   /// Number of channels. From plane to plane the channel changes fastest, then the slice, then the frame.
   var channels: Int { count("channels") }
 
-  /// The unit of length of the resolution tags (pixels per unit); `nil` if the description names no unit of length.
-  var unit: LengthUnit? { values["unit"].flatMap { LengthUnit(String($0)) } }
+  /// The unit of the resolution tags (pixels per unit), as it is written; `nil` if the description names none.
+  var unitName: String? { values["unit"].map { $0.trimmingCharacters(in: .whitespaces) } }
+  /// The unit as a length; `nil` if it is none.
+  var unit: LengthUnit? { unitName.flatMap { LengthUnit($0) } }
 }

@@ -6,6 +6,8 @@ struct LengthUnit {
 
   init?(_ name: String) {
     switch name.trimmingCharacters(in: .whitespacesAndNewlines).lowercased() {
+    // Programs that cannot write a micro sign put a question mark in its place.
+    case "?m", "\u{FFFD}m": micrometers = 1
     case "µm", "μm", "um", "micron", "microns", "micrometer", "micrometers", "\\u00b5m", "micrometre": micrometers = 1
     case "nm", "nanometer": micrometers = 1e-3
     case "pm", "picometer": micrometers = 1e-6
@@ -19,5 +21,13 @@ struct LengthUnit {
     case "pt": micrometers = 25_400 / 72
     default: return nil
     }
+  }
+}
+
+extension Double {
+  /// A number as files note it, with a decimal point or, by programs that follow the language of their user, a comma.
+  init?(noted text: some StringProtocol) {
+    guard let value = Double(text.trimmingCharacters(in: .whitespaces).replacing(",", with: ".")) else { return nil }
+    self = value
   }
 }

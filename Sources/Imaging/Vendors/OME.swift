@@ -15,16 +15,31 @@ struct OME: Vendor {
     self.description = description
   }
 
-  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? {
-    var sizes: [Int: PixelSize] = [:]
-    for (series, planes) in zip(description.series, planes(in: file)) {
-      guard let size = series.pixelSize else { continue }
-      for plane in planes { sizes[plane.page + 1] = size }
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize?], source: TIFFPage.PixelSizeSource)? {
+    var sizes: [Int: PixelSize?] = [:]
+    for (series, planes) in zip(description.series, planes(in: file)) where series.states {
+      for plane in planes { sizes.updateValue(series.pixelSize, forKey: plane.page + 1) }
+    }
+    // Of a file that was renamed, one size for all series is that of every page.
+    if description.isStranger(file.name), let size = description.series.first?.pixelSize,
+      description.series.allSatisfy({ $0.pixelSize == size })
+    {
+      for page in file.pages[..<file.chained] { sizes[page.number] = size }
     }
     return (sizes, .omeXML)
   }
 
   func arrangeScans(of file: inout TIFFStructure) {
+    if let companion = description.companion, description.series.isEmpty {
+      file.notes.append(
+        "its OME-XML is in \(companion), which norma does not read, so that channels, their names and the size of a "
+          + "pixel are not known")
+    }
+    if description.isStranger(file.name) {
+      file.notes.append(
+        "its OME-XML describes files of other names, so that its channels and their names are not known; every page is "
+          + "read as a scan")
+    }
     for (series, planes) in zip(description.series, planes(in: file)) {
       let slices = Dictionary(grouping: planes) { [$0.t, $0.z] }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
       let names = series.channels.compactMap(\.name)
@@ -32,7 +47,19 @@ struct OME: Vendor {
         let ordered = slice.sorted { ($0.c, $0.page) < ($1.c, $1.page) }
         guard ordered.count == series.pagesPerPlane, ordered.enumerated().allSatisfy({ $0 == $1.c }) else {
           let channels = Count.of(series.pagesPerPlane, "channel")
-          file.lack = "its OME-XML describes \(channels) a slice, of which some have no page"
+          guard description.isSpread(series, file: file.name) else {
+            file.lack = "its OME-XML describes \(channels) a slice, of which some have no page"
+            continue
+          }
+          let note =
+            "its OME-XML describes \(channels) a slice, of which some are in other files; norma does not put files "
+            + "together, so that every channel here is read as a scan"
+          if !file.notes.contains(note) { file.notes.append(note) }
+          for plane in ordered {
+            file.join(
+              [plane.page + 1],
+              names: series.channels.indices.contains(plane.c) ? [series.channels[plane.c].name].compactMap { $0 } : [])
+          }
           continue
         }
         file.join(ordered.map { $0.page + 1 }, names: names.count == series.sizeC ? names : [])

@@ -9,6 +9,8 @@ struct OMEDescription {
     var sizeC = 1
     var sizeT = 1
     var pixelSize: PixelSize?
+    /// Whether a size is stated that is none: in a unit that is no length, or of one edge alone.
+    var hasDoubtfulSize = false
     var channels: [(name: String?, samples: Int)] = []
     fileprivate var blocks: [Block] = []
   }
@@ -19,6 +21,7 @@ struct OMEDescription {
     var first: [Character: Int] = [:]
     var count: Int?
     var file: String?
+    var identity: String?
   }
 
   /// Position of one plane of a series.
@@ -34,14 +37,38 @@ struct OMEDescription {
   private(set) var series: [Series] = []
   /// All file names that blocks state.
   private let fileNames: Set<String>
+  /// The identity (UUID) of the file that the text was written into; `nil` if it states none.
+  private let identity: String?
+  /// Name of the file beside this one that has the description; `nil` unless this text only points to it.
+  let companion: String?
 
-  /// - Returns: `nil` if the text is not valid OME-XML with at least one series.
+  /// - Returns: `nil` if the text is not valid OME-XML with at least one series or the name of its companion.
   init?(_ text: String) {
-    guard text.contains("<OME") else { return nil }
+    guard text.contains("<OME") || text.contains(":OME") else { return nil }
     var found: [Series] = []
-    guard XMLElements.read(text, visit: { Self.add($0, $1, to: &found) }), !found.isEmpty else { return nil }
+    var own: [String: String] = [:]
+    let isRead = XMLElements.read(
+      text,
+      visit: { element, attributes in
+        switch element {
+        case "OME": own["identity"] = attributes["UUID"]
+        case "BinaryOnly": own["companion"] = attributes["MetadataFile"]
+        default: Self.add(element, attributes, to: &found)
+        }
+      }, content: { if $0 == "UUID", let last = found.indices.last { found[last].setIdentity($1) } })
+    guard isRead, !found.isEmpty || own["companion"] != nil else { return nil }
     series = found
     fileNames = Set(found.flatMap { $0.blocks.compactMap(\.file) })
+    (identity, companion) = (own["identity"], own["companion"])
+  }
+
+  /// Whether planes of the series lie in other files than this one.
+  func isSpread(_ series: Series, file: String) -> Bool { series.blocks.contains { !isThis($0, file) } }
+
+  /// Whether the files of the description have no file with this one's name or identity among them.
+  func isStranger(_ file: String) -> Bool {
+    let blocks = series.flatMap(\.blocks)
+    return !blocks.isEmpty && !blocks.contains { isThis($0, file) }
   }
 
   /// The planes of a series that are in this file, at most as many as it has pages.
@@ -57,7 +84,7 @@ struct OMEDescription {
     guard letters.count == 3, Set(letters).count == 3, sizes.values.allSatisfy({ $0 > 0 }) else { return [] }
     let blocks = series.blocks.isEmpty ? [Block(page: next)] : series.blocks
     var result: [Plane] = []
-    for block in blocks where block.file == nil || isThis(block.file!, file) {
+    for block in blocks where isThis(block, file) {
       var place = letters.map { block.first[$0] ?? 0 }
       let page = block.page ?? (blocks.count == 1 ? next : 0)
       guard (0..<pages).contains(page) else { continue }
@@ -76,10 +103,14 @@ struct OMEDescription {
     return result
   }
 
-  /// Whether a block's file is the one being read: it has the same name, or blocks name only one file, which was then
-  /// renamed.
-  private func isThis(_ named: String, _ file: String) -> Bool {
-    named == file || (fileNames.count == 1 && !fileNames.contains(file))
+  /// Whether a block's file is the one being read: it has the same identity or name, or blocks name only one file, which
+  /// was then renamed.
+  private func isThis(_ block: Block, _ file: String) -> Bool {
+    if let identity, block.identity == identity { return true }
+    guard let named = block.file else { return block.identity == nil || identity == nil }
+    // A file that was renamed may have got the name of another file of its set.
+    if let identity, let other = block.identity, other != identity { return fileNames.count == 1 }
+    return named == file || (fileNames.count == 1 && !fileNames.contains(file))
   }
 
   /// Adds what one element says of the series.
@@ -95,13 +126,15 @@ struct OMEDescription {
       series[last].sizeC = number("SizeC") ?? 1
       series[last].sizeT = number("SizeT") ?? 1
       func length(_ key: String) -> Double? {
-        guard let value = attributes[key].flatMap(Double.init), value > 0, value.isFinite,
+        guard let value = attributes[key].flatMap({ Double(noted: $0) }), value > 0, value.isFinite,
           let unit = LengthUnit(attributes[key + "Unit"] ?? "µm")
         else { return nil }
         return value * unit.micrometers
       }
       if let x = length("PhysicalSizeX"), let y = length("PhysicalSizeY") {
         series[last].pixelSize = PixelSize(x: x, y: y)
+      } else {
+        series[last].hasDoubtfulSize = attributes["PhysicalSizeX"] != nil || attributes["PhysicalSizeY"] != nil
       }
     case "Channel" where !series.isEmpty:
       series[series.count - 1].channels.append((attributes["Name"], number("SamplesPerPixel") ?? 1))
@@ -118,6 +151,14 @@ struct OMEDescription {
 }
 
 extension OMEDescription.Series {
+  /// Notes the identity of the file of the last block.
+  fileprivate mutating func setIdentity(_ text: String) {
+    if !blocks.isEmpty { blocks[blocks.count - 1].identity = text }
+  }
+
+  /// Whether the series states a size of its pixels, be it one that says nothing.
+  var states: Bool { pixelSize != nil || hasDoubtfulSize }
+
   /// Number of pages that hold one plane's channels; one page may hold several channels, such as three samples.
   var pagesPerPlane: Int {
     guard !channels.isEmpty, channels.reduce(0, { $0 + $1.samples }) == sizeC else { return sizeC }

@@ -19,18 +19,28 @@ protocol Vendor: Sendable {
   /// without directories of their own.
   var planesOfOnlyPage: Int { get }
 
+  /// Whether strips or tiles that a file leaves out show empty glass.
+  var omitsGlass: Bool { get }
+
+  /// Whether a page can be a volume (tag 32997); some scanners write the tag into pictures.
+  var hasVolumes: Bool { get }
+
   /// The role of a page; this is not asked about masks.
   ///
   /// - Parameter file: the structure so far; pages before this one already have their roles.
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role?
 
+  /// The number of the picture that a level shows at a lower resolution; `nil` lets sizes decide.
+  func picture(ofLevel page: TIFFPage, in file: TIFFStructure) -> Int?
+
   /// The pixel sizes that the vendor notes outside the resolution tags, by page number, and where it notes them.
   ///
-  /// Sizes refer to pages as stored, before the orientation is applied. A level gets its size from its picture.
-  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)?
+  /// Sizes refer to pages as stored, before the orientation is applied. `nil` for a page means that the vendor says that
+  /// its size is unknown, whatever the resolution tags say. A level gets its size from its picture.
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize?], source: TIFFPage.PixelSizeSource)?
 
-  /// Joins pages that hold the channels of one scan, and records what the file lacks. Every other picture becomes a
-  /// scan of its own.
+  /// Joins pages that hold the channels of one scan, and records what the file lacks or keeps elsewhere. Every other
+  /// picture becomes a scan of its own.
   func arrangeScans(of file: inout TIFFStructure)
 }
 
@@ -38,7 +48,10 @@ extension Vendor {
   static var privateTags: [UInt32] { [] }
   var planesOfOnlyPage: Int { 1 }
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? { nil }
-  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize], source: TIFFPage.PixelSizeSource)? { nil }
+  var omitsGlass: Bool { false }
+  var hasVolumes: Bool { true }
+  func picture(ofLevel page: TIFFPage, in file: TIFFStructure) -> Int? { nil }
+  func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize?], source: TIFFPage.PixelSizeSource)? { nil }
   func arrangeScans(of file: inout TIFFStructure) {}
 }
 

@@ -8,6 +8,9 @@ package enum Vendors {
     Aperio.self,
     Philips.self,
     Hamamatsu.self,
+    Akoya.self,
+    Ventana.self,
+    Leica.self,
     Generic.self,
   ]
 

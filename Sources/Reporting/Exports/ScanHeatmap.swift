@@ -25,12 +25,15 @@ final class ScanHeatmap {
   /// The most pixels of a heatmap that is held whole in memory.
   static let largestWhole = 1 << 24
 
-  /// - Throws: `ScanFault` if the file cannot be read or its size does not fit the scan.
+  /// - Throws: `ScanFault` if the file cannot be read, is not the one that was recorded, or does not fit the scan.
   init(of scan: ExportScan, in folder: ReportFolder) throws(ScanFault) {
     guard let relative = scan.row.heatmapPath else {
       throw .heatmap(folder.index, "scan \(scan.row.id) has no heatmap")
     }
     path = folder.file(relative)
+    if let recorded = scan.row.heatmapSHA256, let found = Study.digest(ofFile: path), found != recorded {
+      throw .heatmap(path, "the heatmap is not the one that was recorded: its digest differs")
+    }
     do throws(NormaError) { file = try TIFFFile(path: path) } catch { throw .heatmap(path, error.found) }
     let page = file.pages[0]
     guard page.channels == 1 else {

@@ -101,6 +101,21 @@ extension CaseIndex {
     }
   }
 
+  /// Names of the cases of the study whose review judged another score by the same model: their files have changed since,
+  /// or how they are scored.
+  package func casesWithOutdatedReview() throws(NormaError) -> [String] {
+    try read { database in
+      try String.fetchAll(
+        database,
+        sql: """
+          SELECT name FROM case_overview
+          WHERE in_study = 1 AND judged_score IS NOT NULL AND score IS NOT judged_score
+            AND judged_model_sha256 IS model_sha256
+          ORDER BY name
+          """)
+    }
+  }
+
   /// Files with missing or broken parts, and the share of those parts in 0...1.
   package func incompleteScans() throws(NormaError) -> [(path: String, share: Double)] {
     try read { database in
@@ -111,6 +126,22 @@ extension CaseIndex {
           WHERE missing_share > 0 AND in_study = 1 GROUP BY path ORDER BY path
           """
       ).map { (try $0.decode(forColumn: "path"), try $0.decode(forColumn: "share")) }
+    }
+  }
+
+  /// SHA-256 of the files of the examined cases of the study, by case; each file of a case once.
+  package func fileDigests() throws(NormaError) -> [String: [String]] {
+    try read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT DISTINCT cases.name AS name, path, sha256 FROM scans JOIN cases ON cases.id = case_id
+          WHERE in_study = 1 AND cases.status = 'done' AND sha256 IS NOT NULL ORDER BY cases.name, path
+          """
+      ).reduce(into: [:]) { found, row in
+        let name: String = try row.decode(forColumn: "name")
+        found[name, default: []].append(try row.decode(forColumn: "sha256"))
+      }
     }
   }
 

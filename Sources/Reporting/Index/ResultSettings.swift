@@ -2,6 +2,7 @@ import Anomaly
 import Compute
 import Files
 import Foundation
+import Imaging
 
 /// The settings that the scores and regions of a case depend on, in addition to its files and the model's file.
 /// `StudyContext.key` adds how they are drawn; a case that was recorded with another key is computed again.
@@ -21,6 +22,12 @@ package struct ResultSettings: Codable, Sendable, Equatable {
   /// Share of a scan's strips or tiles that may be missing, in 0...1.
   package var toleratedMissing = 0.0
   package var keepsMetadata = false
+  /// See `TIFFFile.reading`; `nil` in reports of an older norma.
+  package var reading: Int? = TIFFFile.reading
+  /// A value that means no data, if the user stated one.
+  package var noData: Float?
+  /// Size of a pixel in micrometers, if the user stated one.
+  package var pixelSize: PixelSize?
   /// Area below which regions are left out; `nil` for the area that the model was calibrated with.
   package var minimumRegionArea: String?
 
@@ -65,6 +72,11 @@ extension ResultSettings {
     guard !onlyScores else { return scores.compactMap { $0 } }
     let others = [
       change("norma's algorithm", algorithm, old.algorithm) { "number \($0)" },
+      change("the way of reading files", reading, old.reading) { $0.map { "number \($0)" } ?? "an older one" },
+      change("the value without data", noData, old.noData) { $0.map { "\($0)" } ?? "the files' own" },
+      change("the size of a pixel", pixelSize, old.pixelSize) {
+        $0.map { "\($0.x) x \($0.y) micrometers" } ?? "the files' own"
+      },
       change("the precision", precision, old.precision, \.rawValue),
       change("the false-positive rate", falsePositiveRate, old.falsePositiveRate) { "\($0)" },
       change("the largest scan scored whole", largestWhole, old.largestWhole) { "of \($0) pixels" },
@@ -84,7 +96,8 @@ extension ResultSettings: CustomStringConvertible {
       "slides from \(largestWhole) pixels", level.map { "level \($0)" },
       micrometersPerPixel.map { "\($0) micrometers a pixel" },
       toleratedMissing > 0 ? "tolerates \(toleratedMissing) missing" : nil, keepsMetadata ? "metadata" : nil,
-      minimumRegionArea.map { "regions from \($0)" }, "algorithm \(algorithm)",
+      noData.map { "\($0) is no data" }, pixelSize.map { "pixels of \($0.x) x \($0.y) micrometers" },
+      reading.map { "reading \($0)" }, minimumRegionArea.map { "regions from \($0)" }, "algorithm \(algorithm)",
     ].compactMap { $0 }.joined(separator: "; ")
   }
 }

@@ -38,6 +38,8 @@ package struct StudyContext: Sendable, Equatable, Codable {
   package var shard: ShardFacts?
   /// The number of shards that were merged; `nil` if one run analyzed the whole study.
   package var mergedShards: Int?
+  /// The latest run of each merged shard, by the shard's number; `nil` in reports of an older norma.
+  package var mergedRuns: [Int: Int64]?
   /// Sentences to show above the results: strange cases, a collapsed model, a short calibration set.
   package var warnings: [String]
   /// Why the scores of this study may mean nothing; `nil` if the study looks like the training study.

@@ -17,7 +17,7 @@ indirect enum Condition: Sendable, Equatable {
   case any([Condition])
   case not(Condition)
   case compares(IndexField, Comparison, BoundSQL.Value)
-  /// Compares two numbers in the same row.
+  /// Compares two numbers, or two texts, in the same row.
   case comparesFields(IndexField, Comparison, IndexField)
   /// Matches a pattern in which `*` stands for any characters and `?` for one character. Letter case counts.
   case matches(IndexField, pattern: String)

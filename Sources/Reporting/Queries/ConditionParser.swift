@@ -95,7 +95,7 @@ struct ConditionParser {
     guard let token = peek else { return try bare(field, name) }
     if case .comparison(let comparison) = token.kind {
       next += 1
-      if let other = number(comparedWith: field) { return .comparesFields(field, comparison, other) }
+      if let other = try otherField(comparedWith: field) { return .comparesFields(field, comparison, other) }
       return .compares(field, comparison, try value(of: field, comparison))
     }
     if accept(keyword: "is") {
@@ -149,11 +149,20 @@ struct ConditionParser {
     return .matches(field, pattern: token.text)
   }
 
-  /// The field that the next token names; `nil` unless both fields are numbers of the same row.
-  private mutating func number(comparedWith field: IndexField) -> IndexField? {
-    guard field.isNumeric, !field.isOfAnyScan, let token = peek, token.kind == .word,
-      let other = IndexField.named(token.text, among: fields), other.isNumeric, !other.isOfAnyScan
-    else { return nil }
+  /// The field that the next token names without quotes; `nil` if it names none, or if it is one of the words that the
+  /// field holds.
+  private mutating func otherField(comparedWith field: IndexField) throws(NormaError) -> IndexField? {
+    guard let token = peek, token.kind == .word, let other = IndexField.named(token.text, among: fields) else {
+      return nil
+    }
+    if case .word(let words) = field.kind, words.contains(token.text) { return nil }
+    guard field.isNumeric == other.isNumeric, field.isText == other.isText, !field.isOfAnyScan, !other.isOfAnyScan
+    else {
+      throw .condition(
+        position: token.position,
+        found: "\(field.name) and \(other.name) are fields that cannot be compared with each other",
+        remedy: "Compare two numbers or two texts of a case or region, or put a text in quotes")
+    }
     next += 1
     return other
   }

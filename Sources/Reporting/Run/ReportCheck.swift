@@ -60,9 +60,11 @@ package struct ReportCheck: Sendable {
       progress(number + 1, rows.count)
     }
     cases = rows.count
-    let unexamined = rows.count { $0.status != .done }
+    let current = rows.filter(\.isInStudy)
+    let unexamined = current.count { $0.status != .done }
     if unexamined > 0 {
-      notes.append("\(path): no scan could be scored in \(unexamined) of \(Count.of(cases, "case")): not examined.")
+      notes.append(
+        "\(path): no scan could be scored in \(unexamined) of \(Count.of(current.count, "case")): not examined.")
     }
     if !isUncertain { findUnknownFiles() }
     let unsealed = try index.casesWithoutSeal()

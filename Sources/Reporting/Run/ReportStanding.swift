@@ -47,7 +47,23 @@ extension CaseIndex {
       state == .running ? "Where the last run was killed, run norma analyze again." : "Run norma analyze again."
     return ReportStanding(
       outdated: outdated, outdatedClause: clause, isAtWork: state == .running,
-      warnings: [clause.map { "\($0). \(remedy)" }, Self.ending(state, of: latest)].compactMap { $0 })
+      warnings: [clause.map { "\($0). \(remedy)" }, Self.ending(state, of: latest), shardsSinceMerge(latest)]
+        .compactMap { $0 })
+  }
+
+  /// The sentence on shards that were analyzed again since they were merged into this index.
+  private func shardsSinceMerge(_ context: StudyContext) -> String? {
+    guard let merged = context.mergedRuns else { return nil }
+    let folder = ReportFolder(FilePath.folder(of: path))
+    let newer = folder.shardsFound.filter { shard in
+      let index = try? CaseIndex(readingFrom: ReportFolder(folder.path, shard: shard).index, sharing: .network)
+      guard let run = try? index?.latestRun() else { return false }
+      return run.id != merged[shard.number]
+    }
+    guard !newer.isEmpty else { return nil }
+    return
+      "After the merge, shard \(newer.map { "\($0)" }.joined(separator: ", ")) ran again: its heatmaps and pages may be newer "
+      + "than what is listed here. Run norma merge again."
   }
 
   /// The sentence on a run that did not come to its end.

@@ -165,6 +165,7 @@ package struct ShardMerge {
     var context = parts[0].context
     context.shard = nil
     context.mergedShards = parts[0].shard.count
+    context.mergedRuns = Dictionary(uniqueKeysWithValues: parts.map { ($0.shard.number, $0.run.id) })
     context.record?.command = nil
     context.record?.seconds = nil
     context.record?.study = parts[0].run.studyPath

@@ -46,13 +46,15 @@ struct CasePage {
   private struct ReviewWords: Sendable {
     let verdict: String
     let note: String
-    /// Reviewer, if known, and date: `by Ada, 2026-11-25`.
+    /// Reviewer, if known, date and, if it is not that of the case, the score that was judged: `by Ada, 2026-11-25`.
     let origin: String
 
-    init(_ review: Review) {
+    /// - Parameter score: the score that the case has now.
+    init(_ review: Review, score: Double?) {
       verdict = review.verdict.rawValue
       note = review.note
-      origin = (review.reviewer.map { "by \($0), " } ?? "") + review.reviewedAt.prefix(10)
+      let judged = review.score.flatMap { $0 == score ? nil : "; it judged a score of \(PageText.number($0))" } ?? ""
+      origin = (review.reviewer.map { "by \($0), " } ?? "") + review.reviewedAt.prefix(10) + judged
     }
   }
 
@@ -85,7 +87,7 @@ struct CasePage {
       difference: VerdictText.difference(onCase: row, context: context), ignorance: Ignorance(context.ignorance),
       domainShift: row.domainShift, isAbsent: !row.isInStudy,
       facts: Self.facts(row, highest: scored.compactMap(\.scan.score).max()),
-      review: record.review.map(ReviewWords.init),
+      review: record.review.map { ReviewWords($0, score: record.row.score) },
       failures: sections.filter { $0.scan.status == .failed }.map(\.section),
       blanks: sections.filter { $0.scan.status == .empty }.map(\.section),
       blankTitle: Count.of(row.emptyScanCount, "scan"),

@@ -27,6 +27,8 @@ package struct Analyze {
     /// Scans that were scored piece by piece, and those that were scored whole.
     package var slides = 0
     package var others = 0
+    /// Padding in the scans of the cases recorded by this run.
+    package var padding = PaddingCount()
     package var seconds = 0.0
     /// How the study compares with the training study, as one line; `nil` for a shard, which does not have all cases.
     package var domain: String?
@@ -83,6 +85,12 @@ package struct Analyze {
     outcome.rate = context.rateInWords
     outcome.hasLearned = trained.record.knowledge.warnings.isEmpty
     for warning in trained.record.knowledge.warnings { observe(.warning("\(settings.model): \(warning)")) }
+    if let warning = trained.record.knowledge.warning(
+      on: settings.score, finding: trained.book.planted[settings.score] ?? 0)
+    {
+      context.warnings.append(warning)
+      observe(.warning("\(settings.model): \(warning)"))
+    }
 
     do {
       let recomputed = try open(report, study)
@@ -106,6 +114,10 @@ package struct Analyze {
     outcome.counts = counts
     outcome.seconds = Date().timeIntervalSince(start)
     context.record?.seconds = outcome.seconds
+    if let note = outcome.padding.note {
+      context.warnings.append(note)
+      observe(.warning(note))
+    }
     if settings.shard == nil {
       let closing = StudyClosing(
         model: trained, score: settings.score, slides: outcome.slides, others: outcome.others,
@@ -166,6 +178,7 @@ package struct Analyze {
         try report.finishCase(result)
         outcome.recorded += 1
         outcome.scans += result.scans.count
+        for source in pictures.sources { outcome.padding.add(source.padding) }
         outcome.slides += slides
         outcome.others += result.scans.count { if case .done = $0.outcome { true } else { false } } - slides
       } catch {
@@ -192,6 +205,8 @@ package struct Analyze {
     results.micrometersPerPixel = settings.resolution.micrometersPerPixel
     results.toleratedMissing = settings.limits.toleratedMissing
     results.keepsMetadata = settings.keepsMetadata
+    results.noData = settings.limits.stated.noData
+    results.pixelSize = settings.limits.stated.pixelSize
     results.minimumRegionArea = settings.minimumRegionArea?.description
     var context = StudyContext(
       title: URL(fileURLWithPath: settings.study).standardizedFileURL.lastPathComponent, scoring: results.key,

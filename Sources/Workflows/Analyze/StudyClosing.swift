@@ -29,8 +29,9 @@ struct StudyClosing {
     let mismatch = model.flatMap { $0.calibrations[score]?.mismatch(slides: slides, others: others) }
     let notes =
       [
-        domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch, noteOnOwnCases(cases),
-        try noteOnDarkScans(index),
+        domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch,
+        try model.flatMap { try OwnCases.note(in: index, of: $0.record) }, try OwnCases.noteOnCopies(in: index),
+        try noteOnDarkScans(index), try noteOnReviews(index),
       ].compactMap { $0 }
       + (try index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
@@ -38,18 +39,6 @@ struct StudyClosing {
     context.record?.domain = summary
     return summary
   }
-
-  /// A note on cases that have the names of those the model was calibrated on.
-  private func noteOnOwnCases(_ cases: Set<String>) -> String? {
-    let own = model?.record.heldOutCases ?? []
-    let shared = own.filter(cases.contains)
-    guard shared.count >= Self.fewestOwn, 2 * shared.count >= own.count else { return nil }
-    return
-      "\(shared.count) of the \(Count.of(own.count, "case")) on which the model was calibrated have the names of cases of this "
-      + "study. If they are the same, their scores and p-values say nothing about new cases."
-  }
-
-  private static let fewestOwn = 3
 
   /// A note on cases whose scans may be on different scales: one far brighter than the others hides their tissue.
   private func noteOnDarkScans(_ index: CaseIndex) throws -> String? {
@@ -59,6 +48,15 @@ struct StudyClosing {
       "In \(Count.of(names.count, "case")) most scans show no tissue at the brightness of the others: "
       + "\(NameList.text(names)). All scans of a case are taken to be on one scale; where one is not, make it a case of its "
       + "own."
+  }
+
+  /// A note on reviews of what a case showed before.
+  private func noteOnReviews(_ index: CaseIndex) throws -> String? {
+    let names = try index.casesWithOutdatedReview()
+    guard !names.isEmpty else { return nil }
+    return
+      "The \(names.count == 1 ? "review" : "reviews") of \(Count.of(names.count, "case")) judged another score than "
+      + "\(names.count == 1 ? "it has" : "they have") now, since files or settings have changed: \(NameList.text(names))."
   }
 
   /// A note on scans without a pixel size: a least area in square millimeters has no effect on them.

@@ -225,6 +225,7 @@ package struct Evaluate {
           + " to no scan of the report: \(NameList.text(strays)). MASKS/CASE/SCAN_mask.tif was expected.")
     }
     result.notes += ignorance
+    result.notes += try [OwnCases.note(in: index, of: model.record), OwnCases.noteOnCopies(in: index)].compactMap { $0 }
     result.cases = names.count
     for group in labels?.allGroups ?? [] {
       guard let evaluation = evaluations[Table(method: .report, group: group)] else { continue }

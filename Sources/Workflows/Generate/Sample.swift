@@ -3,6 +3,7 @@ import Files
 import Generation
 import Imaging
 import Numerics
+import Reporting
 
 /// Draws patches that a model believes to be healthy.
 package struct Sample {
@@ -55,6 +56,12 @@ package struct Sample {
       StudyPatches(try Study(path: $0), model: model, perGroup: max(256, count), seed: open.seed)
     }
     for fault in real?.faults ?? [] { observe(.leftOut(fault)) }
+    if let study = settings.study, let strangers = real?.strangers, !strangers.isEmpty {
+      observe(
+        .warning(
+          "\(study): \(Count.of(strangers.count, "case is", "cases are")) not of the study that the model learned from, "
+            + "so that the comparison does not say how well it learned: \(NameList.text(strangers))"))
+    }
     let patches = try open.generator.decode(try draw(real))
     try OutputFolder.make(output)
     let label = open.label("sample", "from \(settings.source.rawValue), temperature \(settings.temperature)")

@@ -145,7 +145,7 @@ package struct Train {
   private func tell(of set: TrainingSet, _ notes: [String], to observe: WorkflowObserver) {
     for note in notes { observe(.warning(note)) }
     for fault in set.faults { observe(.leftOut(fault)) }
-    for note in set.incomplete { observe(.warning(note)) }
+    for note in set.incomplete + [set.padding.note].compactMap({ $0 }) { observe(.warning(note)) }
     if !set.duplicates.isEmpty {
       observe(
         .warning(

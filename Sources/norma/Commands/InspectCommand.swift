@@ -44,7 +44,7 @@ extension ScanInspection {
     let details = pages.flatMap { page -> [String] in
       let size =
         page.pixelSize.map { String(format: "%.4g x %.4g µm (%@)", $0.x, $0.y, page.pixelSizeSource ?? "") }
-        ?? "unknown"
+        ?? "unknown" + (page.pixelSizeDoubt.map { " (\($0))" } ?? "")
       var lines = [
         "page \(page.number)  \(page.role)",
         "  size         \(page.width) x \(page.height), \(page.channels.map { Count.of($0, "channel") } ?? "? channels"), pixel size \(size)",
@@ -67,6 +67,7 @@ extension ScanInspection {
       return lines
     }
     let head = [path, "format  \(formats.joined(separator: ", "))"]
-    return (head + details + (problem.map { ["breaks off: \($0)"] } ?? [])).joined(separator: "\n")
+    return (head + notes.map { "note  \($0)" } + details + (problem.map { ["breaks off: \($0)"] } ?? [])).joined(
+      separator: "\n")
   }
 }

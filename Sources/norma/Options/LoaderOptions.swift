@@ -16,7 +16,23 @@ struct LoaderOptions: ParsableArguments {
       "Share of a scan's strips or tiles that may be missing or broken; they become no data.", valueName: "share"))
   var tolerateMissing = 0.0
 
-  var limits: TIFFLimits { TIFFLimits(maximumScanPixels: maxPixels, toleratedMissing: tolerateMissing) }
+  @Option(
+    help: ArgumentHelp(
+      "A value that means no data, such as -2000 around the field of view of a CT; norma recognizes most itself.",
+      valueName: "number"))
+  var noData: Float?
+
+  @Option(
+    help: ArgumentHelp(
+      "Edge of a pixel of every scan, or width and height as 0.5x0.25, instead of what the files say.",
+      valueName: "micrometers"))
+  var pixelSize: PixelSizeOption?
+
+  var limits: TIFFLimits {
+    var limits = TIFFLimits(maximumScanPixels: maxPixels, toleratedMissing: tolerateMissing)
+    limits.stated = StatedFacts(noData: noData, pixelSize: pixelSize?.size)
+    return limits
+  }
 
   func validate() throws {
     if !(1...1 << 40).contains(maxPixels) {
@@ -25,6 +41,20 @@ struct LoaderOptions: ParsableArguments {
     if !(tolerateMissing >= 0 && tolerateMissing <= 1) {
       throw ValidationError("--tolerate-missing is \(tolerateMissing); a share from 0 to 1 is expected.")
     }
+    if let noData, !noData.isFinite {
+      throw ValidationError("--no-data is \(noData); a finite number is expected. NaN is no data anyway.")
+    }
+  }
+}
+
+/// The size of a pixel on the command line, in micrometers.
+struct PixelSizeOption: ExpressibleByArgument {
+  let size: PixelSize
+
+  init?(argument: String) {
+    let edges = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Double($0) ?? 0 }
+    guard (1...2).contains(edges.count), edges.allSatisfy({ PixelSize.possible.contains($0) }) else { return nil }
+    size = PixelSize(x: edges[0], y: edges[edges.count - 1])
   }
 }
 
