@@ -37,7 +37,9 @@ package enum ZipArchive {
     }
     defer { zip_fclose(file) }
     var content = Data(count: Int(facts.size))
-    let read = content.withUnsafeMutableBytes { zip_fread(file, $0.baseAddress, zip_uint64_t($0.count)) }
+    let read = content.withUnsafeMutableBytes { buffer in
+      buffer.baseAddress.map { zip_fread(file, $0, zip_uint64_t(buffer.count)) } ?? 0
+    }
     // The check sum is compared at the end of the file, which only a further read meets.
     var rest: UInt8 = 0
     guard read == content.count, zip_fread(file, &rest, 1) == 0 else {

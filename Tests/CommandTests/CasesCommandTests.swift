@@ -138,6 +138,15 @@ func `a query that cannot be asked ends with status 2`(options: [String], messag
   #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("report")) == ["cases.sqlite"])
 }
 
+@Test func `the index of a report stands for its folder`() throws {
+  let folder = try TemporaryFolder()
+  try writeReport(in: folder)
+  let whole = try Program.run("cases", "report", in: folder)
+  #expect(whole.status == 0 && !whole.output.isEmpty)
+  #expect(try Program.run("cases", "report/cases.sqlite", in: folder).output == whole.output)
+  #expect(try Program.run("cases", folder.file("report/cases.sqlite"), in: folder).output == whole.output)
+}
+
 @Test func `reviews of other cases and models are told of, and a bad file does not stop the others`() throws {
   let folder = try TemporaryFolder()
   try writeReport(in: folder)

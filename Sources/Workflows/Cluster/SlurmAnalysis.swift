@@ -75,8 +75,8 @@ package struct SlurmAnalysis {
   package var plan: String {
     let merge = settings.sbatch + ["--dependency=afterany:ARRAY"]
     return [
-      "# \(scripts.shardFile): sbatch \(options.map(SlurmScripts.quoted).joined(separator: " "))", scripts.shard,
-      "# \(scripts.mergeFile): sbatch \(merge.map(SlurmScripts.quoted).joined(separator: " "))", scripts.merge,
+      "# \(scripts.shardFile): sbatch \(options.map(ShellWord.quoted).joined(separator: " "))", scripts.shard,
+      "# \(scripts.mergeFile): sbatch \(merge.map(ShellWord.quoted).joined(separator: " "))", scripts.merge,
     ].joined(separator: "\n")
   }
 

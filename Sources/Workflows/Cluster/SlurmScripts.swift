@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Reporting
 import Threads
@@ -22,7 +23,7 @@ struct SlurmScripts {
   private static let mostRestarts = 20
 
   var shard: String {
-    let command = ([program, "analyze", study, "--model", model, "--output", output] + analysis).map(Self.quoted)
+    let command = ([program, "analyze", study, "--model", model, "--output", output] + analysis).map(ShellWord.quoted)
     return """
       #!/bin/bash
       #SBATCH --job-name=\(name)
@@ -64,7 +65,7 @@ struct SlurmScripts {
     #SBATCH --requeue
     #SBATCH --open-mode=append
     #SBATCH --output=\(Self.escaped(folder))/merge.log
-    exec \([program, "merge", output, "--model", model].map(Self.quoted).joined(separator: " "))
+    exec \([program, "merge", output, "--model", model].map(ShellWord.quoted).joined(separator: " "))
 
     """
   }
@@ -73,13 +74,6 @@ struct SlurmScripts {
   private var name: String {
     let title = (output as NSString).lastPathComponent
     return "norma-" + String(title.unicodeScalars.map { CharacterSet.alphanumerics.contains($0) ? Character($0) : "-" })
-  }
-
-  /// Quotes a word so that a shell reads it back unchanged.
-  static func quoted(_ word: String) -> String {
-    let plain = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+%@")
-    if !word.isEmpty, word.unicodeScalars.allSatisfy(plain.contains) { return word }
-    return "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 
   /// Escapes a path for an `#SBATCH` line, where a backslash keeps a character as it is and `%` begins a pattern.

@@ -12,11 +12,12 @@ import Workflows
 struct AnalyzeCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "analyze", abstract: "Score a study folder; write heatmaps, pages and the index.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       Run again it goes on: cases whose files, model and settings have not changed are not computed twice. A scan that
       cannot be read is recorded as failed with its reason, one with nothing to score (no tissue, no data, one value) as
       empty, and the others are finished. A case without any scored scan is not examined: the exit status is then 1.
-      """)
+      """, example: "norma analyze STUDY/patients --model healthy.safetensors --output Reports/NAME"))
 
   @Argument(help: ArgumentHelp("Folder of scans.", valueName: "study"), completion: .directory)
   var study: String
@@ -49,19 +50,19 @@ struct AnalyzeCommand: LoggedCommand {
   @Option(help: "Share of healthy cases that may be flagged.")
   var falsePositiveRate = 0.05
 
-  @Option(help: "What heatmaps show: \(Score.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(help: "What heatmaps show.")
   var score: Score = .ensemble
 
   @Option(help: ArgumentHelp("\(Precision.help.abstract) By default what the model was trained in, where it can be."))
   var precision: Precision?
 
-  @OptionGroup var selection: SelectionOptions
+  @OptionGroup(title: "Choosing scans") var selection: SelectionOptions
 
-  @OptionGroup var loader: LoaderOptions
+  @OptionGroup(title: "Reading files") var loader: LoaderOptions
 
-  @OptionGroup var memory: MemoryOptions
+  @OptionGroup(title: "Memory") var memory: MemoryOptions
 
-  @OptionGroup var resolution: ResolutionOptions
+  @OptionGroup(title: "Resolution") var resolution: ResolutionOptions
 
   @Option(help: "What to write beside the heatmaps: residual, the calibrated reconstruction error (SCAN.residual.tif).")
   var keep: [KeptFile] = []
@@ -78,7 +79,7 @@ struct AnalyzeCommand: LoggedCommand {
         + "grid it was calibrated with; scans of unknown pixel size keep to those.", valueName: "area"))
   var minimumRegionArea: String?
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func validate() throws {
     try precision?.validate()
@@ -146,6 +147,7 @@ extension Analyze.Outcome {
           + ($0.emptyScans > 0 ? ", \($0.emptyScans) with nothing to score" : "")
       },
       domain.map { "domain   \($0)" },
+      shard == nil ? "next     norma cases \(ShellWord.quoted(output)) --flagged" : nil,
       hasLearned ? nil : "model    has not learned enough, so the results may mean nothing; the report says why",
     ].compactMap { $0 }.joined(separator: "\n")
   }

@@ -6,7 +6,9 @@ import Workflows
 struct AttributeCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "attribute", abstract: "Learn the direction in latent space from one group of scans to another.",
-    discussion: "It is kept beside the model, in MODEL.attributes.json, for norma edit --attribute.")
+    discussion: CommandHelp.text(
+      "It is kept beside the model, in MODEL.attributes.json, for norma edit --attribute.",
+      example: "norma attribute healthy.safetensors STUDY/old STUDY/young --name age"))
 
   @OptionGroup var options: GenerationOptions
 

@@ -5,12 +5,13 @@ import Workflows
 struct AugmentCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "augment", abstract: "Make new healthy scans of a study, to train on where there are few.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       Every scan gives as many new ones as --factor says, drawn around its latents or between those of it and another of the
       same size. They have the study's folders and the scans' size, bit depth and pixel size; their description tag says that
       they are synthetic, and norma train leaves them out unless --include-synthetic asks for them. Details smaller than a
       pixel of the model's grid are lost.
-      """)
+      """, example: "norma augment healthy.safetensors STUDY/healthy --output STUDY/more"))
 
   @OptionGroup var options: GenerationOptions
 

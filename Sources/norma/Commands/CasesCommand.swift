@@ -6,7 +6,8 @@ import Reporting
 struct CasesCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "cases", abstract: "Query the cases of a report.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       A condition compares fields with = != < <= > >=, text with like and a pattern of * and ?, asks what is missing or \
       present, and joins all this with and, or, not and parentheses:
 
@@ -17,10 +18,12 @@ struct CasesCommand: LoggedCommand {
       What has no value to compare is not listed, with not or without; a note counts it and says why. path, page, error \
       and other fields of scans hold where they do for any scan of the case. With --regions a condition may ask for what regions have too, such as area_mm2, peak and q_value. A \
       field that does not exist is answered with the list of those that do.
-      """)
+      """))
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
-  var report: String
+  var reportArgument: ReportArgument
+
+  private var report: String { reportArgument.folder }
 
   @Option(
     name: .customLong("where"),
@@ -67,7 +70,7 @@ struct CasesCommand: LoggedCommand {
   @Flag(help: "Print the query as SQL for sqlite3 REPORT/cases.sqlite, and do not run it.")
   var sql = false
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func validate() throws {
     if reviewed && notReviewed { throw ValidationError("Give --reviewed or --not-reviewed, not both.") }

@@ -7,10 +7,11 @@ import Workflows
 struct DemoCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "demo", abstract: "Try everything on a small study of phantoms that it makes itself.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       Makes heads with and without lesions, learns the healthy ones, analyzes the patients and compares the heatmaps with
       the planted lesions. Nobody's scan is needed; the same seed gives the same study.
-      """)
+      """, example: "norma demo --study Studies/demo --output Reports/demo"))
 
   @Option(name: .shortAndLong, help: "Folder of the report.", completion: .directory)
   var output = "Reports/demo"
@@ -24,7 +25,7 @@ struct DemoCommand: LoggedCommand {
   @Option(help: "Time to train, in minutes.")
   var minutes = 4.0
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func validate() throws {
     guard minutes > 0 else {

@@ -5,12 +5,13 @@ import Workflows
 struct EditCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "edit", abstract: "Change a scan in a model's latent space, or restore it to the nearest healthy one.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       Writes edited.tif in normalized intensities, and sheet.png: the scan, its reconstruction, the edited scan, and what
       the edit changed of the reconstruction (gray where nothing, lighter where it became brighter). With --restore: the
       scan, its reconstruction, its nearest healthy version, and the scan minus that, as in a report: lighter where the
       scan is brighter than expected.
-      """)
+      """, example: "norma edit healthy.safetensors SCAN.tif --restore --output OUT"))
 
   @OptionGroup var options: GenerationOptions
 

@@ -8,7 +8,8 @@ import Workflows
 struct EvaluateCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate", abstract: "Compare a report with ground truth, beside untrained baselines.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       A mask lies at MASKS/CASE/SCAN_mask.tif (or SCAN.tif) for STUDY/CASE/SCAN.tif; pixels above half of its largest
       value are lesion. Every pixel of every scan counts. Scans without a mask are taken as free of lesions, and
       counted.
@@ -16,10 +17,12 @@ struct EvaluateCommand: LoggedCommand {
       With --labels, or without masks, a CSV table says which cases are abnormal: columns "case" and "abnormal" (1 or
       0), and "scan" where scans of a case differ. Figures are also given for the cases with each value of its other
       columns.
-      """)
+      """, example: "norma evaluate Reports/NAME --masks STUDY/masks"))
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
-  var report: String
+  var reportArgument: ReportArgument
+
+  private var report: String { reportArgument.folder }
 
   @Option(help: "Folder of the masks.", completion: .directory)
   var masks: String?
@@ -46,12 +49,12 @@ struct EvaluateCommand: LoggedCommand {
   @Option(help: "How many times cases are resampled for the 95 % intervals.")
   var resamples = 2000
 
-  @OptionGroup var loader: LoaderOptions
+  @OptionGroup(title: "Reading files") var loader: LoaderOptions
 
   @Flag(help: "Print JSON.")
   var json = false
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func validate() throws {
     guard (0...100_000).contains(resamples) else {

@@ -6,22 +6,25 @@ struct ExportCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
     abstract: "Write the regions and heatmaps of a report for other programs, or its index to a database.",
-    discussion: """
-      geojson  DIR/CASE/SCAN.geojson: outlines of the regions in pixels of the scan, as QuPath imports them
-      csv      DIR/regions.csv: a line for each region
-      coco     DIR/regions.coco.json: images and annotations, as pycocotools loads them
-      mask     DIR/CASE/SCAN.mask.tif: 255 where the heatmap reaches the level of regions, else 0
-      imagej   DIR/CASE/FILE.heatmap.tif: heatmaps for ImageJ, the pages of a stack in one file
+    discussion: CommandHelp.text(
+      """
+        geojson  DIR/CASE/SCAN.geojson: outlines of the regions in pixels of the scan, as QuPath imports them
+        csv      DIR/regions.csv: a line for each region
+        coco     DIR/regions.coco.json: images and annotations, as pycocotools loads them
+        mask     DIR/CASE/SCAN.mask.tif: 255 where the heatmap reaches the level of regions, else 0
+        imagej   DIR/CASE/FILE.heatmap.tif: heatmaps for ImageJ, the pages of a stack in one file
 
       A scan whose heatmap is missing or damaged is left out with its reason, and the others are written.
 
       --postgres loads the index into the schema norma of a PostgreSQL database, beside those of other reports. What the \
       database holds of this report is replaced at once, or left as it is where something fails; loading again adds \
       nothing. A password is better kept in ~/.pgpass or PGPASSWORD than in the URL.
-      """)
+      """, example: "norma export Reports/NAME --format geojson --output OUT"))
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
-  var report: String
+  var reportArgument: ReportArgument
+
+  private var report: String { reportArgument.folder }
 
   @Option(help: "What to write.")
   var format: ReportExport.Format?
@@ -44,7 +47,7 @@ struct ExportCommand: LoggedCommand {
       "Only cases with such names: * stands for any characters, ? for one.", valueName: "glob"))
   var caseNames: String?
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func validate() throws {
     if let postgres {

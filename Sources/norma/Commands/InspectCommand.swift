@@ -5,17 +5,18 @@ import Imaging
 
 struct InspectCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Show what the loader sees in a file.")
+    commandName: "inspect", abstract: "Show what the loader sees in a file.",
+    discussion: CommandHelp.text(example: "norma inspect STUDY/patients/CASE/SCAN.tif"))
 
   @Argument(help: ArgumentHelp("TIFF scans.", valueName: "scans"), completion: .file())
   var scans: [String]
 
-  @OptionGroup var loader: LoaderOptions
+  @OptionGroup(title: "Reading files") var loader: LoaderOptions
 
   @Flag(help: "Print JSON.")
   var json = false
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func run() throws {
     let console = Console()

@@ -5,8 +5,9 @@ import Workflows
 struct InterpolateCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "interpolate", abstract: "Show what a model believes to lie between two scans.",
-    discussion:
-      "Writes a TIFF a step, in normalized intensities, and sheet.png with all of them, the scans at the ends.")
+    discussion: CommandHelp.text(
+      "Writes a TIFF a step, in normalized intensities, and sheet.png with all of them, the scans at the ends.",
+      example: "norma interpolate healthy.safetensors FIRST.tif SECOND.tif --output OUT"))
 
   @OptionGroup var options: GenerationOptions
 

@@ -5,10 +5,11 @@ import Workflows
 struct ModelCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "model", abstract: "Say what a model file holds; compare two; write a page of it.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       The page shows how training went, what every latent dimension carries, the calibration, draws from the prior and
       what the most informative dimensions move.
-      """)
+      """, example: "norma model healthy.safetensors --output OUT"))
 
   @Argument(help: "Model files that `norma train` wrote, one or two.", completion: .model)
   var models: [String]
@@ -19,7 +20,7 @@ struct ModelCommand: LoggedCommand {
   @Option(help: "Seed of the pictures.")
   var seed: UInt64 = 0
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func validate() throws {
     guard (1...2).contains(models.count) else {

@@ -11,14 +11,15 @@ struct Norma: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "norma",
     abstract: "Finds what is abnormal in medical scans by learning what healthy tissue looks like.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       A variational autoencoder learns healthy scans; what it cannot reconstruct in another scan becomes a calibrated
       heatmap, an HTML report and a row in a SQLite index. For research use; not a diagnosis.
 
       Exit status: 0 all done, 1 something failed or a case was not examined and the output says what, 2 the command
       line is wrong, 130 or 143 stopped by Ctrl-C or kill with all that was finished kept, 141 the reader of the output
       has gone.
-      """,
+      """),
     version: ToolVersion.current,
     subcommands: [
       DemoCommand.self, TrainCommand.self, AnalyzeCommand.self, MergeCommand.self, SlurmCommand.self,
@@ -53,14 +54,30 @@ struct Norma: ParsableCommand {
   /// - Returns: the exit status.
   private static func run() -> Int32 {
     var command: any ParsableCommand = Norma()
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let misspelling = Misspelling(commands: Norma.self, called: "norma", passing: ["slurm"])
+    if let sentence = misspelling.ofCommand(in: arguments) {
+      startLog(of: command)
+      return usage(sentence)
+    }
     do {
       defer { startLog(of: command) }
       command = try parseAsRoot()
-    } catch { return status(of: error, isRunning: false) }
+    } catch {
+      if !exitCode(for: error).isSuccess, let sentence = misspelling.ofOption(in: arguments) {
+        return usage(sentence)
+      }
+      return status(of: error, isRunning: false)
+    }
     do {
       try command.run()
       return 0
     } catch { return status(of: error, isRunning: true) }
+  }
+
+  private static func usage(_ sentence: String) -> Int32 {
+    Terminal.writeLine("Error: " + sentence)
+    return ExitStatus.usage
   }
 
   /// Says why a command has ended.

@@ -5,13 +5,16 @@ import Workflows
 struct ReportCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Make the pages of a report again, from its index and heatmaps alone.",
-    discussion:
-      "The scans are not needed. Pictures stay as they are; those of the heat are drawn again where they are gone.")
+    discussion: CommandHelp.text(
+      "The scans are not needed. Pictures stay as they are; those of the heat are drawn again where they are gone.",
+      example: "norma report Reports/NAME"))
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
-  var report: String
+  var reportArgument: ReportArgument
 
-  @OptionGroup var log: LogOptions
+  private var report: String { reportArgument.folder }
+
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func run() throws {
     StandardOutput.outlastReader()

@@ -4,13 +4,16 @@ import Workflows
 struct ReviewImportCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Bring reviews saved by a report's pages into its index.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       Of two reviews of a case the newer one stays, in whatever order files are imported; importing a file again changes \
       nothing. Verdicts stay when cases are analyzed again.
-      """)
+      """, example: "norma review import Reports/NAME reviews.json"))
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
-  var report: String
+  var reportArgument: ReportArgument
+
+  private var report: String { reportArgument.folder }
 
   @Argument(
     help: ArgumentHelp("Files that a report's page saved.", valueName: "file.json"),
@@ -20,7 +23,7 @@ struct ReviewImportCommand: LoggedCommand {
   @Option(help: ArgumentHelp("Who judged, to be kept with the verdicts.", valueName: "name"))
   var reviewer: String?
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func run() throws {
     StandardOutput.outlastReader()

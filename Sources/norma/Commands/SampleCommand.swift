@@ -6,11 +6,12 @@ import Workflows
 struct SampleCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample", abstract: "Draw patches that a model believes to be healthy.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       Writes a TIFF a patch, in normalized intensities, and sheet.png with all of them. Given the healthy study it was
       trained on, it measures how like real patches they are; the numbers stand beside those of real training patches,
       which are the best there can be.
-      """)
+      """, example: "norma sample healthy.safetensors --count 64 --output OUT"))
 
   @OptionGroup var options: GenerationOptions
 

@@ -8,13 +8,14 @@ import Workflows
 struct SlurmCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "slurm", abstract: "Analyze a study over a Slurm cluster.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       Submits a job array with a shard a task, and a job that merges them when all have ended. Options that norma does not \
       know go to sbatch, written as --name=value; options after -- go to norma analyze. Run again it submits the shards \
       that did not come to their end. Follow it with norma status.
 
         norma slurm STUDY --model M --output OUT --nodes 8 --partition=long --cpus-per-task=4 -- --keep residual
-      """)
+      """))
 
   @Argument(
     help: ArgumentHelp("Folder of scans, which every node can read.", valueName: "study"), completion: .directory)
@@ -45,7 +46,7 @@ struct SlurmCommand: LoggedCommand {
   @Flag(help: "With --wait: Ctrl-C cancels the jobs too.")
   var cancelOnInterrupt = false
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   @Argument(parsing: .allUnrecognized, help: .hidden)
   var sbatch: [String] = []

@@ -6,18 +6,21 @@ import Workflows
 struct StatusCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Say how far the shards of a report are.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       From the shards' indexes, which may be written meanwhile, on any machine; and from Slurm, where norma slurm submitted \
       them and squeue is there.
-      """)
+      """, example: "norma status Reports/NAME"))
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
-  var report: String
+  var reportArgument: ReportArgument
+
+  private var report: String { reportArgument.folder }
 
   @Flag(help: "Print JSON.")
   var json = false
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func run() throws {
     let status = try StudyStatus(of: report)

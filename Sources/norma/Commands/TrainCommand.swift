@@ -10,12 +10,13 @@ import Workflows
 struct TrainCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "train", abstract: "Learn healthy tissue from a study folder.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       STUDY/CASE/*.tif: a folder is a case, its files are its scans. STUDY/*.tif: a file is a case. A part of the cases
       is held out, to choose the checkpoint and to calibrate scores.
 
       Started by Open MPI's mpirun or by srun --mpi=pmix, several processes share every batch: mpirun -n 2 norma train ...
-      """)
+      """, example: "norma train STUDY/healthy --output healthy.safetensors"))
 
   @Argument(help: ArgumentHelp("Folder of healthy scans.", valueName: "study"), completion: .directory)
   var study: String
@@ -24,14 +25,14 @@ struct TrainCommand: LoggedCommand {
     name: .shortAndLong, help: "Model file to write (safetensors).", completion: .model)
   var output: String
 
-  @OptionGroup var selection: SelectionOptions
+  @OptionGroup(title: "Choosing scans") var selection: SelectionOptions
 
   @OptionGroup var training: TrainingOptions
 
   @Flag(help: "Go on from the last checkpoint of the same output.")
   var resume = false
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func run() throws {
     Interruption.listen()
@@ -74,7 +75,9 @@ extension Train.Outcome {
         String(format: "latents         %.0f nats a patch", r.divergences.joined().reduce(0, +)),
         "compute         \(r.compute), \((r.precision ?? .float32).rawValue), \(Count.of(r.threads, "thread"))"
           + (processes > 1 ? " in the first of \(Count.of(processes, "process", "processes"))" : ""),
-      ] + r.allWarnings.map { "warning         \($0)" }
+      ] + r.allWarnings.map { "warning         \($0)" } + [
+        "next            norma analyze STUDY --model \(ShellWord.quoted(output))"
+      ]
     return lines.joined(separator: "\n")
   }
 }

@@ -6,10 +6,11 @@ import Workflows
 struct TraverseCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "traverse", abstract: "Show what each latent dimension of a model does.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       Every dimension is moved from -3 to +3 standard deviations of the prior while the others stay: a row of strips.png.
       What follows is said in words: properties of a patch whose change goes with the step, over 16 starting points.
-      """)
+      """, example: "norma traverse healthy.safetensors --output OUT"))
 
   @OptionGroup var options: GenerationOptions
 

@@ -5,16 +5,19 @@ import Reporting
 struct VerifyCommand: LoggedCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check that a report's files are those that its index describes.",
-    discussion: """
+    discussion: CommandHelp.text(
+      """
       The index by SQLite's own checks and its counts; heatmaps by their SHA-256; pages and pictures by whether they are \
       there; and files that the index does not know. What is missing or altered is named, and the exit status is 1. \
       Nothing is changed.
-      """)
+      """, example: "norma verify Reports/NAME"))
 
   @Argument(help: ArgumentHelp("Folder of a report.", valueName: "report"), completion: .directory)
-  var report: String
+  var reportArgument: ReportArgument
 
-  @OptionGroup var log: LogOptions
+  private var report: String { reportArgument.folder }
+
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   func run() throws {
     let console = Console()

@@ -11,7 +11,7 @@ struct GenerationOptions: ParsableArguments {
   @Option(help: "Seed of all random numbers.")
   var seed: UInt64 = 0
 
-  @OptionGroup var log: LogOptions
+  @OptionGroup(title: "Messages") var log: LogOptions
 
   /// Opens the model with its generator, and warns of what it has not learned.
   func open() throws -> GenerativeModel {

@@ -14,11 +14,11 @@ struct TrainingOptions: ParsableArguments {
     help: "Kind of scan whose settings to start from: \(Preset.allCases.map(\.rawValue).joined(separator: ", ")).")
   var preset: Preset = .generic
 
-  @OptionGroup var loader: LoaderOptions
+  @OptionGroup(title: "Reading files") var loader: LoaderOptions
 
-  @OptionGroup var memory: MemoryOptions
+  @OptionGroup(title: "Memory") var memory: MemoryOptions
 
-  @OptionGroup var resolution: ResolutionOptions
+  @OptionGroup(title: "Resolution") var resolution: ResolutionOptions
 
   @Flag(help: "Learn from scans too that norma augment made; by default they are left out.")
   var includeSynthetic = false
@@ -51,7 +51,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      What is learned: elbo (the evidence lower bound of clean patches), beta (the same with --beta) or denoising (clean
+      What is learned: elbo (the evidence lower bound of clean patches), beta (the same with --beta) or denoising (clean \
       patches from corrupted ones, with --beta).
       """)
   var objective = Self.defaults.objective.kind
@@ -61,7 +61,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      Likelihood of a value given its reconstruction: laplace, gaussian or bernoulli. bernoulli, the cross-entropy,
+      Likelihood of a value given its reconstruction: laplace, gaussian or bernoulli. bernoulli, the cross-entropy, \
       charges little for an error: lower --beta to about 0.01 with it.
       """)
   var likelihood = Self.defaults.objective.likelihood
@@ -84,7 +84,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      How patches are varied: mirror (and gain), mild (also turned and scaled a little) or photograph (turned by any angle,
+      How patches are varied: mirror (and gain), mild (also turned and scaled a little) or photograph (turned by any angle, \
       uneven light, color cast, focus). (default: the preset's, mirror)
       """)
   var augmentation: Augmentation?
@@ -97,8 +97,8 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      How intensities are brought to a common scale: robust (median and spread of tissue), percentile or zscore (of the
-      foreground), histogram (landmarks of the training scans' histograms, Nyul and Udupa), window (with --window), none
+      How intensities are brought to a common scale: robust (median and spread of tissue), percentile or zscore (of the \
+      foreground), histogram (landmarks of the training scans' histograms, Nyul and Udupa), window (with --window), none \
       (for scans stored as about 0 to 1); for stained slides optical-density or macenko. (default: the preset's, robust)
       """)
   var normalization: NormalizationName?
@@ -113,15 +113,15 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      What sets tissue apart: bright (it is brighter than what is around it), stained (it is colored, or darker than
-      glass) or everywhere (every pixel shows tissue). (default: the preset's; bright becomes everywhere where what is
+      What sets tissue apart: bright (it is brighter than what is around it), stained (it is colored, or darker than \
+      glass) or everywhere (every pixel shows tissue). (default: the preset's; bright becomes everywhere where what is \
       darker is no empty background)
       """)
   var tissue: TissueLook?
 
   @Option(
     help: """
-      Whole factor by which scans are reduced first. By default the shorter edge keeps 128 pixels or more, that of a slide
+      Whole factor by which scans are reduced first. By default the shorter edge keeps 128 pixels or more, that of a slide \
       2048.
       """)
   var reduction: Int?
@@ -132,7 +132,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: """
-      Direction in which a lesion shifts the channels, a number a channel: 0,1,0 for "in the second". Without it any
+      Direction in which a lesion shifts the channels, a number a channel: 0,1,0 for "in the second". Without it any \
       direction counts.
       """)
   var channelWeights: ChannelWeights?
@@ -142,7 +142,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      Radii of planted lesions, in pixels of the model's grid: 2-32. The learned score is trained on them; checkpoint and
+      Radii of planted lesions, in pixels of the model's grid: 2-32. The learned score is trained on them; checkpoint and \
       ensemble are chosen by others of the same sizes.
       """)
   var lesionSizes: NumberRange?
@@ -152,7 +152,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: """
-      How far the borders of planted lesions reach, in pixels of the model's grid: 0.5-2; never more than a third of a
+      How far the borders of planted lesions reach, in pixels of the model's grid: 0.5-2; never more than a third of a \
       lesion's radius. By default the preset's, or softer the larger the lesion.
       """)
   var lesionBorders: NumberRange?
