@@ -10,6 +10,10 @@ extension NormaError {
     switch code {
     case ENOSPC: diskFull(path)
     case EDQUOT: diskFull(path, found: "your share of the disk, its quota, is full")
+    case EMFILE, ENFILE:
+      NormaError(
+        .system, subject: path, found: "\(clause): \(String(cString: strerror(code)))",
+        remedy: "Allow more open files (ulimit -n), and run the command again; what was finished is kept")
     default: NormaError(.system, subject: path, found: "\(clause): \(String(cString: strerror(code)))", remedy: remedy)
     }
   }

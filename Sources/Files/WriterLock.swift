@@ -21,9 +21,9 @@ package final class WriterLock: Sendable {
   package init(path: String, subject: String, command: String, elsewhere: String) throws(NormaError) {
     self.path = path
     while true {
-      var file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+      var file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
       // A file of another user can be locked even if it cannot be written.
-      if file < 0 { file = open(path, O_RDONLY | O_CLOEXEC) }
+      if file < 0 { file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) }
       guard file >= 0 else {
         // If the lock file cannot be created, nothing else can be either; the later attempt to write reports the
         // reason.

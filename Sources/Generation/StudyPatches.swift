@@ -54,13 +54,13 @@ package struct StudyPatches: Sendable {
     of item: Study.Case, in study: Study, model: Model, limits: TIFFLimits
   ) -> (scans: [PreparedScan], digests: [String], faults: [ScanFault]) {
     var images: [Image] = []
-    var digests: [String] = []
+    var digests: [String: String] = [:]
     var scans: [PreparedScan] = []
     var faults: [ScanFault] = []
     var reading = model.preparation.reading(limits: limits)
     reading.takesSynthetic = false
     for source in study.scans(of: item, reading: reading) where source.origins == nil {
-      if let digest = source.sha256, source.page ?? 1 == 1 { digests.append(digest) }
+      if let digest = source.sha256 { digests[source.path] = digest }
       switch source.content {
       case .success(.image(let image)): images.append(image)
       case .success(.slide(let slide)):
@@ -70,7 +70,7 @@ package struct StudyPatches: Sendable {
       case .failure(let fault): faults.append(fault)
       }
     }
-    return (scans + model.preparation.prepare(images).map(\.scan), digests, faults)
+    return (scans + model.preparation.prepare(images).map(\.scan), Array(digests.values), faults)
   }
 
   /// Corner of a patch with tissue at its center; `nil` where a few tries find none.

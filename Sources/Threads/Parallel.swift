@@ -34,6 +34,12 @@ package enum Parallel {
     return Int(unsafeBitCast(ask, to: Count.self)())
   }
 
+  /// More threads than that have no stacks to run on.
+  private static let mostThreads = 256
+
+  /// Lowers a number of threads from the environment with which no loop could begin.
+  package static func limitThreads() { if threads > mostThreads { setThreads(mostThreads) } }
+
   /// Sets the number of threads of all later parallel loops, oneDNN's included.
   package static func setThreads(_ count: Int) {
     typealias Set = @convention(c) (Int32) -> Void

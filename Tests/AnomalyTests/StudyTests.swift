@@ -67,11 +67,23 @@ struct StudyTests {
     return try Study(path: folder.path).notes.map { $0.replacingOccurrences(of: folder.path, with: "STUDY") }
   }
 
+  @Test func `what a scanner saves beside a slide is left out and named`() throws {
+    let folder = try TemporaryFolder()
+    for file in [
+      "p/slide.tif", "p/slide_macro.tif", "p/slide_overview.tif", "p/slide_thumbnail.tif", "p/other.scn", "p/b.bif",
+    ] {
+      try folder.write([0], as: file)
+    }
+    let study = try Study(path: folder.path)
+    #expect(study.cases.flatMap(\.files) == ["p/b.bif", "p/other.scn", "p/slide.tif"])
+    #expect(study.notes.count == 3 && study.notes.allSatisfy { $0.contains("left out") })
+  }
+
   @Test func `scans of a patient in several cases are told of`() throws {
     let advice = "If these are of one patient, put all scans of a patient into one folder."
     #expect(
-      try notes(on: ["p11/a.tif", "p11/more/b.tif", "p12/a.tif"]) == [
-        "STUDY: 1 case lies in the folder of another case, such as p11/more in p11. A case is a folder with its own files. "
+      try notes(on: ["p11/a.tif", "p11/x/more/b.tif", "p12/a.tif"]) == [
+        "STUDY: 1 case lies in the folder of another case, such as p11/x/more in p11. A case is a folder with its own files. "
           + advice
       ])
     let sides = (1...4).flatMap { ["p\($0)/left/a.tif", "p\($0)/right/a.tif"] }
@@ -191,7 +203,7 @@ struct StudyTests {
     try FileManager.default.createDirectory(atPath: folder.path + "/a/b", withIntermediateDirectories: true)
     #expect(
       message()
-        == "STUDY: the folder holds no files; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected."
+        == "STUDY: the folder holds no files; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff, .scn, .bif were expected."
         + " Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.")
   }
 
@@ -199,7 +211,7 @@ struct StudyTests {
     try touch("a/notes.txt", "a/scan.png", "tif", ".hidden.tif")
     #expect(
       message()
-        == "STUDY: it holds 3 files and no scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected."
+        == "STUDY: it holds 3 files and no scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff, .scn, .bif were expected."
         + " Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.")
   }
 }

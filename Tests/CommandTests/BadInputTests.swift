@@ -17,7 +17,7 @@ import Testing
   #expect(result.status == 1)
   #expect(
     result.errors
-      == "norma: study: it holds 1 file and no scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff were expected. "
+      == "norma: study: it holds 1 file and no scan; files ending in .tif, .tiff, .btf, .svs, .ndpi, .qptiff, .scn, .bif were expected. "
       + "Give a folder with STUDY/CASE/*.tif or STUDY/*.tif.\n")
 }
 

@@ -43,6 +43,20 @@ extension TemporaryFolder: @unchecked Sendable {}
   #expect(batch.train.output.contains("no case can be flagged at a false-positive rate below 20 %"))
 }
 
+/// Three of six scans fail; every case has one that does not.
+@Test(
+  arguments: [
+    ("3", 0), ("2", 1), ("50%", 0), ("0.5", 0), ("49%", 1), ("0", 1), ("x", 2), ("-1", 2), ("120%", 2), ("1.5", 2),
+  ] as [(String, Int32)])
+func `as many scans may fail as the user says`(allowed: String, status: Int32) throws {
+  let batch = try Batch.shared.get()
+  let result = try Program.run(
+    "analyze", "patients", "--model", "model.safetensors", "--output", "allowed", "--max-failed=\(allowed)",
+    in: batch.folder)
+  #expect(result.status == status, "\(result.errors)")
+  #expect(status == 2 || result.errors.contains("failed: patients/mixed/text.tiff: "))
+}
+
 @Test func `a batch with bad scans finishes the others and says so`() throws {
   let batch = try Batch.shared.get()
   #expect(batch.analyze.status == 1)

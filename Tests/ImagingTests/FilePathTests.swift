@@ -1,4 +1,5 @@
 import Files
+import Foundation
 import Imaging
 import Testing
 
@@ -18,5 +19,12 @@ struct FilePathTests {
     #expect(FilePath.name(of: path) == name)
     #expect(FilePath.withoutEnding(path) == stem)
     #expect(FilePath.ending(of: path) == ending)
+  }
+}
+
+@Test func `too many open files are no fault of the disk`() {
+  for code in [EMFILE, ENFILE] {
+    let error = NormaError.system("f", doing: "the file cannot be written", code: code, remedy: "Check the disk")
+    #expect(error.remedy.hasPrefix("Allow more open files (ulimit -n)") && error.found.contains("oo many open files"))
   }
 }

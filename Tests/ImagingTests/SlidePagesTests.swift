@@ -129,7 +129,69 @@ struct SlidePagesTests {
     #expect(file.pages[7].pixelSize == PixelSize(x: 1, y: 1))
   }
 
+  private static func scn(_ content: String, collection: String = "sizeX=\"100000\" sizeY=\"200000\"") -> [UInt16:
+    [Int]]
+  {
+    [
+      270: text(
+        "<scn xmlns=\"http://www.leica-microsystems.com/scn/2010/10/01\"><collection \(collection)>\(content)</collection></scn>"
+      )
+    ]
+  }
+
+  @Test func `a macro image of a Leica slide is told though its size is off, and a page without notes is no scan`()
+    throws
+  {
+    let macro = "<image><pixels><dimension r=\"0\" ifd=\"0\"/></pixels><view sizeX=\"99999\" sizeY=\"200000\"/></image>"
+    let scan = "<image><pixels><dimension r=\"0\" ifd=\"1\"/></pixels><view sizeX=\"32000\" sizeY=\"32000\"/></image>"
+    func roles(_ tags: [UInt16: [Int]]) throws -> [TIFFPage.Role] {
+      try open([Self.strips(32, 48, tags), Self.tiles(64, 64)]).pages.map(\.role)
+    }
+    #expect(try roles(Self.scn(macro + scan)) == [.macro, .image])
+    #expect(try roles(Self.scn(macro + scan, collection: "")) == [.macro, .macro])
+    #expect(try roles(Self.scn(macro)) == [.macro, .unknown])
+    #expect(try roles(Self.scn(macro + scan + "<")) == [.macro, .image])
+    #expect(try roles(Self.scn("<")) == [.unknown, .unknown])
+  }
+
+  @Test(arguments: ["7", "-1", "9223372036854775807", "9223372036854775806", "16383", "99999999999999999999"])
+  func `a page that a Leica slide names and the file lacks is told of, and nothing else happens`(page: String) throws {
+    let areas = [0, 1].map { level in
+      "<image><pixels><dimension r=\"\(level)\" ifd=\"\(page)\"/><dimension r=\"0\" c=\"1\" ifd=\"0\"/>"
+        + "<dimension r=\"1\" c=\"0\" ifd=\"1\"/></pixels><view sizeX=\"9\" sizeY=\"9\"/></image>"
+    }
+    let file = try open([Self.tiles(64, 64, Self.scn(areas.joined())), Self.tiles(32, 32)])
+    #expect(file.pages.count == 2)
+    for scan in file.scans { #expect(!file.levels(of: scan).isEmpty) }
+    if let number = Int(page), (2..<1 << 14).contains(number) {
+      #expect(file.defect?.found == "its XML names page \(number + 1), 2 pages can be found")
+    }
+  }
+
   // MARK: Writers without notes
+
+  @Test(arguments: ["label", "Label Image", "macro", "Slide_Label", "barcode", "overview image", " thumbnail\n"])
+  func `a page that says what it shows is no scan, however it is stored`(name: String) throws {
+    for page in [Self.strips(18, 30, [270: Self.text(name)]), Self.tiles(18, 30, [270: Self.text(name)])] {
+      for pages in [[Self.tiles(64, 64), page], [page, Self.tiles(64, 64)], [page, Self.strips(64, 64)]] {
+        let file = try open(pages)
+        #expect(file.scans.count == 1 && file.pages[file.scans[0].pages[0] - 1].width == 64)
+      }
+    }
+  }
+
+  @Test func `levels of several channels are those of their channels though no tag says so`() throws {
+    let file = try open([64, 64, 64, 32, 32, 32, 16, 16, 16].map { Self.tiles($0, $0) })
+    #expect(file.scans.map(\.pages) == [[1], [2], [3]])
+    #expect(
+      file.scans.map { file.levels(of: $0).map(\.pages) } == [[[1], [4], [7]], [[2], [5], [8]], [[3], [6], [9]]])
+  }
+
+  @Test func `a tiled page that is no level of a pyramid is not taken for a scan, wherever it stands`() throws {
+    let pyramid = [Self.tiles(64, 64), Self.tiles(32, 32)]
+    #expect(try open(pyramid + [Self.tiles(18, 30)]).pages.map(\.role) == [.image, .pyramidLevel, .unknown])
+    #expect(try open([Self.tiles(18, 30)] + pyramid).pages.map(\.role) == [.unknown, .image, .pyramidLevel])
+  }
 
   @Test func `beside a tiled picture a page in strips of another size is not taken for a scan, wherever it stands`()
     throws
@@ -182,13 +244,27 @@ struct SlidePagesTests {
     var slide = Self.tiles(32, 16)
     slide.tags[305] = Self.text("Philips DP v1.1")
     let lost = try open([Self.omitting(slide, tile: 1, offset: 8)])
-    #expect(throws: NormaError.self) { try lost.image() }
+    let broken = #expect(throws: NormaError.self) { try lost.image() }
+    #expect(broken?.found == "tile 2 is missing; the file gives it no bytes")
     for page in [slide, Self.tiles(32, 16)] {
       var empty = page
       (empty.tags[324], empty.tags[325]) = ([0, 0], [0, 0])
       let error = #expect(throws: NormaError.self) { try open([empty]).image() }
       #expect(error?.found == "the file holds none of its 2 tiles; its writer did not finish it")
     }
+  }
+
+  @Test func `a file of which more than half is left out is taken for an unfinished one, unless that is tolerated`()
+    throws
+  {
+    var page = Self.tiles(64, 16)
+    (page.tags[324], page.tags[325]) = ([8, 0, 0, 0], [256, 0, 0, 0])
+    let path = try folder.write(TIFFBytes(page))
+    let error = #expect(throws: NormaError.self) { try TIFFFile(path: path).image() }
+    #expect(error?.found == "75 % of its tiles are not in it; its writer may not have finished it")
+    #expect(try TIFFFile(path: path, limits: TIFFLimits(toleratedMissing: 0.8)).image().missingShare == 0.75)
+    page.tags[305] = Self.text("Philips DP v1.1")
+    #expect(try open([page]).image().missingShare == 0)
   }
 
   // MARK: Large NDPI

@@ -279,6 +279,53 @@ struct TIFFStructureTests {
     #expect(pixels.pages[0].pixelSize == nil)
   }
 
+  @Test func `an ImageJ hyperstack whose slices come before its channels is read in that order`() throws {
+    let text = "ImageJ=1.53t\nimages=12\nchannels=2\nslices=3\nframes=2\nhyperstack=true\norder="
+    func pages(_ order: String) throws -> [[Int]] {
+      var file = TIFFBytes(Self.strips(3, 2, text + order + "\n"))
+      for _ in 1..<12 { file.pages.append(Self.strips(3, 2)) }
+      return try open(file).scans.map(\.pages)
+    }
+    #expect(try pages("zct") == [[1, 4], [2, 5], [3, 6], [7, 10], [8, 11], [9, 12]])
+    let usual = [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11, 12]]
+    for order in ["czt", "", "what", "ccz"] { #expect(try pages(order) == usual) }
+  }
+
+  /// Older programs describe a colour picture as one channel, or three, without its samples.
+  @Test func `an OME stack of colour pages that does not state their samples has a scan a page`() throws {
+    let text = Self.ome("DimensionOrder=\"XYCZT\" SizeC=\"3\" SizeZ=\"3\" SizeT=\"1\"")
+    func page(_ description: String = "") -> TIFFBytes.Page {
+      var page = Self.strips(3, 2, description, tags: [258: [8, 8, 8], 262: [2], 277: [3]])
+      page.chunks = [[UInt8](repeating: 1, count: 18)]
+      return page
+    }
+    let file = try open(TIFFBytes(page(text), page(), page()))
+    #expect(file.scans.map(\.pages) == [[1], [2], [3]] && file.defect == nil)
+  }
+
+  @Test func `pictures of an OME file are scans whatever their sizes, and a series named like a label is none`() throws
+  {
+    func series(_ name: String, _ page: Int) -> String {
+      "<Image Name=\"\(name)\"><Pixels DimensionOrder=\"XYCZT\" SizeC=\"1\" SizeZ=\"1\" SizeT=\"1\"><TiffData IFD=\"\(page)\"/>"
+        + "</Pixels></Image>"
+    }
+    func roles(_ names: [String]) throws -> [TIFFPage.Role] {
+      let text = "<OME>" + names.enumerated().map { series($1, $0) }.joined() + "</OME>"
+      return try open(TIFFBytes(Self.tiles(64, 64, text), Self.tiles(32, 32), Self.strips(9, 7))).pages.map(\.role)
+    }
+    #expect(try roles(["a", "b", "c"]) == [.image, .image, .image])
+    for name in ["slide.czi [label image]", "Label 1", "SlideLabel", "barcode"] {
+      #expect(try roles(["slide", "part", name]) == [.image, .image, .label])
+    }
+    #expect(try roles(["slide", "Slide Preview", "Overview image"]) == [.image, .macro, .macro])
+    #expect(try roles(["slide", "Macrophages", "unlabelled GFP-labelled"]) == [.image, .image, .image])
+    // A page that no series names says itself what it is.
+    let two = "<OME>" + series("a", 0) + series("b", 1) + "</OME>"
+    let file = try open(
+      TIFFBytes(Self.tiles(64, 64, two), Self.tiles(32, 32), Self.strips(9, 7, "Label image")))
+    #expect(file.pages.map(\.role) == [.image, .image, .label])
+  }
+
   @Test(arguments: [false, true])
   func `planes that ImageJ puts behind the only page are read, in either byte order`(isBigEndian: Bool) throws {
     let planes = (0..<3).map { plane in (0..<6).map { UInt16(plane * 1000 + $0) } }

@@ -1,5 +1,6 @@
 import Anomaly
 import Foundation
+import Imaging
 import Reporting
 import Testing
 import Workflows
@@ -132,6 +133,19 @@ struct OneReportTests {
     #expect(try batch.page().contains(sentence))
     #expect(
       try batch.analyze("brains") { $0.falsePositiveRate = 0.5 }.told.allSatisfy { !$0.contains("computed again") })
+  }
+
+  @Test func `what the user states of files is a reason to compute cases again`() throws {
+    let batch = try TinyBatch()
+    try batch.study("brains", cases: 2)
+    try batch.analyze("brains")
+    let size = PixelSize(x: 500, y: 250)
+    let told = try batch.analyze("brains") { $0.limits.stated = StatedFacts(noData: 7, pixelSize: size) }.told
+    #expect(
+      told.contains(
+        "2 cases are computed again: the value without data is 7.0, it was the files' own; the size of a pixel is 500.0 x "
+          + "250.0 micrometers, it was the files' own."), "\(told)")
+    #expect(try batch.index().scans(of: batch.index().cases()[0].id)[0].micrometersPerPixelY == 250)
   }
 }
 

@@ -21,12 +21,12 @@ struct CaseGrouping {
   /// Cases in the folder of another case.
   private var nested: String? {
     let all = Set(folders)
-    let inner = folders.filter { name in
+    let inner = folders.compactMap { name -> (name: String, outer: String)? in
       let parts = FilePath.parts(of: name)
-      return parts.indices.dropFirst().contains { all.contains(parts[..<$0].joined(separator: "/")) }
+      let outer = parts.indices.dropFirst().map { parts[..<$0].joined(separator: "/") }.first(where: all.contains)
+      return outer.map { (name, $0) }
     }
-    guard let first = inner.first else { return nil }
-    let outer = FilePath.parts(of: first).dropLast().joined(separator: "/")
+    guard let (first, outer) = inner.first else { return nil }
     return
       "\(path): \(Count.of(inner.count, "case lies", "cases lie")) in the folder of another case, such as \(first) in "
       + "\(outer). A case is a folder with its own files. \(Self.advice)."

@@ -7,7 +7,7 @@ struct MaskNames {
     /// Fits the files: `*_mask.tif`, or the name of a folder.
     let pattern: String
     let files: [String]
-    /// Whether the folder by its name holds results and no scans, whatever these look like.
+    /// Whether these are by their names no scans, whatever they look like.
     let isDerived: Bool
   }
 
@@ -20,6 +20,8 @@ struct MaskNames {
     "mask", "masks", "seg", "segm", "segmentation", "segmentations", "label", "labels", "labelmap", "annotation",
     "annotations", "groundtruth", "roi", "rois", "heatmap", "residual",
   ]
+  /// What scanners save beside a slide; it may show the label, with a patient's name.
+  private static let companions: Set<String> = ["macro", "overview", "thumbnail", "thumb", "barcode"]
   /// The folder of results in the Brain Imaging Data Structure. Source: BIDS 1.9, "Derivatives".
   private static let derivatives = "derivatives"
 
@@ -30,8 +32,11 @@ struct MaskNames {
     for file in files {
       if let pattern = Self.pattern(of: file) { named[pattern, default: []].append(file) } else { others.append(file) }
     }
-    groups = named.sorted { $0.key < $1.key }.map {
-      Group(pattern: $0.key, files: $0.value, isDerived: $0.key.lowercased() == Self.derivatives)
+    groups = named.sorted { $0.key < $1.key }.map { group in
+      let words = group.key.lowercased().split { !$0.isLetter }.map(String.init)
+      return Group(
+        pattern: group.key, files: group.value,
+        isDerived: words.contains { $0 == Self.derivatives || Self.companions.contains($0) })
     }
     self.others = others
   }
@@ -46,7 +51,7 @@ struct MaskNames {
     let ending = String(decoding: name.utf8.dropFirst(stem.utf8.count), as: UTF8.self)
     let tokens = stem.split { "_-. ".contains($0) }
     guard let first = tokens.first, let last = tokens.last(where: { !withoutNumber($0).isEmpty }) else { return nil }
-    if words.contains(word(last)) {
+    if words.contains(word(last)) || companions.contains(word(last)) {
       let start = last.startIndex == stem.startIndex ? "" : "*\(stem[stem.index(before: last.startIndex)])"
       let isNumbered = withoutNumber(last).endIndex < stem.endIndex
       return "\(start)\(withoutNumber(last))\(isNumbered ? "*" : "")\(ending)"

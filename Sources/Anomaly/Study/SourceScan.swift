@@ -273,7 +273,8 @@ extension Study {
             NormaError(
               subject: full,
               found: "it has \(Count.of(tiff.pages.count, "page")) and no scan, only thumbnails, "
-                + "labels or masks; a full-resolution page was expected", remedy: "Export the scan itself"))))
+                + "labels, masks or pages of unknown role; a full-resolution page was expected",
+              remedy: "Export the scan itself"))))
     }
     // All pages that cannot be found are reported as one scan.
     let stacked = tiff.scans.count > 1 || tiff.defect != nil

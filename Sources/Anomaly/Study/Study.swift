@@ -53,7 +53,7 @@ package struct Study: Sendable {
     Study(path: path, cases: cases.filter(isPart), notes: notes, unopenable: unopenable, asked: asked)
   }
 
-  package static let endings = ["tif", "tiff", "btf", "svs", "ndpi", "qptiff"]
+  package static let endings = ["tif", "tiff", "btf", "svs", "ndpi", "qptiff", "scn", "bif"]
 
   /// Reads the folder. Reports of norma, and masks and labels beside the scans, are left out, each with a note.
   ///

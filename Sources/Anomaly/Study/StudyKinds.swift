@@ -19,7 +19,7 @@ extension Study {
       var notes = Set(file.notes)
       if file.pages.contains(where: { $0.role == .unknown }) {
         notes.insert(
-          "beside the scan there are pages of which nothing says what they show; they are left out, and norma inspect "
+          "there are pages of which nothing says what they show; they are left out, and norma inspect "
             + "shows which")
       }
       for page in file.pages where page.role == .image {
@@ -81,12 +81,14 @@ extension Study {
 
   /// Words by which studies name folders of healthy cases.
   private static let healthyWords: Set = ["healthy", "normal", "normals", "control", "controls"]
+  private static let negations: Set = ["non", "not", "no", "un", "ab"]
 
   /// A sentence for a training on folders of healthy scans and of others together; `nil` if there is no such mixture.
   package var mixture: String? {
     let folders = Set(cases.compactMap { FilePath.parts(of: $0.files[0]).dropLast().first }).sorted()
     let healthy = folders.filter { folder in
-      folder.lowercased().split { !$0.isLetter }.contains { Self.healthyWords.contains(String($0)) }
+      let words = folder.lowercased().split { !$0.isLetter }.map(String.init)
+      return words.contains(where: Self.healthyWords.contains) && !words.contains(where: Self.negations.contains)
     }
     let others = folders.filter { !healthy.contains($0) }
     guard !healthy.isEmpty, !others.isEmpty else { return nil }

@@ -123,14 +123,15 @@ package struct TrainingSet: Sendable {
       }
       var source = Source(name: item.name)
       let scans = study.scans(of: item, reading: reading)
-      let contentDigests = scans.compactMap(\.contentDigest)
+      let digestsOfAll = scans.map(\.contentDigest)
+      for (scan, digest) in zip(scans, digestsOfAll) where digest != nil { known.add(sha256: scan.sha256) }
+      let contentDigests = digestsOfAll.compactMap { $0 }
       guard contentDigests.isEmpty || 2 * contentDigests.count(where: seen.contains) < contentDigests.count else {
         duplicates.append(item.name)
         progress(index + 1, study.cases.count)
         continue
       }
       seen.formUnion(contentDigests)
-      for scan in scans where scan.contentDigest != nil { known.add(sha256: scan.sha256) }
       for (scan, place) in zip(scans, scans.slicePlaces) {
         contents.add("\(scan.path)\u{0}\(scan.sha256 ?? "")\u{0}")
         switch scan.content {

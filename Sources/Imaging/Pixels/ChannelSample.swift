@@ -7,7 +7,8 @@ struct ChannelSample {
   private static let mostValues = 1 << 18
   private static let trimmed = 0.001
 
-  init(of images: [Image], channel: Int) {
+  /// - Parameter excluded: a value that is left out.
+  init(of images: [Image], channel: Int, excluding excluded: Float? = nil) {
     let pixels = images.reduce(0) { $0 + $1.width * $1.height }
     let step = max(1, pixels / Self.mostValues)
     // Steps have random length, since even steps would interfere with the picture's rows. The generator is seeded, so
@@ -20,7 +21,7 @@ struct ChannelSample {
       var pixel = 0
       while pixel < count {
         let value = image.samples[pixel * image.channels + channel]
-        if value.isFinite { values.append(value) }
+        if value.isFinite, value != excluded { values.append(value) }
         pixel += step == 1 ? 1 : Int.random(in: 1...(2 * step - 1), using: &generator)
       }
     }

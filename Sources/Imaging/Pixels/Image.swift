@@ -32,6 +32,8 @@ package struct Image: Sendable, Equatable {
   /// Share of the strips or tiles of this picture that were missing or broken in the file, in 0...1; their pixels are
   /// NaN.
   package var missingShare = 0.0
+  /// Share of them that the writer left out on purpose, in 0...`missingShare`.
+  package var omittedShare = 0.0
 
   package init(width: Int, height: Int, channels: Int, samples: [Float], pixelSize: PixelSize? = nil) {
     precondition(

@@ -3,8 +3,8 @@
 extension Image {
   /// Makes such values no data.
   ///
-  /// A negative value is padding if it is the smallest, fills `leastPadding` pixels and their `leastShare`, and lies
-  /// below all others by a quarter of the range of the others or more; the range is between their percentiles 1 and 99.
+  /// A negative value is padding if it is the smallest, reaches the border of the picture, fills `leastPadding` pixels and
+  /// their `leastShare`, and lies below all others by a quarter of the range of the others or more; the range is between their percentiles 1 and 99.
   /// A largest value of all its bits is a mark if it lies above all others by that whole range or more.
   ///
   /// - Parameter bits: bits of a sample in the file.
@@ -28,21 +28,22 @@ extension Image {
   private static let leastMark = 8
   /// Samples of fewer bits are saturated too easily.
   private static let bitsOfMarks = 16
-  /// Values of all bits of the samples that scanners measure; the last is that of signed samples of 16 bits.
-  private static let marks: Set<Float> = Set((10...16).map { Float((1 << $0) - 1) } + [32767])
+  /// Values of all bits of samples of 16 bits, unsigned and signed. A scanner that measures fewer bits may saturate at
+  /// its own largest value in a lesion.
+  private static let marks: Set<Float> = [65535, 32767]
 
   private func padding(in channel: Int, bits: Int) -> Float? {
     let values = Extremes(of: self, channel: channel)
     guard let low = values.low, let high = values.high, let nextLow = values.nextLow, let nextHigh = values.nextHigh
     else { return nil }
     func range(without value: Float) -> Float {
-      var rest = self
-      rest.mark(value, in: channel)
-      let sample = ChannelSample(of: [rest], channel: channel)
+      let sample = ChannelSample(of: [self], channel: channel, excluding: value)
       return sample.quantile(0.99) - sample.quantile(0.01)
     }
     let least = max(Self.leastPadding, Int(Self.leastShare * Double(width * height)))
-    if low < 0, values.lowCount >= least, case let range = range(without: low), range > 0, nextLow - low >= range / 4 {
+    if low < 0, values.lowCount >= least, reachesBorder(low, in: channel), case let range = range(without: low),
+      range > 0, nextLow - low >= range / 4
+    {
       return low
     }
     if bits >= Self.bitsOfMarks, Self.marks.contains(high), values.highCount >= Self.leastMark,
@@ -51,6 +52,15 @@ extension Image {
       return high
     }
     return nil
+  }
+
+  /// Whether a pixel of the picture's border has a value: what is around a field of view does, a lesion seldom.
+  private func reachesBorder(_ value: Float, in channel: Int) -> Bool {
+    (0..<height).contains { y in
+      y == 0 || y == height - 1
+        ? (0..<width).contains { self[$0, y, channel] == value }
+        : self[0, y, channel] == value || self[width - 1, y, channel] == value
+    }
   }
 
   private mutating func mark(_ value: Float, in channel: Int) {

@@ -24,7 +24,8 @@ package final class ReducedRows {
   private let toleratedMissing: Double
   private let bands: [Range<Int>]
   private var nextBand = 0
-  private var missing = 0.0
+  /// Pixels that were found missing or broken so far, and those of them that were left out on purpose.
+  private var (missing, omitted) = (0.0, 0.0)
 
   /// Most columns of the level that are decoded at once.
   private static let widest = 8192
@@ -62,11 +63,16 @@ package final class ReducedRows {
     for columns in wantedColumns(in: rows) {
       let area = PixelRectangle(x: columns.lowerBound, y: rows.lowerBound, width: columns.count, height: rows.count)
       let read = try file.region(of: level, area)
-      missing += read.missingShare * Double(area.width) * Double(area.height)
-      guard missingShare <= toleratedMissing else {
+      let pixels = Double(area.width) * Double(area.height)
+      missing += read.missingShare * pixels
+      omitted += read.omittedShare * pixels
+      let mostOmitted = max(TIFFLimits.mostOmitted, toleratedMissing)
+      guard (missing - omitted) / level.pixels <= toleratedMissing, omitted / level.pixels <= mostOmitted else {
         throw NormaError(
           .malformed, subject: file.path, page: level.pages[0],
-          found: "more than \(Int(100 * toleratedMissing)) % of it is missing or broken",
+          found:
+            "more than \(Int(100 * (omitted > missing - omitted ? mostOmitted : toleratedMissing))) % of it is missing or "
+            + "broken",
           remedy: "Copy or export it again, or tolerate more")
       }
       parts.append(Part(x: columns.lowerBound / factor, image: read.reduced(by: factor)))

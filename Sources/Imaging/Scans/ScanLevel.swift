@@ -77,6 +77,7 @@ extension Image {
     let channels = parts.reduce(0) { $0 + $1.channels }
     self.init(width: parts[0].width, height: parts[0].height, channels: channels, pixelSize: parts[0].pixelSize)
     missingShare = parts.reduce(0) { $0 + $1.missingShare } / Double(parts.count)
+    omittedShare = parts.reduce(0) { $0 + $1.omittedShare } / Double(parts.count)
     var channel = 0
     for part in parts {
       for c in 0..<part.channels {

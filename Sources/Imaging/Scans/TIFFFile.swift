@@ -48,7 +48,7 @@ package final class TIFFFile {
       defect = NormaError(.malformed, subject: path, found: lack, remedy: NormaError.reexport)
     }
     (pages, scans, self.defect) = (structure.pages, structure.scans, defect)
-    self.notes = notes + structure.notes
+    self.notes = notes + structure.notes + [Self.noteOnRest(behind: chain, of: handle)].compactMap { $0 }
     self.vendors = vendors.map { type(of: $0).name }
     self.path = path
     self.limits = limits
@@ -164,13 +164,30 @@ package final class TIFFFile {
     let (pixels, isOverflown) = first.storedWidth.multipliedReportingOverflow(by: first.storedHeight)
     guard !isOverflown, pixels > 0, pixels < 1 << 40 else { return [] }
     let planeBytes = UInt64(pixels * first.samplesPerPixel * first.bitsPerSample / 8)
-    let start = handle.storedExtent(ofChunk: 0).offset
+    let (start, bytes) = handle.storedExtent(ofChunk: 0)
+    // The slices of a volume may lie anywhere, unless they are one strip; those of ImageJ follow each other.
+    guard first.depth == 1 || bytes / planeBytes >= UInt64(planes) else { return [] }
     let held = start < handle.fileBytes ? Int((handle.fileBytes - start) / max(planeBytes, 1)) : 0
     return (1..<max(1, min(planes, held, limits.maximumPages))).map {
       TIFFPage(
         number: $0 + 1, of: handle, privateTags: Vendors.privateTags, contiguousOffset: start + UInt64($0) * planeBytes)
     }
   }
+
+  /// A note on a file whose only page is less than half of it: some programs put further planes behind it that no tag
+  /// tells of, or only their own.
+  private static func noteOnRest(behind chain: [TIFFPage], of handle: TIFFHandle) -> String? {
+    guard chain.count == 1, let page = chain.first, page.compression == .none, !page.isTiled, !page.hasOwnedPages else {
+      return nil
+    }
+    let bits = Double(page.samplesPerPixel) * Double(page.bitsPerSample)
+    let bytes = page.area * bits / 8
+    guard bytes > 0, Double(handle.fileBytes) >= 2 * bytes + leastRest else { return nil }
+    return "its only page is less than half of it; if there are other planes behind it, they are not read"
+  }
+
+  /// Bytes that metadata may take.
+  private static let leastRest = 4096.0
 
   /// Number of slices that a page declares (tag 32997); 1 where the tag is not believed.
   private static func declaredDepth(of page: TIFFPage, _ vendors: [any Vendor]) -> Int {
@@ -183,16 +200,16 @@ package final class TIFFFile {
   private static func addSlices(
     to chain: inout [TIFFPage], _ vendors: [any Vendor], of handle: TIFFHandle, limits: TIFFLimits
   ) -> (lack: String?, notes: [String]) {
-    guard let first = chain.first(where: { declaredDepth(of: $0, vendors) > 1 }), first.number == 1 || chain.count == 1
-    else { return (nil, []) }
-    let told = "page 1 declares a volume of \(first.depth) slices (ImageDepth)"
+    guard let first = chain.first(where: { declaredDepth(of: $0, vendors) > 1 }) else { return (nil, []) }
+    let told = "page \(first.number) declares a volume of \(first.depth) slices (ImageDepth)"
     // A codec of pictures holds one slice, whatever is declared.
     guard first.compression != .jpeg, !first.compression.isJPEG2000 else {
       return (nil, ["\(told), and its compression, \(first.compression.name), holds one; it is read as a picture"])
     }
-    if chain.count == first.depth, chain.dropFirst().allSatisfy({ $0.contiguousOffset != nil }) { return (nil, []) }
+    let read = 1 + chain.count { $0.contiguousOffset != nil }
+    if read == first.depth { return (nil, []) }
     let unread =
-      "\(told), of which norma reads the first only; it reads volumes in strips or tiles that are uncompressed, and in "
+      "\(told), of which norma reads \(read); it reads volumes in strips or tiles that are uncompressed, and in "
       + "tiles of one slice"
     guard chain.count == 1, first.isTiled, !first.isPlanar, first.rendering != nil, first.depth <= limits.maximumPages,
       first.tileDepth == 1 || (first.compression == .none && first.bitsPerSample % 8 == 0),
@@ -211,7 +228,8 @@ package final class TIFFFile {
   ) throws(NormaError) -> (pages: [TIFFPage], defect: NormaError?) {
     var pages: [TIFFPage] = []
     var seen = Set(chain.map(\.offset))
-    for owner in chain where owner.hasOwnedPages {
+    // Further slices and planes of a page have its directory.
+    for owner in chain where owner.hasOwnedPages && (owner.slice ?? 0) == 0 && owner.contiguousOffset == nil {
       if let reason = handle.readPage(at: owner.offset) { return (pages, unreadable(owner.number, reason, handle)) }
       for offset in handle.ownedPages {
         let number = chain.count + pages.count + 1

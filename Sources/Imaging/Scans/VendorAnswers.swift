@@ -10,10 +10,7 @@ extension TIFFStructure {
   init(_ pages: [TIFFPage], chained: Int, file: String, vendors: [any Vendor], stated: StatedFacts) {
     self.init(pages, chained: chained, file: file)
     for i in pages.indices { self.pages[i].role = role(of: pages[i], vendors) }
-    for i in pages.indices where self.pages[i].role == .pyramidLevel {
-      let level = self.pages[i]
-      self.pages[i].picture = picture(ofLevel: level, vendors)
-    }
+    setPictures(vendors)
     if vendors.contains(where: { $0.omitsGlass }) { for i in pages.indices { self.pages[i].omittedIsGlass = true } }
     setPixelSizes(vendors)
     for vendor in vendors { vendor.arrangeScans(of: &self) }
@@ -37,11 +34,22 @@ extension TIFFStructure {
     return page.role
   }
 
-  private func picture(ofLevel level: TIFFPage, _ vendors: [any Vendor]) -> Int? {
+  private func pictures(by vendors: [any Vendor]) -> [Int: Int] {
     for vendor in vendors {
-      if let picture = vendor.picture(ofLevel: level, in: self) { return picture }
+      let found = vendor.pictures(ofLevelsIn: self)
+      if !found.isEmpty { return found }
     }
-    return Generic.picture(ofLevel: level, in: self)
+    return [:]
+  }
+
+  /// Says of every level which picture it shows: its owner, what a vendor says, or what sizes say.
+  private mutating func setPictures(_ vendors: [any Vendor]) {
+    let noted = pictures(by: vendors)
+    let others = Generic.pictures(ofLevelsIn: self)
+    for i in pages.indices where pages[i].role == .pyramidLevel {
+      let picture = pages[i].owner ?? noted[pages[i].number] ?? others[pages[i].number]
+      pages[i].picture = picture.flatMap { pages.indices.contains($0 - 1) ? $0 : nil }
+    }
   }
 
   // MARK: Pixel size
@@ -50,16 +58,12 @@ extension TIFFStructure {
   private mutating func setPixelSizes(_ vendors: [any Vendor]) {
     for vendor in vendors {
       guard let (sizes, source) = vendor.pixelSizes(in: self) else { continue }
-      for (number, size) in sizes {
+      for (number, size) in sizes where pages.indices.contains(number - 1) {
         guard let size else {
           pages[number - 1].disbelievePixelSize("the \(source.rawValue) gives no length")
           continue
         }
         pages[number - 1].set(storedPixelSize: size, from: source)
-        // ImageJ takes the resolution tags over, in inches, when it opens a file.
-        if source == .imageJ, let doubt = PixelSizeBelief.doubt(ofResolution: size) {
-          pages[number - 1].disbelievePixelSize(doubt)
-        }
       }
       return
     }

@@ -1,13 +1,13 @@
-import Files
 import Foundation
 
 /// Which sizes of a pixel are believed. A size that the file does not really know must not become an area in a report.
 enum PixelSizeBelief {
   /// Dots per inch that programs write for a screen or for print, whatever the picture shows; 1 is written where nothing
-  /// is known.
-  private static let usualDots = [1.0, 72, 96, 300]
-  /// Writers that count dots per centimeter round them.
-  private static let rounding = 0.015
+  /// is known, 25.4 by programs that know a millimeter.
+  private static let usualDots = [1.0, 25.4, 72, 75, 96, 100, 120, 144, 150, 180, 200, 240, 300]
+  /// Dots per centimeter, the same rounded, or for a pixel of a millimeter or a centimeter.
+  private static let usualDotsPerCentimeter = [1.0, 10, 28, 37, 38, 39, 118]
+  private static let tolerance = 0.001
 
   /// The size that the resolution tags give, from pixels per `unit` micrometers.
   static func size(_ resolution: (x: Double, y: Double), per unit: Double) -> PixelSize {
@@ -16,12 +16,21 @@ enum PixelSizeBelief {
 
   /// Why a size in dots per inch measures nothing, as a clause; `nil` if it may.
   static func doubt(ofResolution size: PixelSize) -> String? {
-    let dots = 25_400 / size.x
-    guard size.x == size.y, let usual = usualDots.first(where: { abs(dots - $0) <= rounding * $0 }) else {
-      return nil
+    func usual(of dots: [Double], per unit: Double) -> Double? {
+      dots.first { usual in
+        [size.x, size.y].allSatisfy { abs(unit / $0 - usual) <= tolerance * usual }
+      }
     }
-    return "\(Count.of(Int(usual), "dot")) per inch is what programs write where they know no size"
+    if let dots = usual(of: usualDots, per: 25_400) {
+      return String(format: "a resolution of %g per inch is", dots) + meaning
+    }
+    if let dots = usual(of: usualDotsPerCentimeter, per: 10_000) {
+      return String(format: "a resolution of %g per centimeter is", dots) + meaning
+    }
+    return nil
   }
+
+  private static let meaning = " what programs write where they know no size"
 
   /// Why a pixel of a scan cannot be that large, as a clause; `nil` if it can.
   static func doubt(of size: PixelSize, from source: String) -> String? {

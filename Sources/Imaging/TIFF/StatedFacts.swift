@@ -5,8 +5,17 @@ package struct StatedFacts: Sendable, Equatable {
   /// Size of a pixel of every picture.
   package var pixelSize: PixelSize?
 
+  /// Whether values that files note as no data count as data, as the 0 of a mask does.
+  package var ignoresNotes = false
+
   package init(noData: Float? = nil, pixelSize: PixelSize? = nil) {
     self.noData = noData
     self.pixelSize = pixelSize
+  }
+
+  package static var ignoringNotes: StatedFacts {
+    var facts = StatedFacts()
+    facts.ignoresNotes = true
+    return facts
   }
 }

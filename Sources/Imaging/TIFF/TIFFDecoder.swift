@@ -141,14 +141,17 @@ struct TIFFDecoder {
     if let error { throw error }
     var image = Image(
       width: region.width, height: region.height, channels: channels, samples: samples, pixelSize: page.pixelSize)
-    if !gaps.isEmpty { image.missingShare = Double(gaps.count) / Double(grid(of: region).count * planes.count) }
-    for value in [page.noData, limits.stated.noData] {
-      guard let value else { continue }
-      // Pages on which the smallest value means white were inverted.
-      if case .samples(_, let type, isInverted: true) = rendering {
-        image.markNoData(type.mirror - value)
-      } else {
-        image.markNoData(value)
+    if !gaps.isEmpty {
+      let total = Double(grid(of: region).count * planes.count)
+      image.missingShare = Double(gaps.count) / total
+      image.omittedShare = Double(gaps.omitted.count) / total
+      if region.width == page.width, region.height == page.height { try checkOmitted(image.omittedShare) }
+    }
+    // Colours that were converted are not the values that a file or a user means.
+    if case .samples(_, let type, let isInverted) = rendering {
+      let noted = limits.stated.ignoresNotes ? nil : page.noData
+      for value in [noted, limits.stated.noData].compactMap({ $0 }) {
+        image.markNoData(isInverted ? type.mirror - value : value)
       }
     }
     return (image, gaps)
@@ -178,7 +181,16 @@ struct TIFFDecoder {
     guard Double(gaps.broken.count) <= limits.toleratedMissing * Double(total) else {
       throw tooMuchMissing(of: total)
     }
+    try checkOmitted(Double(gaps.omitted.count) / Double(total))
     return Double(gaps.count) / Double(total)
+  }
+
+  /// - Throws: `NormaError` if so many strips or tiles are left out that the file looks unfinished.
+  private func checkOmitted(_ share: Double) throws(NormaError) {
+    guard share > max(TIFFLimits.mostOmitted, limits.toleratedMissing) else { return }
+    throw failure(
+      .malformed, "\(Int(100 * share)) % of its \(unit)s are not in it; its writer may not have finished it",
+      "Copy or export it again, or tolerate more")
   }
 
   // MARK: Chunks
@@ -284,7 +296,7 @@ struct TIFFDecoder {
           index: volumeStart + ((plane ?? 0) * chunksDown + row) * chunksAcross + column, x: column * chunkWidth,
           y: row * chunkHeight, plane: plane)
         if isOmitted(place.index) {
-          try checkAnythingIsStored()
+          try checkAnythingIsHeld()
           if page.omittedIsGlass {
             fill(place, of: area, walk: walk, in: output, with: glass)
           } else {
@@ -396,13 +408,13 @@ struct TIFFDecoder {
   }
 
   /// - Throws: `NormaError` if the file holds no strip or tile of the page, as one that was never finished.
-  private func checkAnythingIsStored() throws(NormaError) {
-    let total = chunksAcross * chunksDown * planes.count
-    guard (0..<total).contains(where: { handle.storedExtent(ofChunk: $0).bytes > 0 }) else {
-      throw failure(
-        .malformed, "the file holds none of its \(Count.of(total, unit)); its writer did not finish it",
-        "Copy or export it again")
-    }
+  private func checkAnythingIsHeld() throws(NormaError) {
+    let slices = page.slice == nil ? 1 : (page.depth - 1) / chunkDepth + 1
+    let total = chunksAcross * chunksDown * planes.count * slices
+    guard !handle.holdsAny(of: total) else { return }
+    throw failure(
+      .malformed, "the file holds none of its \(Count.of(total, unit)); its writer did not finish it",
+      "Copy or export it again")
   }
 
   private func check(_ index: Int) throws(NormaError) {

@@ -13,6 +13,7 @@ final class TIFFHandle {
   private let largestChunk: Int
   /// The row that libtiff would decode next in the strip that is being decoded row by row.
   private var next: (page: UInt64, strip: Int, row: Int)?
+  private var known: [UInt64: Bool] = [:]
   private let identity: (device: dev_t, file: ino_t)
 
   init(path: String, limits: TIFFLimits) throws(NormaError) {
@@ -226,6 +227,16 @@ final class TIFFHandle {
 
   func storedExtent(ofChunk chunk: Int) -> (offset: UInt64, bytes: UInt64) {
     (TIFFGetStrileOffset(tiff, UInt32(chunk)), TIFFGetStrileByteCount(tiff, UInt32(chunk)))
+  }
+
+  /// Whether the file holds any strip or tile of the current page; found once for each page.
+  ///
+  /// - Parameter count: number of the page's strips or tiles.
+  func holdsAny(of count: Int) -> Bool {
+    if let known = known[pageOffset] { return known }
+    let isHeld = (0..<count).contains { storedExtent(ofChunk: $0).bytes > 0 }
+    known[pageOffset] = isHeld
+    return isHeld
   }
 
   /// Decodes one strip or tile. Returns `nil` on success, else what went wrong.

@@ -11,6 +11,10 @@ package struct TIFFLimits: Sendable, Equatable {
   package var toleratedMissing: Double
   package var stated = StatedFacts()
 
+  /// Largest share of the strips or tiles that a writer leaves out on purpose, where they are no glass; a file that
+  /// lacks more was not finished.
+  static let mostOmitted = 0.5
+
   package init(
     maximumPixels: Int = 1 << 28, maximumScanPixels: Int = 1 << 36, maximumChunkBytes: Int = 1 << 29,
     maximumPages: Int = 1 << 14, toleratedMissing: Double = 0

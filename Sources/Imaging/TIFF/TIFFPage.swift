@@ -204,5 +204,5 @@ package struct TIFFPage: Sendable {
 
   /// Tag for the value that means no data. Source: gdal.org/drivers/raster/gtiff.html.
   private static let noDataTag: UInt32 = 42113
-  private static let longestPacket = 1 << 20
+  private static let longestPacket = 1 << 26
 }

@@ -6,6 +6,7 @@ struct TIFFStructure {
   var scans: [TIFFScan] = []
   /// Number of pages in the chain.
   let chained: Int
+  let shapes: PageShapes
   /// Name of the file, without its folders.
   let name: String
   /// A clause that names content which the description promises but the file lacks; `nil` if nothing is lacking.
@@ -18,6 +19,7 @@ struct TIFFStructure {
   init(_ pages: [TIFFPage], chained: Int, file: String) {
     self.pages = pages
     self.chained = chained
+    shapes = PageShapes(of: pages)
     name = file
   }
 
@@ -26,8 +28,11 @@ struct TIFFStructure {
   ///
   /// - Parameter numbers: one-based page numbers, in the order of the channels.
   mutating func join(_ numbers: [Int], names: [String]) {
-    guard let first = numbers.first.map({ pages[$0 - 1] }), first.role == .image else { return }
+    guard let number = numbers.first, pages.indices.contains(number - 1), case let first = pages[number - 1],
+      first.role == .image
+    else { return }
     let fits = numbers.allSatisfy { number in
+      guard pages.indices.contains(number - 1) else { return false }
       let page = pages[number - 1]
       return !joined.contains(number) && page.role == .image && page.width == first.width
         && page.height == first.height
@@ -35,6 +40,17 @@ struct TIFFStructure {
     guard fits, Set(numbers).count == numbers.count else { return }
     joined.formUnion(numbers)
     scans.append(TIFFScan(pages: numbers, channelNames: names))
+  }
+
+  /// Makes a page a picture that its size alone made a level or a page of unknown role.
+  ///
+  /// - Parameter number: one-based page number.
+  mutating func makePicture(_ number: Int) {
+    let page = pages[number - 1]
+    guard page.owner == nil, !page.isReducedResolution, page.role == .pyramidLevel || page.role == .unknown else {
+      return
+    }
+    (pages[number - 1].role, pages[number - 1].picture) = (.image, nil)
   }
 
   /// Gives pages another role and removes the scans that contain them.

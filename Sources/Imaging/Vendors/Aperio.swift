@@ -21,7 +21,9 @@ struct Aperio: Vendor {
     if let named = TIFFPage.Role(named: line.prefix { $0 != " " }) { return named }
     if page.number == 2, !page.isTiled { return .thumbnail }
     // If neither applies, decide by sizes and tag 254; tags of other scanners mean nothing in this format.
-    return Generic.role(of: page, in: file)
+    let role = Generic.role(of: page, in: file)
+    let first = file.pages[0]
+    return role == .image && (page.width, page.height) != (first.width, first.height) ? .unknown : role
   }
 
   /// Reads the pixel size in micrometers, one number for both directions, from a field such as `|MPP = 0.4990|`.

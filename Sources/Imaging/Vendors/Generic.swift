@@ -14,58 +14,63 @@ struct Generic: Vendor {
 
   /// The same role; other vendors use it for pages that their notes leave out.
   static func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role {
-    let pages = file.pages
-    let chain = pages[..<file.chained]
+    let shapes = file.shapes
+    let shape = PageShape(of: page)
     if let owner = page.owner {
-      return page.isReducedResolution || isSmaller(page, than: pages[owner - 1])
-        ? level(page, above: pages[owner - 1], among: pages[file.chained...].filter { $0.owner == owner }) : .image
+      let base = file.pages[owner - 1]
+      return page.isReducedResolution || shape.isReduction(of: PageShape(of: base))
+        ? level(page, above: base, widths: shapes.ownedWidths[owner] ?? []) : .image
     }
     if page.isReducedResolution {
-      let base = chain.filter { !$0.isReducedResolution && !$0.isMask }.max { $0.area < $1.area }
-      return base.map { level(page, above: $0, among: chain.filter(\.isReducedResolution)) } ?? .thumbnail
+      return shapes.largest.map { level(page, above: file.pages[$0 - 1], widths: shapes.reducedWidths) } ?? .thumbnail
     }
-    guard let base = chain.filter({ !$0.isReducedResolution && !$0.isMask }).max(by: { $0.area < $1.area }),
-      base.isTiled, (page.width, page.height) != (base.width, base.height)
+    if let named = TIFFPage.Role(named: page.description ?? "") { return named }
+    guard let base = shapes.largest.map({ file.pages[$0 - 1] }), base.isTiled,
+      (page.width, page.height) != (base.width, base.height)
     else { return .image }
     guard page.isTiled else { return .unknown }
-    // Pyramids without tag 254: after the largest picture, tiled pages of its aspect ratio get smaller and smaller.
-    guard page.number > base.number else { return .image }
-    let between = pages[base.number..<page.number - 1]
-    guard between.allSatisfy({ $0.role != .image }) else { return .image }
-    let above = between.last { $0.role == .pyramidLevel } ?? base
-    return isSmaller(page, than: base) && isSmaller(page, than: above) ? .pyramidLevel : .image
+    // Pyramids without tag 254: after the largest pictures, as many tiled pages of their aspect ratio for each level.
+    let isLevel =
+      shape.isReduction(of: PageShape(of: base)) && page.number > base.number
+      && shapes.plain[shape]?.count == shapes.plain[PageShape(of: base)]?.count
+    return isLevel ? .pyramidLevel : shapes.hasPyramid ? .unknown : .image
   }
 
-  /// The picture of a level: its owner. Where the pages of a level are as many as the pictures of the largest size, as
-  /// those of channels are, each belongs to the picture in its place; otherwise a level belongs to the largest picture.
-  static func picture(ofLevel page: TIFFPage, in file: TIFFStructure) -> Int? {
-    if let owner = page.owner { return owner }
-    let pictures = file.pages[..<file.chained].filter { $0.role == .image }
-    guard let largest = pictures.max(by: { $0.area < $1.area }) else { return nil }
-    func size(_ page: TIFFPage) -> [Int] { [page.width, page.height] }
-    let largestOnes = pictures.filter { size($0) == size(largest) }
-    let level = file.pages[..<file.chained].filter { $0.role == .pyramidLevel && size($0) == size(page) }
-    guard level.count == largestOnes.count, let place = level.firstIndex(where: { $0.number == page.number }) else {
-      return largest.number
+  /// The pictures of the levels in the chain: where the pages of a level are as many as the pictures of the largest size,
+  /// as those of channels are, each belongs to the picture in its place; otherwise a level belongs to the largest picture.
+  static func pictures(ofLevelsIn file: TIFFStructure) -> [Int: Int] {
+    struct Size: Hashable { let width, height: Int }
+    var (pictures, levels): ([Size: [Int]], [Size: [Int]]) = ([:], [:])
+    var largest: TIFFPage?
+    for page in file.pages[..<file.chained] {
+      let size = Size(width: page.width, height: page.height)
+      if page.role == .pyramidLevel { levels[size, default: []].append(page.number) }
+      guard page.role == .image else { continue }
+      pictures[size, default: []].append(page.number)
+      if largest.map({ $0.area < page.area }) ?? true { largest = page }
     }
-    return largestOnes[largestOnes.startIndex + level.distance(from: level.startIndex, to: place)].number
-  }
-
-  /// Whether a page is the same picture as `base`, reduced by a factor above 1.25 in both directions, except for
-  /// rounding.
-  private static func isSmaller(_ page: TIFFPage, than base: TIFFPage) -> Bool {
-    guard page.width > 0, page.height > 0, base.width > 0, base.height > 0 else { return false }
-    let (x, y) = (Double(base.width) / Double(page.width), Double(base.height) / Double(page.height))
-    let rounding = x / Double(page.width) + y / Double(page.height)
-    return min(x, y) > 1.25 && abs(x - y) <= 1.5 * max(rounding, 0.01 * x)
-      && page.samplesPerPixel == base.samplesPerPixel && page.bitsPerSample == base.bitsPerSample
+    guard let largest, let equals = pictures[Size(width: largest.width, height: largest.height)] else { return [:] }
+    return levels.values.reduce(into: [:]) { found, level in
+      for (k, number) in level.enumerated() {
+        found[number] = level.count == equals.count ? equals[k] : largest.number
+      }
+    }
   }
 
   /// A reduced picture is a level if it is reduced at most sixteen times compared to the next larger one; every other
   /// reduced page is a thumbnail.
-  private static func level(_ page: TIFFPage, above base: TIFFPage, among others: [TIFFPage]) -> TIFFPage.Role {
-    guard isSmaller(page, than: base), page.isTiled || !base.isTiled else { return .thumbnail }
-    let next = others.filter { $0.width > page.width && isSmaller($0, than: base) }.map(\.width).min() ?? base.width
+  ///
+  /// - Parameter widths: those of all pages that are reductions of `base`, ascending.
+  private static func level(_ page: TIFFPage, above base: TIFFPage, widths: [Int]) -> TIFFPage.Role {
+    guard PageShape(of: page).isReduction(of: PageShape(of: base)), page.isTiled || !base.isTiled else {
+      return .thumbnail
+    }
+    var (low, high) = (0, widths.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if widths[middle] <= page.width { low = middle + 1 } else { high = middle }
+    }
+    let next = low < widths.count ? widths[low] : base.width
     return next <= 16 * page.width ? .pyramidLevel : .thumbnail
   }
 }

@@ -23,10 +23,15 @@ struct ImageJ: Vendor {
     var sizes: [Int: PixelSize?] = [:]
     if description.unitName != nil {
       for page in file.pages[..<file.chained] {
-        let size = description.unit.flatMap { unit in
-          page.resolution.map { PixelSize(x: unit.micrometers / $0.x, y: unit.micrometers / $0.y) }
+        guard let unit = description.unit else {
+          sizes.updateValue(nil, forKey: page.number)
+          continue
         }
-        sizes.updateValue(size, forKey: page.number)
+        guard let (x, y) = page.resolution else { continue }
+        let size = PixelSize(x: unit.micrometers / x, y: unit.micrometers / y)
+        // ImageJ takes the resolution tags over, in inches, when it opens a file.
+        let isDoubted = unit.isInch && PixelSizeBelief.doubt(ofResolution: size) != nil
+        sizes.updateValue(isDoubted ? nil : size, forKey: page.number)
       }
     }
     return (sizes, .imageJ)
@@ -38,8 +43,9 @@ struct ImageJ: Vendor {
       file.lack = "ImageJ noted \(Count.of(images, "image")) in it, \(chained) can be found"
     }
     guard channels > 1, chained % channels == 0, chained == images else { return }
-    for first in stride(from: 1, through: chained, by: channels) {
-      file.join(Array(first..<first + channels), names: [])
+    let slices = chained / channels
+    for slice in 0..<slices {
+      file.join(description.pages(ofSlice: slice, of: slices), names: [])
     }
   }
 }

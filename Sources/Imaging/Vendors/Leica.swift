@@ -1,8 +1,10 @@
+import Files
+
 /// Slides from Leica's scanners (SCN).
 ///
 /// Recognized by the namespace of the XML in the first page's description. The XML lists the areas that were scanned,
-/// the page of each channel, slice and level of an area, and the area's size in nanometers. An area as large as the
-/// whole slide is the macro image, which shows the label.
+/// the page of each channel, slice and level of an area, and the area's size in nanometers. An area as large as nearly
+/// the whole slide is the macro image, which shows the label. A page that the XML does not name is no scan.
 /// Source: openslide.org/formats/leica.
 struct Leica: Vendor {
   static let name = "Leica"
@@ -34,7 +36,7 @@ struct Leica: Vendor {
     guard let text = page.description, text.contains("leica-microsystems.com/scn/") else { return nil }
     var areas: [Area] = []
     var slide = (x: 0.0, y: 0.0)
-    let isRead = XMLElements.read(
+    _ = XMLElements.read(
       text,
       visit: { element, attributes in
         func size(_ keys: (String, String)) -> (x: Double, y: Double)? {
@@ -51,9 +53,12 @@ struct Leica: Vendor {
         case "view" where !areas.isEmpty:
           guard let seen = size(("sizeX", "sizeY")) else { return }
           areas[areas.count - 1].nanometers = seen
-          areas[areas.count - 1].isWholeSlide = seen == slide
+          // Where the size of the slide is not stated, an area could be all of it.
+          areas[areas.count - 1].isWholeSlide =
+            slide.x == 0 || (seen.x > Self.wholeShare * slide.x && seen.y > Self.wholeShare * slide.y)
         case "dimension" where !areas.isEmpty:
-          guard case let page = number("ifd"), page >= 0, page < Int.max else { return }
+          guard let page = attributes["ifd"].flatMap({ Int($0) }), (0..<TIFFLimits.default.maximumPages).contains(page)
+          else { return }
           areas[areas.count - 1].planes.append(
             Plane(page: page + 1, level: number("r"), channel: number("c"), slice: number("z")))
         case "channel" where !areas.isEmpty:
@@ -61,26 +66,32 @@ struct Leica: Vendor {
         default: break
         }
       })
-    guard isRead, !areas.isEmpty else { return nil }
     self.areas = areas
+    for (number, area) in areas.enumerated() {
+      for plane in area.planes where places[plane.page] == nil { places[plane.page] = (number, plane) }
+    }
   }
+
+  /// An area that covers more than this share of the slide in both directions is the macro image.
+  private static let wholeShare = 0.9
+  /// Area and place of each page, by its number.
+  private var places: [Int: (area: Int, plane: Plane)] = [:]
 
   var omitsGlass: Bool { true }
 
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? {
-    for area in areas {
-      guard let plane = area.planes.first(where: { $0.page == page.number }) else { continue }
-      return area.isWholeSlide ? .macro : plane.level == 0 ? .image : .pyramidLevel
-    }
-    return .unknown
+    guard let (area, plane) = places[page.number] else { return .unknown }
+    return areas[area].isWholeSlide ? .macro : plane.level == 0 ? .image : .pyramidLevel
   }
 
-  func picture(ofLevel page: TIFFPage, in file: TIFFStructure) -> Int? {
+  func pictures(ofLevelsIn file: TIFFStructure) -> [Int: Int] {
+    var result: [Int: Int] = [:]
     for area in areas {
-      guard let plane = area.planes.first(where: { $0.page == page.number }) else { continue }
-      return area.planes.first { $0.level == 0 && $0.channel == plane.channel && $0.slice == plane.slice }?.page
+      var pictures: [[Int]: Int] = [:]
+      for plane in area.planes where plane.level == 0 { pictures[[plane.channel, plane.slice]] = plane.page }
+      for plane in area.planes where plane.level > 0 { result[plane.page] = pictures[[plane.channel, plane.slice]] }
     }
-    return nil
+    return result
   }
 
   func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize?], source: TIFFPage.PixelSizeSource)? {
@@ -98,6 +109,9 @@ struct Leica: Vendor {
   }
 
   func arrangeScans(of file: inout TIFFStructure) {
+    if let last = places.keys.max(), last > file.chained {
+      file.lack = "its XML names page \(last), \(Count.of(file.chained, "page")) can be found"
+    }
     for area in areas where !area.isWholeSlide {
       for slice in area.planes(ofLevel: 0) where slice.count > 1 {
         file.join(slice.map(\.page), names: area.channels.count == slice.count ? area.channels : [])

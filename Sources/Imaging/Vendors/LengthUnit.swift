@@ -4,6 +4,8 @@ import Foundation
 struct LengthUnit {
   let micrometers: Double
 
+  var isInch: Bool { micrometers == 25_400 }
+
   init?(_ name: String) {
     switch name.trimmingCharacters(in: .whitespacesAndNewlines).lowercased() {
     // Programs that cannot write a micro sign put a question mark in its place.

@@ -11,7 +11,9 @@ struct OME: Vendor {
   private let description: OMEDescription
 
   init?(firstPage page: TIFFPage) {
-    guard let description = OMEDescription(page.description ?? "") else { return nil }
+    guard let description = OMEDescription(page.description ?? "", samplesPerPixel: page.samplesPerPixel) else {
+      return nil
+    }
     self.description = description
   }
 
@@ -40,6 +42,10 @@ struct OME: Vendor {
         "its OME-XML describes files of other names, so that its channels and their names are not known; every page is "
           + "read as a scan")
     }
+    // A page that a series names is a picture, whatever the sizes of the other series are.
+    if description.series.count > 1 {
+      for plane in planes(in: file).joined() { file.makePicture(plane.page + 1) }
+    }
     for (series, planes) in zip(description.series, planes(in: file)) {
       let slices = Dictionary(grouping: planes) { [$0.t, $0.z] }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
       let names = series.channels.compactMap(\.name)
@@ -64,20 +70,20 @@ struct OME: Vendor {
         }
         file.join(ordered.map { $0.page + 1 }, names: names.count == series.sizeC ? names : [])
       }
-      if let name = series.name, let role = TIFFPage.Role(named: name), description.series.count > 1 {
+      if let name = series.name, description.series.count > 1,
+        let role = TIFFPage.Role(named: name) ?? TIFFPage.Role(suggestedBy: name)
+      {
         file.setAside(planes.map { $0.page + 1 }, as: role)
+        if TIFFPage.Role(named: name) == nil {
+          file.notes.append("its series '\(name)' is taken for a \(role.rawValue) by its name, and left out")
+        }
       }
     }
   }
 
-  /// The planes of each series. A series that names no pages begins after the last page of the previous series.
+  /// The planes of each series.
   private func planes(in file: TIFFStructure) -> [[OMEDescription.Plane]] {
-    var next = 0
-    return description.series.indices.map { index in
-      let planes = description.planes(of: index, file: file.name, pages: file.chained, from: next)
-      next = min((planes.map(\.page).max() ?? next - 1) + 1, file.chained)
-      return planes
-    }
+    description.planes(file: file.name, pages: file.chained)
   }
 }
 

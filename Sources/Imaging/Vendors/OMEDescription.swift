@@ -11,6 +11,8 @@ struct OMEDescription {
     var pixelSize: PixelSize?
     /// Whether a size is stated that is none: in a unit that is no length, or of one edge alone.
     var hasDoubtfulSize = false
+    /// Channels that a page holds, where the channels do not say it.
+    fileprivate(set) var samplesPerPage = 1
     var channels: [(name: String?, samples: Int)] = []
     fileprivate var blocks: [Block] = []
   }
@@ -42,8 +44,9 @@ struct OMEDescription {
   /// Name of the file beside this one that has the description; `nil` unless this text only points to it.
   let companion: String?
 
+  /// - Parameter samplesPerPixel: samples of a pixel of the first page, which older schemas do not state.
   /// - Returns: `nil` if the text is not valid OME-XML with at least one series or the name of its companion.
-  init?(_ text: String) {
+  init?(_ text: String, samplesPerPixel: Int) {
     guard text.contains("<OME") || text.contains(":OME") else { return nil }
     var found: [Series] = []
     var own: [String: String] = [:]
@@ -57,6 +60,10 @@ struct OMEDescription {
         }
       }, content: { if $0 == "UUID", let last = found.indices.last { found[last].setIdentity($1) } })
     guard isRead, !found.isEmpty || own["companion"] != nil else { return nil }
+    for k in found.indices
+    where samplesPerPixel > 1 && found[k].statesNoSamples && found[k].sizeC % samplesPerPixel == 0 {
+      found[k].samplesPerPage = samplesPerPixel
+    }
     series = found
     fileNames = Set(found.flatMap { $0.blocks.compactMap(\.file) })
     (identity, companion) = (own["identity"], own["companion"])
@@ -69,6 +76,17 @@ struct OMEDescription {
   func isStranger(_ file: String) -> Bool {
     let blocks = series.flatMap(\.blocks)
     return !blocks.isEmpty && !blocks.contains { isThis($0, file) }
+  }
+
+  /// The planes of each series that are in this file. A series that names no pages begins after the last page of the
+  /// previous series.
+  func planes(file: String, pages: Int) -> [[Plane]] {
+    var next = 0
+    return series.indices.map { index in
+      let planes = planes(of: index, file: file, pages: pages, from: next)
+      next = min((planes.map(\.page).max() ?? next - 1) + 1, pages)
+      return planes
+    }
   }
 
   /// The planes of a series that are in this file, at most as many as it has pages.
@@ -159,9 +177,13 @@ extension OMEDescription.Series {
   /// Whether the series states a size of its pixels, be it one that says nothing.
   var states: Bool { pixelSize != nil || hasDoubtfulSize }
 
+  /// Whether the channels do not say how many samples of a pixel they have.
+  fileprivate var statesNoSamples: Bool {
+    channels.isEmpty || channels.reduce(0, { $0 + $1.samples }) != sizeC || channels.count == sizeC
+  }
+
   /// Number of pages that hold one plane's channels; one page may hold several channels, such as three samples.
   var pagesPerPlane: Int {
-    guard !channels.isEmpty, channels.reduce(0, { $0 + $1.samples }) == sizeC else { return sizeC }
-    return channels.count
+    statesNoSamples ? sizeC / samplesPerPage : channels.count
   }
 }

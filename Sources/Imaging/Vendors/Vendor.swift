@@ -30,8 +30,9 @@ protocol Vendor: Sendable {
   /// - Parameter file: the structure so far; pages before this one already have their roles.
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role?
 
-  /// The number of the picture that a level shows at a lower resolution; `nil` lets sizes decide.
-  func picture(ofLevel page: TIFFPage, in file: TIFFStructure) -> Int?
+  /// The pictures that levels show at a lower resolution, by the levels' page numbers; sizes decide on levels that are
+  /// left out.
+  func pictures(ofLevelsIn file: TIFFStructure) -> [Int: Int]
 
   /// The pixel sizes that the vendor notes outside the resolution tags, by page number, and where it notes them.
   ///
@@ -50,7 +51,7 @@ extension Vendor {
   func role(of page: TIFFPage, in file: TIFFStructure) -> TIFFPage.Role? { nil }
   var omitsGlass: Bool { false }
   var hasVolumes: Bool { true }
-  func picture(ofLevel page: TIFFPage, in file: TIFFStructure) -> Int? { nil }
+  func pictures(ofLevelsIn file: TIFFStructure) -> [Int: Int] { [:] }
   func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize?], source: TIFFPage.PixelSizeSource)? { nil }
   func arrangeScans(of file: inout TIFFStructure) {}
 }
@@ -59,11 +60,25 @@ extension TIFFPage.Role {
   /// - Parameter name: a role's name as several vendors write it, in any case, with or without spaces around it.
   /// - Returns: `nil` for any other name.
   init?(named name: some StringProtocol) {
-    switch name.lowercased().trimmingCharacters(in: .whitespaces) {
-    case "label", "label image": self = .label
-    case "macro", "macro image", "overview": self = .macro
-    case "thumbnail", "thumb": self = .thumbnail
+    switch name.lowercased().trimmingCharacters(in: .whitespacesAndNewlines).replacing("_", with: " ") {
+    case "label", "label image", "slide label", "barcode": self = .label
+    case "macro", "macro image", "overview", "overview image", "slide preview": self = .macro
+    case "thumbnail", "thumbnail image", "thumb": self = .thumbnail
     default: return nil
     }
+  }
+
+  /// - Parameter name: the name of a series beside others; a word in it may say what it shows: `slide [label image]`.
+  /// - Returns: `nil` for any other name.
+  init?(suggestedBy name: String) {
+    let roles: [(word: String, role: TIFFPage.Role)] = [
+      ("label", .label), ("barcode", .label), ("macro", .macro), ("overview", .macro), ("preview", .macro),
+      ("thumbnail", .thumbnail),
+    ]
+    // Words end where letters end, and before a capital: `SlideLabel`.
+    let words = name.replacing(/(?<small>[a-z])(?<capital>[A-Z])/) { "\($0.output.small) \($0.output.capital)" }
+      .lowercased().split { !$0.isLetter }
+    guard let found = roles.first(where: { words.contains(Substring($0.word)) }) else { return nil }
+    self = found.role
   }
 }

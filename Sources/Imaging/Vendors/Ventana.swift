@@ -27,7 +27,7 @@ struct Ventana: Vendor {
     if description.hasPrefix("level=") {
       return description.dropFirst("level=".count).prefix(while: \.isNumber) == "0" ? .image : .pyramidLevel
     }
-    return TIFFPage.Role(named: description.replacing("_", with: " ")) ?? .unknown
+    return TIFFPage.Role(named: description) ?? .unknown
   }
 
   func pixelSizes(in file: TIFFStructure) -> (ofPages: [Int: PixelSize?], source: TIFFPage.PixelSizeSource)? {

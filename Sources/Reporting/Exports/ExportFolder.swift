@@ -17,7 +17,8 @@ final class ExportFolder {
   /// - Throws: `NormaError` if the folder cannot be made, or if the export could replace the report's own files.
   init(_ path: String, of report: ReportFolder) throws(NormaError) {
     self.path = path
-    try Self.make(path)
+    // The folder itself may be a link, which is the user's own choice.
+    try Self.make(Self.isFolder(path) == true ? Self.resolved(path) : path)
     let (target, own) = (Self.resolved(path), Self.resolved(report.path))
     guard target != own, !["cases", "assets"].contains(where: { (target + "/").hasPrefix("\(own)/\($0)/") }) else {
       throw NormaError(
@@ -66,7 +67,11 @@ final class ExportFolder {
       number += 1
     }
     folders[relative] = name
-    try Self.make("\(path)/\(relative)")
+    var folder = path
+    for part in FilePath.parts(of: relative) {
+      folder += "/" + part
+      try Self.make(folder)
+    }
     return "\(path)/\(relative)"
   }
 
@@ -90,6 +95,11 @@ final class ExportFolder {
   }
 
   private static func make(_ path: String) throws(NormaError) {
+    guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) == nil else {
+      throw NormaError(
+        subject: path, found: "it is a link, through which norma would write outside of the folder",
+        remedy: "Remove it, or choose another folder with --output")
+    }
     switch isFolder(path) {
     case true: return
     case false:

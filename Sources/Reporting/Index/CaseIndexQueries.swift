@@ -129,14 +129,14 @@ extension CaseIndex {
     }
   }
 
-  /// SHA-256 of the files of the examined cases of the study, by case; each file of a case once.
+  /// SHA-256 of the files of the study in which a scan was scored, by case; each file of a case once.
   package func fileDigests() throws(NormaError) -> [String: [String]] {
     try read { database in
       try Row.fetchAll(
         database,
         sql: """
           SELECT DISTINCT cases.name AS name, path, sha256 FROM scans JOIN cases ON cases.id = case_id
-          WHERE in_study = 1 AND cases.status = 'done' AND sha256 IS NOT NULL ORDER BY cases.name, path
+          WHERE in_study = 1 AND scans.status = 'done' AND sha256 IS NOT NULL ORDER BY cases.name, path
           """
       ).reduce(into: [:]) { found, row in
         let name: String = try row.decode(forColumn: "name")

@@ -59,6 +59,8 @@ extension Row {
     try IndexFault.check(
       numbers.allSatisfy { IndexFault.counts.contains($0) && $0 > 0 }, "scan \(scan.id) has a size that no scan has")
     try IndexFault.check(
+      scan.channels.map { $0 <= Self.mostChannels } ?? true, "scan \(scan.id) has more channels than a scan has")
+    try IndexFault.check(
       [scan.micrometersPerPixel, scan.micrometersPerPixelY].allSatisfy { size in size.map { 1e-9...1e9 ~= $0 } ?? true
       },
       "scan \(scan.id) has pixels of a size that no scan has")
@@ -72,4 +74,7 @@ extension Row {
       "scan \(scan.id) has a heatmap that lies elsewhere than in the report's cases")
     return scan
   }
+
+  /// Most channels of a scan: those of a page, in many pages.
+  private static let mostChannels = 1 << 16
 }

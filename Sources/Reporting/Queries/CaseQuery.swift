@@ -100,7 +100,8 @@ package struct CaseQuery: Sendable {
     sql.append(" ORDER BY " + ordering)
     if let limit {
       sql.append(" LIMIT ")
-      sql.append(.number(Double(limit)))
+      // SQLite takes no number beyond 64 bits, and a `Double` rounds up to one.
+      sql.append(.number(Double(min(limit, 1 << 52))))
     }
     return sql
   }

@@ -52,6 +52,10 @@ package struct ReportCheck: Sendable {
     for (k, warning) in standing.warnings.enumerated() {
       if isFault, k == 0 { faults.append("\(path): \(warning)") } else { notes.append("\(path): \(warning)") }
     }
+    let found = ReportLinks(in: folder)
+    faults += found.links.map {
+      "\(folder.file($0)): it is a link, which leads out of the report. Remove it, or put what it leads to in its place."
+    }
     for file in [ReportFolder.studyPage, ReportFolder.style, ReportFolder.script] where !exists(file) {
       faults.append("\(folder.file(file)): the file is missing. Run norma report.")
     }

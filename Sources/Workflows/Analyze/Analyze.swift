@@ -115,7 +115,8 @@ package struct Analyze {
     outcome.seconds = Date().timeIntervalSince(start)
     context.record?.seconds = outcome.seconds
     if let note = outcome.padding.note {
-      context.warnings.append(note)
+      // A shard's count is not the study's.
+      if settings.shard == nil { context.warnings.append(note) }
       observe(.warning(note))
     }
     if settings.shard == nil {

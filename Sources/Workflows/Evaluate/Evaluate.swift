@@ -80,6 +80,8 @@ package struct Evaluate {
   private let rate: Double
   private let labels: CaseLabels?
   private let masks: LesionMasks?
+  /// Limits for masks and heatmaps.
+  private var pictureLimits: TIFFLimits
   /// What the report's model has not learned, as sentences.
   private let ignorance: [String]
   /// Whether its results are those of one complete run, as sentences.
@@ -95,7 +97,10 @@ package struct Evaluate {
         subject: settings.report, found: "nothing says which of its cases are abnormal",
         remedy: "Give --masks, --labels, or both")
     }
-    masks = settings.masks.map { LesionMasks(folder: $0, limits: settings.limits) }
+    // What means no data in scans is a value of masks and heatmaps.
+    pictureLimits = settings.limits
+    pictureLimits.stated = .ignoringNotes
+    masks = settings.masks.map { [pictureLimits] in LesionMasks(folder: $0, limits: pictureLimits) }
     labels = try settings.labels.map { path throws(NormaError) in try CaseLabels(path: path) }
     if let path = settings.labels, settings.masks == nil, labels?.hasLabels == false {
       throw NormaError(
@@ -361,7 +366,7 @@ package struct Evaluate {
             .malformed, subject: settings.report, found: "the heatmap of \(scan.path) is missing, or is another file",
             remedy: "`norma verify` says what else is; analyze again")
         }
-        let heat = Plane(try TIFFFile(path: folder.file(heatmapPath), limits: settings.limits).image(page: 1))
+        let heat = Plane(try TIFFFile(path: folder.file(heatmapPath), limits: pictureLimits).image(page: 1))
         let mask = try masks?.mask(of: scan, among: recorded, width: heat.width, height: heat.height)
         let hasLesion = mask.map { $0.lesions.values.contains(true) }
         var label = label(of: scan, in: row, hasLesion: hasLesion, scans: recorded)

@@ -149,7 +149,7 @@ package struct Train {
     if !set.duplicates.isEmpty {
       observe(
         .warning(
-          "left out, since their files are those of other cases: \(NameList.text(set.duplicates)). A case that is held "
+          "left out, since half of their scans or more are those of other cases: \(NameList.text(set.duplicates)). A case that is held "
             + "out must not be learned from under another name"))
     }
     for (reason, scans) in set.empty.sorted(by: { $0.key < $1.key }) {

@@ -79,6 +79,8 @@ struct AnalyzeCommand: LoggedCommand {
         + "grid it was calibrated with; scans of unknown pixel size keep to those.", valueName: "area"))
   var minimumRegionArea: String?
 
+  @OptionGroup var failures: FailureOptions
+
   @OptionGroup(title: "Messages") var log: LogOptions
 
   func validate() throws {
@@ -115,7 +117,7 @@ struct AnalyzeCommand: LoggedCommand {
     let result = try Analyze(settings, observe: console.show).run()
     if LogFormat.current == .json { Logger.norma.notice("finished", metadata: result.facts) }
     console.print(result.summary)
-    if !result.isComplete { throw ExitCode(ExitStatus.failed) }
+    if !(result.counts.map(failures.allow) ?? false) { throw ExitCode(ExitStatus.failed) }
   }
 }
 

@@ -25,6 +25,8 @@ struct MergeCommand: LoggedCommand {
   @Option(help: "Folder of the study, where it is not where the shards had it.", completion: .directory)
   var study: String?
 
+  @OptionGroup var failures: FailureOptions
+
   @OptionGroup(title: "Messages") var log: LogOptions
 
   func run() throws {
@@ -35,6 +37,6 @@ struct MergeCommand: LoggedCommand {
       "report   \(report)/index.html", "index    \(report)/cases.sqlite",
       "shards   \(merged.shards) of \(merged.count)", "cases    \(merged.counts.map(VerdictText.cases) ?? "none")")
     if let rate = merged.rate { console.print("rate     \(rate)") }
-    if !merged.isComplete || merged.counts?.isComplete == false { throw ExitCode(ExitStatus.failed) }
+    if !merged.isComplete || merged.counts.map(failures.allow) == false { throw ExitCode(ExitStatus.failed) }
   }
 }

@@ -41,6 +41,7 @@ struct Norma: ParsableCommand {
     // batches.
     signal(SIGPIPE, SIG_DFL)
     StandardOutput.reserve()
+    Parallel.limitThreads()
     let status = run()
     do { try StandardOutput.finish(status) } catch {
       Logger.norma.report(error)

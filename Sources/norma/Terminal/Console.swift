@@ -6,9 +6,9 @@ import Workflows
 /// Shows a command's progress, its messages while it runs, and its result.
 final class Console {
   private var lastLine = Date.distantPast
-  /// When the activity at hand began, and the share that was done then.
-  private var beginning = (date: Date(), fraction: 0.0)
-  private var lastFraction = 0.0
+  /// The shares that were done of late, by which the time that is left is judged: an analysis that goes on passes over
+  /// what it has done before in no time.
+  private var recent: [(date: Date, fraction: Double)] = []
   private static let secondsBetweenLines = 10.0
 
   /// Shows an event of a workflow: progress as a bar on a terminal and as a line every few seconds elsewhere,
@@ -32,35 +32,35 @@ final class Console {
 
   private func show(_ progress: WorkflowEvent.Progress) {
     // A share that falls belongs to another activity.
-    if progress.fraction < lastFraction { beginning = (Date(), progress.fraction) }
-    lastFraction = progress.fraction
+    if let last = recent.last, progress.fraction < last.fraction { recent = [] }
+    recent.append((Date(), progress.fraction))
+    while recent.count > 2, Date().timeIntervalSince(recent[1].date) > Self.secondsToJudge { recent.removeFirst() }
     if Terminal.isInteractive, LogFormat.current == .text {
       let width = 24
       let filled = Int((min(max(progress.fraction, 0), 1) * Double(width)).rounded())
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-      Terminal.show("\(bar) \(standing(progress)) \(PrintableText.escaped(progress.text))")
+      let percent = Int(min(max(progress.fraction, 0), 1) * 100)
+      Terminal.show("\(bar) \(percent) % \(PrintableText.escaped(progress.text))\(remainder(of: progress))")
       if progress.isLast { Terminal.endLine() }
     } else if progress.isLast || Date().timeIntervalSince(lastLine) >= Self.secondsBetweenLines {
       var facts: Logger.Metadata = ["progress": .stringConvertible(progress.fraction)]
       if let caseName = progress.caseName { facts["case"] = "\(caseName)" }
       if let scan = progress.scan { facts["scan"] = "\(scan)" }
-      let text = LogFormat.current == .text ? "\(standing(progress)): \(progress.text)" : progress.text
+      let text = LogFormat.current == .text ? progress.text + remainder(of: progress) : progress.text
       Logger.norma.info("\(text)", metadata: facts)
       lastLine = Date()
     }
   }
 
-  /// The share that is done and, once it can be told, the time that is left.
-  private func standing(_ progress: WorkflowEvent.Progress) -> String {
-    let share = "\(Int(min(max(progress.fraction, 0), 1) * 100)) %"
-    let (seconds, done) = (Date().timeIntervalSince(beginning.date), progress.fraction - beginning.fraction)
-    guard !progress.isLast, seconds >= Self.secondsToJudge, done >= Self.shareToJudge else { return share }
-    return "\(share), \(PageText.duration(seconds * (1 - progress.fraction) / done)) left"
+  /// The time that is left, once it can be told, as the end of a line; empty before.
+  private func remainder(of progress: WorkflowEvent.Progress) -> String {
+    guard !progress.isLast, let first = recent.first else { return "" }
+    let (seconds, done) = (Date().timeIntervalSince(first.date), progress.fraction - first.fraction)
+    guard seconds >= Self.secondsToJudge / 2, done > 0 else { return "" }
+    return ", \(PageText.duration(seconds * (1 - progress.fraction) / done)) left"
   }
 
-  /// The rest of an activity is told from its beginning; less of it tells too little.
-  private static let secondsToJudge = 5.0
-  private static let shareToJudge = 0.02
+  private static let secondsToJudge = 30.0
 
   /// Prints a result to standard output, below the output so far.
   func print(_ lines: String..., terminator: String = "\n") {

@@ -40,15 +40,18 @@ struct Misspelling {
     }
     guard !passing.contains(Self.name(of: command)) else { return nil }
     let help = commands.helpMessage(for: command, columns: 1000)
-    let known = Set(help.matches(of: /--[a-z][a-z0-9-]*/).map { String($0.output) })
+    let shown = Set(help.matches(of: /--[a-z][a-z0-9-]*/).map { String($0.output) })
     for word in words.prefix(while: { $0 != "--" }) where word.hasPrefix("--") {
       let option = String(word.prefix { $0 != "=" })
-      guard !known.contains(option) else { continue }
-      return "\(called) has no option '\(option)'.\(Self.guess(option, among: known.sorted(), after: "")) "
+      guard !shown.contains(option), !Self.hidden.contains(where: option.hasPrefix) else { continue }
+      return "\(called) has no option '\(option)'.\(Self.guess(option, among: shown.sorted(), after: "")) "
         + "'\(called) --help' lists the options."
     }
     return nil
   }
+
+  /// Options of every command that help does not list.
+  private static let hidden = ["--generate-completion-script", "--experimental-dump-help", "--help-hidden"]
 
   private static func name(of command: any ParsableCommand.Type) -> String { command.configuration.commandName ?? "" }
 
