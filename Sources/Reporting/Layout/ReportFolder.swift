@@ -70,6 +70,7 @@ package struct ReportFolder: Sendable, Equatable {
   static let script = "assets/script.js"
 
   static let shards = ReportMarker.shards
+  static let lock = ".norma.lock"
 
   /// The folder of a shard's index, relative to the report.
   static func folder(of shard: Shard) -> String { "\(shards)/\(shard.number)-of-\(shard.count)" }

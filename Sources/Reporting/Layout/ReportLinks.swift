@@ -11,7 +11,9 @@ struct ReportLinks {
   private(set) var unfinished: [String] = []
 
   /// The entries of the report itself that norma opens or enters.
-  private static let own: Set<String> = ["cases", "assets", ReportFolder.shards, ReportFolder.indexName, ".norma.lock"]
+  private static let own: Set<String> = [
+    "cases", "assets", ReportFolder.shards, ReportFolder.indexName, ReportFolder.lock,
+  ]
 
   init(in report: ReportFolder) {
     var folders = [""]

@@ -2,8 +2,6 @@ import Files
 import Foundation
 
 extension ReportFolder {
-  static let lock = ".norma.lock"
-
   /// Takes the lock for writing this report. The caller holds it until it releases the returned lock.
   ///
   /// - Parameters:

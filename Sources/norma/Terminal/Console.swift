@@ -31,10 +31,7 @@ final class Console {
   func show(_ text: String, fraction: Double) { show(.progress(text, fraction)) }
 
   private func show(_ progress: WorkflowEvent.Progress) {
-    // A share that falls belongs to another activity.
-    if let last = recent.last, progress.fraction < last.fraction { recent = [] }
-    recent.append((Date(), progress.fraction))
-    while recent.count > 2, Date().timeIntervalSince(recent[1].date) > Self.secondsToJudge { recent.removeFirst() }
+    note(progress.fraction)
     if Terminal.isInteractive, LogFormat.current == .text {
       let width = 24
       let filled = Int((min(max(progress.fraction, 0), 1) * Double(width)).rounded())
@@ -52,6 +49,15 @@ final class Console {
     }
   }
 
+  private func note(_ fraction: Double) {
+    let now = Date()
+    // A share that falls belongs to another activity.
+    if let last = recent.last, fraction < last.fraction { recent = [] }
+    guard recent.last.map({ now.timeIntervalSince($0.date) > Self.secondsBetweenNotes }) ?? true else { return }
+    recent.append((now, fraction))
+    while recent.count > 2, now.timeIntervalSince(recent[1].date) > Self.secondsToJudge { recent.removeFirst() }
+  }
+
   /// The time that is left, once it can be told, as the end of a line; empty before.
   private func remainder(of progress: WorkflowEvent.Progress) -> String {
     guard !progress.isLast, let first = recent.first else { return "" }
@@ -61,6 +67,7 @@ final class Console {
   }
 
   private static let secondsToJudge = 30.0
+  private static let secondsBetweenNotes = 0.5
 
   /// Prints a result to standard output, below the output so far.
   func print(_ lines: String..., terminator: String = "\n") {
