@@ -68,7 +68,9 @@ struct Trial {
   private static func fillNewMemory(with byte: Int32) { mallopt(M_PERTURB, byte) }
 
   private static func check(_ image: Image, _ file: TIFFFile, _ scan: TIFFScan) throws {
-    let again = try file.image(of: scan)
+    var again = try file.image(of: scan)
+    // As a scan of a study is read.
+    _ = again.markPadding(bits: file.pages[scan.pages[0] - 1].bitsPerSample)
     let isSame = zip(image.samples, again.samples).allSatisfy { $0.bitPattern == $1.bitPattern }
     guard isSame && image.samples.count == again.samples.count else {
       throw Breach(description: "read twice, it differs")
