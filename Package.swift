@@ -65,7 +65,7 @@ let package = Package(
         "Anomaly", "Compute", "CSystem", "Files", "Imaging", "Reporting", "Threads", "Workflows",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
-      ], swiftSettings: strict),
+      ], resources: [.embedInCode("Schemas")], swiftSettings: strict),
     .executableTarget(
       name: "benchmarks",
       dependencies: [
@@ -100,7 +100,10 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "WorkflowTests",
-      dependencies: ["Anomaly", "Files", "Imaging", "Numerics", "Reporting", "Workflows"], swiftSettings: strict),
+      dependencies: [
+        "Anomaly", "Files", "Imaging", "Numerics", "Reporting", "Workflows",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ], swiftSettings: strict),
     .testTarget(
       name: "CommandTests",
       dependencies: [

@@ -7,6 +7,8 @@ package struct FileState: Sendable, Equatable {
   /// Size in bytes. `stat` is used because Foundation's `attributesOfItem` would also ask the system's name service for
   /// the owner.
   package let size: Int
+  /// When the file or its attributes were last changed, in seconds since 1970.
+  package let changedAt: Int
   /// Whether the last change was more than two seconds ago. The system's clock advances in steps, and a change gets its
   /// time before its bytes are written, so a file that has just been changed can have the same state for different
   /// contents.
@@ -21,6 +23,7 @@ package struct FileState: Sendable, Equatable {
       Int(status.st_dev), Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
       status.st_ctim.tv_sec, status.st_ctim.tv_nsec,
     ]
+    changedAt = status.st_ctim.tv_sec
     isSettled = abs(time(nil) - status.st_ctim.tv_sec) > 2
   }
 

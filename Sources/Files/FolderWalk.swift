@@ -2,8 +2,7 @@ internal import Glibc
 
 /// All files below a folder. Links are followed, and every folder is entered only once.
 ///
-/// Names are read as bytes, because Foundation silently drops names that are not UTF-8. Folders that are left out are
-/// listed in `notes`.
+/// Folders that are left out are listed in `notes`.
 package struct FolderWalk: Sendable {
   package struct File: Sendable, Equatable {
     /// Path relative to the folder; bytes that are not UTF-8 are written as `\xFF`.
@@ -18,6 +17,8 @@ package struct FolderWalk: Sendable {
 
   /// Sorted by the bytes of their paths; paths that are not UTF-8 come last.
   package private(set) var files: [File] = []
+  /// Paths of the folders that were entered, relative to the folder, without itself.
+  package private(set) var folders: [String] = []
   /// One sentence for each folder that was not entered, and one for all hidden folders and files.
   package private(set) var notes: [String] = []
 
@@ -75,6 +76,7 @@ package struct FolderWalk: Sendable {
         found.append(Found(path: folder, isLocked: true))
         continue
       }
+      if !folder.isEmpty { folders.append(Self.escaped(folder)) }
       for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
         let path = folder.isEmpty ? name : folder + [UInt8(ascii: "/")] + name
         if !takesHidden, name.first == UInt8(ascii: ".") {
@@ -98,13 +100,14 @@ package struct FolderWalk: Sendable {
     if let first = hidden.first {
       notes.append(
         "\(first): its name begins with a dot. It is left out"
-          + (hidden.count == 1 ? "." : ", and so are \(hidden.count - 1) others."))
+          + (hidden.count == 1
+            ? "." : ", and so \(hidden.count == 2 ? "is" : "are") \(Count.of(hidden.count - 1, "other"))."))
     }
     files = list(found)
   }
 
-  /// What systems and norma itself leave behind, of which nothing is said: resource forks and folder settings of macOS,
-  /// files that a network file system renamed, locks.
+  /// Names of files that systems and norma itself leave behind, of which nothing is said: resource forks and folder
+  /// settings of macOS, files that a network file system renamed, locks.
   private static let systemNames = ["._", ".DS_Store", ".Spotlight", ".Trash", ".fseventsd", ".nfs", ".norma", ".git"]
 
   private func list(_ found: [Found]) -> [File] {
@@ -145,24 +148,12 @@ package struct FolderWalk: Sendable {
   }
 
   private func names(in folder: Path) throws(NormaError) -> [Path] {
-    guard let stream = opendir(Self.terminated(full(folder))) else {
-      let code = errno
-      if code == ENOENT { return [] }  // it was removed meanwhile
-      throw .system(text(folder), doing: "the folder cannot be read", code: code, remedy: "Check its permissions")
+    do throws(FolderEntries.Failure) { return try FolderEntries.list(full(folder)).map(\.name) } catch {
+      if error.isOpening, error.code == ENOENT { return [] }  // it was removed meanwhile
+      throw .system(
+        text(folder), doing: "the folder cannot be read", code: error.code,
+        remedy: error.isOpening ? "Check its permissions" : "Check the disk")
     }
-    defer { closedir(stream) }
-    var result: [Path] = []
-    errno = 0
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-      // The folder itself and its parent.
-      if ![".", ".."].contains(String(decoding: name, as: UTF8.self)) { result.append(name) }
-      errno = 0
-    }
-    guard errno == 0 else {
-      throw .system(text(folder), doing: "the folder cannot be read", code: errno, remedy: "Check the disk")
-    }
-    return result
   }
 
   /// The text of a path; bytes that are not UTF-8 are written as `\xFF`.

@@ -110,6 +110,36 @@ struct DomainShiftTests {
     #expect(DomainShift.warning(outcome)?.contains(differences[0].sentence) == true)
   }
 
+  /// Where norma measures in the units of the study, another gain or number of bits changes every score.
+  @Test(arguments: [(0.5, true), (0.7, true), (256, true), (1.02, false)])
+  func `another gain is told apart where intensities are in the units of the study`(gain: Float, isOther: Bool) throws {
+    @Sendable func scans(_ seed: UInt64, times gain: Float) -> [Image] {
+      Phantom(seed: seed, hasLesions: false).slices[1...2].map { $0.image.mapped { ($0 * 1000 * gain).rounded() } }
+    }
+    var shared = Phantoms.preparation
+    shared.texture = TextureScale(
+      of: (0..<12).map { seed in
+        scans(seed, times: 1).map {
+          TextureScale.Sample(original: $0, image: $0, tissue: Normalization.tissue(of: [$0])[0])
+        }
+      }
+    ) { _ in 1 }
+    try #require(shared.texture?.study != nil)
+    func cases(_ seeds: Range<UInt64>, times gain: Float, by preparation: Preparation) -> [Appearance] {
+      Parallel.map(seeds.count) {
+        Appearance(of: preparation.prepare(scans(seeds.lowerBound + UInt64($0), times: gain)).map(\.scan))
+      }
+    }
+    let shift = DomainShift(Phantoms.reference(cases(0..<40, times: 1, by: shared)))!
+    let outcome = shift.outcome(ofStudy: cases(100..<112, times: gain, by: shared))
+    #expect(isShifted(outcome) == isOther, "\(outcome)")
+    guard isOther else { return }
+    #expect(DomainShift.warning(outcome)?.contains("the contrast is ") == true, "\(outcome)")
+    // Normalized scan by scan, nothing depends on the gain.
+    let own = DomainShift(Phantoms.reference(cases(0..<40, times: 1, by: Phantoms.preparation)))!
+    #expect(own.outcome(ofStudy: cases(100..<112, times: gain, by: Phantoms.preparation)) == .alike)
+  }
+
   /// A study of one case is too small for the test of studies: the case alone decides.
   @Test func `a single strange case is far out, a single ordinary one is not`() {
     let strange = Phantoms.study { $0.blurred(sigma: 2) }[0]
@@ -188,7 +218,7 @@ struct DomainShiftTests {
   @Test(arguments: [
     (
       DomainShift.Difference(
-        feature: AppearanceFeature.all(channels: 3)[3 + 7 + 5], distance: 1, shareBelow: 0.97, shareAbove: 0.03),
+        feature: AppearanceFeature.all(channels: 3)[3 + 9 + 7], distance: 1, shareBelow: 0.97, shareAbove: 0.03),
       "the sharpness of channel 2 is above that of 97 % of the training cases"
     ),
     (
@@ -197,7 +227,7 @@ struct DomainShiftTests {
     ),
     (
       DomainShift.Difference(
-        feature: AppearanceFeature.all(channels: 1)[7], distance: 1, shareBelow: 0.5, shareAbove: 0.5),
+        feature: AppearanceFeature.all(channels: 1)[9], distance: 1, shareBelow: 0.5, shareAbove: 0.5),
       "the noise varies otherwise than among the training cases"
     ),
   ]) func `a difference is told in words`(difference: DomainShift.Difference, sentence: String) {

@@ -182,6 +182,7 @@ struct SlideTests {
       sharedUnits: units)
     let expected = try #require(try inference.maps(of: [whole])[0].texture)
     var compared = 0
+    var farthest: Float = 0
     try SlideStream(prepared, by: inference).run {
       $0
     } take: { _, blocks in
@@ -191,12 +192,13 @@ struct SlideTests {
           for x in 0..<block.area.width {
             let (column, row) = (block.area.x + x, block.area.y + y)
             guard tissue.depth[column, row] > 1 else { continue }
-            #expect(abs(texture[x, y] - expected[column, row]) < 1e-3)
+            farthest = max(farthest, abs(texture[x, y] - expected[column, row]))
             compared += 1
           }
         }
       }
     }
+    #expect(farthest < 1e-3)
     #expect(compared > 1000)
   }
 

@@ -59,6 +59,19 @@ func `a report is exported in every format`(format: String, name: String) throws
   #expect(!batch.exists("none"))
 }
 
+@Test func `an export names the files that an earlier one left`() throws {
+  let batch = try ExportBatch.shared.get()
+  #expect(
+    try batch.export("--format", "mask", "--output", "twice").errors.contains("may be of an earlier one") == false)
+  let again = try batch.export("--format", "mask", "--output", "twice", "--case", "il*")
+  #expect(
+    again.errors.contains("twice: 1 file is of no scan of this export, and may be of an earlier one: "),
+    "\(again.errors)")
+  // Another format's files are its own.
+  let other = try batch.export("--format", "geojson", "--output", "twice", "--case", "il*")
+  #expect(!other.errors.contains("may be of an earlier one"), "\(other.errors)")
+}
+
 @Test func `an export with a scan left out exits with 1`() throws {
   let batch = try ExportBatch.shared.get()
   let copy = try TemporaryFolder()

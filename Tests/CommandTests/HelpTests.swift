@@ -55,7 +55,21 @@ struct HelpTests {
       // The demo would run; what the others name is not there.
       guard name != "norma demo" else { continue }
       let result = try Program.run(Array(words.dropFirst()), in: folder)
-      #expect(result.status == 1, "\(line): \(result.errors)")
+      #expect(result.status == (name == "norma version" ? 0 : 1), "\(line): \(result.errors)")
+    }
+  }
+
+  @Test func `the version names what the program consists of`() throws {
+    let short = try Program.run(["--version"], in: folder)
+    let long = try Program.run(["version"], in: folder)
+    #expect(short.status == 0 && long.status == 0)
+    let number = short.output.trimmingCharacters(in: .newlines)
+    #expect(number.split(separator: ".").count == 3 && number.allSatisfy { $0.isNumber || $0 == "." })
+    let lines = long.output.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 1) }
+    #expect(lines.map { $0[0] } == ["norma", "commit", "Swift", "compute", "files", "index"])
+    #expect(lines[0][1].hasSuffix(number))
+    for (line, library) in zip(lines.suffix(3), ["oneDNN", "libtiff", "SQLite"]) {
+      #expect(line[1].contains(try Regex("\(library) [0-9]+\\.[0-9]+")), "\(line)")
     }
   }
 

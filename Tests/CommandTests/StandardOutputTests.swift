@@ -27,6 +27,7 @@ struct StandardOutputTests {
     "train": "train healthy --output OUT.safetensors --epochs 1 --held-out 0.5",
     "traverse": "traverse model.safetensors --count 1 --output OUT",
     "verify": "verify whole",
+    "version": "version",
   ].merging(Lite0.wheel.map { ["features": "features \($0) --output OUT"] } ?? [:]) { $1 }
 
   /// What has to be there before a command of the table can run.

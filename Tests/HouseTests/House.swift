@@ -57,7 +57,7 @@ struct House {
         Module(
           name: "Workflows", folders: ["Base", "Analyze", "Train", "Evaluate", "Report", "Cluster", "Generate", "Demo"])
       ],
-      [Module(name: "norma", folders: ["Terminal", "Options", "Commands"])],
+      [Module(name: "norma", folders: ["Terminal", "Options", "Models", "Commands"])],
     ],
     importers: [
       "CExpat": ["Imaging/XMLElements.swift"],

@@ -1,6 +1,7 @@
 import Anomaly
 import Files
 import Foundation
+import GRDB
 import Imaging
 import Reporting
 import Testing
@@ -92,14 +93,14 @@ struct StandingTests {
   }
 
   @Test func `cases that the model learned from are told of under any name, by analyze and evaluate`() throws {
-    let own = "The model knows 4 of the 4 cases: it learned from their files or was calibrated on them, so that their "
+    let own = "The model knows all 4 cases: it learned from their files or was calibrated on them, so that their "
     try FileManager.default.createDirectory(atPath: batch.path + "/renamed", withIntermediateDirectories: true)
     for k in 1...4 {
       try FileManager.default.copyItem(
         atPath: batch.path + "/brains/P\(k)/scan.tif", toPath: batch.path + "/renamed/patient-\(k).tif")
     }
     #expect(try batch.analyze("renamed", to: "own").told.contains { $0.hasPrefix(own) })
-    #expect(try batch.page(of: "own").contains("The model knows 4 of the 4 cases"))
+    #expect(try batch.page(of: "own").contains("The model knows all 4 cases"))
     #expect(try evaluate().notes.contains { $0.hasPrefix(own) })
     // The names of cases that the model knows say nothing: the scans are others.
     try batch.study("others", cases: 4, seed: 7)
@@ -172,6 +173,73 @@ struct StandingTests {
     #expect(try batch.page(of: "shards").contains("After the merge, shard 1/2, 2/2 ran again"))
     _ = try Merge(report: merged).run()
     #expect(try batch.index("shards").standing().warnings == [])
+  }
+
+  @Test func `a merge names cases whose files have changed since a shard read them`() throws {
+    for number in 1...2 {
+      try batch.analyze("brains", to: "shards") { $0.shard = Shard(number: number, of: 2) }
+    }
+    func merge() throws -> (isComplete: Bool, told: [String]) {
+      var told: [String] = []
+      let outcome = try Merge(report: batch.path + "/shards") { if case .warning(let text) = $0 { told.append(text) } }
+        .run()
+      return (outcome.isComplete, told)
+    }
+    let words = ": files of 1 case have changed since a shard read them"
+    // A file that was copied onto itself is the same file.
+    let path = batch.path + "/brains/P2/scan.tif"
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    try bytes.write(to: URL(fileURLWithPath: path))
+    #expect(try merge().isComplete)
+    try batch.write(TinyBatch.scan(seed: 4711), as: "brains/P1/scan.tif")
+    let merged = try merge()
+    #expect(!merged.isComplete && merged.told.contains { $0.contains(words) && $0.contains(": P1.") }, "\(merged)")
+    #expect(try batch.page(of: "shards").contains("files of 1 case have changed since a shard read them"))
+  }
+
+  @Test func `what shows an altered index says so`() throws {
+    var settings = Evaluate.Settings(report: report, masks: batch.path + "/masks")
+    settings.resamples = 0
+    for k in 1...4 { try batch.write(TinyBatch.mask(hasLesion: k == 2), as: "masks/P\(k)/scan_mask.tif") }
+    let words = "what is shown is not what norma found: case 'P1' was altered after norma recorded it"
+    #expect(try Evaluate(settings).run().notes.allSatisfy { !$0.hasPrefix(words) })
+    try DatabaseQueue(path: report + "/cases.sqlite").write {
+      try $0.execute(sql: "UPDATE cases SET score = 1, p_value = 0.9 WHERE name = 'P1'")
+    }
+    #expect(try batch.index().alterationWarning()?.hasPrefix(words) == true)
+    #expect(try Evaluate(settings).run().notes.contains { $0.hasPrefix(words) })
+  }
+
+  @Test func `a case that is judged without all of its scans says so first`() throws {
+    for name in ["other", "third"] {
+      try Data("junk".utf8).write(to: URL(fileURLWithPath: batch.path + "/brains/P1/\(name).tif"))
+    }
+    try batch.analyze("brains")
+    #expect(
+      try batch.page("cases/P1/index.html").contains("lagged, with 2 of 3 scans failed and not looked at: "))
+    #expect(try !batch.page("cases/P2/index.html").contains("failed and not looked at"))
+    #expect(
+      VerdictText.partlyExamined(try batch.index().casesPartlyFailed())
+        == "1 case is judged without scans that failed: P1. failed_scan_count says how many.")
+    #expect(VerdictText.partlyExamined([]) == nil)
+  }
+
+  /// Cases of several scans, labelled as cases: which scans of the abnormal one show it, nothing says.
+  @Test func `figures of scans are not given where scans of abnormal cases are not known`() throws {
+    for k in 1...2 { try batch.write(TinyBatch.scan(seed: UInt64(90 + k)), as: "brains/P\(k)/other.tif") }
+    try batch.analyze("brains")
+    let cases = try evaluate()
+    #expect(cases.rows[0].figures.scanAUROC == nil && cases.rows[0].figures.caseAUROC != nil)
+    let words = "No figure of scans is given: of 2 scans of abnormal cases nothing says whether they are abnormal: "
+    #expect(cases.notes.contains { $0.hasPrefix(words) && $0.contains("P1/other.tif") }, "\(cases.notes)")
+    var settings = Evaluate.Settings(report: report)
+    settings.labels = batch.path + "/scans.csv"
+    settings.resamples = 0
+    let table = "case,scan,abnormal\nP1,scan.tif,1\nP1,other.tif,0\nP2,,0\nP3,,0\nP4,,1\n"
+    try Data(table.utf8).write(to: URL(fileURLWithPath: settings.labels!))
+    let scans = try Evaluate(settings).run()
+    #expect(scans.rows[0].figures.scanAUROC != nil, "\(scans.notes)")
+    #expect(scans.notes.allSatisfy { !$0.hasPrefix("No figure of scans") })
   }
 
   // MARK: - Masks

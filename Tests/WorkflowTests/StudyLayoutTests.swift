@@ -265,4 +265,26 @@ struct StudyLayoutTests {
     _ = try Train(training) { if case .warning(let text) = $0 { warnings.append(text) } }.run()
     #expect(warnings.contains { $0.contains("learned from as healthy") }, "\(warnings)")
   }
+
+  @Test func `folders without a scan, and scans without an ending, are named`() throws {
+    let batch = try TinyBatch()
+    try batch.study("messy", cases: 2)
+    #expect(try Study(path: batch.path + "/messy").notes == [])
+    let files = FileManager.default
+    for name in ["empty", "deep/within/it"] {
+      try files.createDirectory(atPath: "\(batch.path)/messy/\(name)", withIntermediateDirectories: true)
+    }
+    try files.copyItem(atPath: batch.path + "/messy/P1/scan.tif", toPath: batch.path + "/messy/P1/IM0001")
+    try Data("notes".utf8).write(to: URL(fileURLWithPath: batch.path + "/messy/P1/README"))
+    let notes = try Study(path: batch.path + "/messy").notes
+    #expect(notes.count == 2, "\(notes)")
+    #expect(
+      notes.contains { $0.contains("no file in 2 folders is a scan, and no case is made of them: deep, empty.") },
+      "\(notes)")
+    #expect(
+      notes.contains {
+        $0.hasSuffix(
+          "1 file without an ending is a TIFF by the first bytes, and left out: P1/IM0001. Name it .tif.")
+      }, "\(notes)")
+  }
 }

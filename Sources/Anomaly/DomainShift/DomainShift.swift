@@ -102,6 +102,9 @@ package struct DomainShift: Sendable {
     package var differences: [Difference]
 
     package var isFar: Bool { !differences.isEmpty }
+
+    /// The differences as a clause.
+    package var inWords: String { DomainShift.list(differences) }
   }
 
   package enum StudyOutcome: Sendable, Equatable {
@@ -257,7 +260,7 @@ extension DomainShift {
   package static func warning(_ outcome: CaseOutcome) -> String? {
     guard outcome.isFar else { return nil }
     return "This case does not look like those the model was trained on: its score and heatmaps may mean nothing, "
-      + "and the false-positive rate does not hold for it. Here \(list(outcome.differences))."
+      + "and the false-positive rate does not hold for it. Here \(outcome.inWords)."
   }
 
   /// The warning for an odd held-out case.
@@ -267,7 +270,7 @@ extension DomainShift {
       + "it is not healthy, or was made in another way than the others, train again with --exclude '\(name)'."
   }
 
-  private static func list(_ differences: [Difference]) -> String {
+  fileprivate static func list(_ differences: [Difference]) -> String {
     let shown = differences.prefix(3).map(\.sentence)
     let rest = differences.count - shown.count
     let more = rest == 0 ? [] : [Count.of(rest, "further feature differs", "further features differ")]

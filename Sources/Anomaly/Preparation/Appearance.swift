@@ -4,9 +4,10 @@ import Imaging
 /// A few numbers that describe how a scan or a case looks. A lesion hardly changes them, but another scanner, stain,
 /// organ or modality does.
 ///
-/// All are medians, quantiles or shares over the tissue, measured on the model's grid before normalization. None
-/// changes when a channel is multiplied by a number or has a number added to it, because cases of one population differ
-/// in gain.
+/// All are medians, quantiles or shares over the tissue, measured on the model's grid before normalization. Where norma
+/// measures nothing in the units of the study (`SharedUnits`), cases of one population may differ in gain, and no
+/// feature changes when a channel is multiplied by a number or has a number added to it. Elsewhere `brightness` and
+/// `contrast` do.
 package struct Appearance: Codable, Sendable, Equatable {
   /// Values in the order of `AppearanceFeature.all`; `nil` where a feature is not defined, such as the noise of an
   /// empty channel.
@@ -62,6 +63,10 @@ package struct AppearanceFeature: Sendable, Equatable {
     case empty
     /// Logarithm of the median's height above the channel's darkest value, in robust standard deviations.
     case level
+    /// Median in the study's units; undefined where scans share none.
+    case brightness
+    /// Logarithm of the robust standard deviation in the study's units; undefined where scans share none.
+    case contrast
     /// Quartile skewness `(q75 + q25 - 2 q50) / (q75 - q25)`, in -1...1. Source: Bowley 1901.
     case asymmetry
     /// Logarithm of `(q90 - q10) / (q75 - q25)`.
@@ -106,6 +111,8 @@ package struct AppearanceFeature: Sendable, Equatable {
     case .pixelSize: "the pixel size"
     case .empty: "the empty share\(owner)"
     case .level: "the brightness\(owner) in units of its spread"
+    case .brightness: "the brightness\(owner)"
+    case .contrast: "the contrast\(owner)"
     case .asymmetry: "the asymmetry of the intensities\(owner)"
     case .tails: "the reach of the intensities\(owner)"
     case .noise: "the noise\(owner)"
@@ -124,7 +131,9 @@ package struct AppearanceFeature: Sendable, Equatable {
     switch kind {
     case .tissueShare, .empty: 0.05
     case .asymmetry, .correlation: 0.1
-    case .size, .pixelSize, .level, .tails, .noise, .sharpness, .structure, .balance, .residual, .encoding: 0.2
+    case .size, .pixelSize, .level, .brightness, .contrast, .tails, .noise, .sharpness, .structure, .balance, .residual,
+      .encoding:
+      0.2
     }
   }
 
@@ -132,7 +141,7 @@ package struct AppearanceFeature: Sendable, Equatable {
     func feature(_ kind: Kind, _ channel: Int? = nil, _ other: Int? = nil) -> AppearanceFeature {
       AppearanceFeature(kind: kind, channel: channel, other: other, isOneOfMany: channels > 1)
     }
-    let own: [Kind] = [.empty, .level, .asymmetry, .tails, .noise, .sharpness, .structure]
+    let own: [Kind] = [.empty, .level, .brightness, .contrast, .asymmetry, .tails, .noise, .sharpness, .structure]
     return [feature(.tissueShare), feature(.size), feature(.pixelSize)]
       + (0..<channels).flatMap { c in own.map { feature($0, c) } }
       + (channels > 1 ? (0..<channels).map { feature(.balance, $0) } : [])

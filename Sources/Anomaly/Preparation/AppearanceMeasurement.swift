@@ -3,7 +3,7 @@ import Imaging
 import Numerics
 
 extension Appearance {
-  /// Measures one scan.
+  /// Measures one scan, but for the features in the study's units, see `PreparedScan.appearance`.
   ///
   /// - Parameters:
   ///   - scan: image on the model's grid, before normalization.

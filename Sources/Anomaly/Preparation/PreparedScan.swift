@@ -1,4 +1,6 @@
+import Foundation
 import Imaging
+import Numerics
 
 /// A scan on the model's grid.
 package struct PreparedScan: Sendable {
@@ -7,8 +9,9 @@ package struct PreparedScan: Sendable {
   package let tissue: TissueMask
   /// Distance to the tissue's edge in pixels; 0 outside tissue and where there is no data.
   package let depth: Plane<Float>
-  /// Appearance before normalization; `nil` where the image is not a whole scan.
-  package let appearance: Appearance?
+  /// Appearance before normalization, which knows nothing of the study's units; `nil` where the image is not a whole
+  /// scan.
+  private let measured: Appearance?
   /// Texture before normalization; `nil` where the image is not a whole scan, or the preparation measures none.
   package let texture: TextureDescriptor?
   /// `nil` for a scan that is in no series.
@@ -25,13 +28,35 @@ package struct PreparedScan: Sendable {
     self.sharedUnits = sharedUnits
     self.image = image
     self.tissue = tissue
-    self.appearance = appearance
+    measured = appearance
     var depth = depth ?? tissue.depth
     let channels = image.channels
     for pixel in depth.values.indices where depth.values[pixel] > 0 {
       for c in 0..<channels where image.samples[pixel * channels + c].isNaN { depth.values[pixel] = 0 }
     }
     self.depth = depth
+  }
+
+  /// Appearance before normalization; `nil` where the image is not a whole scan.
+  package var appearance: Appearance? {
+    guard var result = measured, let sharedUnits else { return measured }
+    for (place, feature) in AppearanceFeature.all(channels: image.channels).enumerated() {
+      guard let channel = feature.channel, [.brightness, .contrast].contains(feature.kind) else { continue }
+      let values = tissue.values.indices.compactMap { pixel -> Float? in
+        guard tissue.values[pixel] else { return nil }
+        let value = image.samples[pixel * image.channels + channel]
+        return value.isFinite ? value * sharedUnits.gains[channel] + sharedUnits.offsets[channel] : nil
+      }
+      guard values.count >= Appearance.fewestPixels else { continue }
+      let middle = values.median()
+      let spread = 1.4826 * values.map { abs($0 - middle) }.median()
+      if feature.kind == .brightness {
+        result.values[place] = Double(middle)
+      } else if spread > 0 {
+        result.values[place] = log(Double(spread))
+      }
+    }
+    return result
   }
 }
 

@@ -20,7 +20,7 @@ struct MaskNames {
     "mask", "masks", "seg", "segm", "segmentation", "segmentations", "label", "labels", "labelmap", "annotation",
     "annotations", "groundtruth", "roi", "rois", "heatmap", "residual",
   ]
-  /// What scanners save beside a slide; it may show the label, with a patient's name.
+  /// Words for pictures that scanners save beside a slide; they may show the label, with a patient's name.
   private static let companions: Set<String> = ["macro", "overview", "thumbnail", "thumb", "barcode"]
   /// The folder of results in the Brain Imaging Data Structure. Source: BIDS 1.9, "Derivatives".
   private static let derivatives = "derivatives"

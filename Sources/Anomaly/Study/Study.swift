@@ -95,7 +95,11 @@ package struct Study: Sendable {
       + walk.files.filter { $0.isDangling && !isScan($0) }.map {
         "\(path)/\($0.path): a link that leads nowhere. It is left out."
       }
-    if let note = Self.otherPictures(among: walk.files.map(\.path), path: path) { notes.append(note) }
+    notes += [
+      Self.otherPictures(among: walk.files.map(\.path), path: path),
+      Self.foldersWithoutScans(walk.folders, scans: scans.map(\.path), path: path),
+      Self.scansWithoutEnding(among: walk.files, path: path),
+    ].compactMap { $0 }
     // Names of cases are given before anything is left out, so that they do not depend on what is.
     let all = Self.cases(of: scans.map(\.path))
     let taken = all.flatMap { item in item.files.filter { !selection.excludes($0, ofCase: item.name) } }
@@ -138,6 +142,42 @@ package struct Study: Sendable {
       + "out, \(others.count == 1 ? "" : "the first is ")\(first). norma reads TIFF; convert what is a scan."
   }
 
+  /// A sentence on the folders in which nothing is a scan, which someone may take for cases; `nil` without any.
+  private static func foldersWithoutScans(_ folders: [String], scans: [String], path: String) -> String? {
+    var holding: Set<String> = [""]
+    for scan in scans {
+      var folder = FilePath.folder(of: scan)
+      while holding.insert(folder).inserted { folder = FilePath.folder(of: folder) }
+    }
+    // Of folders in each other the uppermost is named.
+    let bare = folders.filter { !holding.contains($0) && holding.contains(FilePath.folder(of: $0)) }
+    guard !bare.isEmpty else { return nil }
+    let names = bare.sorted(by: NaturalOrder.precedes)
+    return
+      "\(path): no file in \(Count.of(bare.count, "folder")) is a scan, and no case is made of \(bare.count == 1 ? "it" : "them"): "
+      + "\(list(names)). Files ending in .\(endings.joined(separator: ", .")) are scans."
+  }
+
+  /// A sentence on the files that begin as a TIFF does and have no ending; `nil` without any.
+  private static func scansWithoutEnding(among files: [FolderWalk.File], path: String) -> String? {
+    let marks: [[UInt8]] = [[0x49, 0x49, 42, 0], [0x4D, 0x4D, 0, 42], [0x49, 0x49, 43, 0], [0x4D, 0x4D, 0, 43]]
+    let found = files.filter { file in
+      guard file.isText, !file.isDangling, !file.isLocked, FilePath.ending(of: FilePath.name(of: file.path)).isEmpty,
+        FileState.isRegular("\(path)/\(file.path)"),
+        let head = try? FileHandle(forReadingAtPath: "\(path)/\(file.path)")?.read(upToCount: 4)
+      else { return false }
+      return marks.contains([UInt8](head))
+    }
+    guard !found.isEmpty else { return nil }
+    return
+      "\(path): \(Count.of(found.count, "file without an ending is", "files without an ending are")) a TIFF by the first "
+      + "bytes, and left out: \(list(found.map(\.path))). Name \(found.count == 1 ? "it" : "them") .tif."
+  }
+
+  private static func list(_ names: [String]) -> String {
+    names.prefix(5).joined(separator: ", ") + (names.count > 5 ? " and \(names.count - 5) more" : "")
+  }
+
   private static func chosen(
     _ cases: [Case], by selection: StudySelection, path: String
   ) throws(NormaError) -> [Case] {
@@ -149,11 +189,10 @@ package struct Study: Sendable {
     let known = Set(cases.map { Array($0.name.utf8) })
     let unknown = names.filter { !known.contains(Array($0.utf8)) }
     guard unknown.isEmpty else {
-      let shown = unknown.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
       throw NormaError(
         subject: path,
         found:
-          "it has no case \(shown)\(unknown.count > 5 ? " and \(unknown.count - 5) others" : "") that --cases names",
+          "it has no case \(list(unknown.map { "'\($0)'" })) that --cases names",
         remedy: "Name cases by their folders in the study, or by their files without the ending")
     }
     let wanted = Set(names.map { Array($0.utf8) })

@@ -4,7 +4,7 @@ import Threads
 
 /// Judges the scans of a study together: which kind most of them are of, and what is mixed with them.
 extension Study {
-  /// What the headers of a file say.
+  /// The properties of a file that its headers state.
   private struct Header {
     let kind: ScanKind?
     /// Clauses on what of the file's notes could not be used or is not believed.

@@ -57,8 +57,11 @@ package struct Image: Sendable, Equatable {
   }
 
   /// Makes every sample of one value no data.
-  package mutating func markNoData(_ value: Float) {
-    for i in samples.indices where samples[i] == value { samples[i] = .nan }
+  ///
+  /// - Parameter channel: the only channel to look at; `nil` for all.
+  package mutating func markNoData(_ value: Float, in channel: Int? = nil) {
+    let step = channel == nil ? 1 : channels
+    for i in stride(from: channel ?? 0, to: samples.count, by: step) where samples[i] == value { samples[i] = .nan }
   }
 
   /// An image of the chosen channels, in the given order.

@@ -3,9 +3,10 @@
 extension Image {
   /// Makes such values no data.
   ///
-  /// A negative value is padding if it is the smallest, reaches the border of the picture, fills `leastPadding` pixels and
-  /// their `leastShare`, and lies below all others by a quarter of the range of the others or more; the range is between their percentiles 1 and 99.
-  /// A largest value of all its bits is a mark if it lies above all others by that whole range or more.
+  /// A negative value is padding if it is the smallest, reaches the border of the picture, fills `leastPadding` pixels
+  /// and their `leastShare`, and lies below all others by a quarter of the range of the others or more; the range is
+  /// between their percentiles 1 and 99. A largest value of all its bits is a mark if it lies above all others by that
+  /// whole range or more.
   ///
   /// - Parameter bits: bits of a sample in the file.
   /// - Returns: the values, in increasing order.
@@ -15,7 +16,7 @@ extension Image {
       for _ in 0..<Self.mostPaddings {
         guard let value = padding(in: channel, bits: bits) else { break }
         found.insert(value)
-        mark(value, in: channel)
+        markNoData(value, in: channel)
       }
     }
     return found.sorted()
@@ -61,10 +62,6 @@ extension Image {
         ? (0..<width).contains { self[$0, y, channel] == value }
         : self[0, y, channel] == value || self[width - 1, y, channel] == value
     }
-  }
-
-  private mutating func mark(_ value: Float, in channel: Int) {
-    for i in stride(from: channel, to: samples.count, by: channels) where samples[i] == value { samples[i] = .nan }
   }
 }
 

@@ -24,8 +24,8 @@ package final class ReducedRows {
   private let toleratedMissing: Double
   private let bands: [Range<Int>]
   private var nextBand = 0
-  /// Pixels that were found missing or broken so far, and those of them that were left out on purpose.
-  private var (missing, omitted) = (0.0, 0.0)
+  /// Shares of the level that were found broken so far, and left out on purpose, in 0...1.
+  private var (broken, omitted) = (0.0, 0.0)
 
   /// Most columns of the level that are decoded at once.
   private static let widest = 8192
@@ -52,7 +52,7 @@ package final class ReducedRows {
   }
 
   /// Share of the level that was found missing or broken so far, in 0...1.
-  package var missingShare: Double { missing / level.pixels }
+  package var missingShare: Double { broken + omitted }
 
   /// The next rows of the grid; `nil` after the last ones.
   package func next() throws(NormaError) -> Band? {
@@ -63,16 +63,14 @@ package final class ReducedRows {
     for columns in wantedColumns(in: rows) {
       let area = PixelRectangle(x: columns.lowerBound, y: rows.lowerBound, width: columns.count, height: rows.count)
       let read = try file.region(of: level, area)
-      let pixels = Double(area.width) * Double(area.height)
-      missing += read.missingShare * pixels
-      omitted += read.omittedShare * pixels
-      let mostOmitted = max(TIFFLimits.mostOmitted, toleratedMissing)
-      guard (missing - omitted) / level.pixels <= toleratedMissing, omitted / level.pixels <= mostOmitted else {
+      let share = Double(area.width) * Double(area.height) / level.pixels
+      broken += (read.missingShare - read.omittedShare) * share
+      omitted += read.omittedShare * share
+      for (found, most) in [(broken, toleratedMissing), (omitted, max(TIFFLimits.mostOmitted, toleratedMissing))]
+      where found > most {
         throw NormaError(
           .malformed, subject: file.path, page: level.pages[0],
-          found:
-            "more than \(Int(100 * (omitted > missing - omitted ? mostOmitted : toleratedMissing))) % of it is missing or "
-            + "broken",
+          found: "more than \(Int(100 * most)) % of it is missing or broken",
           remedy: "Copy or export it again, or tolerate more")
       }
       parts.append(Part(x: columns.lowerBound / factor, image: read.reduced(by: factor)))

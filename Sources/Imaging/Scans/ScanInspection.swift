@@ -43,7 +43,7 @@ package struct ScanInspection: Sendable, Equatable, Codable {
   /// Names of the formats that recognize the file, in the order in which they are asked; the last is "generic".
   package var formats: [String]
   package var pages: [Page]
-  /// What of the file's notes could not be used, as clauses; empty if all was understood.
+  /// Clauses on the file's notes that could not be used; empty if all were understood.
   package var notes: [String]
   /// Why the file has no further pages, if it breaks off.
   package var problem: String?

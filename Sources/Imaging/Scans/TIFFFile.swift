@@ -6,6 +6,8 @@ import Files
 /// only that region. Not thread-safe: open a file once for each thread.
 package final class TIFFFile {
   package let path: String
+  /// The library that decodes files, for provenance: `libtiff 4.5.0`.
+  package static var library: String { TIFFLog.libraryVersion }
   /// Number of the way in which norma understands files: which pages are scans, which pixels have data and how large
   /// they are. It rises where the same file is understood otherwise, so that results of an older norma do not count as
   /// current.

@@ -13,7 +13,8 @@ final class TIFFHandle {
   private let largestChunk: Int
   /// The row that libtiff would decode next in the strip that is being decoded row by row.
   private var next: (page: UInt64, strip: Int, row: Int)?
-  private var known: [UInt64: Bool] = [:]
+  /// See `holdsAny`, by the offset of the page's directory.
+  private var holdings: [UInt64: Bool] = [:]
   private let identity: (device: dev_t, file: ino_t)
 
   init(path: String, limits: TIFFLimits) throws(NormaError) {
@@ -233,9 +234,9 @@ final class TIFFHandle {
   ///
   /// - Parameter count: number of the page's strips or tiles.
   func holdsAny(of count: Int) -> Bool {
-    if let known = known[pageOffset] { return known }
+    if let known = holdings[pageOffset] { return known }
     let isHeld = (0..<count).contains { storedExtent(ofChunk: $0).bytes > 0 }
-    known[pageOffset] = isHeld
+    holdings[pageOffset] = isHeld
     return isHeld
   }
 

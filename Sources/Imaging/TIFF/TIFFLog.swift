@@ -4,6 +4,11 @@ internal import CTIFF
 final class TIFFLog {
   let pointer: UnsafeMutablePointer<norma_tiff_log>
   private static let capacity = 512
+  /// The version of the libtiff in use, for provenance: `libtiff 4.5.0`.
+  static var libraryVersion: String {
+    let line = LibraryMessage.line(String(cString: TIFFGetVersion()))
+    return "libtiff " + (line.split(separator: " ").first { $0.first?.isNumber == true } ?? "of unknown version")
+  }
   /// The file name that libtiff gets: it puts the name before some of its messages, but norma's messages already begin
   /// with the path.
   static let fileName = "TIFF"

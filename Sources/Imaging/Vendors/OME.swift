@@ -43,10 +43,11 @@ struct OME: Vendor {
           + "read as a scan")
     }
     // A page that a series names is a picture, whatever the sizes of the other series are.
+    let planesOfSeries = planes(in: file)
     if description.series.count > 1 {
-      for plane in planes(in: file).joined() { file.makePicture(plane.page + 1) }
+      for plane in planesOfSeries.joined() { file.makePicture(plane.page + 1) }
     }
-    for (series, planes) in zip(description.series, planes(in: file)) {
+    for (series, planes) in zip(description.series, planesOfSeries) {
       let slices = Dictionary(grouping: planes) { [$0.t, $0.z] }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
       let names = series.channels.compactMap(\.name)
       for (_, slice) in slices {

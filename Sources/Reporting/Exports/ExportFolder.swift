@@ -11,6 +11,8 @@ final class ExportFolder {
   private var folders: [String: String] = [:]
   /// The files of the latest case.
   private var files: (caseName: String, taken: Set<String>) = ("", [])
+  /// What was written into folders of cases, and its endings.
+  private var written: (files: Set<String>, endings: Set<String>) = ([], [])
 
   /// Makes the folder if it does not exist.
   ///
@@ -42,6 +44,20 @@ final class ExportFolder {
       try? FileManager.default.removeItem(atPath: path)
       throw error
     }
+    written.files.insert(path)
+    written.endings.insert(ending)
+  }
+
+  /// A sentence on the files of the kinds that were written which an earlier export left, of cases or scans that this one
+  /// does not have; `nil` without any.
+  func leftovers() throws(NormaError) -> String? {
+    let others = try FolderWalk(of: path).files.map(\.path).filter { file in
+      written.endings.contains { file.hasSuffix($0) } && !written.files.contains("\(path)/\(file)")
+    }
+    guard !others.isEmpty else { return nil }
+    return
+      "\(path): \(Count.of(others.count, "file is", "files are")) of no scan of this export, and may be of an earlier one: "
+      + "\(NameList.text(others))."
   }
 
   private func file(named name: String, ending: String, ofCase caseName: String) throws(NormaError) -> String {

@@ -34,6 +34,7 @@ package struct ReportExport {
       case .imagej: try writeStacks(to: folder, &tally)
       }
       try AtomicFile.syncAll(in: output)
+      if let note = try folder.leftovers() { complain(note) }
     } catch { throw .index(selection.index.path, error) }
     return tally
   }

@@ -40,6 +40,13 @@ package struct CaseIndex: Sendable {
     } catch { throw .index(path, error) }
   }
 
+  /// The library that keeps indexes, for provenance: `SQLite 3.40.1`.
+  package static var library: String {
+    get throws {
+      "SQLite " + (try DatabaseQueue().read { try String.fetchOne($0, sql: "SELECT sqlite_version()") } ?? "unknown")
+    }
+  }
+
   /// Opens the index of a finished report to add to it. Throws if the index does not exist.
   package init(updating path: String, sharing: Sharing = .host) throws(NormaError) {
     guard FileState.isRegular(path) else { throw .notAReport(FilePath.folder(of: path)) }

@@ -89,30 +89,31 @@ extension CaseIndex {
 
   /// Names of the cases of the study in which a scan was scored, and more than half of the scans show no tissue.
   package func casesMostlyWithoutTissue() throws(NormaError) -> [String] {
-    try read { database in
-      try String.fetchAll(
-        database,
-        sql: """
-          SELECT name FROM cases
-          WHERE in_study = 1 AND status = 'done' AND scan_count <
-            2 * (SELECT count(*) FROM scans WHERE case_id = cases.id AND scans.status = 'empty' AND error = ?)
-          ORDER BY name
-          """, arguments: ["\(NothingToScore.noTissue)"])
-    }
+    try names(
+      where: """
+        status = 'done' AND scan_count <
+          2 * (SELECT count(*) FROM scans WHERE case_id = case_overview.id AND scans.status = 'empty' AND error = ?)
+        """, arguments: ["\(NothingToScore.noTissue)"])
   }
 
-  /// Names of the cases of the study whose review judged another score by the same model: their files have changed since,
-  /// or how they are scored.
+  /// Names of the cases of the study whose review judged another score by the same model: their files, or how they are
+  /// scored, have changed since.
   package func casesWithOutdatedReview() throws(NormaError) -> [String] {
+    try names(
+      where: "judged_score IS NOT NULL AND score IS NOT judged_score AND judged_model_sha256 IS model_sha256")
+  }
+
+  /// Names of the cases that are judged without all of their scans, since some failed.
+  package func casesPartlyFailed() throws(NormaError) -> [String] {
+    try names(where: "status = 'done' AND failed_scan_count > 0")
+  }
+
+  /// Names of the cases of the study that meet a condition on `case_overview`, in their order.
+  private func names(where condition: String, arguments: StatementArguments = []) throws(NormaError) -> [String] {
     try read { database in
       try String.fetchAll(
-        database,
-        sql: """
-          SELECT name FROM case_overview
-          WHERE in_study = 1 AND judged_score IS NOT NULL AND score IS NOT judged_score
-            AND judged_model_sha256 IS model_sha256
-          ORDER BY name
-          """)
+        database, sql: "SELECT name FROM case_overview WHERE in_study = 1 AND \(condition) ORDER BY name",
+        arguments: arguments)
     }
   }
 
@@ -142,6 +143,29 @@ extension CaseIndex {
         let name: String = try row.decode(forColumn: "name")
         found[name, default: []].append(try row.decode(forColumn: "sha256"))
       }
+    }
+  }
+
+  /// A file as it was when a case of the study was analyzed.
+  package struct ReadFile: Sendable, FetchableRecord, Decodable {
+    package let caseName: String
+    /// Relative to the study.
+    package let path: String
+    package let sha256: String
+    /// Start of the run that read it, ISO 8601 in UTC.
+    package let readAfter: String
+  }
+
+  /// The files of the cases that are in the study.
+  package func readFiles() throws(NormaError) -> [ReadFile] {
+    try read {
+      try ReadFile.fetchAll(
+        $0,
+        sql: """
+          SELECT DISTINCT cases.name AS caseName, path, sha256, started_at AS readAfter
+          FROM scans JOIN cases ON cases.id = case_id JOIN runs ON runs.id = run_id
+          WHERE in_study = 1 AND sha256 IS NOT NULL ORDER BY cases.name, path
+          """)
     }
   }
 

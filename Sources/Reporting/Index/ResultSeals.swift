@@ -132,6 +132,15 @@ extension CaseIndex {
     }
   }
 
+  /// A warning where rows are not those that norma recorded, for whatever shows them; `nil` where they are. It reads
+  /// every row.
+  package func alterationWarning() throws(NormaError) -> String? {
+    let broken = try brokenSeals()
+    guard let first = broken.first else { return nil }
+    let rest = broken.count == 1 ? "" : ", and \(Count.of(broken.count - 1, "more is", "more are")) not as recorded"
+    return "what is shown is not what norma found: \(first)\(rest). norma verify names all, norma analyze mends them."
+  }
+
   /// The number of cases that an older version of norma recorded, without a digest.
   func casesWithoutSeal() throws(NormaError) -> Int {
     try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM seals WHERE kind = 'case' AND sha256 = ''") ?? 0 }

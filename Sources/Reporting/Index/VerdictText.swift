@@ -48,7 +48,10 @@ package enum VerdictText {
   /// - Parameter healthy: scores of the healthy cases from which the p-value is computed.
   static func verdict(onCase row: CaseRow, healthy: [Double]) -> String {
     guard row.status == .done, let p = row.pValue, let score = row.score else { return unexamined(row) }
-    let words = "\(row.flagged ? "Flagged" : "Not flagged"): "
+    let unread = row.failedScanCount
+    let words =
+      (row.flagged ? "Flagged" : "Not flagged")
+      + (unread == 0 ? "" : ", with \(unread) of \(Count.of(row.scanCount, "scan")) failed and not looked at") + ": "
     // A case that looks unlike the training cases is compared with odd healthy cases too, which `healthy` lacks.
     guard !healthy.isEmpty, row.domainShift == nil else { return words + "p \(PageText.pValue(p)) among healthy cases" }
     let higher = healthy.count { $0 >= score }
@@ -58,6 +61,14 @@ package enum VerdictText {
         ? "none of \(Count.of(healthy.count, "healthy case")) scores as high"
         : "\(higher) of \(Count.of(healthy.count, "healthy case")) "
           + "\(higher == 1 ? "scores" : "score") as high")
+  }
+
+  /// A sentence on the cases of `CaseIndex.casesPartlyFailed`; `nil` without any.
+  package static func partlyExamined(_ names: [String]) -> String? {
+    guard !names.isEmpty else { return nil }
+    return
+      "\(Count.of(names.count, "case is", "cases are")) judged without scans that failed: \(NameList.text(names)). "
+      + "failed_scan_count says how many."
   }
 
   private static func unexamined(_ row: CaseRow) -> String {

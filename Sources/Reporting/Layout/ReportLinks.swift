@@ -18,7 +18,7 @@ struct ReportLinks {
   init(in report: ReportFolder) {
     var folders = [""]
     while let folder = folders.popLast() {
-      for (name, kind) in Self.entries(of: folder.isEmpty ? report.path : report.file(folder)) {
+      for (name, kind) in FolderEntries.kinds(of: folder.isEmpty ? report.path : report.file(folder)) {
         let path = folder.isEmpty ? name : "\(folder)/\(name)"
         let isOwn = Self.own.contains(name)
         switch kind {
@@ -38,41 +38,6 @@ struct ReportLinks {
   /// Whether an unfinished file beside the index is one of the index, a page or a table of the report.
   private static func isOfReport(_ name: String) -> Bool {
     [ReportFolder.indexName, ReportFolder.studyPage].contains { name.hasPrefix(".\($0).") }
-  }
-
-  private enum Kind { case folder, link, file }
-
-  private static func entries(of folder: String) -> [(name: String, kind: Kind)] {
-    guard let stream = opendir(folder) else { return [] }
-    defer { closedir(stream) }
-    var result: [(String, Kind)] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-      }
-      guard name != ".", name != "..", let kind = kind(of: entry.pointee.d_type, "\(folder)/\(name)") else { continue }
-      result.append((name, kind))
-    }
-    return result
-  }
-
-  private static func kind(of type: UInt8, _ path: String) -> Kind? {
-    switch Int(type) {
-    case Int(DT_DIR): return .folder
-    case Int(DT_LNK): return .link
-    case Int(DT_REG): return .file
-    case Int(DT_UNKNOWN):
-      // Not every file system tells.
-      var status = stat()
-      guard lstat(path, &status) == 0 else { return nil }
-      switch status.st_mode & S_IFMT {
-      case S_IFDIR: return .folder
-      case S_IFLNK: return .link
-      case S_IFREG: return .file
-      default: return nil
-      }
-    default: return nil
-    }
   }
 
   private func leads(toFolder path: String) -> Bool {

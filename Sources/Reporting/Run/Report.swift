@@ -178,6 +178,7 @@ package struct Report: Sendable {
     let standing = try index.standing(as: status).warnings
     try Self.writeStudyPage(index, context: context, standing: standing, folder: folder)
     try index.finishRun(run, status, context: context)
+    try ReportCrate(of: index, context: context).write(to: folder)
   }
 
   // MARK: - Files

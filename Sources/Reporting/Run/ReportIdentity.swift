@@ -173,7 +173,7 @@ extension CaseIndex {
   }
 
   /// Runs of which cases are recorded, in their order.
-  private func runsOfCases() throws(NormaError) -> [RunRow] {
+  func runsOfCases() throws(NormaError) -> [RunRow] {
     try read { try RunRow.fetchAll($0, sql: "SELECT * FROM runs WHERE id IN (SELECT run_id FROM cases) ORDER BY id") }
   }
 }

@@ -50,6 +50,7 @@ extension Report {
     }
     try writeStudyPage(index, context: context, standing: index.standing().warnings, folder: folder)
     result.pages += 1
+    try ReportCrate(of: index, context: context).write(to: folder)
     return result
   }
 

@@ -47,7 +47,8 @@ struct DomainComparison {
     case .alike:
       return Result(
         summary: "like the training study (two-sample tests of \(Count.of(appearances.count, "case")), level 1 %)"
-          + (hasLearned ? "" : ", of which the model has not learned enough"),
+          + (hasLearned ? "" : ", of which the model has not learned enough")
+          + (strange.isEmpty ? "" : "; \(Count.of(strange.count, "case is", "cases are")) not, see the warning"),
         strangeCases: Self.sentence(strange, of: appearances.count))
     }
   }

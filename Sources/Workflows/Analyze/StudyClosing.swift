@@ -30,9 +30,8 @@ struct StudyClosing {
     let notes =
       [
         domain?.strangeCases, try noteOnPixelSize(index), resolutionNote, mismatch,
-        try model.flatMap { try OwnCases.note(in: index, of: $0.record) }, try OwnCases.noteOnCopies(in: index),
-        try noteOnDarkScans(index), try noteOnReviews(index),
-      ].compactMap { $0 }
+      ].compactMap { $0 } + (try OwnCases(in: index)).notes(of: model?.record)
+      + [try noteOnDarkScans(index), try noteOnReviews(index)].compactMap { $0 }
       + (try index.incompleteScans()).map { SourceScan.incompleteness($0.path, share: $0.share) }
     context.warnings += notes
     for text in [domain?.warning].compactMap({ $0 }) + notes { observe(.warning(text)) }

@@ -2,34 +2,46 @@ import Anomaly
 import Files
 import Reporting
 
-/// Finds the cases of a report that the model knows already: it learned from them or was calibrated on them.
-enum OwnCases {
+/// Finds the cases of a report that say nothing new: the model learned from them or was calibrated on them, or they are
+/// copies of others.
+struct OwnCases {
+  /// SHA-256 of the files of each examined case.
+  private let digests: [String: [String]]
+
   /// Fewer shared names may be chance.
   private static let fewestNames = 3
 
-  /// A note on such cases, by the contents of their files; where the model is of an older norma, by their names.
+  init(in index: CaseIndex) throws(NormaError) { digests = try index.fileDigests() }
+
+  /// Sentences on such cases.
   ///
-  /// - Returns: `nil` without any.
-  static func note(in index: CaseIndex, of record: Model.Record) throws(NormaError) -> String? {
+  /// - Parameter record: of the model; `nil` where it cannot be read any more.
+  func notes(of record: Model.Record?) -> [String] {
+    [record.flatMap(noteOnKnown), noteOnCopies].compactMap { $0 }
+  }
+
+  /// A note on the cases that the model knows, by the contents of their files; where the model is of an older norma, by
+  /// their names.
+  private func noteOnKnown(to record: Model.Record) -> String? {
     let meaning = "their scores and p-values say nothing about new cases"
-    let digests = try index.fileDigests()
     if let known = record.known {
       let own = digests.keys.filter { known.holds(digests[$0]!) }.sorted()
       guard !own.isEmpty else { return nil }
+      let all = digests.count == 1 ? "the only case" : "all \(digests.count) cases"
+      let some = own.count < digests.count ? "\(own.count) of the \(Count.of(digests.count, "case"))" : all
       return
-        "The model knows \(own.count) of the \(Count.of(digests.count, "case")): it learned from their files or was "
+        "The model knows \(some): it learned from their files or was "
         + "calibrated on them, so that \(meaning): \(NameList.text(own))."
     }
     let shared = record.heldOutCases.filter { digests[$0] != nil }
-    guard shared.count >= fewestNames, 2 * shared.count >= record.heldOutCases.count else { return nil }
+    guard shared.count >= Self.fewestNames, 2 * shared.count >= record.heldOutCases.count else { return nil }
     return
       "\(shared.count) of the \(Count.of(record.heldOutCases.count, "case")) on which the model was calibrated have the "
       + "names of cases of this study. If they are the same, \(meaning)."
   }
 
-  /// A note on cases that hold the same files; `nil` without any.
-  static func noteOnCopies(in index: CaseIndex) throws(NormaError) -> String? {
-    let digests = try index.fileDigests()
+  /// A note on cases that hold the same files.
+  private var noteOnCopies: String? {
     let groups = Dictionary(grouping: digests.keys) { digests[$0]!.sorted() }.values.filter { $0.count > 1 }
     guard let first = groups.map({ $0.sorted() }).min(by: { $0[0] < $1[0] }) else { return nil }
     let extra = groups.reduce(0) { $0 + $1.count - 1 }

@@ -18,14 +18,19 @@ package enum WorkflowEvent: Sendable {
     package var fraction: Double
     /// Whether this is the last progress of its kind; a display shows it even if little time has passed.
     package var isLast = false
+    /// Time to the end in seconds, where the workflow knows it.
+    package var secondsLeft: Double?
     package var caseName: String?
     package var scan: String?
   }
 
   package static func progress(
-    _ text: String, _ fraction: Double, isLast: Bool = false, caseName: String? = nil, scan: String? = nil
+    _ text: String, _ fraction: Double, isLast: Bool = false, secondsLeft: Double? = nil, caseName: String? = nil,
+    scan: String? = nil
   ) -> WorkflowEvent {
-    .progress(Progress(text: text, fraction: fraction, isLast: isLast, caseName: caseName, scan: scan))
+    .progress(
+      Progress(
+        text: text, fraction: fraction, isLast: isLast, secondsLeft: secondsLeft, caseName: caseName, scan: scan))
   }
 
   /// Progress with the text `case 3 of 16: name`.

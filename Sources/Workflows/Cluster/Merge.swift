@@ -1,5 +1,6 @@
 import Anomaly
 import Files
+import Foundation
 import Reporting
 import Threads
 
@@ -64,7 +65,7 @@ package struct Merge {
         outcome.counts = counts
         outcome.rate = context.rateInWords
         let names = try index.caseNames()
-        let gaps = gaps(merge, found, known: names)
+        let gaps = gaps(merge, found, known: names) + [try staleness(index, found)].compactMap { $0 }
         context.warnings += gaps
         for text in gaps + context.ignorance { observe(.warning(text)) }
         outcome.isComplete = gaps.isEmpty
@@ -97,6 +98,25 @@ package struct Merge {
     let study = try? Study(path: inputs(of: merge).study(given: self.study), taking: files)
     guard let cases = selection.cases.map(Set.init) else { return study }
     return study?.part { cases.contains($0.name) }
+  }
+
+  /// A sentence on the cases whose files are others than a shard read; `nil` without any. A file that nothing has touched
+  /// since is not read.
+  private func staleness(_ index: CaseIndex, _ found: Study?) throws -> String? {
+    guard let found else { return nil }
+    let changed = try index.readFiles().filter { file in
+      let path = "\(found.path)/\(file.path)"
+      guard let state = FileState(ofFile: path),
+        let read = try? Date(file.readAfter, strategy: .iso8601).timeIntervalSince1970,
+        Double(state.changedAt) >= read
+      else { return false }
+      return Study.digest(ofFile: path) != file.sha256
+    }
+    let names = Set(changed.map(\.caseName)).sorted()
+    guard !names.isEmpty else { return nil }
+    return
+      "\(report): files of \(Count.of(names.count, "case")) have changed since a shard read them, so that what is shown is "
+      + "of the old ones: \(NameList.text(names)). Run norma analyze of the shards again."
   }
 
   private func inputs(of merge: ShardMerge) -> RecordedInputs {

@@ -100,7 +100,7 @@ struct CaseLabels {
       let sorted = numbers.values.sorted()
       let cuts = [sorted[sorted.count / 3], sorted[2 * sorted.count / 3]]
       let (low, high) = (Self.text(cuts[0]), Self.text(cuts[1]))
-      let names = ["below \(low)", "\(low) to \(high)", "\(high) and above"]
+      let names = ["below \(low)", "\(low) to below \(high)", "\(high) and above"]
       values = numbers.mapValues { number in names[cuts.count { number >= $0 }] }
       distinct = names.filter(values.values.contains)
     }

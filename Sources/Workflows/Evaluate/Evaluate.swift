@@ -81,7 +81,7 @@ package struct Evaluate {
   private let labels: CaseLabels?
   private let masks: LesionMasks?
   /// Limits for masks and heatmaps.
-  private var pictureLimits: TIFFLimits
+  private let pictureLimits: TIFFLimits
   /// What the report's model has not learned, as sentences.
   private let ignorance: [String]
   /// Whether its results are those of one complete run, as sentences.
@@ -98,8 +98,9 @@ package struct Evaluate {
         remedy: "Give --masks, --labels, or both")
     }
     // What means no data in scans is a value of masks and heatmaps.
-    pictureLimits = settings.limits
+    var pictureLimits = settings.limits
     pictureLimits.stated = .ignoringNotes
+    self.pictureLimits = pictureLimits
     masks = settings.masks.map { [pictureLimits] in LesionMasks(folder: $0, limits: pictureLimits) }
     labels = try settings.labels.map { path throws(NormaError) in try CaseLabels(path: path) }
     if let path = settings.labels, settings.masks == nil, labels?.hasLabels == false {
@@ -117,7 +118,7 @@ package struct Evaluate {
       throw NormaError(
         subject: settings.report, found: clause, remedy: "Run norma analyze on the whole study again")
     }
-    standing = found.warnings
+    standing = found.warnings + [try index.alterationWarning()].compactMap { $0 }
     let context = try run.context
     threshold = context.threshold
     ignorance = context.ignorance
@@ -230,19 +231,25 @@ package struct Evaluate {
           + " to no scan of the report: \(NameList.text(strays)). MASKS/CASE/SCAN_mask.tif was expected.")
     }
     result.notes += ignorance
-    result.notes += try [OwnCases.note(in: index, of: model.record), OwnCases.noteOnCopies(in: index)].compactMap { $0 }
+    result.notes += try OwnCases(in: index).notes(of: model.record)
     result.cases = names.count
+    // Scans of abnormal cases alone would be missing from the figures.
+    func figures(_ evaluation: Evaluation) -> Evaluation.Figures {
+      var figures = evaluation.figures(resamples: settings.resamples)
+      if !tally.undecided.isEmpty { (figures.scanAUROC, figures.scanAP) = (nil, nil) }
+      return figures
+    }
     for group in labels?.allGroups ?? [] {
       guard let evaluation = evaluations[Table(method: .report, group: group)] else { continue }
       result.groups.append(
         .init(
           covariate: group.covariate, value: group.value,
           cases: names.count { labels?.groups(of: $0).contains(group) == true },
-          figures: evaluation.figures(resamples: settings.resamples)))
+          figures: figures(evaluation)))
     }
     func add(_ name: String, _ method: Method) {
       guard let evaluation = evaluations[Table(method: method)] else { return }
-      result.rows.append(.init(name: name, figures: evaluation.figures(resamples: settings.resamples)))
+      result.rows.append(.init(name: name, figures: figures(evaluation)))
     }
     add("norma", .report)
     let lack = result.scans - counts[.plain, default: 0]
@@ -276,6 +283,8 @@ package struct Evaluate {
     var unmasked: [String] = []
     /// Paths of scans of abnormal cases without a mask.
     var undelineated: [String] = []
+    /// Paths of scans of abnormal cases of which nothing says whether they are abnormal themselves.
+    var undecided: [String] = []
     /// Paths of scans with a lesion in cases that the table calls healthy.
     var contradicted: [String] = []
     /// Names of the cases that have a score.
@@ -314,6 +323,12 @@ package struct Evaluate {
       result.append(
         "No figure of pixels or lesions counts \(Count.of(tally.undelineated.count, "scan")) of abnormal cases without "
           + "a mask: \(NameList.text(tally.undelineated)).")
+    }
+    if !tally.undecided.isEmpty {
+      result.append(
+        "No figure of scans is given: of \(Count.of(tally.undecided.count, "scan")) of abnormal cases nothing says whether "
+          + "\(tally.undecided.count == 1 ? "it is" : "they are") abnormal: \(NameList.text(tally.undecided)). Say so in "
+          + "a column \"scan\" of the table, or with masks.")
     }
     if !tally.contradicted.isEmpty {
       result.append(
@@ -381,6 +396,7 @@ package struct Evaluate {
         } else {
           tally.undelineated.append(scan.path)
         }
+        if label?.wholeCase == true, label?.scan == nil { tally.undecided.append(scan.path) }
         if hasLesion == true, label?.wholeCase == false { tally.contradicted.append(scan.path) }
         if label == nil, hidden.contains(row.name) { label = .init(wholeCase: true, scan: hasLesion ?? false) }
         guard !onlyLesions || hasLesion == true else { continue }

@@ -24,6 +24,9 @@ package struct DescribeModels {
   /// Description of the models side by side.
   package var text: String { ModelPage.text(models) }
 
+  /// The same as data.
+  package var facts: [ModelFacts] { zip(paths, models).map { ModelFacts($1.model, path: $0) } }
+
   /// Writes a page with pictures.
   ///
   /// - Parameters:

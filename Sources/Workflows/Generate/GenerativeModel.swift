@@ -29,6 +29,14 @@ package struct GenerativeModel {
   func scan(_ path: String) throws -> GridScan {
     let scan = try GridScan(path, for: model)
     if let note = scan.note { observe(.notice(note)) }
+    if let appearance = scan.prepared.scan.appearance, let shift = model.domain.flatMap({ DomainShift($0) }),
+      let outcome = shift.outcome(ofCase: Appearance(of: [appearance])), outcome.isFar
+    {
+      observe(
+        .warning(
+          "\(path) does not look like the scans that the model learned from, so that what the model makes of it may mean "
+            + "nothing: in it \(outcome.inWords)."))
+    }
     return scan
   }
 

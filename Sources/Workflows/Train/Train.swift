@@ -149,8 +149,8 @@ package struct Train {
     if !set.duplicates.isEmpty {
       observe(
         .warning(
-          "left out, since half of their scans or more are those of other cases: \(NameList.text(set.duplicates)). A case that is held "
-            + "out must not be learned from under another name"))
+          "left out, since half of their scans or more are those of other cases: \(NameList.text(set.duplicates)). "
+            + "A case that is held out must not be learned from under another name"))
     }
     for (reason, scans) in set.empty.sorted(by: { $0.key < $1.key }) {
       observe(.warning("left out, since there is nothing to learn from (\(reason)): \(NameList.text(scans))"))
@@ -165,7 +165,9 @@ package struct Train {
 
   private func hear(_ event: Trainer.Event, of trainer: Trainer) throws {
     switch event {
-    case .progress(let progress): observe(.progress(Self.line(progress), progress.fraction))
+    case .progress(let progress):
+      observe(
+        .progress(Self.line(progress), progress.fraction, secondsLeft: progress.secondsLeft))
     case .score(let progress):
       observe(
         .progress(
@@ -225,9 +227,8 @@ package struct Train {
         String(format: "  held-out loss %.4f  planted AP %.3f", $0.heldOutLoss, $0.plantedAveragePrecision)
       } ?? ""
     return String(
-      format: "epoch %.1f  loss %.4f  reconstruction %.4f  KL %.0f nats%@  lr %.1e  %.0f patches/s  %@ left", p.epoch,
-      p.terms.loss, p.terms.reconstruction, p.terms.divergence, check, p.learningRate, p.patchesPerSecond,
-      PageText.duration(p.secondsLeft))
+      format: "epoch %.1f  loss %.4f  reconstruction %.4f  KL %.0f nats%@  lr %.1e  %.0f patches/s", p.epoch,
+      p.terms.loss, p.terms.reconstruction, p.terms.divergence, check, p.learningRate, p.patchesPerSecond)
   }
 }
 

@@ -91,6 +91,9 @@ struct CasesCommand: LoggedCommand {
       let which = Count.of(absent, "case that left the study is", "cases that left the study are")
       console.show(.notice("\(which) not listed; --not-in-study lists \(absent == 1 ? "it" : "them")."))
     }
+    if !sql, format == .table, let clause = VerdictText.partlyExamined(try index.casesPartlyFailed()) {
+      console.show(.notice(clause))
+    }
     if let table, table.isEmpty, format == .table, undecided?.areAll != true {
       console.show(.notice("No \(regions ? "region" : "case") meets this."))
     }

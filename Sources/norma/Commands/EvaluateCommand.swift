@@ -170,7 +170,8 @@ extension Evaluate.Outcome {
       let range = Set([recall.smallest, recall.largest].map { String(format: "%.0f", $0) }).sorted {
         Double($0)! < Double($1)!
       }
-      lines.append(("lesions of \(range.joined(separator: " to ")) pixels", Self.words(recall.found)))
+      let unit = range == ["1"] ? "pixel" : "pixels"
+      lines.append(("lesions of \(range.joined(separator: " to ")) \(unit)", Self.words(recall.found)))
     }
     if let sensitivity = verdicts.lesionSensitivity {
       let reached = sensitivity.map {

@@ -28,7 +28,7 @@ struct Norma: ParsableCommand {
       ReportCommand.self, VerifyCommand.self,
       ExportCommand.self, EvaluateCommand.self, InspectCommand.self, SampleCommand.self, TraverseCommand.self,
       InterpolateCommand.self, EditCommand.self, AttributeCommand.self, AugmentCommand.self, ModelCommand.self,
-      FeaturesCommand.self,
+      FeaturesCommand.self, SchemaCommand.self, VersionCommand.self,
     ])
 
   static func main() {

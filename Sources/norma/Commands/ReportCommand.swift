@@ -1,5 +1,6 @@
 import ArgumentParser
 import Files
+import Reporting
 import Workflows
 
 struct ReportCommand: LoggedCommand {
@@ -19,6 +20,9 @@ struct ReportCommand: LoggedCommand {
   func run() throws {
     StandardOutput.outlastReader()
     let console = Console()
+    if let warning = try CaseIndex(readingFrom: ReportFolder(report).index).alterationWarning() {
+      console.show(.warning("\(report): \(warning)"))
+    }
     let rebuilt = try RebuildPages(report: report, observe: console.show).run()
     console.print(
       "pages    \(rebuilt.pages)"

@@ -17,6 +17,9 @@ struct VerifyCommand: LoggedCommand {
 
   private var report: String { reportArgument.folder }
 
+  @Flag(help: "Print JSON.")
+  var json = false
+
   @OptionGroup(title: "Messages") var log: LogOptions
 
   func run() throws {
@@ -24,12 +27,31 @@ struct VerifyCommand: LoggedCommand {
     let check = try ReportCheck(of: report) { done, all in
       console.show("case \(done) of \(all)", fraction: Double(done) / Double(all))
     }
+    if json { console.print(try ReadableJSON.text(Findings(check, of: report))) } else { show(check, on: console) }
+    if !check.faults.isEmpty { throw ExitCode(ExitStatus.failed) }
+  }
+
+  private func show(_ check: ReportCheck, on console: Console) {
     for note in check.notes { console.show(.notice("note: \(note)")) }
     for fault in check.faults { console.print(fault) }
     let count = check.faults.count
     console.print(
       "\(report): \(Count.of(check.cases, "case")), \(Count.of(check.scans, "scan")); "
         + (count == 0 ? "nothing is missing or altered" : Count.of(count, "fault")))
-    if count > 0 { throw ExitCode(ExitStatus.failed) }
+  }
+
+  private struct Findings: Encodable {
+    let report: String
+    let isIntact: Bool
+    let cases: Int
+    let scans: Int
+    let faults: [String]
+    let notes: [String]
+
+    init(_ check: ReportCheck, of report: String) {
+      self.report = report
+      isIntact = check.faults.isEmpty
+      (cases, scans, faults, notes) = (check.cases, check.scans, check.faults, check.notes)
+    }
   }
 }

@@ -7,7 +7,7 @@ struct ReportArgument: ExpressibleByArgument {
   let folder: String
 
   init(argument: String) {
-    let isIndex = FilePath.name(of: argument) == FilePath.name(of: ReportFolder("").index)
+    let isIndex = FilePath.name(of: argument) == ReportFolder.indexName
     let parent = FilePath.folder(of: argument)
     folder = isIndex ? parent.isEmpty ? "." : parent : argument
   }

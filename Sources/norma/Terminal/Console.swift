@@ -43,8 +43,7 @@ final class Console {
       var facts: Logger.Metadata = ["progress": .stringConvertible(progress.fraction)]
       if let caseName = progress.caseName { facts["case"] = "\(caseName)" }
       if let scan = progress.scan { facts["scan"] = "\(scan)" }
-      let text = LogFormat.current == .text ? progress.text + remainder(of: progress) : progress.text
-      Logger.norma.info("\(text)", metadata: facts)
+      Logger.norma.info("\(progress.text)\(remainder(of: progress))", metadata: facts)
       lastLine = Date()
     }
   }
@@ -60,7 +59,9 @@ final class Console {
 
   /// The time that is left, once it can be told, as the end of a line; empty before.
   private func remainder(of progress: WorkflowEvent.Progress) -> String {
-    guard !progress.isLast, let first = recent.first else { return "" }
+    if let seconds = progress.secondsLeft { return ", \(PageText.duration(seconds)) left" }
+    // Programs that read messages judge by the share that is done.
+    guard !progress.isLast, LogFormat.current == .text, let first = recent.first else { return "" }
     let (seconds, done) = (Date().timeIntervalSince(first.date), progress.fraction - first.fraction)
     guard seconds >= Self.secondsToJudge / 2, done > 0 else { return "" }
     return ", \(PageText.duration(seconds * (1 - progress.fraction) / done)) left"

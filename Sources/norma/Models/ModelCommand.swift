@@ -17,6 +17,9 @@ struct ModelCommand: LoggedCommand {
   @Option(name: .shortAndLong, help: "Folder for the page. Without it only words are printed.", completion: .directory)
   var output: String?
 
+  @Flag(help: "Print JSON.")
+  var json = false
+
   @Option(help: "Seed of the pictures.")
   var seed: UInt64 = 0
 
@@ -31,9 +34,10 @@ struct ModelCommand: LoggedCommand {
   func run() throws {
     let console = Console()
     let described = try DescribeModels(models)
-    console.print(described.text)
+    console.print(json ? try ReadableJSON.text(described.facts) : described.text)
     guard let output else { return }
     try described.writePage(to: output, seed: seed)
-    console.print("page                      \(output)/index.html")
+    let page = "\(output)/index.html"
+    if json { console.show(.notice("page \(page)")) } else { console.print("page                      \(page)") }
   }
 }
