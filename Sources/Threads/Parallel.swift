@@ -123,6 +123,51 @@ extension Parallel {
     return try results.map { result throws(E) in try result!.get() }
   }
 
+  /// Calls `body` for every part on all threads, for work that itself has loops and primitives of oneDNN: all of it runs
+  /// on the one thread of the call, and what oneDNN prepares there it prepares for one thread. No part is used by two
+  /// calls, so that it need not be `Sendable`.
+  ///
+  /// - Throws: if several calls fail, the error of the first part.
+  package static func apart<Part, T: Sendable>(
+    _ parts: [Part], _ body: @Sendable (Part) throws -> T
+  ) throws -> [T] {
+    let usual = threads
+    var parts = parts
+    return try parts.withSplitBuffer { parts in
+      try map(parts.count) { index in
+        // Within a parallel loop the setting is the thread's own, and ends with the loop. A loop of one call is none.
+        setThreads(1)
+        defer { setThreads(usual) }
+        return try body(parts[index])
+      }
+    }
+  }
+
+  /// Calls `body` for every index in `0..<count`, each with one of the workers, which take the next index as they become
+  /// free; otherwise like the function above. Which worker gets an index is not determined.
+  ///
+  /// - Returns: the results in the order of the indices.
+  package static func apart<Worker, T: Sendable>(
+    _ workers: [Worker], count: Int, _ body: @Sendable (Worker, Int) throws -> T
+  ) throws -> [T] {
+    let queue = Queue()
+    let found = try apart(workers) { worker in
+      var results: [(index: Int, result: T)] = []
+      while let index = queue.take(below: count) { results.append((index, try body(worker, index))) }
+      return results
+    }
+    return found.joined().sorted { $0.index < $1.index }.map(\.result)
+  }
+
+  private final class Queue: Sendable {
+    private let next = Atomic(0)
+
+    func take(below count: Int) -> Int? {
+      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      return index < count ? index : nil
+    }
+  }
+
   /// Changes two values at once, one thread each; returns when both are done.
   package static func both<A: Sendable, B: Sendable>(
     _ a: inout A, _ b: inout B, _ first: @Sendable (inout A) -> Void, _ second: @Sendable (inout B) -> Void

@@ -20,13 +20,12 @@ struct RestorationTests {
     network = VAE(TinyStudy.architecture, seed: 3, engine: engine)
     let source = PatchSource(set.training.flatMap(\.scans), edge: TinyStudy.edge, channels: 1, range: 0...1.5)
     let shape = Shape(4, TinyStudy.edge, TinyStudy.edge, 1)
-    let (clean, corrupted) = (try Tensor(shape, engine: engine), try Tensor(shape, engine: engine))
     let step = try TrainingStep(
       network: network, adam: Adam(network.parameters), objective: objective, shape: shape)
     var random = RandomGenerator(seed: 5)
     for k in 0..<600 as Range<UInt64> {
-      source.fill(clean: clean, corrupted: corrupted, using: &random)
-      _ = try step.run(clean: clean, corrupted: corrupted, learningRate: 2e-3, seed: k, spread: &spread)
+      source.fill(clean: step.clean, corrupted: step.corrupted, using: &random)
+      _ = try step.run(learningRate: 2e-3, seed: k, spread: &spread)
     }
   }
 

@@ -3,6 +3,7 @@ import Compute
 import Files
 import Foundation
 import Imaging
+import Numerics
 import Testing
 
 struct ScoreBookTests {
@@ -222,6 +223,10 @@ struct InferenceTests {
     let scan = model.preparation.prepare([TinyStudy.scan(seed: 32)])[0].scan
     let map = try #require(try inference.maps(of: [scan])[0].divergence)
     #expect(map.channels == 2)
+    let patch = try Tensor(Shape(1, scan.image.height, scan.image.width, 1), engine: network.engine)
+    _ = patch.values.update(fromContentsOf: scan.image.samples.map { $0.isNaN ? 0 : $0 })
+    var none: RandomGenerator?
+    _ = try network.forward(patch, sampling: &none)
     for stage in 0..<2 {
       let sum = (0..<map.width * map.height).reduce(0.0) { $0 + Double(map.samples[$1 * 2 + stage]) }
       let expected = network.divergences[stage].reduce(0, +)

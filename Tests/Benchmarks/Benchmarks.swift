@@ -15,6 +15,7 @@ struct Benchmarks: ParsableCommand {
       """,
     subcommands: [
       TrainingBenchmark.self, ScoringBenchmark.self, WholeBenchmark.self, SlideBenchmark.self, DecodingBenchmark.self,
+      BusyBenchmark.self,
     ])
 }
 

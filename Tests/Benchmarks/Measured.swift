@@ -4,6 +4,8 @@ import Numerics
 /// A process that was run to its end.
 struct Measured {
   let seconds: Double
+  /// Of all its threads.
+  let processorSeconds: Double
   /// Largest resident size.
   let megabytes: Double
 
@@ -36,5 +38,8 @@ struct Measured {
     }
     seconds = (ContinuousClock.now - start) / .seconds(1)
     megabytes = Double(usage.ru_maxrss) / 1024
+    processorSeconds = [usage.ru_utime, usage.ru_stime].reduce(0) {
+      $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
+    }
   }
 }

@@ -101,7 +101,7 @@ private final class ScoringBench {
       }
     }
     depth = (0..<shape.pixels).map { Float($0 % a.patchSize) / 4 }  // a strip outside tissue, then deeper and deeper
-    yardstick = try Yardstick(engine: engine, patches: batch, productsPerStep: 0.125)
+    yardstick = try Yardstick(engine: engine, patches: batch, productsPerStep: 0.125) { [engine] in engine.operations }
   }
 
   private func score() throws -> (reconstruction: Tensor, logits: Tensor?) {

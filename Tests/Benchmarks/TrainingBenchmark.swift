@@ -49,8 +49,6 @@ struct TrainingBenchmark: ParsableCommand {
 /// Training steps on batches held in memory, and matrix products to measure them against.
 private final class TrainingBench {
   private let step: TrainingStep
-  private let clean: Tensor
-  private let corrupted: Tensor
   let yardstick: Yardstick
   private var spread: [Float]
   private var seed: UInt64 = 0
@@ -62,22 +60,20 @@ private final class TrainingBench {
     let shape = Shape(batch, a.patchSize, a.patchSize, a.channels)
     step = try TrainingStep(
       network: network, adam: Adam(network.parameters), objective: model.record.objective, shape: shape)
-    clean = try Tensor(shape, engine: engine)
-    corrupted = try Tensor(shape, engine: engine)
     spread = [Float](repeating: 0, count: a.channels)
     var random = RandomGenerator(seed: 2)
-    for i in clean.values.indices {
-      clean.values[i] = 0.5 + 0.12 * random.normal()
-      corrupted.values[i] = clean.values[i] + 0.1 * random.normal()
+    for i in step.clean.values.indices {
+      step.clean.values[i] = 0.5 + 0.12 * random.normal()
+      step.corrupted.values[i] = step.clean.values[i] + 0.1 * random.normal()
     }
-    yardstick = try Yardstick(engine: engine, patches: batch, productsPerStep: 0.25)
+    yardstick = try Yardstick(engine: engine, patches: batch, productsPerStep: 0.25) { [step] in step.operations }
   }
 
   /// - Returns: patches a second.
   func run(_ steps: Int) throws -> Double {
     try yardstick.measure(steps) {
       seed += 1
-      _ = try step.run(clean: clean, corrupted: corrupted, learningRate: 1e-3, seed: seed, spread: &spread)
+      _ = try step.run(learningRate: 1e-3, seed: seed, spread: &spread)
     }
   }
 }

@@ -3,7 +3,7 @@ import Numerics
 
 /// How near a network's convolutions come to the fastest matrix product of the same precision in the same run.
 final class Yardstick {
-  private let engine: Engine
+  private let operations: () -> Int
   private let product: MatrixProduct
   /// Patches a step, and matrix products that take about as long.
   private let patches: Int
@@ -11,8 +11,11 @@ final class Yardstick {
   private var rates: [Double] = []
   private var peaks: [Double] = []
 
-  init(engine: Engine, patches: Int, productsPerStep: Double) throws {
-    self.engine = engine
+  /// - Parameters:
+  ///   - engine: for the matrix products.
+  ///   - operations: how many the network's convolutions have done so far.
+  init(engine: Engine, patches: Int, productsPerStep: Double, operations: @escaping () -> Int) throws {
+    self.operations = operations
     self.patches = patches
     self.productsPerStep = productsPerStep
     product = try MatrixProduct(edge: 2048, engine: engine)
@@ -20,9 +23,9 @@ final class Yardstick {
 
   /// Does so many steps; returns patches a second.
   func measure(_ steps: Int, _ step: () throws -> Void) throws -> Double {
-    let before = engine.operations
+    let before = operations()
     let seconds = try Self.seconds { for _ in 0..<steps { try step() } }
-    rates.append(Double(engine.operations - before) / seconds)
+    rates.append(Double(operations() - before) / seconds)
     return Double(steps * patches) / seconds
   }
 

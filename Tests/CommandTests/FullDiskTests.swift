@@ -47,7 +47,7 @@ struct FullDiskTests {
       let contents = try ReportContents(of: folder.file(report))
       #expect(contents == whole, "\(level) KiB")
       let left = try FileManager.default.contentsOfDirectory(atPath: folder.file(report)).sorted()
-      #expect(left == ["assets", "cases", "cases.sqlite", "index.html"], "\(level) KiB")
+      #expect(left == ["assets", "cases", "cases.sqlite", "index.html", "ro-crate-metadata.json"], "\(level) KiB")
       try FileManager.default.removeItem(atPath: folder.file(report))
     }
   }

@@ -117,7 +117,7 @@ struct HostileNameTests {
     #expect(
       beside.filter { !$0.hasPrefix("export") } == ["healthy", "m.safetensors", "patients", "report", "scan.tif"])
     let inside = try FileManager.default.contentsOfDirectory(atPath: report).sorted()
-    #expect(inside == ["assets", "cases", "cases.sqlite", "index.html"])
+    #expect(inside == ["assets", "cases", "cases.sqlite", "index.html", "ro-crate-metadata.json"])
   }
 
   @Test func `no two cases share a folder, even where letter case does not count`() throws {

@@ -16,11 +16,11 @@ struct SchemaTests {
   @Test(
     arguments: [
       ("cases", "cases whole --format json"),
-      ("cases", "cases whole --format json --columns name,verdict,path,error,reviewed,worst_place_score,channels"),
+      ("cases", "cases whole --format json --columns name,verdict,note,reviewed,worst_place_score,in_study"),
       ("regions", "cases whole --format json --regions"),
       ("regions", "cases whole --format json --regions --columns case,x,peak_x,score,case_peak,micrometers_per_pixel"),
       ("evaluate", "evaluate whole --masks schema-masks --json"),
-      ("evaluate", "evaluate whole --masks schema-masks --json --all-scores"),
+      ("evaluate", "evaluate whole --masks schema-masks --json --scores"),
       ("inspect", "inspect patients/case0/slice0.tif --json"),
       ("inspect", "inspect patients/case0/slice0.tif patients/case1/slice0.tif --json"),
       ("model", "model model.safetensors --json"),
@@ -45,8 +45,8 @@ struct SchemaTests {
     for (name, rows) in [("cases", []), ("regions", ["--regions"])] {
       // The answer to a name that does not exist lists those that do.
       let refused = try Program.run(["cases", "whole", "--columns", "nonsense"] + rows, in: folder)
-      let list = try #require(refused.errors.split(separator: ":").last)
-      let columns = list.split { !$0.isLetter && !$0.isNumber && $0 != "_" }.map(String.init)
+      let list = try #require(refused.errors.firstMatch(of: /Use one of ([a-z0-9_, ]+)\./)).1
+      let columns = list.split(separator: ", ").map(String.init)
       #expect(columns.count > 20, "\(refused.errors)")
       let result = try Program.run(
         ["cases", "whole", "--format", "json", "--columns", columns.joined(separator: ",")] + rows, in: folder)

@@ -18,10 +18,11 @@ struct StandardOutputTests {
     "interpolate":
       "interpolate model.safetensors patients/case0/slice0.tif patients/case1/slice0.tif --steps 2 --output OUT",
     "merge": "merge OUT",
-    "model": "model model.safetensors",
+    "model": "model model.safetensors --json",
     "report": "report whole",
     "review import": "review import whole printed-reviews.json",
     "sample": "sample model.safetensors --count 1 --output OUT",
+    "schema": "schema cases",
     "slurm": "slurm patients --model model.safetensors --output OUT --nodes 2 --dry-run",
     "status": "status OUT",
     "train": "train healthy --output OUT.safetensors --epochs 1 --held-out 0.5",

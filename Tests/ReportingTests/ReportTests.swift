@@ -116,8 +116,8 @@ struct ReportTests {
     try SampleStudy.write(SampleStudy.result("a", scans), to: report)
     let page = try SampleStudy.text(report, "cases/a/index.html")
     for sentence in [
-      "Flagged: none of 5 healthy cases scores as high", "Flagged: p 0.010 among healthy scans.",
-      "32 × 24 px, 144 µm per pixel.",
+      "Flagged, with 1 of 3 scans failed and not looked at: none of 5 healthy cases scores as high",
+      "Flagged: p 0.010 among healthy scans.", "32 × 24 px, 144 µm per pixel.",
       "32 × 24 px, pixel size unknown.", "1 region above the threshold", "No region above the threshold",
       "x 10–15, y 12–16", "0.50 mm²", "scan.tif: no TIFF file. Export it again.", "aria-label=\"Scale bar: 1 mm\"",
       "<a href=\"#scan-2\">known</a>", "For research use; not a diagnosis",

@@ -31,7 +31,9 @@ struct StudyLayoutTests {
     #expect(
       notes(study, batch) == [
         "BATCH/brains: 3 files of other formats (.jpg, .nii, .png) are left out, the first is P1/b.PNG. norma reads TIFF; "
-          + "convert what is a scan."
+          + "convert what is a scan.",
+        "BATCH/brains: no file in 1 folder is a scan, and no case is made of it: P3. A scan is a file that ends in "
+          + ".\(Study.endings.joined(separator: ", .")).",
       ])
   }
 

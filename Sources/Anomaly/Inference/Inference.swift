@@ -33,27 +33,13 @@ package final class Inference {
   private let restoration: Restoration?
   private let features: LocalFeatures?
   let layout: InferenceMaps.Layout
-  private var batches: [Int: Batch] = [:]
+  /// One for each thread, made when they are needed.
+  private var lanes: [InferenceLane] = []
+  /// What lanes have found of the patches of a round.
+  private var found: [InferenceLane.Output] = []
 
-  /// Numbers of patches per batch, the largest first, which keeps all threads busy. Every size that occurs keeps
-  /// buffers of its own, and larger batches are hardly faster.
-  private static let batchSizes = [8, 4, 2, 1].filter { $0 <= max(2, Parallel.threads) }
-
-  private struct Batch {
-    let scan: Tensor
-    let zero: Tensor
-    let score: Tensor?
-    let statistics: TissueStatistics
-    let workspace: Restoration.Workspace?
-    /// Patches as they were cut; `depth` holds their last channel separately.
-    let patches: UnsafeMutableBufferPointer<Float>
-    let depth: UnsafeMutableBufferPointer<Float>
-    let output: UnsafeMutableBufferPointer<Float>
-    /// Mean of each latent channel of each patch.
-    let encodings: UnsafeMutableBufferPointer<Float>
-
-    func deallocate() { for buffer in [patches, depth, output, encodings] { buffer.deallocate() } }
-  }
+  /// More patches in a round would let threads wait less for each other at its end, and hold more outputs.
+  private static let patchesOfLane = 4
 
   /// - Parameters:
   ///   - takesDivergence: whether maps of the divergence are kept.
@@ -82,8 +68,6 @@ package final class Inference {
       takesDeviations: takesDeviations && preparation.expectation != nil,
       takesTexture: takesTexture && preparation.localTexture != nil)
   }
-
-  deinit { for batch in batches.values { batch.deallocate() } }
 
   private struct Job {
     let scan: Int
@@ -145,7 +129,7 @@ package final class Inference {
     return result
   }
 
-  /// Runs the networks over `count` patches, in batches that are as large as possible.
+  /// Runs the networks over `count` patches; every thread runs them for patches of its own.
   ///
   /// - Parameters:
   ///   - units: the units of a patch's scan.
@@ -157,47 +141,45 @@ package final class Inference {
     count: Int, units: (Int) -> SharedUnits?, cut: @Sendable (Int, UnsafeMutableBufferPointer<Float>) -> Void,
     add: (Int, UnsafeBufferPointer<Float>, PatchEncoding) -> Void
   ) throws {
-    let size = network.architecture.patchSize
-    let c = preparation.channels
+    try makeLanes(count)
+    let passes = (settings.flips ? [false, true] : [false]).flatMap { isMirrored in
+      (0..<max(1, settings.samples)).map { InferenceLane.Pass(isMirrored: isMirrored, sample: $0) }
+    }
+    let samples = settings.samples > 0
     var next = 0
     while next < count {
       try Interruption.check()
-      let n = Self.batchSizes.first { $0 <= count - next }!
-      let batch = try batch(of: n)
-      let own = (next..<next + n).map(units)
-      let (patches, scans, depths, first) = (
-        SplitBuffer(batch.patches), batch.scan.split, SplitBuffer(batch.depth), next
-      )
-      for isMirrored in settings.flips ? [false, true] : [false] {
-        Parallel.run(chunks: n) { k in
-          let (patch, scan, depth) = (patches.part(k, of: n), scans.part(k, of: n), depths.part(k, of: n))
-          cut(first + k, patch)
-          for row in stride(from: 0, to: size * size, by: size) {
-            for x in 0..<size {
-              let from = (row &+ (isMirrored ? size &- 1 &- x : x)) &* (c + 1)
-              for channel in 0..<c { scan[(row &+ x) &* c &+ channel] = patch[from &+ channel] }
-              depth[row &+ x] = patch[from &+ c]
-            }
+      let (first, n) = (next, min(found.count, count - next))
+      let own = (first..<first + n).map(units)
+      for pass in passes {
+        let encodings = try found.withSplitBuffer { outputs in
+          try Parallel.apart(lanes, count: n) { lane, k in
+            lane.take(isMirrored: pass.isMirrored) { cut(first + k, $0) }
+            // The noise of a patch is the same in every run.
+            var generator = samples ? RandomGenerator(seed: UInt64(first + k) << 8 | UInt64(pass.sample)) : nil
+            return try lane.run(pass, units: own[k], sampling: &generator, into: outputs[k])
           }
         }
-        for sample in 0..<max(1, settings.samples) {
-          // The noise of a patch depends on its batch. This does no harm, as averages differ by less than their own
-          // spread. Repeating the same run gives the same bits.
-          var generator = settings.samples > 0 ? RandomGenerator(seed: UInt64(next) << 8 | UInt64(sample)) : nil
-          try run(batch, units: own, isMirrored: isMirrored, restores: sample == 0, sampling: &generator)
-          let values = size * size * layout.count
-          for k in 0..<n {
-            add(
-              next + k, UnsafeBufferPointer(rebasing: batch.output[k * values..<(k + 1) * values]),
-              encoding(ofPatch: k, in: batch))
-          }
-        }
+        for k in 0..<n { add(first + k, UnsafeBufferPointer(found[k].values), encodings[k]) }
       }
       next += n
     }
   }
 
-  /// Runs the networks over one batch of patches.
+  /// Makes the lanes that so many patches can use.
+  private func makeLanes(_ count: Int) throws {
+    let networks = try network.followers(min(Parallel.threads, count))
+    for network in networks.dropFirst(lanes.count) {
+      lanes.append(
+        try InferenceLane(
+          network: network, scoreNetwork: scoreNetwork, preparation: preparation, layout: layout,
+          scoreInput: scoreInput, takesGradient: takesGradient, restoration: restoration))
+      let size = network.architecture.patchSize
+      for _ in 0..<Self.patchesOfLane { found.append(.init(capacity: size * size * layout.count)) }
+    }
+  }
+
+  /// Runs the networks over one batch of patches, on all threads.
   ///
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.
@@ -210,133 +192,9 @@ package final class Inference {
     _ scan: Tensor, depth: UnsafeBufferPointer<Float>, units: [SharedUnits?], input: Tensor?,
     statistics: TissueStatistics, sampling generator: inout RandomGenerator?
   ) throws -> (reconstruction: Tensor, logits: Tensor?) {
-    let y = try network.forward(scan, sampling: &generator)
-    statistics.fill(of: scan, depth: depth, units: units)
-    guard let scoreNetwork, let input else { return (y, nil) }
-    scoreInput.fill(
-      scan: scan, reconstruction: y, divergences: network.divergenceMaps, depth: depth,
-      statistics: statistics, into: input)
-    return (y, try scoreNetwork.forward(input))
-  }
-
-  /// Fills the batch's output, `[n, size, size, outputs]`.
-  ///
-  /// - Parameter restores: whether restored scans are computed too. Otherwise those of the previous run stay, because
-  ///   they do not depend on draws of the latent.
-  private func run(
-    _ batch: Batch, units: [SharedUnits?], isMirrored: Bool, restores: Bool, sampling generator: inout RandomGenerator?
-  ) throws {
-    let (y, logits) = try run(
-      batch.scan, depth: UnsafeBufferPointer(batch.depth), units: units, input: batch.score,
-      statistics: batch.statistics, sampling: &generator)
-    keepEncodings(in: batch)
-    let maps = network.divergenceMaps
-    let scales = network.scales
-    let gradient =
-      takesGradient
-      ? try network.backwardToInput(
-        batch.zero, scaleGradient: scales == nil ? nil : batch.zero,
-        divergenceWeights: [Float](repeating: 1, count: network.architecture.widths.count), freeNats: 0) : nil
-    let (shape, layout, output) = (batch.scan.shape, layout, SplitBuffer(batch.output))
-    let (reconstructed, spreads, logOdds, slopes) = (y.split, scales?.split, logits?.split, gradient?.split)
-    let deviations = layout.deviations.isEmpty ? nil : batch.statistics.deviations?.split
-    let texture = layout.texture.isEmpty ? nil : batch.statistics.texture?.split
-    let cells = maps.map { (values: $0.split, shape: $0.shape) }
-    Parallel.run(chunks: shape.n) { n in
-      for row in n * shape.h..<(n + 1) * shape.h {
-        let target = output.start + row * shape.w * layout.count
-        // The first `samples` of the `channels` that a map has.
-        func put(_ samples: Int, of map: SplitBuffer<Float>, with channels: Int, to first: Int) {
-          let source = map.start + row * shape.w * channels
-          for column in 0..<shape.w {
-            let x = isMirrored ? shape.w &- 1 &- column : column
-            for c in 0..<samples { target[column &* layout.count &+ first &+ c] = source[x &* channels &+ c] }
-          }
-        }
-        func put(_ samples: Int, of map: SplitBuffer<Float>, to first: Int) {
-          put(samples, of: map, with: samples, to: first)
-        }
-        put(shape.c, of: reconstructed, to: layout.reconstruction.lowerBound)
-        if let spreads { put(shape.c, of: spreads, to: layout.scales.lowerBound) }
-        if let logOdds { put(1, of: logOdds, to: layout.logit.lowerBound) }
-        if let deviations { put(shape.c, of: deviations, to: layout.deviations.lowerBound) }
-        if let texture { put(1, of: texture, with: LocalTexture.count, to: layout.texture.lowerBound) }
-        if let slopes {
-          put(shape.c, of: slopes, to: layout.gradient.lowerBound)
-          for column in 0..<shape.w {
-            for c in layout.gradient { target[column * layout.count + c] = abs(target[column * layout.count + c]) }
-          }
-        }
-        for (stage, map) in cells.enumerated() where stage < layout.divergence.count {
-          let (h, w) = (map.shape.h, map.shape.w)
-          let cells = map.values.start + (n * h + (row - n * shape.h) * h / shape.h) * w
-          for column in 0..<shape.w {
-            let x = isMirrored ? shape.w - 1 - column : column
-            target[column * layout.count + layout.divergence.lowerBound + stage] =
-              cells[x * w / shape.w] * Float(h * w) / Float(shape.h * shape.w)
-          }
-        }
-      }
-    }
-    guard restores, let restoration, let workspace = batch.workspace else { return }
-    // Restoration comes last: it runs the network again, which overwrites the outputs used above.
-    try restoration.restore(batch.scan, by: network, in: workspace)
-    for row in 0..<shape.n * shape.h {
-      for column in 0..<shape.w {
-        let from = row * shape.w + (isMirrored ? shape.w - 1 - column : column)
-        let to = batch.output.baseAddress! + (row * shape.w + column) * layout.count + layout.restored.lowerBound
-        for c in 0..<shape.c { to[c] = workspace.restored.values[from * shape.c + c] }
-      }
-    }
-  }
-
-  /// Mean of each latent channel of a patch in the last run; its weight is the share of the patch that is tissue.
-  private func encoding(ofPatch patch: Int, in batch: Batch) -> PatchEncoding {
-    let pixels = batch.scan.shape.h * batch.scan.shape.w
-    let tissue = batch.depth[patch * pixels..<(patch + 1) * pixels].count { $0 > 0 }
-    let width = batch.encodings.count / batch.scan.shape.n
-    return PatchEncoding(
-      values: Array(batch.encodings[patch * width..<(patch + 1) * width]), weight: Float(tissue) / Float(pixels))
-  }
-
-  private func keepEncodings(in batch: Batch) {
-    var channel = 0
-    let width = batch.encodings.count / batch.scan.shape.n
-    for latent in network.latents {
-      guard let latent else { continue }
-      let (k, cells) = (latent.shape.c, latent.shape.h * latent.shape.w)
-      for n in 0..<latent.shape.n {
-        for c in 0..<k {
-          var sum: Float = 0
-          for cell in n * cells..<(n + 1) * cells { sum += latent.values[cell * k + c] }
-          batch.encodings[n * width + channel + c] = sum / Float(cells)
-        }
-      }
-      channel += k
-    }
-  }
-
-  private func batch(of n: Int) throws -> Batch {
-    if let known = batches[n] { return known }
-    let size = network.architecture.patchSize
-    let made = Batch(
-      scan: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
-      zero: try Tensor(Shape(n, size, size, preparation.channels), engine: network.engine),
-      score: scoreNetwork == nil
-        ? nil : try Tensor(Shape(n, size, size, scoreInput.count), engine: network.engine),
-      statistics: try TissueStatistics(
-        preparation, of: Shape(n, size, size, preparation.channels),
-        takesDeviations: scoreNetwork != nil || !layout.deviations.isEmpty,
-        takesTexture: scoreNetwork != nil || !layout.texture.isEmpty, engine: network.engine),
-      workspace: restoration == nil
-        ? nil
-        : try Restoration.Workspace(Shape(n, size, size, preparation.channels), network: network),
-      patches: .allocate(capacity: n * size * size * (preparation.channels + 1)),
-      depth: .allocate(capacity: n * size * size),
-      output: .allocate(capacity: n * size * size * layout.count),
-      encodings: .allocate(capacity: n * network.architecture.latents.reduce(0, +)))
-    batches[n] = made
-    return made
+    try scoreInput.run(
+      network, scoreNetwork, on: scan, depth: depth, units: units, statistics: statistics, in: input,
+      sampling: &generator)
   }
 
   /// The scan with depth below the tissue's surface as an additional last channel, and 0 in place of `NaN`.
@@ -352,14 +210,6 @@ package final class Inference {
     }
     return result
   }
-}
-
-/// A short description of a patch's latents.
-struct PatchEncoding {
-  /// Mean of each latent channel.
-  let values: [Float]
-  /// Share of the patch that is tissue.
-  let weight: Float
 }
 
 /// Mean of the encodings of patches, weighted by their share of tissue.

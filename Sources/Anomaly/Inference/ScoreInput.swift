@@ -1,5 +1,6 @@
 import Compute
 import Foundation
+import Numerics
 import Threads
 
 /// The input of the score network for a patch: the scan, the residual of the VAE's reconstruction, the depth of each
@@ -33,6 +34,21 @@ struct ScoreInput: Sendable {
   private static let deviationScale: Float = 0.25
   /// The same for texture, in standard deviations.
   private static let textureScale: Float = 0.25
+
+  /// Runs both networks; the parameters are those of `Inference.run`.
+  func run(
+    _ network: VAE, _ scoreNetwork: ScoreNetwork?, on scan: Tensor, depth: UnsafeBufferPointer<Float>,
+    units: [SharedUnits?], statistics: TissueStatistics, in input: Tensor?,
+    sampling generator: inout RandomGenerator?
+  ) throws -> (reconstruction: Tensor, logits: Tensor?) {
+    let y = try network.forward(scan, sampling: &generator)
+    statistics.fill(of: scan, depth: depth, units: units)
+    guard let scoreNetwork, let input else { return (y, nil) }
+    fill(
+      scan: scan, reconstruction: y, divergences: network.divergenceMaps, depth: depth, statistics: statistics,
+      into: input)
+    return (y, try scoreNetwork.forward(input))
+  }
 
   /// - Parameters:
   ///   - scan: normalized intensities without `NaN`, `[n, h, w, c]`.

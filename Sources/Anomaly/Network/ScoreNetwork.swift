@@ -102,6 +102,12 @@ package final class ScoreNetwork {
     output.bias.set([Float](repeating: Self.initialLogit, count: output.bias.count))
   }
 
+  /// A network with the weights of another, now and whenever they change, and everything else of its own.
+  convenience init(following other: ScoreNetwork, engine: Engine) {
+    self.init(other.architecture, seed: 0, engine: engine)
+    for (own, others) in zip(parameters, other.parameters) { own.follow(others) }
+  }
+
   package var parameters: [Parameter] {
     encoders.flatMap(\.parameters) + decoders.flatMap { $0.enter.parameters + $0.leave.parameters } + output.parameters
   }

@@ -85,6 +85,7 @@ package final class VAE {
   private let scaleOutput: Convolution?
   private var buffers = Plans<Buffers>()
   private var current: Buffers?
+  private var followers: [VAE] = []
 
   /// One stage of the decoder: takes the features of the next coarser stage, adds its latent, and makes the stage's
   /// features.
@@ -177,6 +178,21 @@ package final class VAE {
       ? Convolution(
         "output_scale", from: a.widths[0], to: blockChannels, kernel: 1, gain: 0.1, engine: engine, using: &random)
       : nil
+  }
+
+  /// A network with the weights of another, now and whenever they change, and everything else of its own.
+  convenience init(following other: VAE, engine: Engine) {
+    self.init(other.architecture, seed: 0, engine: engine)
+    for (own, others) in zip(parameters, other.parameters) { own.follow(others) }
+  }
+
+  /// Networks that follow this one, each with an engine of its own, for as many threads to use side by side. The same
+  /// ones are returned every time, so that only one caller may use them at a time.
+  func followers(_ count: Int) throws -> [VAE] {
+    while followers.count < count {
+      followers.append(VAE(following: self, engine: try Engine(precision: engine.precision)))
+    }
+    return Array(followers[..<count])
   }
 
   package var parameters: [Parameter] {

@@ -155,7 +155,7 @@ package struct Study: Sendable {
     let names = bare.sorted(by: NaturalOrder.precedes)
     return
       "\(path): no file in \(Count.of(bare.count, "folder")) is a scan, and no case is made of \(bare.count == 1 ? "it" : "them"): "
-      + "\(list(names)). Files ending in .\(endings.joined(separator: ", .")) are scans."
+      + "\(list(names)). A scan is a file that ends in .\(endings.joined(separator: ", ."))."
   }
 
   /// A sentence on the files that begin as a TIFF does and have no ending; `nil` without any.

@@ -1,6 +1,7 @@
 import Compute
 import Imaging
 import Numerics
+import Threads
 
 /// Measures the loss on held-out healthy patches, how much the latents carry of them, and how much of them is
 /// reconstructed. Patches and noise are the same every time.
@@ -34,10 +35,10 @@ struct HeldOutCheck {
   private let batches: [Tensor]
   /// Whether each pixel of each patch is tissue, `[edge * edge]`, batch by batch.
   private let tissue: [[[Bool]]]
-  private let input: Tensor
 
   private static let patches = 64
-  private static let largestBatch = 16
+  /// A thread computes a whole batch, see `Parallel.apart`.
+  private static let largestBatch = 4
 
   init(_ set: TrainingSet, architecture: VAE.Architecture, objective: Objective, engine: Engine) throws {
     self.objective = objective
@@ -47,7 +48,6 @@ struct HeldOutCheck {
     let count = min(Self.patches, scans.count) / n * n
     let shape = Shape(n, edge, edge, architecture.channels)
     let values = shape.count / n
-    input = try Tensor(shape, engine: engine)
     var batches: [Tensor] = []
     var tissue: [[[Bool]]] = []
     for first in stride(from: 0, to: count, by: n) {
@@ -72,38 +72,38 @@ struct HeldOutCheck {
 
   /// - Parameter spread: spread of each channel as estimated in training.
   func measure(_ network: VAE, spread: [Float]) throws -> Result {
-    var loss = 0.0
-    var charge = 0.0
-    var divergences: [[Double]] = []
-    var activities = network.architecture.latents.map { LatentActivity(channels: $0) }
-    let channels = network.architecture.channels
-    var explained = ExplainedVariance(channels: channels)
-    var bounded = BoundedSpread(channels: channels)
-    var noise: RandomGenerator? = RandomGenerator(seed: 0xE1B0)
-    var none: RandomGenerator?
-    for (batch, masks) in zip(batches, tissue) {
-      let values = batch.shape.count / batch.shape.n
-      for i in input.values.indices { input.values[i] = batch.values[i].isNaN ? 0 : batch.values[i] }
-      let sampled = try network.forward(input, sampling: &noise)
-      loss += objective.heldOutLoss(
-        of: batch, reconstruction: sampled, scales: network.scales, divergences: network.divergences, spread: spread)
-      charge += objective.charge(for: network.divergences, values: values)
-      // The rest is measured with the means passed through the stages, as scoring does; sampling would blur it.
-      let expected = try network.forward(input, sampling: &none)
-      let found = network.divergences
-      divergences = divergences.isEmpty ? found : zip(divergences, found).map { zip($0, $1).map(+) }
-      for (stage, posterior) in network.posteriors.enumerated() {
-        guard let posterior else { continue }
-        activities[stage].add(UnsafeBufferPointer(posterior.values), patches: batch.shape.n)
-      }
-      for (k, isTissue) in masks.enumerated() {
-        func patch(_ tensor: Tensor) -> UnsafeBufferPointer<Float> {
-          UnsafeBufferPointer(rebasing: tensor.values[k * values..<(k + 1) * values])
-        }
-        explained.add(patch(batch), reconstruction: patch(expected), isTissue: isTissue)
-        if let scales = network.scales { bounded.add(patch(scales), isTissue: isTissue) }
+    let architecture = network.architecture
+    let lanes = try network.followers(min(Parallel.threads, batches.count)).map { try Lane($0, as: batches[0].shape) }
+    let patches = batches.map { ReadBuffer(UnsafeBufferPointer($0.values)) }
+    let found = try withExtendedLifetime(batches) {
+      try Parallel.apart(lanes, count: batches.count) { [objective] lane, k in
+        try lane.measure(patches[k], number: k, objective: objective, spread: spread)
       }
     }
+    var divergences = found[0].divergences.map { $0.map { _ in 0.0 } }
+    var activities = architecture.latents.map { LatentActivity(channels: $0) }
+    var explained = ExplainedVariance(channels: architecture.channels)
+    var bounded = BoundedSpread(channels: architecture.channels)
+    for (k, batch) in found.enumerated() {
+      divergences = zip(divergences, batch.divergences).map { zip($0, $1).map(+) }
+      let n = batches[k].shape.n
+      for (stage, posterior) in batch.posteriors.enumerated() where !posterior.isEmpty {
+        posterior.withUnsafeBufferPointer { activities[stage].add($0, patches: n) }
+      }
+      for (patch, isTissue) in tissue[k].enumerated() {
+        let values = batches[k].shape.count / n
+        func part(_ all: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float> {
+          UnsafeBufferPointer(rebasing: all[patch * values..<(patch + 1) * values])
+        }
+        batch.reconstruction.withUnsafeBufferPointer {
+          explained.add(
+            part(UnsafeBufferPointer(batches[k].values)), reconstruction: part($0), isTissue: isTissue)
+        }
+        batch.scales?.withUnsafeBufferPointer { bounded.add(part($0), isTissue: isTissue) }
+      }
+    }
+    let loss = found.reduce(0) { $0 + $1.loss }
+    let charge = found.reduce(0) { $0 + $1.charge }
     let scale = 1 / Double(batches.count)
     let active = zip(network.architecture.latents, activities).map { $0 > 0 ? $1.values : [] }
     return Result(
@@ -111,6 +111,54 @@ struct HeldOutCheck {
       divergences: divergences.map { $0.map { $0 * scale } },
       activity: active.contains { $0 == nil } ? nil : active.compactMap { $0 }, explained: explained,
       spreadAtBound: network.architecture.predictsScales ? bounded.shares : nil)
+  }
+}
+
+/// What one thread needs to measure a batch.
+private final class Lane {
+  struct Found: Sendable {
+    /// The loss and its part for the divergence.
+    var loss: Double
+    var charge: Double
+    /// The rest is measured with the means passed through the stages, as scoring does; sampling would blur it.
+    var divergences: [[Double]]
+    /// Empty where a stage has no latent.
+    var posteriors: [[Float]]
+    var reconstruction: [Float]
+    var scales: [Float]?
+  }
+
+  private let network: VAE
+  private let clean: Tensor
+  private let input: Tensor
+
+  init(_ network: VAE, as shape: Shape) throws {
+    self.network = network
+    clean = try Tensor(shape, engine: network.engine)
+    input = try Tensor(shape, engine: network.engine)
+  }
+
+  /// - Parameters:
+  ///   - batch: patches as cut.
+  ///   - number: of the batch; batches draw different noise.
+  func measure(
+    _ batch: ReadBuffer<Float>, number: Int, objective: Objective, spread: [Float]
+  ) throws -> Found {
+    for i in 0..<batch.count {
+      clean.values[i] = batch[i]
+      input.values[i] = batch[i].isNaN ? 0 : batch[i]
+    }
+    var noise: RandomGenerator? = RandomGenerator(seed: 0xE1B0 + UInt64(number))
+    let sampled = try network.forward(input, sampling: &noise)
+    let loss = objective.heldOutLoss(
+      of: clean, reconstruction: sampled, scales: network.scales, divergences: network.divergences, spread: spread)
+    let charge = objective.charge(for: network.divergences, values: clean.shape.count / clean.shape.n)
+    var none: RandomGenerator?
+    let expected = try network.forward(input, sampling: &none)
+    return Found(
+      loss: loss, charge: charge, divergences: network.divergences,
+      posteriors: network.posteriors.map { $0.map { Array($0.values) } ?? [] },
+      reconstruction: Array(expected.values), scales: network.scales.map { Array($0.values) })
   }
 }
 

@@ -95,7 +95,7 @@ package final class ScoreTrainer {
   /// - Returns: number of steps taken.
   package func run(observe: (Progress) throws -> Void) throws -> Int {
     let n = settings.batchSize
-    var batch = try Batch(self)
+    let batch = try Batch(self)
     let stepsPerEpoch = Double(source.patchesPerEpoch) / Double(n)
     let start = Date()
     var lastReport = (time: start, step: 0)
@@ -108,7 +108,7 @@ package final class ScoreTrainer {
       if fraction >= 1 { break }
       let rate = LearningRate.rate(peak: settings.learningRate, step: adam.step, fraction: fraction)
       _ = try ranks?.broadcast(Instruction.step(rate: rate))
-      let (loss, norm) = try step(&batch, rate: rate)
+      let (loss, norm) = try step(batch, rate: rate)
       if let reason = watch.reasonToGoBack(loss: loss, gradientNorm: norm) {
         throw TrainingDiverged(step: adam.step, recoveries: 0, reason: reason)
       }
@@ -137,55 +137,109 @@ package final class ScoreTrainer {
 
   /// Computes its share of every step until the first process says that training has ended.
   func assist() throws {
-    var batch = try Batch(self)
-    while case .step(let rate)? = try ranks?.broadcast(Instruction.end) { _ = try step(&batch, rate: rate) }
+    let batch = try Batch(self)
+    while case .step(let rate)? = try ranks?.broadcast(Instruction.end) { _ = try step(batch, rate: rate) }
   }
 
-  /// This process's patches of a step, with their buffers.
-  private struct Batch {
+  /// This process's patches of a step, with their buffers, and the parts that threads compute, see `TrainingStep`.
+  private final class Batch {
     let clean: Tensor
+    let reconstruction: Tensor
+    /// One for each stage that has a latent.
+    let divergences: [Tensor]
     let shown: Tensor
+    let logits: Tensor
     let gradient: Tensor
     let statistics: TissueStatistics
     var lesions: [Float]
     var depth: [Float]
     var random: RandomGenerator
+    let parts: [Part]
+    let gradients: PartialGradients
 
     init(_ trainer: ScoreTrainer) throws {
       let (architecture, engine) = (trainer.network.architecture, trainer.network.engine)
       let (n, edge) = (trainer.share.patches.count, architecture.patchSize)
-      clean = try Tensor(Shape(n, edge, edge, architecture.channels), engine: engine)
-      shown = try Tensor(Shape(n, edge, edge, trainer.input.count), engine: engine)
-      gradient = try Tensor(Shape(n, edge, edge, 1), engine: engine)
+      func tensor(_ channels: Int) throws -> Tensor { try Tensor(Shape(n, edge, edge, channels), engine: engine) }
+      clean = try tensor(architecture.channels)
+      reconstruction = try tensor(architecture.channels)
+      divergences = try architecture.latentShapes(patches: n).compactMap {
+        try $0.map { try Tensor(Shape($0.n, $0.h, $0.w, 1), engine: engine) }
+      }
+      shown = try tensor(trainer.input.count)
+      logits = try tensor(1)
+      gradient = try tensor(1)
       statistics = try TissueStatistics(trainer.preparation, of: clean.shape, engine: engine)
       lesions = [Float](repeating: 0, count: n * edge * edge)
       depth = lesions
       random = RandomGenerator(seed: trainer.seed ^ 0x5C0E)
+      let whole = (clean, reconstruction, divergences, shown, logits, gradient)
+      parts = try trainer.share.parts.map { try Part($0, of: whole, trainer) }
+      gradients = PartialGradients(trainer.scoreNetwork.parameters, copies: parts.map(\.scoreNetwork.parameters))
     }
   }
 
-  private func step(_ batch: inout Batch, rate: Float) throws -> (loss: Double, norm: Float) {
-    do { return try update(&batch, rate: rate) } catch {
+  /// Some patches of the batch, and copies of the networks for them.
+  private final class Part {
+    let network: VAE
+    let scoreNetwork: ScoreNetwork
+    let clean: Tensor
+    let reconstruction: Tensor
+    let divergences: [Tensor]
+    let shown: Tensor
+    let logits: Tensor
+    let gradient: Tensor
+
+    init(
+      _ share: BatchShare,
+      of whole: (
+        clean: Tensor, reconstruction: Tensor, divergences: [Tensor], shown: Tensor, logits: Tensor, gradient: Tensor
+      ), _ trainer: ScoreTrainer
+    ) throws {
+      let engine = try Engine(precision: trainer.network.engine.precision)
+      network = VAE(following: trainer.network, engine: engine)
+      scoreNetwork = ScoreNetwork(following: trainer.scoreNetwork, engine: engine)
+      let first = trainer.share.patches.lowerBound
+      let patches = share.patches.lowerBound - first..<share.patches.upperBound - first
+      func part(of tensor: Tensor) throws -> Tensor { try Tensor(patches, of: tensor, engine: engine) }
+      clean = try part(of: whole.clean)
+      reconstruction = try part(of: whole.reconstruction)
+      divergences = try whole.divergences.map(part)
+      shown = try part(of: whole.shown)
+      logits = try part(of: whole.logits)
+      gradient = try part(of: whole.gradient)
+    }
+  }
+
+  private func step(_ batch: Batch, rate: Float) throws -> (loss: Double, norm: Float) {
+    do { return try update(batch, rate: rate) } catch {
       ranks?.breakOff()
       throw error
     }
   }
 
-  private func update(_ batch: inout Batch, rate: Float) throws -> (loss: Double, norm: Float) {
+  private func update(_ batch: Batch, rate: Float) throws -> (loss: Double, norm: Float) {
     let units = source.fillPlanted(
       batch.clean, lesions: &batch.lesions, depth: &batch.depth, planter: planter, share: share, using: &batch.random)
-    var none: RandomGenerator?
-    let reconstruction = try network.forward(batch.clean, sampling: &none)
+    _ = try Parallel.apart(batch.parts) { part in
+      var none: RandomGenerator?
+      part.reconstruction.copy(from: try part.network.forward(part.clean, sampling: &none))
+      for (target, map) in zip(part.divergences, part.network.divergenceMaps) { target.copy(from: map) }
+    }
     batch.depth.withUnsafeBufferPointer { depth in
       batch.statistics.fill(of: batch.clean, depth: depth, units: units)
       input.fill(
-        scan: batch.clean, reconstruction: reconstruction, divergences: network.divergenceMaps, depth: depth,
+        scan: batch.clean, reconstruction: batch.reconstruction, divergences: batch.divergences, depth: depth,
         statistics: batch.statistics, into: batch.shown)
     }
-    let logits = try scoreNetwork.forward(batch.shown)
-    let gradient = batch.gradient
-    let loss = try Self.loss(logits, lesions: batch.lesions, gradient: gradient, ranks: ranks)
-    func backward() throws { try scoreNetwork.backward(gradient) }
+    _ = try Parallel.apart(batch.parts) { part in
+      part.logits.copy(from: try part.scoreNetwork.forward(part.shown))
+    }
+    let loss = try Self.loss(batch.logits, lesions: batch.lesions, gradient: batch.gradient, ranks: ranks)
+    func backward() throws {
+      _ = try Parallel.apart(batch.parts) { part in try part.scoreNetwork.backward(part.gradient) }
+      try batch.gradients.sum()
+    }
     if let gradientSum { try gradientSum.sum(during: backward) } else { try backward() }
     return (loss, loss.isFinite ? adam.update(learningRate: rate) : .nan)
   }

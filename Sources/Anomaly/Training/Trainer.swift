@@ -75,7 +75,7 @@ package final class Trainer {
   /// - Returns: the trained model with its calibration.
   /// - Throws: `TrainingDiverged`, `BudgetTooSmall`, the errors of oneDNN, and those of `observe`.
   package func run(toolVersion: String, observe: (Event) throws -> Void) throws -> Model {
-    let batch = try Batch(self)
+    let update = try makeStep()
     // The others are told of the end in every case. Where a process is lost, they cannot be told.
     defer { _ = try? ranks?.broadcast(Instruction.end) }
     try shareState()
@@ -123,7 +123,7 @@ package final class Trainer {
 
       let rate = rate(at: fraction)
       _ = try ranks?.broadcast(Instruction.step(rate: rate))
-      let (terms, norm) = try step(batch, rate: rate)
+      let (terms, norm) = try step(update, rate: rate)
       if let reason = state.watch.reasonToGoBack(loss: terms.settled, gradientNorm: norm) {
         try goBack(reason)
         continue
@@ -187,39 +187,24 @@ package final class Trainer {
 
   // MARK: Step
 
-  /// This process's patches of a step, and the step that updates the network with them.
-  private final class Batch {
-    let clean: Tensor  // [n, edge, edge, c]
-    let corrupted: Tensor  // [n, edge, edge, c]
-    let share: BatchShare
-    let update: TrainingStep
-
-    init(_ trainer: Trainer) throws {
-      let edge = trainer.architecture.patchSize
-      let channels = trainer.architecture.channels
-      share = BatchShare(of: trainer.settings.batchSize, in: trainer.ranks)
-      let own = Shape(share.patches.count, edge, edge, channels)
-      clean = try Tensor(own, engine: trainer.engine)
-      corrupted = try Tensor(own, engine: trainer.engine)
-      update = try TrainingStep(
-        network: trainer.network, adam: trainer.adam, objective: trainer.settings.objective,
-        shape: Shape(share.batch, edge, edge, channels), ranks: trainer.ranks)
-    }
+  private func makeStep() throws -> TrainingStep {
+    let edge = architecture.patchSize
+    return try TrainingStep(
+      network: network, adam: adam, objective: settings.objective,
+      shape: Shape(settings.batchSize, edge, edge, architecture.channels), ranks: ranks)
   }
 
   /// Draws the next batch and takes a step along its gradient.
   ///
   /// - Returns: the result of `TrainingStep.run`.
   /// - Throws: with the state unchanged, so that a checkpoint can still be saved.
-  private func step(_ batch: Batch, rate: Float) throws -> (terms: Objective.Terms, norm: Float) {
+  private func step(_ update: TrainingStep, rate: Float) throws -> (terms: Objective.Terms, norm: Float) {
     let before = (random: state.random, spread: state.spread)
     source.fill(
-      clean: batch.clean, corrupted: batch.corrupted, corrupting: settings.objective.corrupts, share: batch.share,
+      clean: update.clean, corrupted: update.corrupted, corrupting: settings.objective.corrupts, share: update.share,
       using: &state.random)
     do {
-      return try batch.update.run(
-        clean: batch.clean, corrupted: batch.corrupted, learningRate: rate, seed: state.random.next(),
-        spread: &state.spread)
+      return try update.run(learningRate: rate, seed: state.random.next(), spread: &state.spread)
     } catch {
       ranks?.breakOff()
       (state.random, state.spread) = before
@@ -368,13 +353,13 @@ package final class Trainer {
   /// Computes its share of every step until the first process says that training has ended.
   package func assist() throws {
     guard let ranks else { preconditionFailure("nobody to assist") }
-    let batch = try Batch(self)
+    let update = try makeStep()
     while true {
       switch try ranks.broadcast(Instruction.end) {
       case .state:
         let name = "process 0"
         try resume(Safetensors(Data(ranks.broadcast([])), path: name), path: name)
-      case .step(let rate): _ = try step(batch, rate: rate)
+      case .step(let rate): _ = try step(update, rate: rate)
       case .score: return try scoreTraining(settings.score!).trainer.assist()
       case .end: return
       }

@@ -1,17 +1,72 @@
 import Compute
 import Numerics
+import Threads
 
 /// One update of the VAE: forward pass, loss, backward pass, Adam.
+///
+/// The batch is divided into parts, and each is computed from end to end by one thread. Threads that met after every
+/// layer would wait for each other, and for a long time where other programs want the processors too.
 package final class TrainingStep {
-  private let network: VAE
+  /// This process's part of a batch.
+  package let share: BatchShare
   private let adam: Adam
   private let objective: Objective
-  /// `ranks` are the processes that share a batch, `share` the patches that belong to this process.
   private let ranks: Ranks?
-  private let share: BatchShare
   private let gradientSum: GradientSum?
-  private let gradient: Tensor
-  private let scaleGradient: Tensor?
+  private let gradients: PartialGradients
+  private let parts: [Part]
+  private let whole: Whole
+
+  /// The patches of this process, `[n, h, w, c]`.
+  private struct Whole {
+    let clean: Tensor
+    let corrupted: Tensor
+    let reconstruction: Tensor
+    let gradient: Tensor
+    let scales: Tensor?
+    let scaleGradient: Tensor?
+
+    init(_ shape: Shape, of network: VAE) throws {
+      func tensor() throws -> Tensor { try Tensor(shape, engine: network.engine) }
+      (clean, corrupted, reconstruction, gradient) = (try tensor(), try tensor(), try tensor(), try tensor())
+      let predictsScales = network.architecture.predictsScales
+      scales = predictsScales ? try tensor() : nil
+      scaleGradient = predictsScales ? try tensor() : nil
+    }
+  }
+
+  /// Target of the reconstruction; `NaN` where there is no data.
+  package var clean: Tensor { whole.clean }
+  /// Input of the encoder, without `NaN`.
+  package var corrupted: Tensor { whole.corrupted }
+
+  /// Count of multiplications and additions that convolutions have done so far, see `Engine.operations`.
+  package var operations: Int { parts.reduce(0) { $0 + $1.network.engine.operations } }
+
+  /// Some patches of the batch, and a copy of the network for them.
+  private final class Part {
+    let share: BatchShare
+    let network: VAE
+    let corrupted: Tensor
+    let reconstruction: Tensor
+    let scales: Tensor?
+    let gradient: Tensor
+    let scaleGradient: Tensor?
+
+    /// - Parameter first: index of the process's first patch in the batch.
+    init(_ share: BatchShare, first: Int, of whole: Whole, network original: VAE) throws {
+      self.share = share
+      let engine = try Engine(precision: original.engine.precision)
+      network = VAE(following: original, engine: engine)
+      let patches = share.patches.lowerBound - first..<share.patches.upperBound - first
+      func part(of tensor: Tensor) throws -> Tensor { try Tensor(patches, of: tensor, engine: engine) }
+      corrupted = try part(of: whole.corrupted)
+      reconstruction = try part(of: whole.reconstruction)
+      gradient = try part(of: whole.gradient)
+      scales = try whole.scales.map(part)
+      scaleGradient = try whole.scaleGradient.map(part)
+    }
+  }
 
   /// - Parameters:
   ///   - shape: shape of a batch, `[n, h, w, c]`.
@@ -20,48 +75,60 @@ package final class TrainingStep {
     network: VAE, adam: Adam, objective: Objective, shape: Shape, ranks: Ranks? = nil
   ) throws {
     self.ranks = ranks
-    share = BatchShare(of: shape.n, in: ranks)
-    gradientSum = ranks.map { GradientSum(network.parameters, over: $0) }
-    let shape = Shape(share.patches.count, shape.h, shape.w, shape.c)
-    self.network = network
     self.adam = adam
     self.objective = objective
-    gradient = try Tensor(shape, engine: network.engine)
-    scaleGradient = network.architecture.predictsScales ? try Tensor(shape, engine: network.engine) : nil
+    share = BatchShare(of: shape.n, in: ranks)
+    gradientSum = ranks.map { GradientSum(network.parameters, over: $0) }
+    let whole = try Whole(Shape(share.patches.count, shape.h, shape.w, shape.c), of: network)
+    let first = share.patches.lowerBound
+    parts = try share.parts.map { try Part($0, first: first, of: whole, network: network) }
+    gradients = PartialGradients(network.parameters, copies: parts.map(\.network.parameters))
+    self.whole = whole
   }
 
+  /// Takes a step with the patches in `clean` and `corrupted`.
+  ///
   /// - Parameters:
-  ///   - clean: target of the reconstruction for this process's patches; `NaN` where there is no data.
-  ///   - corrupted: input of the encoder, without `NaN`.
   ///   - seed: seed of the posterior's noise.
   ///   - spread: the likelihood's running spread, one number per channel; updated.
   /// - Returns: the loss and the norm of its gradient; where either is not finite, no weight was changed.
   package func run(
-    clean: Tensor, corrupted: Tensor, learningRate: Float, seed: UInt64, spread: inout [Float]
+    learningRate: Float, seed: UInt64, spread: inout [Float]
   ) throws -> (terms: Objective.Terms, norm: Float) {
-    var sampler: RandomGenerator? = RandomGenerator(seed: seed)
-    let shape = clean.shape
-    let reconstruction = try network.forward(corrupted, sampling: &sampler, share: share)
-    try shareDivergences()
+    let own = try Parallel.apart(parts) { part in
+      // Every part draws the noise of the whole batch, and uses its own.
+      var sampler: RandomGenerator? = RandomGenerator(seed: seed)
+      part.reconstruction.copy(from: try part.network.forward(part.corrupted, sampling: &sampler, share: part.share))
+      if let scales = part.network.scales { part.scales?.copy(from: scales) }
+      return part.network.divergences
+    }
+    let divergences = try meanDivergences(own)
+    for part in parts { part.network.divergences = divergences }
     let terms = try objective.terms(
-      of: clean, reconstruction: reconstruction, scales: network.scales, divergences: network.divergences,
-      step: adam.step, spread: &spread, gradient: gradient, scaleGradient: scaleGradient,
-      ranks: ranks)
+      of: clean, reconstruction: whole.reconstruction, scales: whole.scales, divergences: divergences,
+      step: adam.step, spread: &spread, gradient: whole.gradient, scaleGradient: whole.scaleGradient, ranks: ranks)
+    let shape = clean.shape
     let weights = objective.weights(step: adam.step, values: shape.count / shape.n, batch: share.batch)
+    let freeNats = objective.freeNats
     func backward() throws {
-      try network.backwardToParameters(
-        gradient, scaleGradient: scaleGradient, divergenceWeights: weights, freeNats: objective.freeNats)
+      _ = try Parallel.apart(parts) { part in
+        try part.network.backwardToParameters(
+          part.gradient, scaleGradient: part.scaleGradient, divergenceWeights: weights, freeNats: freeNats)
+      }
+      try gradients.sum()
     }
     if let gradientSum { try gradientSum.sum(during: backward) } else { try backward() }
     return (terms, terms.loss.isFinite ? adam.update(learningRate: learningRate) : .nan)
   }
 
-  /// Replaces the divergences of this process by the means over the whole batch, since free nats apply to those.
-  private func shareDivergences() throws {
-    guard let ranks else { return }
-    let own = network.divergences
-    var sums = own.joined().map { $0 * share.weight }
-    try ranks.sum(&sums)
-    network.divergences = sums.divided(into: own.map(\.count))
+  /// The means of the divergences over the whole batch, since free nats apply to those.
+  private func meanDivergences(_ own: [[[Double]]]) throws -> [[Double]] {
+    let sizes = own[0].map(\.count)
+    var sums = [Double](repeating: 0, count: sizes.reduce(0, +))
+    for (part, divergences) in zip(parts, own) {
+      for (k, nats) in divergences.joined().enumerated() { sums[k] += nats * part.share.weight }
+    }
+    try ranks?.sum(&sums)
+    return sums.divided(into: sizes)
   }
 }

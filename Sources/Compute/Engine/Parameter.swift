@@ -7,10 +7,13 @@ import Numerics
 package final class Parameter {
   package let name: String
   package let shape: [Int]
-  package let value: UnsafeMutableBufferPointer<Float>
+  package private(set) var value: UnsafeMutableBufferPointer<Float>
   package let gradient: UnsafeMutableBufferPointer<Float>
   /// Grows whenever `value` changes, so that layers know when to convert their weights to another layout again.
-  package private(set) var version = 0
+  package var version: Int { original?.version ?? changes }
+  private var changes = 0
+  /// The parameter whose `value` this one has, if it belongs to a copy of a network.
+  private var original: Parameter?
   /// The layer that owns the parameter calls this when a backward pass has set `gradient`, before the pass goes on to
   /// earlier layers.
   var gradientIsSet: (() throws -> Void)?
@@ -24,7 +27,7 @@ package final class Parameter {
   }
 
   deinit {
-    value.deallocate()
+    if original == nil { value.deallocate() }
     gradient.deallocate()
   }
 
@@ -38,8 +41,17 @@ package final class Parameter {
 
   /// The only way to change `value`; it also advances `version`.
   package func update(_ change: (UnsafeMutableBufferPointer<Float>) -> Void) {
+    precondition(original == nil, "\(name) belongs to a copy of a network; change the network's own")
     change(value)
-    version += 1
+    changes += 1
+  }
+
+  /// Takes the `value` of another parameter for its own, now and whenever it changes. To be called before any layer has
+  /// run.
+  package func follow(_ other: Parameter) {
+    precondition(original == nil && shape == other.shape, "\(name) cannot follow \(other.name)")
+    value.deallocate()
+    (original, value) = (other, other.value)
   }
 
   package func set(_ values: [Float]) {

@@ -33,6 +33,8 @@ package final class Tensor {
   let rounded: Rounded?
   /// Whether `values` are stored; accessing them when they are not crashes.
   let holdsValues: Bool
+  /// The tensor that owns the memory; `nil` if this one does.
+  private let whole: Tensor?
 
   /// Which code reads a tensor when convolutions multiply in bf16; in f32 all code reads `values`.
   package enum Readers {
@@ -66,9 +68,26 @@ package final class Tensor {
     let layout = try Layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc)
     memory = try Memory(layout, at: values.baseAddress, engine: engine)
     rounded = isRounded && readers != .loops ? try Rounded(shape, engine: engine) : nil
+    whole = nil
   }
 
-  deinit { munmap(values.baseAddress, values.count * MemoryLayout<Float>.stride) }
+  /// Some patches of another tensor, which is read by loops; what is written here is written there.
+  ///
+  /// - Parameter engine: of the network that computes these patches.
+  package init(_ patches: Range<Int>, of whole: Tensor, engine: Engine) throws {
+    precondition(whole.rounded == nil, "a tensor with rounded values is not divided")
+    let size = whole.shape.count / whole.shape.n
+    shape = Shape(patches.count, whole.shape.h, whole.shape.w, whole.shape.c)
+    holdsValues = true
+    values = UnsafeMutableBufferPointer(
+      rebasing: whole.values[patches.lowerBound * size..<patches.upperBound * size])
+    memory = try Memory(
+      Layout([shape.n, shape.c, shape.h, shape.w], dnnl_nhwc), at: values.baseAddress, engine: engine)
+    rounded = nil
+    self.whole = whole
+  }
+
+  deinit { if whole == nil { munmap(values.baseAddress, values.count * MemoryLayout<Float>.stride) } }
 
   /// The values, for the chunks of a parallel loop; the tensor must be kept alive during the loop.
   package var split: SplitBuffer<Float> { SplitBuffer(values) }

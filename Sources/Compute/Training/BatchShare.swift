@@ -1,4 +1,4 @@
-/// The patches of a batch that one of several processes computes.
+/// The patches of a batch that one of several processes, or of several threads of a process, computes.
 package struct BatchShare: Sendable, Equatable {
   /// Number of patches in the whole batch.
   package let batch: Int
@@ -11,6 +11,21 @@ package struct BatchShare: Sendable, Equatable {
     self.batch = batch
     patches = batch * rank / ranks..<batch * (rank + 1) / ranks
   }
+
+  private init(of batch: Int, patches: Range<Int>) { (self.batch, self.patches) = (batch, patches) }
+
+  /// The shares of the threads of one process: how many there are does not depend on how many threads there are, so that
+  /// neither do sums over them.
+  package var parts: [BatchShare] {
+    let count = min(patches.count, Self.mostParts)
+    return (0..<count).map { k in
+      let (low, high) = (patches.count * k / count, patches.count * (k + 1) / count)
+      return BatchShare(of: batch, patches: patches.lowerBound + low..<patches.lowerBound + high)
+    }
+  }
+
+  /// More parts would let more processors take part, and cost more for weights that each part keeps in its own layout.
+  private static let mostParts = 8
 
   package init(of batch: Int, in ranks: Ranks?) {
     self.init(of: batch, rank: ranks?.rank ?? 0, ranks: ranks?.count ?? 1)

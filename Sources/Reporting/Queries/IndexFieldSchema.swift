@@ -9,7 +9,7 @@ extension CaseQuery {
     private let items: Items
 
     package init(of rows: CaseQuery.Rows) {
-      let fields = rows == .regions ? IndexField.ofRegions : IndexField.ofCases
+      let fields = rows == .regions ? IndexField.ofRegions : IndexField.ofCases.filter { !$0.isOfAnyScan }
       title = "norma cases --format json" + (rows == .regions ? " --regions" : "")
       description =
         "A row for every \(rows == .regions ? "region" : "case") that was asked for. --columns chooses the members; "

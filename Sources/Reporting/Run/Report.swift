@@ -176,7 +176,17 @@ package struct Report: Sendable {
       try folder.write(page.data, to: record.row.reportPath)
     }
     let standing = try index.standing(as: status).warnings
-    try Self.writeStudyPage(index, context: context, standing: standing, folder: folder)
+    try Self.close(run, status, of: index, context: context, standing: standing, folder: folder)
+  }
+
+  /// Writes what shows the whole study, and closes a run of it.
+  ///
+  /// - Parameter standing: see `ReportStanding.warnings`.
+  static func close(
+    _ run: Int64, _ status: Status, of index: CaseIndex, context: StudyContext, standing: [String],
+    folder: ReportFolder
+  ) throws(NormaError) {
+    try writeStudyPage(index, context: context, standing: standing, folder: folder)
     try index.finishRun(run, status, context: context)
     try ReportCrate(of: index, context: context).write(to: folder)
   }

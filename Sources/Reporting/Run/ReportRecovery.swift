@@ -30,12 +30,10 @@ extension Report {
   package func stopStudy(_ context: StudyContext, because reason: String) throws(NormaError) {
     var context = context
     context.warnings.append(reason)
-    if folder.shard == nil {
-      // `reason` says that the run did not come to its end.
-      let standing = try index.standing(as: .done).warnings
-      try Self.writeStudyPage(index, context: context, standing: standing, folder: folder)
-    }
-    try index.finishRun(run, .stopped, context: context)
+    guard folder.shard == nil else { return try index.finishRun(run, .stopped, context: context) }
+    // `reason` says that the run did not come to its end.
+    let standing = try index.standing(as: .done).warnings
+    try Self.close(run, .stopped, of: index, context: context, standing: standing, folder: folder)
   }
 }
 

@@ -188,8 +188,8 @@ package struct ShardMerge {
       try folder.write(page.data, to: record.row.reportPath)
     }
     let standing = try index.standing(as: .done).warnings
-    try Report.writeStudyPage(index, context: context, standing: standing, folder: folder)
-    try index.finishRun(run, isComplete ? .done : .failed, context: context)
+    try Report.close(
+      run, isComplete ? .done : .failed, of: index, context: context, standing: standing, folder: folder)
     try index.becomeIndex(of: folder, sharing: sharing)
   }
 }

@@ -27,7 +27,7 @@ struct OwnCases {
     if let known = record.known {
       let own = digests.keys.filter { known.holds(digests[$0]!) }.sorted()
       guard !own.isEmpty else { return nil }
-      let all = digests.count == 1 ? "the only case" : "all \(digests.count) cases"
+      let all = digests.count == 1 ? "the only case" : "all \(Count.of(digests.count, "case"))"
       let some = own.count < digests.count ? "\(own.count) of the \(Count.of(digests.count, "case"))" : all
       return
         "The model knows \(some): it learned from their files or was "
