@@ -23,6 +23,8 @@ process SHARD {
 }
 
 process MERGE {
+    publishDir "${file(params.report).parent}", mode: 'copy'
+
     input:
     val numbers
 

@@ -195,6 +195,21 @@ struct StandingTests {
     let merged = try merge()
     #expect(!merged.isComplete && merged.told.contains { $0.contains(words) && $0.contains(": P1.") }, "\(merged)")
     #expect(try batch.page(of: "shards").contains("files of 1 case have changed since a shard read them"))
+    // A case has a scan more, another one less.
+    try batch.write(TinyBatch.scan(seed: 5), as: "brains/P3/second.tif")
+    try batch.write(TinyBatch.scan(seed: 6), as: "brains/P4/second.tif")
+    try FileManager.default.removeItem(atPath: batch.path + "/brains/P4/scan.tif")
+    #expect(try merge().told.contains { $0.contains("files of 3 cases have changed") && $0.contains(": P1, P3, P4.") })
+  }
+
+  /// What counts is when the shards ran, not when the merge does; times of runs are whole seconds.
+  @Test func `files that changed between the shards and the merge are named`() throws {
+    try batch.analyze("brains", to: "shards") { $0.shard = Shard(number: 1, of: 1) }
+    try batch.write(TinyBatch.scan(seed: 4711), as: "brains/P1/scan.tif")
+    sleep(2)
+    var told: [String] = []
+    _ = try Merge(report: batch.path + "/shards") { if case .warning(let text) = $0 { told.append(text) } }.run()
+    #expect(told.contains { $0.contains("files of 1 case have changed since a shard read them") }, "\(told)")
   }
 
   @Test func `what shows an altered index says so`() throws {

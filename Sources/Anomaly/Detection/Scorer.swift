@@ -11,7 +11,7 @@ package final class Scorer {
   /// compares its scores with a calibration that an old one made.
   package static let algorithm = 5
 
-  private let inference: Inference
+  let inference: Inference
   private let book: ScoreBook
   /// Calibration of the score that heatmaps show.
   package let calibration: Calibration

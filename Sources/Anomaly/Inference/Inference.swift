@@ -40,6 +40,8 @@ package final class Inference {
 
   /// More patches in a round would let threads wait less for each other at its end, and hold more outputs.
   private static let patchesOfLane = 4
+  /// Most threads that run networks side by side; each takes some 25 MB.
+  var mostLanes = 32
 
   /// - Parameters:
   ///   - takesDivergence: whether maps of the divergence are kept.
@@ -168,7 +170,7 @@ package final class Inference {
 
   /// Makes the lanes that so many patches can use.
   private func makeLanes(_ count: Int) throws {
-    let networks = try network.followers(min(Parallel.threads, count))
+    let networks = try network.followers(min(Parallel.threads, mostLanes, count))
     for network in networks.dropFirst(lanes.count) {
       lanes.append(
         try InferenceLane(

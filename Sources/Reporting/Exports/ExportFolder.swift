@@ -1,3 +1,4 @@
+import Anomaly
 import Files
 import Foundation
 import Imaging
@@ -51,7 +52,8 @@ final class ExportFolder {
   /// A sentence on the files of the kinds that were written which an earlier export left, of cases or scans that this one
   /// does not have; `nil` without any.
   func leftovers() throws(NormaError) -> String? {
-    let others = try FolderWalk(of: path).files.map(\.path).filter { file in
+    let walk = try FolderWalk(of: path) { ReportMarker.isReport($0) ? "a report" : nil }
+    let others = walk.files.map(\.path).filter { file in
       written.endings.contains { file.hasSuffix($0) } && !written.files.contains("\(path)/\(file)")
     }
     guard !others.isEmpty else { return nil }

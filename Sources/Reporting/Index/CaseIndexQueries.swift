@@ -146,25 +146,23 @@ extension CaseIndex {
     }
   }
 
-  /// A file as it was when a case of the study was analyzed.
+  /// A file of a case of the study.
   package struct ReadFile: Sendable, FetchableRecord, Decodable {
     package let caseName: String
     /// Relative to the study.
     package let path: String
-    package let sha256: String
-    /// Start of the run that read it, ISO 8601 in UTC.
-    package let readAfter: String
+    /// As it was when the case was analyzed; `nil` where it could not be read.
+    package let sha256: String?
   }
 
-  /// The files of the cases that are in the study.
+  /// The files of the cases that are in the study, whether they could be scored or not.
   package func readFiles() throws(NormaError) -> [ReadFile] {
     try read {
       try ReadFile.fetchAll(
         $0,
         sql: """
-          SELECT DISTINCT cases.name AS caseName, path, sha256, started_at AS readAfter
-          FROM scans JOIN cases ON cases.id = case_id JOIN runs ON runs.id = run_id
-          WHERE in_study = 1 AND sha256 IS NOT NULL ORDER BY cases.name, path
+          SELECT DISTINCT cases.name AS caseName, path, sha256 FROM scans JOIN cases ON cases.id = case_id
+          WHERE in_study = 1 ORDER BY cases.name, path
           """)
     }
   }

@@ -13,7 +13,9 @@ struct ReportCrate {
   private let entities: [Entity]
 
   init(of index: CaseIndex, context: StudyContext) throws(NormaError) {
-    let runs = try index.runsOfCases()
+    // A run that was stopped before its first case describes the report as well as there is.
+    var runs = try index.runsOfCases()
+    if runs.isEmpty, let latest = try index.latestRun() { runs = [latest] }
     let actions = runs.map { "#run-\($0.id)" }
     var entities = [
       Entity(Self.name, "CreativeWork", ["about": .reference("./"), "conformsTo": .reference(Self.crate)]),
@@ -67,17 +69,19 @@ struct ReportCrate {
           id(ofStudy: study), "CreativeWork", ["name": .text("Study " + FilePath.name(of: FilePath.resolved(study)))]))
     }
     for (run, action) in zip(runs, actions) {
-      let command = (try? run.context.record?.command)?.joined(separator: " ")
+      let own = try? run.context
+      let command = own?.record?.command?.joined(separator: " ")
       entities.append(
         Entity(
           action, "CreateAction",
           [
-            "name": .text("norma analyze, run \(run.id)"),
+            "name": .text(
+              own?.mergedShards.map { "norma merge of " + Count.of($0, "shard") } ?? "norma analyze, run \(run.id)"),
             "description": command.map { .text($0) },
             "instrument": .reference(Self.tool(run.toolVersion)),
             "object": .references([id(ofStudy: run.studyPath), Self.model(run.modelSHA256)]),
             "result": .references([ReportFolder.studyPage, ReportFolder.indexName, "cases/"]),
-            "startTime": .text(run.startedAt),
+            "startTime": .text(own?.record?.startedAt ?? run.startedAt),
             "endTime": run.finishedAt.map { .text($0) },
           ]))
     }

@@ -64,6 +64,7 @@ package struct Analyze {
     let precision = settings.precision ?? trained.precision
     let scorer = try Scorer(
       trained, path: settings.model, score: settings.score, engine: try Engine(precision: precision))
+    scorer.keep(to: settings.memory)
     let digest = Study.digest(ofFile: settings.model) ?? ""
     var context = context(of: trained, by: scorer, precision: precision, digest: digest)
     context.shard = settings.shard.map {

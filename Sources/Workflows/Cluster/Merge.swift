@@ -65,7 +65,7 @@ package struct Merge {
         outcome.counts = counts
         outcome.rate = context.rateInWords
         let names = try index.caseNames()
-        let gaps = gaps(merge, found, known: names) + [try staleness(index, found)].compactMap { $0 }
+        let gaps = gaps(merge, found, known: names) + [try staleness(merge, index, found)].compactMap { $0 }
         context.warnings += gaps
         for text in gaps + context.ignorance { observe(.warning(text)) }
         outcome.isComplete = gaps.isEmpty
@@ -101,18 +101,20 @@ package struct Merge {
   }
 
   /// A sentence on the cases whose files are others than a shard read; `nil` without any. A file that nothing has touched
-  /// since is not read.
-  private func staleness(_ index: CaseIndex, _ found: Study?) throws -> String? {
+  /// since the first of the shards' runs began is not read: a run that goes on reads every file again.
+  private func staleness(_ merge: ShardMerge, _ index: CaseIndex, _ found: Study?) throws -> String? {
     guard let found else { return nil }
-    let changed = try index.readFiles().filter { file in
-      let path = "\(found.path)/\(file.path)"
-      guard let state = FileState(ofFile: path),
-        let read = try? Date(file.readAfter, strategy: .iso8601).timeIntervalSince1970,
-        Double(state.changedAt) >= read
-      else { return false }
-      return Study.digest(ofFile: path) != file.sha256
-    }
-    let names = Set(changed.map(\.caseName)).sorted()
+    let begun = merge.parts.compactMap { try? Date($0.run.startedAt, strategy: .iso8601).timeIntervalSince1970 }.min()
+    let recorded = try Dictionary(grouping: index.readFiles(), by: \.caseName)
+    let names = found.cases.filter { item in
+      guard let files = recorded[item.name] else { return false }
+      guard Set(item.files) == Set(files.map(\.path)) else { return true }
+      return files.contains { file in
+        let path = "\(found.path)/\(file.path)"
+        guard let digest = file.sha256, let state = FileState(ofFile: path) else { return false }
+        return Double(state.changedAt) >= begun ?? 0 && Study.digest(ofFile: path) != digest
+      }
+    }.map(\.name)
     guard !names.isEmpty else { return nil }
     return
       "\(report): files of \(Count.of(names.count, "case")) have changed since a shard read them, so that what is shown is "

@@ -73,7 +73,8 @@ struct ExportCommand: LoggedCommand {
     }
     guard let format, let output else { return }
     let console = Console()
-    for warning in try CaseIndex(readingFrom: ReportFolder(report).index).standing().warnings {
+    let index = try CaseIndex(readingFrom: ReportFolder(report).index)
+    for warning in try index.standing().warnings + [index.alterationWarning()].compactMap({ $0 }) {
       console.show(.warning("\(report): \(warning)"))
     }
     var export = ReportExport(
