@@ -18,8 +18,8 @@ struct AlgorithmTests {
   /// Texture distances of two scans, by the algorithm number.
   private static let knownTextures: [Int: [Double]] = [3: [6.378, 16.381], 4: [6.378, 16.381], 5: [6.378, 16.381]]
 
-  /// What processors and versions of oneDNN may differ by after a short training in f32.
-  private static let tolerance = 0.02
+  /// What processors and versions of oneDNN may differ by after a short training in f32: 0.026 was met on Debian 13.
+  private static let tolerance = 0.04
 
   @Test func `scores of a fixed phantom change only together with the algorithm number`() throws {
     let folder = try TemporaryFolder()
