@@ -1,11 +1,13 @@
 import Foundation
 
-/// JSON for people and for other programs: keys in snake case and sorted, so that the same value always gives the same
-/// text.
+/// JSON for people and for other programs: keys sorted, and in snake case if not said otherwise, so that the same value
+/// always gives the same text.
 package enum ReadableJSON {
-  package static func text(_ value: some Encodable) throws -> String {
+  package static func text(
+    _ value: some Encodable, keys: JSONEncoder.KeyEncodingStrategy = .convertToSnakeCase
+  ) throws -> String {
     let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.keyEncodingStrategy = keys
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(value), as: UTF8.self)
   }

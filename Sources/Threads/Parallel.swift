@@ -46,12 +46,22 @@ package enum Parallel {
     if let set = dlsym(nil, "omp_set_num_threads") { unsafeBitCast(set, to: Set.self)(Int32(count)) }
   }
 
+  /// Indices that threads take one after the other.
+  private final class Queue: Sendable {
+    private let next = Atomic(0)
+
+    func take(below count: Int) -> Int? {
+      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      return index < count ? index : nil
+    }
+  }
+
   private final class Work: Sendable {
     let chunks: Int
     let order: Order
     let body: @Sendable (Int) -> Void
     let runtime: Runtime
-    private let next = Atomic(0)
+    private let queue = Queue()
 
     init(chunks: Int, order: Order, body: @escaping @Sendable (Int) -> Void, runtime: Runtime) {
       self.chunks = chunks
@@ -67,11 +77,7 @@ package enum Parallel {
         let (threads, thread) = (Int(runtime.threadCount()), Int(runtime.threadNumber()))
         for chunk in chunks * thread / threads..<chunks * (thread + 1) / threads { body(chunk) }
       case .free:
-        while true {
-          let chunk = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard chunk < chunks else { return }
-          body(chunk)
-        }
+        while let chunk = queue.take(below: chunks) { body(chunk) }
       }
     }
   }
@@ -157,15 +163,6 @@ extension Parallel {
       return results
     }
     return found.joined().sorted { $0.index < $1.index }.map(\.result)
-  }
-
-  private final class Queue: Sendable {
-    private let next = Atomic(0)
-
-    func take(below count: Int) -> Int? {
-      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-      return index < count ? index : nil
-    }
   }
 
   /// Changes two values at once, one thread each; returns when both are done.

@@ -21,7 +21,7 @@ package struct MemoryBudget: Sendable {
   private var free: Int { limit - Self.fixed }
 
   /// Most threads that run networks side by side, where each takes some 25 MB; two are part of `fixed`.
-  var lanes: Int { limit == .max ? 32 : 2 + free / 8 / 25_000_000 }
+  var lanes: Int { min(Inference.mostLanes, 2 + free / 8 / 25_000_000) }
   /// Bytes for all scans of a training study as read. What is learned from them takes as much again.
   var read: Int { free / 2 }
   /// Bytes for the scans of a case as read, not counting those that are being scored.
@@ -73,7 +73,7 @@ package struct MemoryBudget: Sendable {
 
 extension Scorer {
   /// Keeps the memory of the networks within a budget.
-  package func keep(to budget: MemoryBudget) { inference.mostLanes = budget.lanes }
+  package func keep(to budget: MemoryBudget) { inference.lanesAllowed = budget.lanes }
 
   /// Bytes per pixel of a scan while it is scored and drawn: its layers at their own size, and on the model's grid the
   /// networks' outputs and what is computed from them.

@@ -33,15 +33,16 @@ package final class Inference {
   private let restoration: Restoration?
   private let features: LocalFeatures?
   let layout: InferenceMaps.Layout
-  /// One for each thread, made when they are needed.
+  /// Lanes, one for each thread, made when they are needed.
   private var lanes: [InferenceLane] = []
-  /// What lanes have found of the patches of a round.
+  /// Outputs of the lanes for the patches of a round.
   private var found: [InferenceLane.Output] = []
 
   /// More patches in a round would let threads wait less for each other at its end, and hold more outputs.
   private static let patchesOfLane = 4
   /// Most threads that run networks side by side; each takes some 25 MB.
-  var mostLanes = 32
+  static let mostLanes = 32
+  var lanesAllowed = mostLanes
 
   /// - Parameters:
   ///   - takesDivergence: whether maps of the divergence are kept.
@@ -170,7 +171,7 @@ package final class Inference {
 
   /// Makes the lanes that so many patches can use.
   private func makeLanes(_ count: Int) throws {
-    let networks = try network.followers(min(Parallel.threads, mostLanes, count))
+    let networks = try network.followers(min(Parallel.threads, lanesAllowed, count))
     for network in networks.dropFirst(lanes.count) {
       lanes.append(
         try InferenceLane(

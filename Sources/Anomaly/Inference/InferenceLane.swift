@@ -2,8 +2,8 @@ import Compute
 import Numerics
 import Threads
 
-/// What one thread needs to run the networks over patches, one at a time and without the other threads: copies of the
-/// networks, and buffers.
+/// Copies of the networks, and buffers, with which one thread runs them over patches, one at a time and without the other
+/// threads.
 final class InferenceLane {
   /// One of the runs over a patch.
   struct Pass: Sendable {

@@ -40,23 +40,28 @@ package struct PreparedScan: Sendable {
   /// Appearance before normalization; `nil` where the image is not a whole scan.
   package var appearance: Appearance? {
     guard var result = measured, let sharedUnits else { return measured }
+    let units = (0..<image.channels).map { tissueIntensity(ofChannel: $0, in: sharedUnits) }
     for (place, feature) in AppearanceFeature.all(channels: image.channels).enumerated() {
-      guard let channel = feature.channel, [.brightness, .contrast].contains(feature.kind) else { continue }
-      let values = tissue.values.indices.compactMap { pixel -> Float? in
-        guard tissue.values[pixel] else { return nil }
-        let value = image.samples[pixel * image.channels + channel]
-        return value.isFinite ? value * sharedUnits.gains[channel] + sharedUnits.offsets[channel] : nil
-      }
-      guard values.count >= Appearance.fewestPixels else { continue }
-      let middle = values.median()
-      let spread = 1.4826 * values.map { abs($0 - middle) }.median()
-      if feature.kind == .brightness {
-        result.values[place] = Double(middle)
-      } else if spread > 0 {
-        result.values[place] = log(Double(spread))
+      guard let channel = feature.channel, let (middle, spread) = units[channel] else { continue }
+      switch feature.kind {
+      case .brightness: result.values[place] = Double(middle)
+      case .contrast where spread > 0: result.values[place] = log(Double(spread))
+      default: break
       }
     }
     return result
+  }
+
+  /// Median and robust standard deviation of a channel's tissue in the study's units; `nil` for too little tissue.
+  private func tissueIntensity(ofChannel channel: Int, in units: SharedUnits) -> (middle: Float, spread: Float)? {
+    let values = tissue.values.indices.compactMap { pixel -> Float? in
+      guard tissue.values[pixel] else { return nil }
+      let value = image.samples[pixel * image.channels + channel]
+      return value.isFinite ? value * units.gains[channel] + units.offsets[channel] : nil
+    }
+    guard values.count >= Appearance.fewestPixels else { return nil }
+    let middle = values.median()
+    return (middle, 1.4826 * values.map { abs($0 - middle) }.median())
   }
 }
 

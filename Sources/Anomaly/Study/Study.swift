@@ -149,7 +149,7 @@ package struct Study: Sendable {
       var folder = FilePath.folder(of: scan)
       while holding.insert(folder).inserted { folder = FilePath.folder(of: folder) }
     }
-    // Of folders in each other the uppermost is named.
+    // The note names the uppermost of folders in each other.
     let bare = folders.filter { !holding.contains($0) && holding.contains(FilePath.folder(of: $0)) }
     guard !bare.isEmpty else { return nil }
     let names = bare.sorted(by: NaturalOrder.precedes)
@@ -160,13 +160,12 @@ package struct Study: Sendable {
 
   /// A sentence on the files that begin as a TIFF does and have no ending; `nil` without any.
   private static func scansWithoutEnding(among files: [FolderWalk.File], path: String) -> String? {
-    let marks: [[UInt8]] = [[0x49, 0x49, 42, 0], [0x4D, 0x4D, 0, 42], [0x49, 0x49, 43, 0], [0x4D, 0x4D, 0, 43]]
     let found = files.filter { file in
       guard file.isText, !file.isDangling, !file.isLocked, FilePath.ending(of: FilePath.name(of: file.path)).isEmpty,
         FileState.isRegular("\(path)/\(file.path)"),
         let head = try? FileHandle(forReadingAtPath: "\(path)/\(file.path)")?.read(upToCount: 4)
       else { return false }
-      return marks.contains([UInt8](head))
+      return FileKind.isTIFF(head)
     }
     guard !found.isEmpty else { return nil }
     return

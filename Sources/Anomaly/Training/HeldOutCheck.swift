@@ -114,7 +114,7 @@ struct HeldOutCheck {
   }
 }
 
-/// What one thread needs to measure a batch.
+/// A copy of the network, and buffers, with which one thread measures batches.
 private final class Lane {
   struct Found: Sendable {
     /// The loss and its part for the divergence.

@@ -141,15 +141,43 @@ package final class ScoreTrainer {
     while case .step(let rate)? = try ranks?.broadcast(Instruction.end) { _ = try step(batch, rate: rate) }
   }
 
-  /// This process's patches of a step, with their buffers, and the parts that threads compute, see `TrainingStep`.
-  private final class Batch {
+  /// Maps of some patches, `[n, h, w, channels]`.
+  private struct Maps {
     let clean: Tensor
     let reconstruction: Tensor
-    /// One for each stage that has a latent.
+    /// Divergences of each stage that has a latent.
     let divergences: [Tensor]
     let shown: Tensor
     let logits: Tensor
     let gradient: Tensor
+
+    /// - Parameter inputs: number of the score network's inputs.
+    init(patches n: Int, _ architecture: VAE.Architecture, inputs: Int, engine: Engine) throws {
+      let edge = architecture.patchSize
+      func tensor(_ channels: Int) throws -> Tensor { try Tensor(Shape(n, edge, edge, channels), engine: engine) }
+      clean = try tensor(architecture.channels)
+      reconstruction = try tensor(architecture.channels)
+      divergences = try architecture.latentShapes(patches: n).compactMap {
+        try $0.map { try Tensor(Shape($0.n, $0.h, $0.w, 1), engine: engine) }
+      }
+      (shown, logits, gradient) = (try tensor(inputs), try tensor(1), try tensor(1))
+    }
+
+    /// Some of the patches, for the networks that compute them.
+    init(_ patches: Range<Int>, of whole: Maps, engine: Engine) throws {
+      func part(_ map: Tensor) throws -> Tensor { try Tensor(patches, of: map, engine: engine) }
+      clean = try part(whole.clean)
+      reconstruction = try part(whole.reconstruction)
+      divergences = try whole.divergences.map(part)
+      shown = try part(whole.shown)
+      logits = try part(whole.logits)
+      gradient = try part(whole.gradient)
+    }
+  }
+
+  /// This process's patches of a step, with their buffers, and the parts that threads compute, see `TrainingStep`.
+  private final class Batch {
+    let maps: Maps
     let statistics: TissueStatistics
     var lesions: [Float]
     var depth: [Float]
@@ -158,57 +186,29 @@ package final class ScoreTrainer {
     let gradients: PartialGradients
 
     init(_ trainer: ScoreTrainer) throws {
-      let (architecture, engine) = (trainer.network.architecture, trainer.network.engine)
-      let (n, edge) = (trainer.share.patches.count, architecture.patchSize)
-      func tensor(_ channels: Int) throws -> Tensor { try Tensor(Shape(n, edge, edge, channels), engine: engine) }
-      clean = try tensor(architecture.channels)
-      reconstruction = try tensor(architecture.channels)
-      divergences = try architecture.latentShapes(patches: n).compactMap {
-        try $0.map { try Tensor(Shape($0.n, $0.h, $0.w, 1), engine: engine) }
-      }
-      shown = try tensor(trainer.input.count)
-      logits = try tensor(1)
-      gradient = try tensor(1)
-      statistics = try TissueStatistics(trainer.preparation, of: clean.shape, engine: engine)
-      lesions = [Float](repeating: 0, count: n * edge * edge)
+      let (share, network) = (trainer.share, trainer.network)
+      let whole = try Maps(
+        patches: share.patches.count, network.architecture, inputs: trainer.input.count, engine: network.engine)
+      maps = whole
+      statistics = try TissueStatistics(trainer.preparation, of: whole.clean.shape, engine: network.engine)
+      lesions = [Float](repeating: 0, count: whole.clean.shape.pixels)
       depth = lesions
       random = RandomGenerator(seed: trainer.seed ^ 0x5C0E)
-      let whole = (clean, reconstruction, divergences, shown, logits, gradient)
-      parts = try trainer.share.parts.map { try Part($0, of: whole, trainer) }
+      let shares = share.parts
+      parts = try zip(shares, network.followers(shares.count)).map { part, network in
+        Part(
+          network: network, scoreNetwork: ScoreNetwork(following: trainer.scoreNetwork, engine: network.engine),
+          maps: try Maps(share.places(of: part), of: whole, engine: network.engine))
+      }
       gradients = PartialGradients(trainer.scoreNetwork.parameters, copies: parts.map(\.scoreNetwork.parameters))
     }
   }
 
   /// Some patches of the batch, and copies of the networks for them.
-  private final class Part {
+  private struct Part {
     let network: VAE
     let scoreNetwork: ScoreNetwork
-    let clean: Tensor
-    let reconstruction: Tensor
-    let divergences: [Tensor]
-    let shown: Tensor
-    let logits: Tensor
-    let gradient: Tensor
-
-    init(
-      _ share: BatchShare,
-      of whole: (
-        clean: Tensor, reconstruction: Tensor, divergences: [Tensor], shown: Tensor, logits: Tensor, gradient: Tensor
-      ), _ trainer: ScoreTrainer
-    ) throws {
-      let engine = try Engine(precision: trainer.network.engine.precision)
-      network = VAE(following: trainer.network, engine: engine)
-      scoreNetwork = ScoreNetwork(following: trainer.scoreNetwork, engine: engine)
-      let first = trainer.share.patches.lowerBound
-      let patches = share.patches.lowerBound - first..<share.patches.upperBound - first
-      func part(of tensor: Tensor) throws -> Tensor { try Tensor(patches, of: tensor, engine: engine) }
-      clean = try part(of: whole.clean)
-      reconstruction = try part(of: whole.reconstruction)
-      divergences = try whole.divergences.map(part)
-      shown = try part(of: whole.shown)
-      logits = try part(of: whole.logits)
-      gradient = try part(of: whole.gradient)
-    }
+    let maps: Maps
   }
 
   private func step(_ batch: Batch, rate: Float) throws -> (loss: Double, norm: Float) {
@@ -219,25 +219,26 @@ package final class ScoreTrainer {
   }
 
   private func update(_ batch: Batch, rate: Float) throws -> (loss: Double, norm: Float) {
+    let maps = batch.maps
     let units = source.fillPlanted(
-      batch.clean, lesions: &batch.lesions, depth: &batch.depth, planter: planter, share: share, using: &batch.random)
+      maps.clean, lesions: &batch.lesions, depth: &batch.depth, planter: planter, share: share, using: &batch.random)
     _ = try Parallel.apart(batch.parts) { part in
       var none: RandomGenerator?
-      part.reconstruction.copy(from: try part.network.forward(part.clean, sampling: &none))
-      for (target, map) in zip(part.divergences, part.network.divergenceMaps) { target.copy(from: map) }
+      part.maps.reconstruction.copy(from: try part.network.forward(part.maps.clean, sampling: &none))
+      for (target, map) in zip(part.maps.divergences, part.network.divergenceMaps) { target.copy(from: map) }
     }
     batch.depth.withUnsafeBufferPointer { depth in
-      batch.statistics.fill(of: batch.clean, depth: depth, units: units)
+      batch.statistics.fill(of: maps.clean, depth: depth, units: units)
       input.fill(
-        scan: batch.clean, reconstruction: batch.reconstruction, divergences: batch.divergences, depth: depth,
-        statistics: batch.statistics, into: batch.shown)
+        scan: maps.clean, reconstruction: maps.reconstruction, divergences: maps.divergences, depth: depth,
+        statistics: batch.statistics, into: maps.shown)
     }
     _ = try Parallel.apart(batch.parts) { part in
-      part.logits.copy(from: try part.scoreNetwork.forward(part.shown))
+      part.maps.logits.copy(from: try part.scoreNetwork.forward(part.maps.shown))
     }
-    let loss = try Self.loss(batch.logits, lesions: batch.lesions, gradient: batch.gradient, ranks: ranks)
+    let loss = try Self.loss(maps.logits, lesions: batch.lesions, gradient: maps.gradient, ranks: ranks)
     func backward() throws {
-      _ = try Parallel.apart(batch.parts) { part in try part.scoreNetwork.backward(part.gradient) }
+      _ = try Parallel.apart(batch.parts) { part in try part.scoreNetwork.backward(part.maps.gradient) }
       try batch.gradients.sum()
     }
     if let gradientSum { try gradientSum.sum(during: backward) } else { try backward() }

@@ -15,28 +15,35 @@ package final class TrainingStep {
   private let gradientSum: GradientSum?
   private let gradients: PartialGradients
   private let parts: [Part]
-  private let whole: Whole
+  private let whole: Maps
+  /// Target of the reconstruction; `NaN` where there is no data.
+  package let clean: Tensor
 
-  /// The patches of this process, `[n, h, w, c]`.
-  private struct Whole {
-    let clean: Tensor
+  /// Maps of some patches, `[n, h, w, c]`.
+  private struct Maps {
     let corrupted: Tensor
     let reconstruction: Tensor
     let gradient: Tensor
     let scales: Tensor?
     let scaleGradient: Tensor?
 
-    init(_ shape: Shape, of network: VAE) throws {
-      func tensor() throws -> Tensor { try Tensor(shape, engine: network.engine) }
-      (clean, corrupted, reconstruction, gradient) = (try tensor(), try tensor(), try tensor(), try tensor())
-      let predictsScales = network.architecture.predictsScales
-      scales = predictsScales ? try tensor() : nil
-      scaleGradient = predictsScales ? try tensor() : nil
+    /// - Parameter tensor: makes a map.
+    init(hasScales: Bool, _ tensor: () throws -> Tensor) rethrows {
+      (corrupted, reconstruction, gradient) = (try tensor(), try tensor(), try tensor())
+      (scales, scaleGradient) = hasScales ? (try tensor(), try tensor()) : (nil, nil)
+    }
+
+    /// Some of the patches, for the network that computes them.
+    init(_ patches: Range<Int>, of whole: Maps, engine: Engine) throws {
+      func part(_ map: Tensor) throws -> Tensor { try Tensor(patches, of: map, engine: engine) }
+      corrupted = try part(whole.corrupted)
+      reconstruction = try part(whole.reconstruction)
+      gradient = try part(whole.gradient)
+      scales = try whole.scales.map(part)
+      scaleGradient = try whole.scaleGradient.map(part)
     }
   }
 
-  /// Target of the reconstruction; `NaN` where there is no data.
-  package var clean: Tensor { whole.clean }
   /// Input of the encoder, without `NaN`.
   package var corrupted: Tensor { whole.corrupted }
 
@@ -44,28 +51,10 @@ package final class TrainingStep {
   package var operations: Int { parts.reduce(0) { $0 + $1.network.engine.operations } }
 
   /// Some patches of the batch, and a copy of the network for them.
-  private final class Part {
+  private struct Part {
     let share: BatchShare
     let network: VAE
-    let corrupted: Tensor
-    let reconstruction: Tensor
-    let scales: Tensor?
-    let gradient: Tensor
-    let scaleGradient: Tensor?
-
-    /// - Parameter first: index of the process's first patch in the batch.
-    init(_ share: BatchShare, first: Int, of whole: Whole, network original: VAE) throws {
-      self.share = share
-      let engine = try Engine(precision: original.engine.precision)
-      network = VAE(following: original, engine: engine)
-      let patches = share.patches.lowerBound - first..<share.patches.upperBound - first
-      func part(of tensor: Tensor) throws -> Tensor { try Tensor(patches, of: tensor, engine: engine) }
-      corrupted = try part(of: whole.corrupted)
-      reconstruction = try part(of: whole.reconstruction)
-      gradient = try part(of: whole.gradient)
-      scales = try whole.scales.map(part)
-      scaleGradient = try whole.scaleGradient.map(part)
-    }
+    let maps: Maps
   }
 
   /// - Parameters:
@@ -79,9 +68,15 @@ package final class TrainingStep {
     self.objective = objective
     share = BatchShare(of: shape.n, in: ranks)
     gradientSum = ranks.map { GradientSum(network.parameters, over: $0) }
-    let whole = try Whole(Shape(share.patches.count, shape.h, shape.w, shape.c), of: network)
-    let first = share.patches.lowerBound
-    parts = try share.parts.map { try Part($0, first: first, of: whole, network: network) }
+    let own = Shape(share.patches.count, shape.h, shape.w, shape.c)
+    func tensor() throws -> Tensor { try Tensor(own, engine: network.engine) }
+    clean = try tensor()
+    let whole = try Maps(hasScales: network.architecture.predictsScales, tensor)
+    let shares = share.parts
+    parts = try zip(shares, network.followers(shares.count)).map { [share] part, network in
+      Part(
+        share: part, network: network, maps: try Maps(share.places(of: part), of: whole, engine: network.engine))
+    }
     gradients = PartialGradients(network.parameters, copies: parts.map(\.network.parameters))
     self.whole = whole
   }
@@ -98,9 +93,10 @@ package final class TrainingStep {
     let own = try Parallel.apart(parts) { part in
       // Every part draws the noise of the whole batch, and uses its own.
       var sampler: RandomGenerator? = RandomGenerator(seed: seed)
-      part.reconstruction.copy(from: try part.network.forward(part.corrupted, sampling: &sampler, share: part.share))
-      if let scales = part.network.scales { part.scales?.copy(from: scales) }
-      return part.network.divergences
+      let (network, maps) = (part.network, part.maps)
+      maps.reconstruction.copy(from: try network.forward(maps.corrupted, sampling: &sampler, share: part.share))
+      if let scales = network.scales { maps.scales?.copy(from: scales) }
+      return network.divergences
     }
     let divergences = try meanDivergences(own)
     for part in parts { part.network.divergences = divergences }
@@ -113,7 +109,7 @@ package final class TrainingStep {
     func backward() throws {
       _ = try Parallel.apart(parts) { part in
         try part.network.backwardToParameters(
-          part.gradient, scaleGradient: part.scaleGradient, divergenceWeights: weights, freeNats: freeNats)
+          part.maps.gradient, scaleGradient: part.maps.scaleGradient, divergenceWeights: weights, freeNats: freeNats)
       }
       try gradients.sum()
     }

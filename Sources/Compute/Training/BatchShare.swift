@@ -8,20 +8,26 @@ package struct BatchShare: Sendable, Equatable {
   /// Splits a batch evenly: the shares of two processes differ by at most one patch.
   package init(of batch: Int, rank: Int = 0, ranks: Int = 1) {
     precondition(ranks <= batch, "\(batch) patches for \(ranks) processes")
-    self.batch = batch
-    patches = batch * rank / ranks..<batch * (rank + 1) / ranks
+    self.init(of: batch, patches: Self.part(rank, of: ranks, in: 0..<batch))
   }
 
   private init(of batch: Int, patches: Range<Int>) { (self.batch, self.patches) = (batch, patches) }
+
+  private static func part(_ k: Int, of count: Int, in range: Range<Int>) -> Range<Int> {
+    let low = range.lowerBound + range.count * k / count
+    return low..<range.lowerBound + range.count * (k + 1) / count
+  }
 
   /// The shares of the threads of one process: how many there are does not depend on how many threads there are, so that
   /// neither do sums over them.
   package var parts: [BatchShare] {
     let count = min(patches.count, Self.mostParts)
-    return (0..<count).map { k in
-      let (low, high) = (patches.count * k / count, patches.count * (k + 1) / count)
-      return BatchShare(of: batch, patches: patches.lowerBound + low..<patches.lowerBound + high)
-    }
+    return (0..<count).map { BatchShare(of: batch, patches: Self.part($0, of: count, in: patches)) }
+  }
+
+  /// Where the patches of one of the parts stand among this share's.
+  package func places(of part: BatchShare) -> Range<Int> {
+    part.patches.lowerBound - patches.lowerBound..<part.patches.upperBound - patches.lowerBound
   }
 
   /// More parts would let more processors take part, and cost more for weights that each part keeps in its own layout.

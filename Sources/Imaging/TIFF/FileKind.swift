@@ -1,7 +1,7 @@
 import Files
 
 /// The kind of a file that is not a TIFF, found from its first bytes, so that the error can say what to do.
-struct FileKind: Equatable {
+package struct FileKind: Equatable {
   /// Name of the kind with its article: "a PNG picture".
   let name: String
   let remedy: String
@@ -13,10 +13,7 @@ struct FileKind: Equatable {
     func begins(_ bytes: [UInt8], at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
     func begins(_ text: String, at offset: Int = 0) -> Bool { begins(Array(text.utf8), at: offset) }
 
-    let tiffMarks: [[UInt8]] = [
-      [0x49, 0x49, 42, 0], [0x4D, 0x4D, 0, 42], [0x49, 0x49, 43, 0], [0x4D, 0x4D, 0, 43],
-    ]
-    if tiffMarks.contains(where: { begins($0) }) { return nil }
+    if Self.isTIFF(head) { return nil }
 
     let convert = "Convert it to TIFF"
     switch true {
@@ -43,6 +40,14 @@ struct FileKind: Equatable {
       self.init(
         name: "of an unknown kind (it begins with \(shown.joined(separator: " ")))", remedy: "Export it again as TIFF")
     }
+  }
+
+  /// Whether a file with these first bytes, four or more, begins like a TIFF or BigTIFF file.
+  package static func isTIFF(_ head: some Sequence<UInt8>) -> Bool {
+    let marks: [[UInt8]] = [
+      [0x49, 0x49, 42, 0], [0x4D, 0x4D, 0, 42], [0x49, 0x49, 43, 0], [0x4D, 0x4D, 0, 43],
+    ]
+    return marks.contains { head.starts(with: $0) }
   }
 
   private init(name: String, remedy: String) {

@@ -89,13 +89,11 @@ struct ReportCrate {
   }
 
   func write(to folder: ReportFolder) throws(NormaError) {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let data: Data
-    do { data = try encoder.encode(File(context: Self.crate + "/context", graph: entities)) } catch {
-      throw .writing(folder.file(Self.name), error)
-    }
-    try folder.write(data, to: Self.name)
+    let text: String
+    do {
+      text = try ReadableJSON.text(File(context: Self.crate + "/context", graph: entities), keys: .useDefaultKeys)
+    } catch { throw .writing(folder.file(Self.name), error) }
+    try folder.write(Data(text.utf8), to: Self.name)
   }
 
   private static func tool(_ version: String) -> String { "#norma-\(version)" }

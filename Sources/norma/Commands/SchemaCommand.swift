@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Files
 import Reporting
 
 struct SchemaCommand: LoggedCommand {
@@ -38,8 +38,6 @@ struct SchemaCommand: LoggedCommand {
   }
 
   private static func text(_ schema: CaseQuery.Schema) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(schema), as: UTF8.self) + "\n"
+    try ReadableJSON.text(schema, keys: .useDefaultKeys) + "\n"
   }
 }
